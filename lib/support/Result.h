@@ -75,6 +75,5 @@ inline std::unexpected<Error> usageError(std::string message) {
   declaration = *std::move(ENFOLD_CONCAT(result_, __LINE__))
 #define ENFOLD_RETURN_IF_ERROR(expression)                                                         \
   do {                                                                                             \
-    if (auto result_ = (expression); !result_)                                                     \
-      return std::unexpected(std::move(result_).error());                                          \
+    if (auto result_ = (expression); !result_) return std::unexpected(std::move(result_).error()); \
   } while (false)

@@ -1,0 +1,42 @@
+// A 64-bit content hash (FNV-1a over 8-byte words, finished by a mixing step). Not cryptographic:
+// for deduplication and cache keys only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace enfold {
+
+constexpr uint64_t kHashSeed = 0xcbf29ce484222325u;
+
+inline uint64_t hashMix(uint64_t hash) {
+  hash ^= hash >> 33;
+  hash *= 0xff51afd7ed558ccdu;
+  hash ^= hash >> 33;
+  hash *= 0xc4ceb9fe1a85ec53u;
+  return hash ^ (hash >> 33);
+}
+
+inline uint64_t hashBytes(const void* data, size_t size, uint64_t seed = kHashSeed) {
+  constexpr uint64_t kPrime = 0x100000001b3u;
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  uint64_t hash = seed ^ (size * kPrime);
+  for (; size >= 8; bytes += 8, size -= 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes, 8);
+    hash = (hash ^ word) * kPrime;
+    hash ^= hash >> 29;
+  }
+  for (size_t i = 0; i < size; ++i) hash = (hash ^ bytes[i]) * kPrime;
+  return hashMix(hash);
+}
+
+inline uint64_t hashString(std::string_view text, uint64_t seed = kHashSeed) {
+  return hashBytes(text.data(), text.size(), seed);
+}
+
+inline uint64_t hashCombine(uint64_t a, uint64_t b) { return hashMix(a * 0x9e3779b97f4a7c15u + b); }
+
+} // namespace enfold
