@@ -13,9 +13,10 @@ namespace enfold {
 
 /// What kind of mistake an Error reports; the command line maps it to its exit code.
 enum class ErrorKind {
-  Usage,       ///< the caller asked for something that makes no sense (exit code 2)
-  Invalid,     ///< the file or model is broken (exit code 3)
-  Unsupported, ///< the model is fine but needs something enfold lacks (exit code 3)
+  Usage,         ///< the caller asked for something that makes no sense (exit code 2)
+  Invalid,       ///< the file or model is broken (exit code 3)
+  Unsupported,   ///< the model is fine but needs something enfold lacks (exit code 3)
+  DataDependent, ///< a shape depends on a value unknown at compile time (exit code 3)
 };
 
 /// One problem: what is wrong, and which node it concerns ("op 'name'"), if any.

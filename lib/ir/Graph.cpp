@@ -1,0 +1,322 @@
+// Ownership, names and use lists of the Graph IR.
+#include "ir/Graph.h"
+
+#include "ir/Infer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace enfold {
+namespace {
+
+Result<> checkOperands(const OpInfo& info, const OpSpec& spec) {
+  const size_t given = spec.operands.size();
+  if (!info.isVariadic() && given > info.operands.size())
+    return invalid(fmt::format("{} takes at most {} operands, not {}", info.name,
+                               info.operands.size(), given));
+  for (size_t i = 0; i < info.operands.size(); ++i) {
+    const OperandInfo& operand = info.operands[i];
+    if (operand.optional) continue;
+    if (i >= given || spec.operands[i] == nullptr)
+      return invalid(fmt::format("{} lacks its operand '{}'", info.name, operand.name));
+  }
+  for (size_t i = info.operands.size(); i < given; ++i)
+    if (spec.operands[i] == nullptr)
+      return invalid(fmt::format("{} lacks its operand number {}", info.name, i));
+  return {};
+}
+
+Result<> checkAttrs(const OpInfo& info, AttrMap& attrs) {
+  for (auto it = attrs.begin(); it != attrs.end();) {
+    const AttrInfo* attr = info.attr(it->first);
+    if (attr == nullptr)
+      return invalid(fmt::format("{} has no attribute '{}'", info.name, it->first));
+    if (kindOf(it->second) != attr->kind)
+      return invalid(fmt::format("attribute '{}' of {} must be of kind {}, not {}", it->first,
+                                 info.name, name(attr->kind), name(kindOf(it->second))));
+    it = attr->defaultValue && *attr->defaultValue == it->second ? attrs.erase(it) : std::next(it);
+  }
+  for (const AttrInfo& attr : info.attrs)
+    if (attr.required && !attrs.contains(attr.name))
+      return invalid(fmt::format("{} lacks its attribute '{}'", info.name, attr.name));
+  return {};
+}
+
+Result<> checkEpilogue(const OpInfo& info, const OpSpec& spec) {
+  if (spec.epilogue.empty()) return {};
+  if (!info.supportsEpilogue() || spec.numResults != 1)
+    return invalid(fmt::format("{} takes no epilogue", info.name));
+  for (const EpilogueStep& step : spec.epilogue)
+    if (!enfold::info(step.kind).is(traits::Elementwise))
+      return invalid(fmt::format("{} cannot be an epilogue step", name(step.kind)));
+  return {};
+}
+
+/// Types of the results, by inference where it can tell, else as declared.
+Result<std::vector<Type>> resultTypes(const OpInfo& info, const OpSpec& spec,
+                                      const ConstantLookup& constants) {
+  auto inferred = inferTypes(info.kind, spec.operands, spec.attrs, spec.numResults, constants);
+  if (!inferred) {
+    if (inferred.error().kind == ErrorKind::DataDependent && !spec.resultTypes.empty())
+      return spec.resultTypes;
+    return inferred;
+  }
+  if (!spec.resultTypes.empty())
+    for (size_t i = 0; i < inferred->size(); ++i)
+      if (spec.resultTypes[i] != (*inferred)[i] && spec.epilogue.empty())
+        return invalid(fmt::format("{} gives {}, not {}", info.name, (*inferred)[i].str(),
+                                   spec.resultTypes[i].str()));
+  return spec.epilogue.empty() || spec.resultTypes.empty() ? inferred : spec.resultTypes;
+}
+
+} // namespace
+
+const Tensor* Value::constant() const {
+  return producer_ && producer_->kind() == OpKind::Constant ? &producer_->tensor("value") : nullptr;
+}
+
+int64_t Op::integer(std::string_view n) const { return attrOr<int64_t>(info(), attrs_, n); }
+float Op::real(std::string_view n) const { return attrOr<float>(info(), attrs_, n); }
+std::string Op::string(std::string_view n) const { return attrOr<std::string>(info(), attrs_, n); }
+std::vector<int64_t> Op::ints(std::string_view n) const {
+  return attrOr<std::vector<int64_t>>(info(), attrs_, n);
+}
+ElemType Op::elem(std::string_view n) const { return attrOr<ElemType>(info(), attrs_, n); }
+const Tensor& Op::tensor(std::string_view n) const {
+  auto it = attrs_.find(n);
+  ENFOLD_CHECK(it != attrs_.end(), "absent tensor attribute");
+  return std::get<Tensor>(it->second);
+}
+
+std::string Op::describe() const {
+  const std::string& what = !origins_.empty() && !origins_.front().empty() ? origins_.front()
+                            : results_.empty()                             ? info().name
+                                                                           : results_[0]->name();
+  return fmt::format("{} '{}'", info().name, what);
+}
+
+Graph::~Graph() = default;
+
+Value* Graph::addInput(std::string name, Type type) {
+  auto value = std::make_unique<Value>();
+  value->name_ = uniqueName(std::move(name));
+  value->type_ = std::move(type);
+  value->index_ = inputs_.size();
+  names_[value->name_] = value.get();
+  inputs_.push_back(std::move(value));
+  return inputs_.back().get();
+}
+
+void Graph::addOutput(Value* value, std::string name) {
+  outputs_.push_back(value);
+  outputNames_.push_back(std::move(name));
+  ++value->outputUses_;
+}
+
+Result<Op*> Graph::create(OpSpec spec, Op* before) {
+  return create(std::move(spec), before, constantOf);
+}
+
+Result<Op*> Graph::create(OpSpec spec, Op* before, const ConstantLookup& constants) {
+  const OpInfo& info = enfold::info(spec.kind);
+  ENFOLD_RETURN_IF_ERROR(checkOperands(info, spec));
+  ENFOLD_RETURN_IF_ERROR(checkAttrs(info, spec.attrs));
+  ENFOLD_RETURN_IF_ERROR(checkEpilogue(info, spec));
+  ENFOLD_TRY(std::vector<Type> types, resultTypes(info, spec, constants));
+
+  auto op = std::make_unique<Op>();
+  op->graph_ = this;
+  op->kind_ = spec.kind;
+  op->operands_ = std::move(spec.operands);
+  op->numOwn_ = op->operands_.size();
+  op->operands_.insert(op->operands_.end(), spec.epilogueOperands.begin(),
+                       spec.epilogueOperands.end());
+  op->epilogue_ = std::move(spec.epilogue);
+  op->attrs_ = std::move(spec.attrs);
+  op->origins_ = std::move(spec.origins);
+  for (size_t i = 0; i < types.size(); ++i) {
+    auto value = std::make_unique<Value>();
+    value->name_ = uniqueName(i < spec.resultNames.size() ? spec.resultNames[i] : "");
+    value->type_ = std::move(types[i]);
+    value->producer_ = op.get();
+    value->index_ = i;
+    names_[value->name_] = value.get();
+    op->results_.push_back(std::move(value));
+  }
+  Op* raw = op.get();
+  for (Value* operand : raw->operands_) addUse(operand, raw);
+  raw->position_ = ops_.insert(before ? before->position_ : ops_.end(), std::move(op));
+  return raw;
+}
+
+Value* Graph::constant(Tensor tensor, std::string name, Op* before,
+                       std::vector<std::string> origins) {
+  auto op = create({.kind = OpKind::Constant,
+                    .operands = {},
+                    .attrs = {{"value", std::move(tensor)}},
+                    .resultNames = {std::move(name)},
+                    .origins = std::move(origins)},
+                   before);
+  ENFOLD_CHECK(op.has_value(), "a constant always has a type");
+  return (*op)->result();
+}
+
+Value* Graph::find(std::string_view name) const {
+  auto it = names_.find(std::string(name));
+  return it == names_.end() ? nullptr : it->second;
+}
+
+std::unique_ptr<Graph> Graph::clone() const {
+  auto copy = std::make_unique<Graph>(name_);
+  std::unordered_map<const Value*, Value*> map{{nullptr, nullptr}};
+  for (const auto& input : inputs_) map[input.get()] = copy->addInput(input->name(), input->type());
+  for (const auto& op : ops_) {
+    OpSpec spec{.kind = op->kind(), .operands = {}, .attrs = op->attrs_};
+    for (Value* v : op->ownOperands()) spec.operands.push_back(map.at(v));
+    for (Value* v : op->operands().subspan(op->numOwn_)) spec.epilogueOperands.push_back(map.at(v));
+    spec.epilogue = op->epilogue_;
+    spec.origins = op->origins_;
+    spec.numResults = op->numResults();
+    for (const auto& r : op->results_) {
+      spec.resultNames.push_back(r->name());
+      spec.resultTypes.push_back(r->type());
+    }
+    // The types are already right, and may rest on values only the importer knew.
+    auto made = copy->create(std::move(spec), nullptr, constantOf);
+    ENFOLD_CHECK(made.has_value(), made.error().str());
+    for (size_t i = 0; i < op->numResults(); ++i) map[op->result(i)] = (*made)->result(i);
+  }
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    copy->addOutput(map.at(outputs_[i]), outputNames_[i]);
+  return copy;
+}
+
+bool Graph::structurallyEquals(const Graph& other) const {
+  std::unordered_map<const Value*, const Value*> map{{nullptr, nullptr}};
+  const auto same = [&](const Value* a, const Value* b) {
+    return a->name() == b->name() && a->type() == b->type();
+  };
+  const auto mapped = [&](std::span<Value* const> a, std::span<Value* const> b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](Value* x, Value* y) {
+      auto it = map.find(x);
+      return it != map.end() && it->second == y;
+    });
+  };
+  if (name_ != other.name_ || inputs_.size() != other.inputs_.size() ||
+      ops_.size() != other.ops_.size() || outputNames_ != other.outputNames_)
+    return false;
+  for (size_t i = 0; i < inputs_.size(); ++i) {
+    if (!same(inputs_[i].get(), other.inputs_[i].get())) return false;
+    map[inputs_[i].get()] = other.inputs_[i].get();
+  }
+  for (auto a = ops_.begin(), b = other.ops_.begin(); a != ops_.end(); ++a, ++b) {
+    const Op &x = **a, &y = **b;
+    if (x.kind_ != y.kind_ || x.attrs_ != y.attrs_ || x.epilogue_ != y.epilogue_ ||
+        x.numOwn_ != y.numOwn_ || x.origins_ != y.origins_ ||
+        x.results_.size() != y.results_.size() || !mapped(x.operands(), y.operands()))
+      return false;
+    for (size_t i = 0; i < x.results_.size(); ++i) {
+      if (!same(x.result(i), y.result(i))) return false;
+      map[x.result(i)] = y.result(i);
+    }
+  }
+  return mapped(outputs_, other.outputs_);
+}
+
+void Graph::replaceUses(Value* from, Value* to) {
+  for (Op* user : std::vector<Op*>(from->users_.begin(), from->users_.end()))
+    for (Value*& operand : user->operands_)
+      if (operand == from) {
+        operand = to;
+        removeUse(from, user);
+        addUse(to, user);
+      }
+  for (Value*& output : outputs_)
+    if (output == from) {
+      output = to;
+      --from->outputUses_;
+      ++to->outputUses_;
+    }
+}
+
+void Graph::setOperand(Op* op, size_t index, Value* value) {
+  removeUse(op->operands_[index], op);
+  op->operands_[index] = value;
+  addUse(value, op);
+}
+
+void Graph::setAttr(Op* op, std::string name, AttrValue value) {
+  const AttrInfo* attr = op->info().attr(name);
+  ENFOLD_CHECK(attr != nullptr && attr->kind == kindOf(value), "attribute the op does not have");
+  if (attr->defaultValue && *attr->defaultValue == value)
+    op->attrs_.erase(name);
+  else
+    op->attrs_.insert_or_assign(std::move(name), std::move(value));
+}
+
+void Graph::removeAttr(Op* op, std::string_view name) {
+  if (auto it = op->attrs_.find(name); it != op->attrs_.end()) op->attrs_.erase(it);
+}
+
+void Graph::setType(Value* value, Type type) { value->type_ = std::move(type); }
+
+void Graph::setEpilogue(Op* op, std::vector<EpilogueStep> steps, std::vector<Value*> operands) {
+  for (Value* operand : op->operands().subspan(op->numOwn_)) removeUse(operand, op);
+  op->operands_.resize(op->numOwn_);
+  op->operands_.insert(op->operands_.end(), operands.begin(), operands.end());
+  for (Value* operand : operands) addUse(operand, op);
+  op->epilogue_ = std::move(steps);
+}
+
+void Graph::addOrigins(Op* op, std::span<const std::string> origins) {
+  for (const std::string& origin : origins)
+    if (std::find(op->origins_.begin(), op->origins_.end(), origin) == op->origins_.end())
+      op->origins_.push_back(origin);
+}
+
+void Graph::rename(Value* value, std::string name) {
+  names_.erase(value->name_);
+  value->name_ = uniqueName(std::move(name));
+  names_[value->name_] = value;
+}
+
+void Graph::moveBefore(Op* op, Op* before) { ops_.splice(before->position_, ops_, op->position_); }
+
+void Graph::erase(Op* op) {
+  for (const auto& result : op->results_) {
+    ENFOLD_CHECK(result->numUses() == 0, "erased an op whose result is used");
+    names_.erase(result->name_);
+  }
+  for (Value* operand : op->operands_) removeUse(operand, op);
+  ops_.erase(op->position_);
+}
+
+void Graph::removeInput(Value* input) {
+  ENFOLD_CHECK(input->numUses() == 0, "removed an input that is used");
+  names_.erase(input->name_);
+  std::erase_if(inputs_, [&](const auto& owned) { return owned.get() == input; });
+  for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i]->index_ = i;
+}
+
+std::string Graph::uniqueName(std::string wish) {
+  if (!wish.empty() && !names_.contains(wish)) return wish;
+  const std::string stem = wish.empty() ? "v" : wish + "_";
+  std::string name;
+  do name = fmt::format("{}{}", stem, nextName_++);
+  while (names_.contains(name));
+  return name;
+}
+
+void Graph::addUse(Value* value, Op* user) {
+  if (value) value->users_.push_back(user);
+}
+
+void Graph::removeUse(Value* value, Op* user) {
+  if (!value) return;
+  auto it = std::find(value->users_.begin(), value->users_.end(), user);
+  ENFOLD_CHECK(it != value->users_.end(), "use list out of step");
+  value->users_.erase(it);
+}
+
+} // namespace enfold

@@ -1,0 +1,81 @@
+// Shape and type inference: from operand types, attributes and known operand values to result
+// types. One function per row of the op table (families share one), named in the row.
+#pragma once
+
+#include "ir/OpInfo.h"
+
+#include <functional>
+
+namespace enfold {
+
+class Op;
+class Value;
+
+/// What an operand's value is, if it is known at compile time; null if not. The tensor must outlive
+/// the inference.
+using ConstantLookup = std::function<const Tensor*(const Value*)>;
+
+/// The lookup that knows constants only.
+const Tensor* constantOf(const Value* value);
+
+/// What an inference function may look at. Errors name the operand, not the node: the caller adds
+/// it.
+class InferContext {
+public:
+  InferContext(OpKind kind, std::span<Value* const> operands, const AttrMap& attrs,
+               size_t numResults, const ConstantLookup& constants)
+      : info_(enfold::info(kind)), operands_(operands), attrs_(attrs), numResults_(numResults),
+        constants_(constants) {}
+
+  const OpInfo& info() const { return info_; }
+  size_t numOperands() const { return operands_.size(); }
+  size_t numResults() const { return numResults_; }
+  bool has(size_t operand) const {
+    return operand < operands_.size() && operands_[operand] != nullptr;
+  }
+  /// The type of an operand, which must be present.
+  const Type& type(size_t operand) const;
+  const Shape& shape(size_t operand) const { return type(operand).shape; }
+
+  /// The value of a present operand, or an error of kind DataDependent when it is not known.
+  Result<const Tensor*> constant(size_t operand) const;
+  /// The same as integers.
+  Result<std::vector<int64_t>> constantInts(size_t operand) const;
+
+  bool hasAttr(std::string_view name) const;
+  /// The attribute, its default, or for an absent optional one the empty value of its kind.
+  int64_t integer(std::string_view name) const;
+  float real(std::string_view name) const;
+  std::string string(std::string_view name) const;
+  std::vector<int64_t> ints(std::string_view name) const;
+  ElemType elem(std::string_view name) const;
+
+private:
+  const OpInfo& info_;
+  std::span<Value* const> operands_;
+  const AttrMap& attrs_;
+  size_t numResults_;
+  const ConstantLookup& constants_;
+};
+
+/// The types an op's results have. An error of kind DataDependent means that they depend on a value
+/// that `constants` does not know; parsers and verifiers then trust the types written down.
+Result<std::vector<Type>> inferTypes(OpKind kind, std::span<Value* const> operands,
+                                     const AttrMap& attrs, size_t numResults,
+                                     const ConstantLookup& constants = constantOf);
+
+/// Counts an axis from the front, or an error when it is out of [-rank, rank).
+Result<int64_t> normalizeAxis(int64_t axis, int64_t rank);
+
+/// Where a window of a convolution or pool lies: per spatial dimension kernel, stride, dilation and
+/// the padding before and after, with the defaults of ONNX filled in and checked.
+struct Window {
+  std::vector<int64_t> kernel, strides, dilations, padsBegin, padsEnd;
+};
+Result<Window> windowOf(const AttrMap& attrs, const Shape& kernel);
+
+#define ENFOLD_OP(kind, text, operands, results, attrs, infer, traits)                             \
+  Result<std::vector<Type>> infer(const InferContext& context);
+#include "ir/Ops.def"
+
+} // namespace enfold

@@ -1,0 +1,62 @@
+// The only way a pass changes a graph. Every rewrite instance is named and numbered, so that a
+// pipeline can be cut after rewrite N; changes outside a permitted rewrite are a bug and abort.
+#pragma once
+
+#include "ir/Graph.h"
+
+#include <limits>
+
+namespace enfold {
+
+class Rewriter {
+public:
+  /// `limit`: how many rewrites may happen in all (`--max-rewrites`).
+  explicit Rewriter(Graph& graph, int64_t limit = std::numeric_limits<int64_t>::max())
+      : graph_(graph), limit_(limit) {}
+
+  Graph& graph() { return graph_; }
+  int64_t count() const { return count_; }
+  /// True once the limit stopped a rewrite.
+  bool exhausted() const { return exhausted_; }
+  /// Names of the rewrites done so far, in order: "fold-batchnorm %bn1".
+  std::span<const std::string> log() const { return log_; }
+
+  /// Asks for permission to do one rewrite; false once the limit is reached. All changes until the
+  /// next begin() belong to it.
+  [[nodiscard]] bool begin(std::string_view rewrite, const Op& subject);
+
+  /// Makes an op before `before`; its types must infer (anything else is a bug of the pass).
+  Op* create(OpSpec spec, Op* before);
+  Value* constant(Tensor tensor, std::string name, Op* before);
+
+  /// Every use of `from`, graph outputs included, becomes `to`, of the same type.
+  void replace(Value* from, Value* to);
+  /// Like replace, but the types may differ in layout.
+  void replaceKeepingLayout(Value* from, Value* to);
+  void setOperand(Op* op, size_t index, Value* value);
+  void setAttr(Op* op, std::string name, AttrValue value);
+  void removeAttr(Op* op, std::string_view name);
+  void setLayout(Value* value, Layout layout);
+  /// Appends one step to the op's epilogue. `args` name the step's operands; null stands for the
+  /// accumulator. The op must stand behind the producers of all of them.
+  void appendEpilogue(Op* op, OpKind kind, AttrMap attrs, std::vector<Value*> args);
+  void addOrigins(Op* op, std::span<const std::string> origins);
+  void rename(Value* value, std::string name) { graph_.rename(value, std::move(name)); }
+  void moveBefore(Op* op, Op* before);
+  /// Erases an op without uses.
+  void erase(Op* op);
+  /// Erases it, then its operands' producers, as long as nothing uses them.
+  void eraseDead(Op* op);
+
+private:
+  void checkActive() const { ENFOLD_CHECK(active_, "graph changed outside a rewrite"); }
+
+  Graph& graph_;
+  int64_t limit_;
+  int64_t count_ = 0;
+  bool active_ = false;
+  bool exhausted_ = false;
+  std::vector<std::string> log_;
+};
+
+} // namespace enfold
