@@ -1,0 +1,70 @@
+// The instructions of Kernel IR and what they mean. Operands of an arithmetic instruction have one
+// common type, which is also the result's, unless said otherwise; every instruction works lane by
+// lane. Nothing is reassociated or contracted: a kernel gives the same bits wherever the same
+// instruction set is used.
+//
+// Integers wrap around. div and rem truncate, floor_div and floor_mod round the quotient down and
+// give the remainder the divisor's sign; dividing by zero gives 0 and never traps. On floats rem is
+// C's fmod, floor_mod is Python's %. Shift amounts at or above the width shift everything out; shr
+// of a signed type copies the sign.
+//
+// min and max propagate NaN. min_fast(a, b) is a < b ? a : b and max_fast(a, b) is a > b ? a : b,
+// one instruction: on NaN the *second* operand is the result, so max_fast(0, x) is a relu that
+// propagates NaN. fma rounds once where the target can, else it is a mul and an add. round goes to
+// even on ties. rsqrt is 1/sqrt(x), not an approximation. Comparisons with NaN are false but ne.
+//
+// cast to a narrower integer drops the high bits; from float to integer it truncates, and out of
+// range the result is unspecified, while cast_sat clamps and takes NaN to 0; between floats it
+// rounds to nearest even; to bool it is != 0. f16 and bf16 are storage types: they are cast, moved
+// and stored, and computed with in f32. bitcast keeps the bits, the width of a lane and the lanes.
+//
+// Reductions over lanes fold the upper half onto the lower until one lane is left (lanes beyond
+// the largest power of two are folded first), so their order does not depend on the hardware.
+//
+// Memory is addressed by element; only the alignment of one element is assumed. load and store
+// move contiguous lanes; broadcast loads one element into all lanes; the partial forms touch only
+// the first `count` lanes (any count is allowed, none or all), the others load the fill value;
+// load_strided reads every `stride`th element; gather and scatter add a vector of element offsets.
+// Scattering two lanes to one element keeps the higher lane. Distinct buffers never overlap.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace enfold::kir {
+
+enum class Op : uint8_t {
+#define ENFOLD_KIR_OP(name, text, operands, kind) name,
+#include "kernel/Ops.def"
+};
+
+/// Which typing rule an instruction follows; the verifier has one case for each.
+enum class OpKind : uint8_t {
+  Constant,    ///< no operands, any type
+  Affine,      ///< index terms times coefficients plus a constant
+  Unary,       ///< T -> T, numbers that can be computed with
+  Binary,      ///< T, T -> T, numbers that can be computed with
+  Ternary,     ///< T, T, T -> T, floats
+  Bitwise,     ///< T… -> T, integers and bool
+  Shift,       ///< T, T -> T, integers
+  Compare,     ///< T, T -> bool
+  Select,      ///< bool, T, T -> T; the condition may have one lane
+  FloatUnary,  ///< T -> T, f32 and f64
+  FloatBinary, ///< T, T -> T, f32 and f64
+  Convert,     ///< T -> U, same lanes
+  Lanes,       ///< changes the number of lanes
+  Reduce,      ///< T x lanes -> T
+  Memory,      ///< reads or writes a buffer
+  Variable,    ///< declares, reads or writes a mutable register
+  Control,     ///< holds blocks
+};
+
+struct OpInfo {
+  std::string_view text;
+  int operands; ///< -1: varies
+  OpKind kind;
+};
+
+const OpInfo& info(Op op);
+
+} // namespace enfold::kir
