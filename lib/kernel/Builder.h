@@ -7,6 +7,9 @@
 //   });
 //   Kernel kernel = b.finish();
 //
+// Instructions are emitted in the order C++ evaluates the calls, which is not specified inside one
+// expression; name the loads of one statement first if their order matters to you.
+//
 // Misuse (mismatched types, an access out of bounds with a constant index) is a bug of the author:
 // the verifier reports it when the kernel is finished and checked, naming the instruction.
 #pragma once
