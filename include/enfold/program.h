@@ -17,14 +17,25 @@ extern "C" {
 #define ENFOLD_MAX_RANK 8
 
 /* Runs iterations [begin, end). `buffers` is the step's own pointer table, `scratch` is private to
- * the calling thread, 64-byte aligned, of the program's scratch_bytes. */
+ * the calling thread, 64-byte aligned, of the program's scratch_bytes. Arena and constants start at
+ * 64-byte boundaries; inputs and outputs are only sure to be aligned to their element size. */
 typedef void (*enfold_kernel_fn)(void* const* buffers, int64_t begin, int64_t end, void* scratch);
 
 /* Element types; the numbers are those of ONNX TensorProto.DataType. */
 typedef enum enfold_elem {
-  ENFOLD_F32 = 1, ENFOLD_U8 = 2, ENFOLD_I8 = 3, ENFOLD_U16 = 4, ENFOLD_I16 = 5, ENFOLD_I32 = 6,
-  ENFOLD_I64 = 7, ENFOLD_BOOL = 9, ENFOLD_F16 = 10, ENFOLD_F64 = 11, ENFOLD_U32 = 12,
-  ENFOLD_U64 = 13, ENFOLD_BF16 = 16
+  ENFOLD_F32 = 1,
+  ENFOLD_U8 = 2,
+  ENFOLD_I8 = 3,
+  ENFOLD_U16 = 4,
+  ENFOLD_I16 = 5,
+  ENFOLD_I32 = 6,
+  ENFOLD_I64 = 7,
+  ENFOLD_BOOL = 9,
+  ENFOLD_F16 = 10,
+  ENFOLD_F64 = 11,
+  ENFOLD_U32 = 12,
+  ENFOLD_U64 = 13,
+  ENFOLD_BF16 = 16
 } enfold_elem;
 
 /* An input or output tensor: dense, row-major. */
@@ -38,10 +49,10 @@ typedef struct enfold_tensor_info {
 
 /* Where a step's buffer lives. */
 typedef enum enfold_space {
-  ENFOLD_SPACE_INPUT,    /* index: input number; offset in bytes */
-  ENFOLD_SPACE_OUTPUT,   /* index: output number; offset in bytes */
-  ENFOLD_SPACE_ARENA,    /* offset in the context's arena */
-  ENFOLD_SPACE_CONSTANT  /* offset in the program's constants */
+  ENFOLD_SPACE_INPUT,   /* index: input number; offset in bytes */
+  ENFOLD_SPACE_OUTPUT,  /* index: output number; offset in bytes */
+  ENFOLD_SPACE_ARENA,   /* offset in the context's arena */
+  ENFOLD_SPACE_CONSTANT /* offset in the program's constants */
 } enfold_space;
 
 typedef struct enfold_buffer_ref {
@@ -54,13 +65,14 @@ typedef struct enfold_step {
   enfold_kernel_fn kernel;
   const enfold_buffer_ref* buffers;
   int32_t num_buffers;
-  int32_t parallel;    /* nonzero: worth splitting over threads */
-  int64_t iterations;  /* the kernel's range is [0, iterations) */
-  int64_t grain;       /* smallest number of iterations worth giving to a thread */
-  const char* name;    /* kernel name, for profiles */
-  const char* origin;  /* the ONNX nodes it computes, for profiles */
-  double flops;        /* arithmetic of the whole step */
-  double bytes;        /* least memory traffic of the whole step */
+  int32_t parallel;   /* nonzero: worth splitting over threads */
+  int64_t iterations; /* the kernel's range is [0, iterations) */
+  int64_t grain;      /* smallest number of iterations worth giving to a thread, at least 1; a call
+                       * begins at a multiple of it, and ends at one or at `iterations` */
+  const char* name;   /* kernel name, for profiles */
+  const char* origin; /* the ONNX nodes it computes, for profiles */
+  double flops;       /* arithmetic of the whole step */
+  double bytes;       /* least memory traffic of the whole step */
 } enfold_step;
 
 typedef struct enfold_program {
@@ -72,11 +84,12 @@ typedef struct enfold_program {
   const enfold_tensor_info* inputs;
   const enfold_tensor_info* outputs;
   const enfold_step* steps;
-  const void* constants;   /* packed weights, 64-byte aligned */
+  const void* constants; /* packed weights, 64-byte aligned */
   int64_t constants_bytes;
   int64_t arena_bytes;
-  int64_t scratch_bytes;   /* per thread */
-  const char* isa;         /* instruction set the kernels need, e.g. "avx2" */
+  int64_t scratch_bytes; /* per thread */
+  const char* isa;       /* what the kernels need of the CPU: comma-separated names of the table in
+                          * runtime/CpuFeatures.cpp, e.g. "avx2" or "avx512,avx512_bf16" */
 } enfold_program;
 
 #ifdef __cplusplus

@@ -1,0 +1,170 @@
+// include/enfold/enfold.h over the classes of this folder: checks what callers pass, and keeps two
+// calls out of one context.
+#include "runtime/Context.h"
+#include "runtime/CpuBudget.h"
+#include "runtime/LastError.h"
+#include "runtime/Memory.h"
+
+#include <enfold/enfold.h>
+
+#include <atomic>
+#include <cstring>
+
+using enfold::rt::Context;
+using enfold::rt::fail;
+
+struct enfold_context {
+  explicit enfold_context(const enfold_program& program) : context(program) {}
+
+  Context context;
+  std::atomic<bool> inUse{false};
+};
+
+namespace {
+
+/// Holds a context for one call.
+class Use {
+public:
+  explicit Use(enfold_context* handle)
+      : handle_(handle), status_(handle == nullptr ? fail(ENFOLD_INVALID_ARGUMENT, "no context")
+                                 : handle->inUse.exchange(true, std::memory_order_acquire)
+                                     ? fail(ENFOLD_BUSY, "another thread is using the context")
+                                     : ENFOLD_OK) {}
+  ~Use() {
+    if (status_ == ENFOLD_OK) handle_->inUse.store(false, std::memory_order_release);
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+
+  enfold_status status() const { return status_; }
+  Context& context() const { return handle_->context; }
+
+private:
+  enfold_context* handle_;
+  enfold_status status_;
+};
+
+const enfold_tensor_info* infoAt(const enfold_tensor_info* infos, int32_t count, int32_t index) {
+  return index >= 0 && index < count ? infos + index : nullptr;
+}
+
+int32_t find(const enfold_tensor_info* infos, int32_t count, const char* name) {
+  for (int32_t i = 0; name != nullptr && i < count; ++i)
+    if (std::strcmp(infos[i].name, name) == 0) return i;
+  return -1;
+}
+
+} // namespace
+
+const char* enfold_status_text(enfold_status status) {
+  switch (status) {
+  case ENFOLD_OK:
+    return "ok";
+  case ENFOLD_INVALID_ARGUMENT:
+    return "invalid argument";
+  case ENFOLD_INVALID_PROGRAM:
+    return "invalid program";
+  case ENFOLD_WRONG_VERSION:
+    return "wrong version";
+  case ENFOLD_WRONG_CPU:
+    return "wrong CPU";
+  case ENFOLD_NO_MEMORY:
+    return "no memory";
+  case ENFOLD_NO_THREADS:
+    return "no threads";
+  case ENFOLD_BUSY:
+    return "busy";
+  }
+  return "unknown status";
+}
+
+const char* enfold_last_error(void) { return enfold::rt::lastError(); }
+
+int32_t enfold_default_threads(void) { return enfold::rt::defaultThreads(); }
+
+const enfold_tensor_info* enfold_input_info(const enfold_program* program, int32_t index) {
+  return program != nullptr ? infoAt(program->inputs, program->num_inputs, index) : nullptr;
+}
+
+const enfold_tensor_info* enfold_output_info(const enfold_program* program, int32_t index) {
+  return program != nullptr ? infoAt(program->outputs, program->num_outputs, index) : nullptr;
+}
+
+int32_t enfold_find_input(const enfold_program* program, const char* name) {
+  return program != nullptr ? find(program->inputs, program->num_inputs, name) : -1;
+}
+
+int32_t enfold_find_output(const enfold_program* program, const char* name) {
+  return program != nullptr ? find(program->outputs, program->num_outputs, name) : -1;
+}
+
+enfold_status enfold_create_context(const enfold_program* program, const enfold_options* options,
+                                    enfold_context** context) {
+  if (context == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the context");
+  *context = nullptr;
+  if (program == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "no program");
+  auto* handle = enfold::rt::create<enfold_context>(*program);
+  if (handle == nullptr) return fail(ENFOLD_NO_MEMORY, "no memory for a context");
+  const enfold_status status =
+      handle->context.prepare(options != nullptr ? *options : enfold_options{});
+  if (status == ENFOLD_OK)
+    *context = handle;
+  else
+    enfold::rt::destroy(handle);
+  return status;
+}
+
+void enfold_destroy_context(enfold_context* context) { enfold::rt::destroy(context); }
+
+const enfold_program* enfold_context_program(const enfold_context* context) {
+  return context != nullptr ? &context->context.program() : nullptr;
+}
+
+enfold_status enfold_set_threads(enfold_context* context, int32_t threads) {
+  const Use use(context);
+  return use.status() != ENFOLD_OK ? use.status() : use.context().setThreads(threads);
+}
+
+int32_t enfold_get_threads(const enfold_context* context) {
+  return context != nullptr ? context->context.threads() : 0;
+}
+
+int64_t enfold_context_bytes(const enfold_context* context) {
+  return context != nullptr ? context->context.bytes() : 0;
+}
+
+enfold_status enfold_run(enfold_context* context, const void* const* inputs, int32_t num_inputs,
+                         void* const* outputs, int32_t num_outputs) {
+  const Use use(context);
+  if (use.status() != ENFOLD_OK) return use.status();
+  const enfold_program& program = use.context().program();
+  if (num_inputs != program.num_inputs || num_outputs != program.num_outputs)
+    return fail(ENFOLD_INVALID_ARGUMENT,
+                "%d inputs and %d outputs given; the program has %d and %d", num_inputs,
+                num_outputs, program.num_inputs, program.num_outputs);
+  if ((num_inputs > 0 && inputs == nullptr) || (num_outputs > 0 && outputs == nullptr))
+    return fail(ENFOLD_INVALID_ARGUMENT, "the list of inputs or of outputs is null");
+  return use.context().run(inputs, outputs);
+}
+
+enfold_status enfold_start_profile(enfold_context* context) {
+  const Use use(context);
+  if (use.status() == ENFOLD_OK) use.context().startProfile();
+  return use.status();
+}
+
+enfold_status enfold_stop_profile(enfold_context* context) {
+  const Use use(context);
+  if (use.status() == ENFOLD_OK) use.context().stopProfile();
+  return use.status();
+}
+
+enfold_status enfold_read_profile(enfold_context* context, int32_t index,
+                                  enfold_step_profile* profile) {
+  const Use use(context);
+  if (use.status() != ENFOLD_OK) return use.status();
+  if (profile == nullptr || index < 0 || index >= use.context().program().num_steps)
+    return fail(ENFOLD_INVALID_ARGUMENT, "no profile of step %d", index);
+  *profile = use.context().profile(index);
+  return ENFOLD_OK;
+}

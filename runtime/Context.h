@@ -1,0 +1,89 @@
+// One program made ready to run: its arena, its pointer tables, its threads. Everything that can be
+// worked out before the first run is; a run patches the pointers of inputs and outputs that changed
+// and then walks over the steps.
+#pragma once
+
+#include "runtime/Memory.h"
+#include "runtime/Profiler.h"
+#include "runtime/ThreadPool.h"
+
+#include <enfold/enfold.h>
+
+#include <cstdint>
+
+namespace enfold::rt {
+
+class Context {
+public:
+  explicit Context(const enfold_program& program) : program_(program) {}
+  ~Context() { destroy(pool_); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  /// Checks the program and prepares it; nothing else may be called unless this gave ENFOLD_OK.
+  enfold_status prepare(const enfold_options& options);
+
+  enfold_status setThreads(int32_t threads);
+
+  /// Arrays of the program's numbers of inputs and outputs.
+  enfold_status run(const void* const* inputs, void* const* outputs);
+
+  void startProfile() {
+    profiler_.reset();
+    isProfiling_ = true;
+  }
+  void stopProfile() { isProfiling_ = false; }
+  enfold_step_profile profile(int32_t step) const;
+
+  const enfold_program& program() const { return program_; }
+  int32_t threads() const { return pool_->threads(); }
+  int64_t bytes() const { return static_cast<int64_t>(arena_.size()) + pool_->scratchBytes(); }
+
+private:
+  /// A step with its addresses; `lanes` is how many threads it is split over.
+  struct ReadyStep {
+    Task task;
+    int32_t lanes;
+  };
+  /// A table entry that follows the pointer of an input or output.
+  struct Follower {
+    void** entry;
+    int64_t offset;
+  };
+
+  bool buildTables();
+  void countFollowers();
+  void chooseLanes();
+  int32_t tensorOf(const enfold_buffer_ref& buffer) const;
+  enfold_status bind(const void* const* inputs, void* const* outputs);
+  void bindTensor(int32_t tensor, std::byte* data);
+  enfold_status checkBound();
+  enfold_status checkPointer(int32_t tensor) const;
+  void runStep(const ReadyStep& step);
+  void runProfiled();
+
+  bool isInput(int32_t tensor) const { return tensor < program_.num_inputs; }
+  const enfold_tensor_info& tensorInfo(int32_t tensor) const;
+  Denormals denormals() const {
+    return options_.keep_denormals != 0 ? Denormals::Keep : Denormals::Flush;
+  }
+
+  const enfold_program& program_;
+  enfold_options options_ = {};
+  Memory arena_;
+  ThreadPool* pool_ = nullptr;
+  Profiler profiler_;
+  bool isProfiling_ = false;
+
+  Array<ReadyStep> steps_;
+  Array<void*> entries_; ///< the steps' pointer tables, one after the other
+
+  // Inputs and then outputs count as tensors 0, 1, ...; the followers of tensor t are those from
+  // firstFollower_[t] up to firstFollower_[t + 1].
+  Array<std::byte*> bound_;
+  bool isBound_ = false; ///< bound_ has been checked
+  Array<int64_t> firstFollower_;
+  Array<Follower> followers_;
+};
+
+} // namespace enfold::rt

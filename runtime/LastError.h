@@ -1,0 +1,17 @@
+// The words behind a status: each thread keeps the text of its latest failed call.
+#pragma once
+
+#include <enfold/enfold.h>
+
+namespace enfold::rt {
+
+/// Keeps the formatted text for the calling thread and returns `status`.
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+enfold_status
+fail(enfold_status status, const char* format, ...);
+
+const char* lastError();
+
+} // namespace enfold::rt

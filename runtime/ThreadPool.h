@@ -1,0 +1,102 @@
+// Fork and join over a fixed set of threads, for kernels that take microseconds.
+//
+// The caller is lane 0, the workers are lanes 1 and up. Each lane gets an equal, fixed share of the
+// iterations, so that a thread meets in its caches what it wrote in the step before; a lane that is
+// done takes over half of what another has not begun. So a worker that is late or has no CPU costs
+// nothing but its help, and the caller never waits except for work already under way.
+#pragma once
+
+#include "runtime/FloatMode.h"
+#include "runtime/Memory.h"
+
+#include <enfold/enfold.h>
+
+#include <atomic>
+#include <cstdint>
+#include <pthread.h>
+
+namespace enfold::rt {
+
+/// One kernel over its whole range. Iterations may run in any order, each exactly once.
+struct Task {
+  enfold_kernel_fn kernel = nullptr;
+  void* const* buffers = nullptr;
+  int64_t iterations = 0; ///< at least 1
+  int64_t grain = 1;      ///< at least 1: calls begin at its multiples
+};
+
+class ThreadPool {
+public:
+  struct Options {
+    int32_t threads = 1; ///< the caller included
+    int64_t spinNanoseconds = 0;
+    Denormals denormals = Denormals::Flush;
+    size_t scratchBytes = 0; ///< per thread
+  };
+
+  ThreadPool() = default;
+  ~ThreadPool() { endWorkers(options_.threads); }
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  /// Allocates scratch and starts the workers, once. On failure, ENFOLD_NO_MEMORY or
+  /// ENFOLD_NO_THREADS, the pool is of no further use.
+  [[nodiscard]] enfold_status start(const Options& options);
+
+  /// Runs the task on the first `lanes` threads, 2 <= lanes <= threads(), and returns when all of
+  /// it is done. One thread at a time may call this.
+  void run(const Task& task, int32_t lanes);
+
+  int32_t threads() const { return options_.threads; }
+  int64_t scratchBytes() const { return static_cast<int64_t>(scratch_.size()); }
+  void* scratch(int32_t lane) const { return scratch_.data() + scratchStride_ * size_t(lane); }
+
+  /// While on, the time inside kernels is added up; only between runs may it be switched.
+  void measureBusy(bool on) { measuresBusy_ = on; }
+  /// The nanoseconds of all lanes together inside the kernel of the latest run.
+  int64_t busyNanoseconds() const;
+
+private:
+  /// What a thread shares with the others. Grains are counted from the end of the lane's share.
+  struct alignas(kLinePair) Lane {
+    std::atomic<int64_t> unclaimed{0}; ///< grains of its share nobody has begun; kStop ends it
+    alignas(kLinePair) std::atomic<int64_t> busy{0};
+    std::atomic<bool> asleep{false};
+    pthread_mutex_t mutex;
+    pthread_cond_t awake;
+    pthread_t thread;
+    ThreadPool* pool = nullptr;
+    int32_t index = 0;
+  };
+  static constexpr int64_t kStop = -1;
+
+  /// What runs now: written by the caller while no grain is unclaimed or unfinished, read by a
+  /// thread only between claiming a grain and reporting it finished.
+  struct Job {
+    Task task;
+    int64_t grains = 0;
+    int32_t lanes = 0;
+    int64_t shareEnd(int32_t lane) const;
+  };
+
+  static void* workerMain(void* lane);
+  bool startWorker(int32_t index);
+  void endWorkers(int32_t count);
+  void publish(Lane& lane, int64_t grains);
+  bool waitForWork(Lane& lane);
+  void sleepUntilWork(Lane& lane);
+  void help(int32_t index);
+  int64_t runClaimed(int32_t victim, int32_t index);
+
+  Options options_;
+  Memory laneMemory_;
+  Lane* lanes_ = nullptr;
+  Memory scratch_;
+  size_t scratchStride_ = 0;
+  bool crowded_ = false; ///< more threads than CPUs: waiting threads give theirs up
+  bool measuresBusy_ = false;
+  Job job_;
+  alignas(kLinePair) std::atomic<int64_t> unfinished_{0}; ///< grains of the job
+};
+
+} // namespace enfold::rt
