@@ -1,0 +1,28 @@
+// Elementwise ops as Kernel IR: one table, shared by pointwise kernels and every epilogue.
+#pragma once
+
+#include "ir/Graph.h"
+#include "kernel/Builder.h"
+
+#include <optional>
+#include <span>
+
+namespace enfold::lower {
+
+/// The Kernel IR scalar that holds elements of that type in memory; none for types without one.
+std::optional<kir::Scalar> scalarOf(ElemType elem);
+
+/// The scalar an element type is computed in: f32 for f16 and bf16, else its own.
+kir::Scalar computeScalar(kir::Scalar storage);
+
+/// Empty when emitElementwise can compute `kind` on operands of type `elem` (the first operand's;
+/// for where the second's), else the reason why not.
+std::string elementwiseRefusal(OpKind kind, const AttrMap& attrs, ElemType elem);
+
+/// The op on lane-wise operands (nullopt: an absent optional one), in the compute scalar of their
+/// type. The result is in the compute scalar of the op's result type. `to` is the result's element
+/// type (only cast needs it).
+kir::Value emitElementwise(kir::Builder& b, OpKind kind, const AttrMap& attrs,
+                           std::span<const std::optional<kir::Value>> args, ElemType to);
+
+} // namespace enfold::lower

@@ -1,0 +1,36 @@
+// The epilogue of an op inside its kernel: elementwise steps applied to the accumulator before it
+// is stored.
+#pragma once
+
+#include "lower/Operand.h"
+
+namespace enfold::lower {
+
+/// Empty when every step of the op's epilogue can be generated, else the reason why not.
+std::string epilogueRefusal(const Op& op);
+
+class Epilogue {
+public:
+  Epilogue(const Op& op, Lowering& lowering);
+
+  bool empty() const { return steps_.empty(); }
+  /// Declares the operands as the kernel's next inputs.
+  void declare(kir::Builder& b);
+  /// The result of all steps at `coordinates` of the op's result (physical dimensions, lanes along
+  /// the last). `accumulator` is in the compute scalar of the op's element type.
+  kir::Value apply(kir::Builder& b, kir::Value accumulator,
+                   std::span<const kir::Index> coordinates) const;
+  /// Appends the operands' buffers in the order of declare().
+  void appendBuffers(std::vector<BufferRef>& buffers) const;
+
+  std::vector<Operand>& operands() { return operands_; }
+  /// Arithmetic of one result element.
+  double flopsPerElement() const { return static_cast<double>(steps_.size()); }
+
+private:
+  const Op& op_;
+  std::span<const EpilogueStep> steps_;
+  std::vector<Operand> operands_; ///< of all steps, in the order of the op's extra operands
+};
+
+} // namespace enfold::lower

@@ -1,0 +1,52 @@
+// The table of kernel families.
+#include "lower/Families.h"
+
+#include "lower/Pointwise.h"
+#include "lower/Storage.h"
+#include "lower/conv/Direct.h"
+
+#include <algorithm>
+
+namespace enfold::lower {
+namespace {
+
+std::vector<OpKind> elementwiseKinds() {
+  std::vector<OpKind> kinds;
+  for (const OpInfo& row : opTable())
+    if (row.is(traits::Elementwise)) kinds.push_back(row.kind);
+  return kinds;
+}
+
+} // namespace
+
+std::span<const Family> families() {
+  static const std::vector<Family> table = {
+      {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
+      {"pointwise", refusePointwise, lowerPointwise, elementwiseKinds()},
+  };
+  return table;
+}
+
+const Family* familyFor(const Op& op, const Machine& machine) {
+  for (const Family& family : families())
+    if (std::ranges::find(family.kinds, op.kind()) != family.kinds.end() &&
+        family.refusal(op, machine).empty())
+      return &family;
+  return nullptr;
+}
+
+Choice explainChoice(const Op& op, const Machine& machine) {
+  Choice choice{"reference", {}};
+  for (const Family& family : families()) {
+    if (std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
+    std::string reason = family.refusal(op, machine);
+    if (reason.empty()) {
+      choice.how = family.name;
+      return choice;
+    }
+    choice.refused.emplace_back(family.name, std::move(reason));
+  }
+  return choice;
+}
+
+} // namespace enfold::lower

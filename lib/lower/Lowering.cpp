@@ -1,0 +1,138 @@
+// Appending calls: constants and kernels are shared, live ranges recorded.
+#include "lower/Lowering.h"
+
+#include "kernel/Structure.h"
+#include "lower/Copy.h"
+#include "lower/Families.h"
+#include "support/Hash.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstring>
+
+namespace enfold::lower {
+namespace {
+
+/// Work, in flops or bytes, below which splitting over threads costs more than it gains.
+constexpr double kSmallestShare = 20000;
+
+} // namespace
+
+BufferRef Lowering::storage(const Value* value) {
+  if (auto place = storage_.find(value)) return *place;
+  if (auto it = constantValues_.find(value); it != constantValues_.end()) return it->second;
+  const Tensor* tensor = value->constant();
+  ENFOLD_CHECK(tensor != nullptr, "a value without storage");
+  // The tensor, and with it its bytes, outlives the plan.
+  const BufferRef place =
+      constant(std::shared_ptr<const std::byte>(std::shared_ptr<void>(), tensor->bytes()),
+               static_cast<int64_t>(tensor->numBytes()));
+  constantValues_.emplace(value, place);
+  return place;
+}
+
+BufferRef Lowering::constant(std::shared_ptr<const std::byte> data, int64_t bytes) {
+  const uint64_t hash = hashBytes(data.get(), static_cast<size_t>(bytes));
+  std::vector<BufferId>& same = constants_[hash];
+  for (BufferId id : same) {
+    const PlanBuffer& other = plan_.buffers[id];
+    if (other.bytes == bytes &&
+        std::memcmp(other.data.get(), data.get(), static_cast<size_t>(bytes)) == 0)
+      return {id};
+  }
+  same.push_back(static_cast<BufferId>(plan_.buffers.size()));
+  plan_.buffers.push_back({.space = Space::Constant, .bytes = bytes, .data = std::move(data)});
+  return {same.back()};
+}
+
+BufferRef Lowering::temporary(int64_t bytes) {
+  plan_.buffers.push_back({.space = Space::Arena, .bytes = bytes});
+  return {static_cast<BufferId>(plan_.buffers.size() - 1)};
+}
+
+size_t Lowering::addKernel(kir::Kernel kernel) {
+  std::vector<size_t>& same = kernels_[kir::structuralHash(kernel)];
+  for (size_t index : same)
+    if (kir::structure(plan_.kernels[index]) == kir::structure(kernel)) return index;
+  same.push_back(plan_.kernels.size());
+  kernel.name = fmt::format("{}_{}", kernel.name, plan_.kernels.size());
+  plan_.scratchBytes = std::max(plan_.scratchBytes, kernel.scratchBytes);
+  plan_.kernels.push_back(std::move(kernel));
+  return same.back();
+}
+
+void Lowering::append(Call call) {
+  const auto number = static_cast<int64_t>(plan_.calls.size());
+  for (const BufferRef& ref : call.buffers) {
+    PlanBuffer& buffer = plan_.buffers[ref.buffer];
+    if (buffer.firstCall < 0) buffer.firstCall = number;
+    buffer.lastCall = number;
+  }
+  call.origin = origin_;
+  plan_.calls.push_back(std::move(call));
+}
+
+void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFacts facts) {
+  ENFOLD_CHECK(static_cast<int64_t>(buffers.size()) == kernel.numParams(),
+               "a kernel called with a wrong number of buffers");
+  if (kernel.iterations == 0) return;
+  if (facts.bytes == 0)
+    for (int64_t i = 0; i < kernel.numParams(); ++i)
+      facts.bytes += static_cast<double>(kernel.buffers[static_cast<size_t>(i)].bytes());
+  const double work =
+      std::max(facts.flops / 8, facts.bytes) / static_cast<double>(kernel.iterations);
+  Call call{.buffers = std::move(buffers),
+            .algorithm = std::move(facts.algorithm),
+            .origin = {},
+            .flops = facts.flops,
+            .bytes = facts.bytes,
+            .grain = std::max<int64_t>(1, static_cast<int64_t>(kSmallestShare / work))};
+  call.kernel = addKernel(std::move(kernel));
+  append(std::move(call));
+}
+
+void Lowering::callReference(const Op& op) {
+  Call call{.reference = ReferenceCall{&op}, .buffers = {}, .algorithm = "reference", .origin = {}};
+  for (const Value* operand : op.operands())
+    if (operand) call.buffers.push_back(storage(operand));
+  for (size_t i = 0; i < op.numResults(); ++i) call.buffers.push_back(storage(op.result(i)));
+  append(std::move(call));
+}
+
+void Lowering::lower(const Op& op) {
+  if (op.kind() == OpKind::Constant || storage_.isView(op)) return;
+  origin_ = fmt::format("{}", fmt::join(op.origins(), " + "));
+  if (const Family* family = familyFor(op, machine_))
+    family->lower(op, *this);
+  else
+    callReference(op);
+}
+
+void Lowering::copyOutput(const Value* value, size_t index) {
+  const BufferRef from = storage(value);
+  if (const PlanBuffer& buffer = plan_.buffers[from.buffer];
+      buffer.space == Space::Output && buffer.index == static_cast<int64_t>(index))
+    return;
+  origin_ = "output " + value->name();
+  plan_.buffers.push_back({.space = Space::Output,
+                           .bytes = value->type().numBytes(),
+                           .index = static_cast<int64_t>(index)});
+  const BufferRef to{static_cast<BufferId>(plan_.buffers.size() - 1)};
+  call(copyKernel(value->type().numBytes()), {from, to}, {.algorithm = "copy"});
+}
+
+Plan lowerGraph(const Graph& graph, const Machine& machine) {
+  Plan plan;
+  plan.name = graph.name();
+  for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());
+  plan.outputs.assign(graph.outputs().begin(), graph.outputs().end());
+  plan.outputNames.assign(graph.outputNames().begin(), graph.outputNames().end());
+  Lowering lowering(plan, graph, machine);
+  for (const auto& op : graph.ops()) lowering.lower(*op);
+  for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
+  assignOffsets(plan);
+  return plan;
+}
+
+} // namespace enfold::lower

@@ -1,0 +1,66 @@
+// Lowering: the graph after all passes becomes a Plan. Each op is lowered by the first kernel
+// family that accepts it (lower/Families.h); ops that only rename or slice memory take no kernel.
+#pragma once
+
+#include "lower/Machine.h"
+#include "lower/Plan.h"
+#include "lower/Storage.h"
+
+namespace enfold::lower {
+
+/// What a call computes, for profiles and for splitting over threads.
+struct CallFacts {
+  std::string algorithm; ///< "conv_direct 6x2"
+  double flops = 0;      ///< arithmetic of the whole call
+  double bytes = 0;      ///< least memory traffic of the whole call; 0: the buffers' sizes
+};
+
+/// What a kernel family may use while it lowers an op: storage of values, packed constants,
+/// temporaries, and the plan to append calls to.
+class Lowering {
+public:
+  Lowering(Plan& plan, const Graph& graph, const Machine& machine)
+      : plan_(plan), machine_(machine), storage_(plan, graph) {}
+
+  const Machine& machine() const { return machine_; }
+  /// Where a value lives. Constants are laid down as they are on first use.
+  BufferRef storage(const Value* value);
+  /// Adds constant data, shared with equal data added before.
+  BufferRef constant(std::shared_ptr<const std::byte> data, int64_t bytes);
+  template <typename T> BufferRef constant(std::vector<T> values);
+  /// Memory for intermediate results of the op being lowered.
+  BufferRef temporary(int64_t bytes);
+  /// Appends a call of `kernel`, which is generated once however often it is used.
+  void call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFacts facts);
+
+  /// Lowers `op` by the first family that accepts it, else as a reference call.
+  void lower(const Op& op);
+  /// Copies a graph output that could not be computed where the caller wants it.
+  void copyOutput(const Value* value, size_t index);
+
+private:
+  void callReference(const Op& op);
+  size_t addKernel(kir::Kernel kernel);
+  void append(Call call);
+
+  Plan& plan_;
+  const Machine& machine_;
+  StorageMap storage_;
+  std::string origin_; ///< of the op being lowered
+  std::unordered_map<uint64_t, std::vector<BufferId>> constants_;
+  std::unordered_map<const Value*, BufferRef> constantValues_;
+  std::unordered_map<uint64_t, std::vector<size_t>> kernels_;
+};
+
+template <typename T> BufferRef Lowering::constant(std::vector<T> values) {
+  const auto bytes = static_cast<int64_t>(values.size() * sizeof(T));
+  auto owner = std::make_shared<std::vector<T>>(std::move(values));
+  const auto* data = reinterpret_cast<const std::byte*>(owner->data());
+  return constant(std::shared_ptr<const std::byte>(std::move(owner), data), bytes);
+}
+
+/// The plan of a graph. Every op has a family or a reference function, so lowering cannot fail.
+/// The graph must outlive the plan.
+Plan lowerGraph(const Graph& graph, const Machine& machine);
+
+} // namespace enfold::lower

@@ -1,0 +1,45 @@
+// One operand of an elementwise computation: how kernels load it at given coordinates of the
+// result.
+#pragma once
+
+#include "kernel/Builder.h"
+#include "lower/Access.h"
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+/// A scalar constant becomes an immediate; a per-channel constant of a blocked result is laid down
+/// padded to whole blocks; everything else is read where it lives.
+class Operand {
+public:
+  /// True when an operand of that type can be loaded for a result of that type.
+  static bool fits(const Type& operand, const Type& result);
+
+  Operand(const Value* value, const Type& result, Lowering& lowering);
+
+  /// Declares the buffer as the kernel's next input, unless the operand is an immediate.
+  void declare(kir::Builder& b);
+  /// Lanes at `coordinates` (one per physical dimension of the result, lanes along the last), in
+  /// the operand's compute scalar.
+  kir::Value load(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes) const;
+
+  const std::optional<BufferRef>& buffer() const { return buffer_; }
+  /// Strides over the result's physical dimensions, for collapsing them.
+  std::vector<int64_t>& strides() { return access_.strides; }
+  /// True when the dimensions must stay as they are.
+  bool isRigid() const { return access_.channels.has_value(); }
+
+private:
+  kir::Value loadStored(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes) const;
+
+  Type type_;
+  Access access_;
+  std::optional<double> immediate_;
+  std::optional<int64_t> immediateInt_;
+  std::optional<BufferRef> buffer_;
+  std::optional<kir::Buffer> declared_;
+  int64_t elements_ = 0;
+  int block_ = 0;
+};
+
+} // namespace enfold::lower

@@ -1,0 +1,73 @@
+// What lowering makes of a graph: buffers with their places in memory, kernels in Kernel IR, and
+// the calls that run them in order. Code generation turns a Plan into a program.
+#pragma once
+
+#include "ir/Graph.h"
+#include "kernel/Kernel.h"
+
+#include <cstddef>
+#include <memory>
+
+namespace enfold::lower {
+
+enum class Space : uint8_t { Input, Output, Constant, Arena };
+
+using BufferId = uint32_t;
+
+struct PlanBuffer {
+  Space space;
+  int64_t bytes = 0;
+  int64_t index = 0;  ///< Input, Output: which one
+  int64_t offset = 0; ///< Constant, Arena: place in the constants or the arena, in bytes
+  std::shared_ptr<const std::byte> data; ///< Constant: the bytes
+  /// Arena: first and last call that touch it.
+  int64_t firstCall = -1, lastCall = -1;
+};
+
+/// A place inside a buffer.
+struct BufferRef {
+  BufferId buffer = 0;
+  int64_t offset = 0; ///< in bytes
+
+  bool operator==(const BufferRef&) const = default;
+};
+
+/// An op that has no kernel, run by its reference function on plain tensors.
+struct ReferenceCall {
+  const Op* op = nullptr;
+};
+
+struct Call {
+  size_t kernel = 0; ///< index into Plan::kernels; meaningless for a reference call
+  std::optional<ReferenceCall> reference;
+  std::vector<BufferRef> buffers; ///< the kernel's parameters; reference: operands, then results
+  std::string algorithm;          ///< "conv_direct 6x2"; for profiles and explain
+  std::string origin;             ///< the ONNX nodes computed
+  double flops = 0;               ///< arithmetic of the whole call
+  double bytes = 0;               ///< least memory traffic of the whole call
+  int64_t grain = 1;              ///< fewest iterations worth a thread of their own
+};
+
+struct Plan {
+  std::string name;
+  std::vector<Value*> inputs, outputs;
+  std::vector<std::string> outputNames;
+  std::vector<PlanBuffer> buffers;
+  std::vector<kir::Kernel> kernels;
+  std::vector<Call> calls;
+  int64_t arenaBytes = 0;
+  int64_t constantBytes = 0;
+  int64_t scratchBytes = 0; ///< per thread
+
+  /// Ops that need their reference function, described; ahead-of-time output refuses them.
+  std::vector<std::string> referenceOps() const;
+};
+
+/// The plan as text: buffers with offsets and live ranges, then calls.
+std::string print(const Plan& plan);
+
+/// Gives every constant and arena buffer its offset (multiples of 64 bytes). Arena buffers whose
+/// live ranges meet never overlap.
+void assignOffsets(Plan& plan);
+
+} // namespace enfold::lower

@@ -1,0 +1,11 @@
+// Pointwise kernels: one elementwise op of any arity and broadcasting, with its epilogue.
+#pragma once
+
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+std::string refusePointwise(const Op& op, const Machine& machine);
+void lowerPointwise(const Op& op, Lowering& lowering);
+
+} // namespace enfold::lower

@@ -1,0 +1,38 @@
+// Reading a window problem off an op.
+#include "lower/conv/ConvProblem.h"
+
+#include "ir/Infer.h"
+
+namespace enfold::lower {
+
+bool ConvProblem::isPointwise() const {
+  const Spatial ones{1, 1, 1}, zeros{0, 0, 0};
+  return kernel == ones && strides == ones && padsBegin == zeros && padsEnd == zeros;
+}
+
+ConvProblem convProblem(const Op& op) {
+  const Shape &x = op.own(0)->shape(), &y = op.result()->shape();
+  const bool isConv = op.kind() == OpKind::Conv;
+  const Shape kernel = isConv ? Shape(op.own(1)->shape().begin() + 2, op.own(1)->shape().end())
+                              : op.ints("kernel_shape");
+  const auto window = windowOf(op.attrs(), kernel);
+  ENFOLD_CHECK(window.has_value(), "a verified op has a valid window");
+  ConvProblem p;
+  p.batch = x[0];
+  p.cin = x[1];
+  p.cout = y[1];
+  p.groups = isConv ? op.integer("group") : x[1];
+  const size_t rank = kernel.size(), lead = 3 - rank;
+  for (size_t i = 0; i < rank; ++i) {
+    p.in[lead + i] = x[2 + i];
+    p.out[lead + i] = y[2 + i];
+    p.kernel[lead + i] = window->kernel[i];
+    p.strides[lead + i] = window->strides[i];
+    p.dilations[lead + i] = window->dilations[i];
+    p.padsBegin[lead + i] = window->padsBegin[i];
+    p.padsEnd[lead + i] = window->padsEnd[i];
+  }
+  return p;
+}
+
+} // namespace enfold::lower

@@ -1,0 +1,40 @@
+// The sizes of a convolution or pooling window problem, with every rank brought to three spatial
+// dimensions (depth, height, width; missing ones have size 1 in front).
+#pragma once
+
+#include "ir/Graph.h"
+
+#include <array>
+
+namespace enfold::lower {
+
+struct ConvProblem {
+  using Spatial = std::array<int64_t, 3>;
+
+  int64_t batch = 1, groups = 1;
+  int64_t cin = 1, cout = 1; ///< over all groups
+  Spatial in{1, 1, 1}, out{1, 1, 1};
+  Spatial kernel{1, 1, 1}, strides{1, 1, 1}, dilations{1, 1, 1};
+  Spatial padsBegin{0, 0, 0}, padsEnd{0, 0, 0};
+
+  int64_t cinPerGroup() const { return cin / groups; }
+  int64_t coutPerGroup() const { return cout / groups; }
+  int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+  int64_t inPixels() const { return in[0] * in[1] * in[2]; }
+  int64_t outPixels() const { return out[0] * out[1] * out[2]; }
+  /// A 1x1 window that reads every pixel once: a matrix product over channels.
+  bool isPointwise() const;
+  /// Input coordinate of output `o` and tap `k` along dimension `d`; may lie outside.
+  int64_t inputAt(size_t d, int64_t o, int64_t k) const {
+    return o * strides[d] - padsBegin[d] + k * dilations[d];
+  }
+  double flops() const {
+    return 2.0 * static_cast<double>(batch * outPixels() * cout * cinPerGroup() * taps());
+  }
+};
+
+/// The problem of a conv, or of a pool (weights absent: one input channel a group, cout = cin).
+/// Spatial rank at most 3.
+ConvProblem convProblem(const Op& op);
+
+} // namespace enfold::lower

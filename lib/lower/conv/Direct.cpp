@@ -1,0 +1,276 @@
+// Direct convolution: any window, stride, dilation, padding and rank up to 3; input blocked, or
+// plain with few channels; output blocked. Channels of a group must fill whole blocks.
+//
+// A register tile of P pixels by B channel blocks is accumulated over all taps and input channels:
+// for every input channel and tap, B weight vectors are loaded and P pixels broadcast for P*B fused
+// multiply-adds. Weights are packed in the order they are read. The loop nest and its register
+// blocking follow Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
+// Architectures" (SC 2018), section II.
+#include "lower/conv/Direct.h"
+
+#include "lower/Epilogue.h"
+#include "lower/conv/ConvProblem.h"
+#include "lower/conv/Schedule.h"
+#include "lower/conv/Tiles.h"
+
+#include <fmt/format.h>
+
+namespace enfold::lower {
+namespace {
+
+using kir::Index;
+using kir::Value;
+
+/// Plain inputs are read through this many channels at most; above, the blocked layout is better.
+constexpr int64_t kMaxPlainChannels = 16;
+
+class DirectConv {
+public:
+  DirectConv(const Op& op, Lowering& lowering)
+      : op_(op), lowering_(lowering), p_(flattened(convProblem(op))),
+        lanes_(lowering.machine().channelBlock()), schedule_(scheduleConv(p_, lowering.machine())),
+        epilogue_(op, lowering), plainInput_(op.own(0)->type().layout.isPlain()) {
+    channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
+    step_ = plainInput_ ? p_.cin : lanes_;
+    inputBlocks_ = (p_.cinPerGroup() + step_ - 1) / step_;
+  }
+
+  void lower();
+
+private:
+  /// Rows of a 1x1 convolution are one long row when that tiles better.
+  static ConvProblem flattened(ConvProblem p);
+
+  std::vector<float> packWeights() const;
+  std::vector<float> packBias() const;
+  void strides();
+  void row(const Index& od, const Index& oh);
+  void tile(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
+  void taps(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
+  void channels(const Index& src, const Index& wei, int64_t begin, int64_t pixels, int64_t count);
+  void finish(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
+  kir::Var& accumulator(int64_t pixel, int64_t block) {
+    return accumulators_[static_cast<size_t>(pixel * schedule_.blocks + block)];
+  }
+
+  const Op& op_;
+  Lowering& lowering_;
+  const ConvProblem p_;
+  const int64_t lanes_;
+  const ConvSchedule schedule_;
+  Epilogue epilogue_;
+  const bool plainInput_;
+  int64_t channelBlocks_; ///< of output, per group
+  int64_t inputBlocks_;   ///< of input, per group
+  int64_t step_;          ///< input channels in a block
+
+  kir::Builder b_{"conv_direct"};
+  std::optional<kir::Buffer> src_, wei_, bia_, dst_;
+  std::vector<kir::Var> accumulators_;
+  // Of the iteration being written.
+  Index n_ = 0, group_ = 0, firstBlock_ = 0; ///< firstBlock_: output channel block over all groups
+  // Element strides of the input.
+  int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
+  ConvProblem::Spatial strideX_{};
+};
+
+ConvProblem DirectConv::flattened(ConvProblem p) {
+  if (!p.isPointwise() || p.out[2] >= 32) return p;
+  p.in = p.out = {1, 1, p.outPixels()};
+  return p;
+}
+
+/// [group][block group][input block][kd][kh][input channel][kw][block][lane]
+std::vector<float> DirectConv::packWeights() const {
+  const Tensor& w = *op_.own(1)->constant();
+  const float* data = w.data<float>();
+  const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup(), taps = p_.taps();
+  const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
+  std::vector<float> packed(
+      static_cast<size_t>(p_.groups * channelBlocks_ * lanes_ * inputBlocks_ * step_ * taps));
+  size_t at = 0;
+  for (int64_t g = 0; g < p_.groups; ++g)
+    for (int64_t kb = 0; kb < channelBlocks_; kb += schedule_.blocks)
+      for (int64_t cb = 0; cb < inputBlocks_; ++cb)
+        for (int64_t t = 0; t < outer; ++t)
+          for (int64_t c = cb * step_; c < (cb + 1) * step_; ++c)
+            for (int64_t x = 0; x < kw; ++x)
+              for (int64_t k = kb * lanes_; k < (kb + schedule_.blocks) * lanes_; ++k, ++at)
+                if (c < cing && k < coutg)
+                  packed[at] = data[((g * coutg + k) * cing + c) * taps + t * kw + x];
+  return packed;
+}
+
+std::vector<float> DirectConv::packBias() const {
+  std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * lanes_));
+  const float* bias = op_.own(2)->constant()->data<float>();
+  std::copy(bias, bias + p_.cout, packed.begin());
+  return packed;
+}
+
+void DirectConv::strides() {
+  const int64_t element = plainInput_ ? 1 : lanes_;
+  strideX_ = {p_.in[1] * p_.in[2] * element, p_.in[2] * element, element};
+  strideC_ = plainInput_ ? p_.inPixels() : 1;
+  strideBlock_ = p_.inPixels() * step_;
+  strideN_ = strideBlock_ * p_.groups * inputBlocks_;
+}
+
+void DirectConv::lower() {
+  strides();
+  const Type &x = op_.own(0)->type(), &y = op_.result()->type();
+  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)),
+                                    lowering_.constant(packWeights())};
+  src_ = b_.input("src", kir::Scalar::F32, x.numBytes() / 4);
+  wei_ = b_.input("wei", kir::Scalar::F32,
+                  p_.groups * channelBlocks_ * lanes_ * inputBlocks_ * step_ * p_.taps());
+  if (op_.own(2)) {
+    bia_ = b_.input("bia", kir::Scalar::F32, p_.groups * channelBlocks_ * lanes_);
+    buffers.push_back(lowering_.constant(packBias()));
+  }
+  epilogue_.declare(b_);
+  epilogue_.appendBuffers(buffers);
+  dst_ = b_.output("dst", kir::Scalar::F32, y.numBytes() / 4);
+  buffers.push_back(lowering_.storage(op_.result()));
+
+  const int64_t blockGroups = channelBlocks_ / schedule_.blocks;
+  const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
+  const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups, blockGroups};
+  const std::string_view names[] = {"n", "od", "piece", "g", "kb"};
+  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    n_ = at[0];
+    group_ = at[3];
+    firstBlock_ = at[3] * channelBlocks_ + at[4] * schedule_.blocks;
+    const Index lo = at[2] * schedule_.rows;
+    b_.forLoop("oh", lo, min(lo + schedule_.rows, Index(p_.out[1])),
+               [&](const Index& oh) { row(at[1], oh); });
+  });
+  const double elements = static_cast<double>(y.numElements());
+  lowering_.call(b_.finish(), std::move(buffers),
+                 {.algorithm = fmt::format("conv_direct {}x{}", schedule_.pixels, schedule_.blocks),
+                  .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
+}
+
+void DirectConv::row(const Index& od, const Index& oh) {
+  for (const TileRun& run : tileRow(p_, schedule_.pixels))
+    b_.forLoop("tile", 0, run.count,
+               [&](const Index& t) { tile(od, oh, run.begin, t * run.pixels, run.pixels); });
+}
+
+/// Pixels [begin + shift, begin + shift + pixels) of a row. Which taps are inside the input depends
+/// on `begin` alone.
+void DirectConv::tile(const Index& od, const Index& oh, int64_t begin, const Index& shift,
+                      int64_t pixels) {
+  accumulators_.clear();
+  for (int64_t pixel = 0; pixel < pixels; ++pixel)
+    for (int64_t block = 0; block < schedule_.blocks; ++block)
+      accumulators_.push_back(
+          b_.var("acc", bia_ ? b_.load((*bia_)[(firstBlock_ + block) * lanes_], int(lanes_))
+                             : b_.zero(kir::f32(int(lanes_)))));
+  taps(od, oh, begin, shift, pixels);
+  finish(od, oh, begin, shift, pixels);
+}
+
+void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Index& shift,
+                      int64_t pixels) {
+  const int64_t kw = p_.kernel[2], vectors = schedule_.blocks * lanes_;
+  const int64_t rowWeights = step_ * kw * vectors;
+  const TapRange depth = tapsInside(p_, 0, od), height = tapsInside(p_, 1, oh);
+  const Index source = n_ * strideN_ + group_ * (strideBlock_ * inputBlocks_) +
+                       (od * p_.strides[0] - p_.padsBegin[0]) * strideX_[0] +
+                       (oh * p_.strides[1] - p_.padsBegin[1]) * strideX_[1] +
+                       ((begin + shift) * p_.strides[2] - p_.padsBegin[2]) * strideX_[2];
+  const Index weights =
+      firstBlock_ * (inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * kw * lanes_);
+  const auto block = [&](const Index& cb, int64_t count) {
+    b_.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
+      b_.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
+        const Index src = source + cb * strideBlock_ + kd * (p_.dilations[0] * strideX_[0]) +
+                          kh * (p_.dilations[1] * strideX_[1]);
+        const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights;
+        channels(src, wei, begin, pixels, count);
+      });
+    });
+  };
+  // Lanes past the last channel hold anything, so a ragged last block is shorter.
+  const int64_t rest = p_.cinPerGroup() % step_;
+  const int64_t whole = p_.cinPerGroup() / step_;
+  b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, step_); });
+  if (rest) block(whole, rest);
+}
+
+/// One row of taps over `count` input channels.
+void DirectConv::channels(const Index& src, const Index& wei, int64_t begin, int64_t pixels,
+                          int64_t count) {
+  const int64_t kw = p_.kernel[2], vectors = schedule_.blocks * lanes_;
+  const auto channel = [&](const Index& c) {
+    for (int64_t x = 0; x < kw; ++x) {
+      std::vector<Value> w;
+      for (int64_t block = 0; block < schedule_.blocks; ++block)
+        w.push_back(b_.load((*wei_)[wei + (c * kw + x) * vectors + block * lanes_], int(lanes_)));
+      for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+        if (!tapInside(p_, begin + pixel, x)) continue;
+        const Value v =
+            b_.broadcast((*src_)[src + c * strideC_ +
+                                 (pixel * p_.strides[2] + x * p_.dilations[2]) * strideX_[2]],
+                         int(lanes_));
+        for (int64_t block = 0; block < schedule_.blocks; ++block) {
+          kir::Var& acc = accumulator(pixel, block);
+          acc.set(b_.fma(v, w[static_cast<size_t>(block)], acc));
+        }
+      }
+    }
+  };
+  const int64_t unroll = std::min(schedule_.unroll, count), rest = count % unroll;
+  b_.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
+    for (int64_t u = 0; u < unroll; ++u) channel(c + u);
+  });
+  for (int64_t u = 0; u < rest; ++u) channel(count - rest + u);
+}
+
+void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const Index& shift,
+                        int64_t pixels) {
+  const size_t spatial = op_.result()->shape().size() - 2;
+  const int64_t blocksInAll = p_.groups * channelBlocks_;
+  for (int64_t block = 0; block < schedule_.blocks; ++block)
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      const Index ow = begin + shift + pixel, kb = firstBlock_ + block;
+      const Index linear = (od * p_.out[1] + oh) * p_.out[2] + ow;
+      // Coordinates in the result's own shape, which a flattened problem has merged.
+      std::vector<Index> at(spatial, 0);
+      Index rest = linear;
+      for (size_t i = spatial; i-- > 0;) {
+        const int64_t size = op_.result()->shape()[2 + i];
+        at[i] = i == 0 ? rest : rest % size;
+        rest = rest / size;
+      }
+      at.insert(at.begin(), {n_, kb});
+      at.push_back(0);
+      const Value value = epilogue_.apply(b_, accumulator(pixel, block), at);
+      b_.store((*dst_)[((n_ * blocksInAll + kb) * p_.outPixels() + linear) * lanes_], value);
+    }
+}
+
+} // namespace
+
+std::string refuseConvDirect(const Op& op, const Machine& machine) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  const int block = machine.channelBlock();
+  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
+  if (!op.own(1)->constant()) return "weights are not constant";
+  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
+  if (y.layout.block != block) return "result is not channel-blocked";
+  const ConvProblem p = convProblem(op);
+  if (x.layout.isPlain()) {
+    if (p.groups != 1) return "grouped with a plain input";
+    if (p.cin > kMaxPlainChannels) return "plain input with many channels";
+  } else if (p.groups != 1 && (p.cinPerGroup() % block || p.coutPerGroup() % block)) {
+    return "channels of a group do not fill whole blocks";
+  }
+  return epilogueRefusal(op);
+}
+
+void lowerConvDirect(const Op& op, Lowering& lowering) { DirectConv(op, lowering).lower(); }
+
+} // namespace enfold::lower

@@ -1,0 +1,44 @@
+// Tiling of rows with static borders: since every size is known, taps outside the input are left
+// out of the generated code instead of being tested or padded.
+#include "lower/conv/Tiles.h"
+
+#include <algorithm>
+
+namespace enfold::lower {
+namespace {
+
+bool allInside(const ConvProblem& p, int64_t begin, int64_t pixels) {
+  return tapInside(p, begin, 0) && tapInside(p, begin + pixels - 1, 0) &&
+         tapInside(p, begin, p.kernel[2] - 1) && tapInside(p, begin + pixels - 1, p.kernel[2] - 1);
+}
+
+} // namespace
+
+std::vector<TileRun> tileRow(const ConvProblem& p, int64_t pixels) {
+  const int64_t width = p.out[2], tiles = (width + pixels - 1) / pixels;
+  std::vector<TileRun> runs;
+  int64_t begin = 0;
+  for (int64_t t = 0; t < tiles; ++t) {
+    // Larger tiles first; sizes differ by one at most.
+    const int64_t size = width / tiles + (t < width % tiles ? 1 : 0);
+    const bool extends = !runs.empty() && runs.back().pixels == size && allInside(p, begin, size) &&
+                         allInside(p, runs.back().begin, size);
+    if (extends)
+      ++runs.back().count;
+    else
+      runs.push_back({begin, size, 1});
+    begin += size;
+  }
+  return runs;
+}
+
+TapRange tapsInside(const ConvProblem& p, size_t d, const kir::Index& o) {
+  // The tap k reads o*stride - pad + k*dilation, which must lie in [0, in).
+  const kir::Index first = o * p.strides[d] - p.padsBegin[d];
+  const int64_t dilation = p.dilations[d];
+  const kir::Index lo = max((dilation - 1 - first) / dilation, kir::Index(0));
+  const kir::Index hi = min((p.in[d] - 1 - first) / dilation + 1, kir::Index(p.kernel[d]));
+  return {lo, max(lo, hi)};
+}
+
+} // namespace enfold::lower

@@ -1,0 +1,32 @@
+// Cutting a row of output pixels into register tiles, and the taps each tile may read.
+#pragma once
+
+#include "kernel/Builder.h"
+#include "lower/conv/ConvProblem.h"
+
+#include <vector>
+
+namespace enfold::lower {
+
+/// Tiles of `pixels` output pixels each: `count` of them, the first at `begin`. A run of several
+/// tiles reads inside the input only; at the borders runs are single tiles.
+struct TileRun {
+  int64_t begin, pixels, count;
+};
+
+/// Covers a row of problem.out[2] pixels by tiles of at most `pixels`, as equal as possible.
+std::vector<TileRun> tileRow(const ConvProblem& problem, int64_t pixels);
+
+/// True when tap `k` of the pixel `o` along the width lies inside the input.
+inline bool tapInside(const ConvProblem& p, int64_t o, int64_t k) {
+  const int64_t i = p.inputAt(2, o, k);
+  return i >= 0 && i < p.in[2];
+}
+
+/// The taps along dimension `d` that lie inside the input for output coordinate `o`: [lo, hi).
+struct TapRange {
+  kir::Index lo, hi;
+};
+TapRange tapsInside(const ConvProblem& problem, size_t d, const kir::Index& o);
+
+} // namespace enfold::lower
