@@ -11,6 +11,10 @@
 #include <string>
 #include <thread>
 
+// Under a sanitizer too, asking for too much memory shall fail rather than end the test.
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+
 namespace enfold::rt::test {
 namespace {
 
