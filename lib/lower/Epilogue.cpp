@@ -17,6 +17,21 @@ std::string epilogueRefusal(const Op& op) {
   return "";
 }
 
+std::vector<kir::Index> blockedCoordinates(const Type& result, const kir::Index& n,
+                                           const kir::Index& block, const kir::Index& pixel) {
+  const size_t spatial = result.shape.size() - 2;
+  std::vector<kir::Index> at(spatial + 3, 0);
+  at[0] = n;
+  at[1] = block;
+  kir::Index rest = pixel;
+  for (size_t i = spatial; i-- > 0;) {
+    const int64_t size = result.shape[2 + i];
+    at[2 + i] = i == 0 ? rest : rest % size;
+    rest = rest / size;
+  }
+  return at;
+}
+
 Epilogue::Epilogue(const Op& op, Lowering& lowering) : op_(op), steps_(op.epilogue()) {
   for (const Value* operand : op.operands().subspan(op.numOwnOperands()))
     operands_.emplace_back(operand, op.result()->type(), lowering);

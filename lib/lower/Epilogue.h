@@ -9,6 +9,11 @@ namespace enfold::lower {
 /// Empty when every step of the op's epilogue can be generated, else the reason why not.
 std::string epilogueRefusal(const Op& op);
 
+/// The physical coordinates of a blocked result at image `n`, channel block `block` and the pixel
+/// of that row-major number, lane 0.
+std::vector<kir::Index> blockedCoordinates(const Type& result, const kir::Index& n,
+                                           const kir::Index& block, const kir::Index& pixel);
+
 class Epilogue {
 public:
   Epilogue(const Op& op, Lowering& lowering);

@@ -3,7 +3,11 @@
 
 #include "lower/Pointwise.h"
 #include "lower/Storage.h"
+#include "lower/conv/Depthwise.h"
 #include "lower/conv/Direct.h"
+#include "lower/gemm/Gemm.h"
+#include "lower/movement/Movement.h"
+#include "lower/pool/BlockedPool.h"
 
 #include <algorithm>
 
@@ -22,6 +26,19 @@ std::vector<OpKind> elementwiseKinds() {
 std::span<const Family> families() {
   static const std::vector<Family> table = {
       {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
+      {"conv_depthwise", refuseDepthwise, lowerDepthwise, {OpKind::Conv}},
+      {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
+      {"global_pool_blocked",
+       refuseBlockedGlobalPool,
+       lowerBlockedGlobalPool,
+       {OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
+      {"gemm", refuseGemm, lowerGemm, {OpKind::Gemm, OpKind::MatMul}},
+      {"strided_copy",
+       refuseMovement,
+       lowerMovement,
+       {OpKind::Transpose, OpKind::Slice, OpKind::Split, OpKind::Concat, OpKind::Expand,
+        OpKind::Tile, OpKind::DepthToSpace, OpKind::SpaceToDepth, OpKind::Reorder, OpKind::Pad,
+        OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze}},
       {"pointwise", refusePointwise, lowerPointwise, elementwiseKinds()},
   };
   return table;

@@ -230,22 +230,12 @@ void DirectConv::channels(const Index& src, const Index& wei, int64_t begin, int
 
 void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const Index& shift,
                         int64_t pixels) {
-  const size_t spatial = op_.result()->shape().size() - 2;
   const int64_t blocksInAll = p_.groups * channelBlocks_;
   for (int64_t block = 0; block < schedule_.blocks; ++block)
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
       const Index ow = begin + shift + pixel, kb = firstBlock_ + block;
       const Index linear = (od * p_.out[1] + oh) * p_.out[2] + ow;
-      // Coordinates in the result's own shape, which a flattened problem has merged.
-      std::vector<Index> at(spatial, 0);
-      Index rest = linear;
-      for (size_t i = spatial; i-- > 0;) {
-        const int64_t size = op_.result()->shape()[2 + i];
-        at[i] = i == 0 ? rest : rest % size;
-        rest = rest / size;
-      }
-      at.insert(at.begin(), {n_, kb});
-      at.push_back(0);
+      const std::vector<Index> at = blockedCoordinates(op_.result()->type(), n_, kb, linear);
       const Value value = epilogue_.apply(b_, accumulator(pixel, block), at);
       b_.store((*dst_)[((n_ * blocksInAll + kb) * p_.outPixels() + linear) * lanes_], value);
     }

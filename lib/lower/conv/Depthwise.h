@@ -1,0 +1,11 @@
+// Depthwise convolution on the channel-blocked layout.
+#pragma once
+
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+std::string refuseDepthwise(const Op& op, const Machine& machine);
+void lowerDepthwise(const Op& op, Lowering& lowering);
+
+} // namespace enfold::lower

@@ -1,0 +1,320 @@
+// Register-tiled matrix product C[m,n] = sum over k of A[m,k] B[k,n]: R rows by V vectors of
+// columns are accumulated while A is broadcast and B streamed. A constant B is packed into panels
+// of V vectors, so that one row (a fully connected layer at batch 1) reads weights strictly in
+// order.
+#include "lower/gemm/Gemm.h"
+
+#include "lower/Elementwise.h"
+#include "lower/Epilogue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace enfold::lower {
+namespace {
+
+using kir::Index;
+using kir::Value;
+
+/// Sizes and element strides of a batched product.
+struct GemmProblem {
+  Shape batch; ///< batch dimensions of the result
+  int64_t m = 1, n = 1, k = 1;
+  int64_t aRow = 0, aCol = 0, bRow = 0, bCol = 0;
+  std::vector<int64_t> aBatch, bBatch; ///< strides per batch dimension, 0 where broadcast
+  bool hasM = true, hasN = true;       ///< false: the result lacks that dimension
+};
+
+std::vector<int64_t> batchStrides(const Shape& shape, size_t inner, const Shape& batch) {
+  std::vector<int64_t> strides(batch.size(), 0);
+  int64_t stride = 1;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const size_t axis = shape.size() - 1 - i;
+    if (i >= inner && shape[axis] != 1) strides[batch.size() - 1 - (i - inner)] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
+GemmProblem gemmProblem(const Op& op) {
+  const Shape &a = op.own(0)->shape(), &b = op.own(1)->shape(), &y = op.result()->shape();
+  GemmProblem p;
+  if (op.kind() == OpKind::Gemm) {
+    const bool transA = op.integer("transA") != 0, transB = op.integer("transB") != 0;
+    p.m = y[0];
+    p.n = y[1];
+    p.k = transA ? a[0] : a[1];
+    p.aRow = transA ? 1 : p.k;
+    p.aCol = transA ? p.m : 1;
+    p.bRow = transB ? 1 : p.n;
+    p.bCol = transB ? p.k : 1;
+    return p;
+  }
+  p.hasM = a.size() > 1;
+  p.hasN = b.size() > 1;
+  p.k = a.back();
+  p.m = p.hasM ? a[a.size() - 2] : 1;
+  p.n = p.hasN ? b.back() : 1;
+  p.aRow = p.k;
+  p.aCol = 1;
+  p.bRow = p.hasN ? p.n : 1;
+  p.bCol = 1;
+  p.batch.assign(y.begin(), y.end() - (p.hasM ? 1 : 0) - (p.hasN ? 1 : 0));
+  p.aBatch = batchStrides(a, p.hasM ? 2 : 1, p.batch);
+  p.bBatch = batchStrides(b, p.hasN ? 2 : 1, p.batch);
+  return p;
+}
+
+struct Tile {
+  int64_t rows, vectors, split; ///< split: accumulators per result, over interleaved k
+};
+
+Tile chooseTile(const GemmProblem& p, int64_t lanes, int registers) {
+  const int64_t needed = (p.n + lanes - 1) / lanes;
+  Tile best{1, std::min<int64_t>(8, needed), 1};
+  if (p.m > 1) {
+    double bestCost = 1e300;
+    for (int64_t v = 1; v <= std::min<int64_t>(4, needed); ++v)
+      for (int64_t r = 1; r * v + v + 1 <= registers && r <= p.m; ++r) {
+        const auto tiles = [](int64_t size, int64_t tile) { return (size + tile - 1) / tile; };
+        const double step = std::max({double(r * v) / 2, double(r + v) / 2, 4.0});
+        const double cost = step * double(tiles(p.m, r) * tiles(needed, v));
+        if (cost < bestCost) bestCost = cost, best = {r, v, 1};
+      }
+    best.rows = (p.m + (p.m + best.rows - 1) / best.rows - 1) / ((p.m + best.rows - 1) / best.rows);
+  }
+  // Eight chains of additions keep two FMA units busy.
+  best.split = std::clamp<int64_t>(8 / (best.rows * best.vectors), 1, std::min<int64_t>(8, p.k));
+  return best;
+}
+
+class GemmKernel {
+public:
+  GemmKernel(const Op& op, Lowering& lowering)
+      : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.result()->elem())),
+        compute_(computeScalar(stored_)),
+        lanes_(p_.hasN ? lowering.machine().lanes(kir::sizeInBytes(compute_)) : 1),
+        tile_(chooseTile(p_, lanes_, lowering.machine().vectorRegisters)), epilogue_(op, lowering),
+        b_(op.info().name) {
+    panel_ = tile_.vectors * lanes_;
+    packed_ = op.own(1)->constant() && p_.batch.empty();
+    if (op.own(2)) bias_.emplace(op.own(2), op.result()->type(), lowering);
+  }
+
+  void lower();
+
+private:
+  template <typename T> std::vector<T> pack(const Tensor& b) const;
+  void declare();
+  void tile(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
+            int64_t columns);
+  Value loadB(const Index& base, const Index& k, const Index& n, int64_t vector, int lanes);
+  Value multiplyAdd(const Value& a, const Value& w, const Value& sum);
+  void finish(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
+              int64_t columns, const std::vector<kir::Var>& acc);
+
+  const Op& op_;
+  Lowering& lowering_;
+  const GemmProblem p_;
+  const kir::Scalar stored_, compute_;
+  const int64_t lanes_;
+  const Tile tile_;
+  Epilogue epilogue_;
+  std::optional<Operand> bias_;
+  kir::Builder b_;
+  int64_t panel_; ///< columns of a tile
+  bool packed_;
+  std::optional<kir::Buffer> a_, w_, dst_;
+  std::vector<BufferRef> buffers_;
+};
+
+/// [panel][k][column in the panel], zero past the last column.
+template <typename T> std::vector<T> GemmKernel::pack(const Tensor& b) const {
+  const int64_t panels = (p_.n + panel_ - 1) / panel_;
+  std::vector<T> packed(static_cast<size_t>(panels * p_.k * panel_));
+  size_t at = 0;
+  for (int64_t panel = 0; panel < panels; ++panel)
+    for (int64_t k = 0; k < p_.k; ++k)
+      for (int64_t n = panel * panel_; n < (panel + 1) * panel_; ++n, ++at)
+        if (n < p_.n) {
+          const int64_t element = k * p_.bRow + n * p_.bCol;
+          if constexpr (std::is_integral_v<T>)
+            packed[at] = static_cast<T>(b.asInt(element));
+          else
+            packed[at] = static_cast<T>(b.asDouble(element));
+        }
+  return packed;
+}
+
+void GemmKernel::declare() {
+  const auto count = [](const enfold::Value* v) { return v->type().numElements(); };
+  buffers_ = {lowering_.storage(op_.own(0))};
+  a_ = b_.input("a", stored_, count(op_.own(0)));
+  if (packed_) {
+    const Tensor& b = *op_.own(1)->constant();
+    BufferRef ref;
+    switch (compute_) {
+    case kir::Scalar::F32:
+      ref = lowering_.constant(pack<float>(b));
+      break;
+    case kir::Scalar::F64:
+      ref = lowering_.constant(pack<double>(b));
+      break;
+    case kir::Scalar::I32:
+    case kir::Scalar::U32:
+      ref = lowering_.constant(pack<uint32_t>(b));
+      break;
+    default:
+      ref = lowering_.constant(pack<uint64_t>(b));
+      break;
+    }
+    buffers_.push_back(ref);
+    w_ = b_.input("b", compute_, (p_.n + panel_ - 1) / panel_ * p_.k * panel_);
+  } else {
+    buffers_.push_back(lowering_.storage(op_.own(1)));
+    w_ = b_.input("b", stored_, count(op_.own(1)));
+  }
+  if (bias_) {
+    bias_->declare(b_);
+    if (bias_->buffer()) buffers_.push_back(*bias_->buffer());
+  }
+  epilogue_.declare(b_);
+  epilogue_.appendBuffers(buffers_);
+  dst_ = b_.output("dst", stored_, count(op_.result()));
+  buffers_.push_back(lowering_.storage(op_.result()));
+}
+
+void GemmKernel::lower() {
+  declare();
+  const int64_t panels = (p_.n + panel_ - 1) / panel_;
+  const int64_t lastColumns = p_.n - (panels - 1) * panel_;
+  const int64_t rowTiles = (p_.m + tile_.rows - 1) / tile_.rows;
+  const int64_t lastRows = p_.m - (rowTiles - 1) * tile_.rows;
+  std::vector<int64_t> extents(p_.batch.begin(), p_.batch.end());
+  extents.insert(extents.end(), {panels, rowTiles});
+  const std::vector<std::string_view> names(extents.size(), "t");
+  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    const std::span<const Index> batch = at.first(p_.batch.size());
+    const Index &panel = at[p_.batch.size()], &row = at[p_.batch.size() + 1];
+    const auto columns = [&](int64_t rows) {
+      const auto emit = [&](int64_t count) {
+        tile(batch, row * tile_.rows, rows, panel * panel_, count);
+      };
+      if (lastColumns == panel_)
+        emit(panel_);
+      else
+        b_.ifElse(panel < panels - 1, [&] { emit(panel_); }, [&] { emit(lastColumns); });
+    };
+    if (lastRows == tile_.rows)
+      columns(tile_.rows);
+    else
+      b_.ifElse(row < rowTiles - 1, [&] { columns(tile_.rows); }, [&] { columns(lastRows); });
+  });
+  const double results = static_cast<double>(op_.result()->type().numElements());
+  lowering_.call(
+      b_.finish(), std::move(buffers_),
+      {.algorithm = fmt::format("gemm {}x{}", tile_.rows, tile_.vectors),
+       .flops = results * (2.0 * static_cast<double>(p_.k) + epilogue_.flopsPerElement())});
+}
+
+Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64_t vector,
+                        int lanes) {
+  if (packed_)
+    return b_.load((*w_)[n * p_.k + k * panel_ + vector * lanes_], static_cast<int>(lanes_));
+  const kir::Place place = (*w_)[base + k * p_.bRow + (n + vector * lanes_) * p_.bCol];
+  const Value raw =
+      p_.bCol == 1 || lanes == 1 ? b_.load(place, lanes) : b_.loadStrided(place, p_.bCol, lanes);
+  return stored_ == compute_ ? raw : b_.cast(raw, compute_);
+}
+
+Value GemmKernel::multiplyAdd(const Value& a, const Value& w, const Value& sum) {
+  return kir::isFloat(compute_) ? b_.fma(a, w, sum) : a * w + sum;
+}
+
+void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
+                      int64_t columns) {
+  const int64_t vectors = (columns + lanes_ - 1) / lanes_;
+  Index aBase = 0, bBase = 0;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    aBase = aBase + batch[i] * p_.aBatch[i];
+    bBase = bBase + batch[i] * p_.bBatch[i];
+  }
+  // Unpacked columns are loaded exactly; packed ones are padded to whole vectors.
+  const auto width = [&](int64_t v) {
+    return static_cast<int>(packed_ ? lanes_ : std::min(lanes_, columns - v * lanes_));
+  };
+  std::vector<kir::Var> acc;
+  for (int64_t s = 0; s < tile_.split; ++s)
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t v = 0; v < vectors; ++v)
+        acc.push_back(b_.var("acc", b_.zero({compute_, width(v)})));
+  const auto step = [&](const Index& k, int64_t s) {
+    std::vector<Value> w;
+    for (int64_t v = 0; v < vectors; ++v) w.push_back(loadB(bBase, k, n, v, width(v)));
+    for (int64_t r = 0; r < rows; ++r) {
+      Value a = b_.load((*a_)[aBase + (m + r) * p_.aRow + k * p_.aCol]);
+      if (stored_ != compute_) a = b_.cast(a, compute_);
+      for (int64_t v = 0; v < vectors; ++v) {
+        kir::Var& sum = acc[static_cast<size_t>((s * rows + r) * vectors + v)];
+        sum.set(multiplyAdd(b_.splat(a, width(v)), w[static_cast<size_t>(v)], sum));
+      }
+    }
+  };
+  const int64_t unroll = std::max<int64_t>(tile_.split, rows > 1 ? 4 : 2);
+  const int64_t whole = p_.k / unroll * unroll;
+  b_.forLoop("k", 0, whole, unroll, [&](const Index& k) {
+    for (int64_t u = 0; u < unroll; ++u) step(k + u, u % tile_.split);
+  });
+  for (int64_t k = whole; k < p_.k; ++k) step(k, (k - whole) % tile_.split);
+  finish(batch, m, rows, n, columns, acc);
+}
+
+void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
+                        int64_t columns, const std::vector<kir::Var>& acc) {
+  const int64_t vectors = (columns + lanes_ - 1) / lanes_;
+  const std::vector<int64_t> strides = denseStrides(physicalExtents(op_.result()->type()));
+  const bool isGemm = op_.kind() == OpKind::Gemm;
+  const double alpha = isGemm ? op_.real("alpha") : 1, beta = isGemm ? op_.real("beta") : 1;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value sum = acc[static_cast<size_t>(r * vectors + v)];
+      for (int64_t s = 1; s < tile_.split; ++s)
+        sum = sum + acc[static_cast<size_t>((s * rows + r) * vectors + v)];
+      const int lanes = static_cast<int>(std::min(lanes_, columns - v * lanes_));
+      if (lanes < sum.lanes()) sum = b_.slice(sum, 0, lanes);
+      std::vector<Index> at(batch.begin(), batch.end());
+      if (p_.hasM) at.push_back(m + r);
+      if (p_.hasN) at.push_back(n + v * lanes_);
+      if (at.empty()) at.push_back(0);
+      if (alpha != 1) sum = sum * alpha;
+      if (bias_) {
+        const Value c = bias_->load(b_, at, lanes);
+        sum = beta == 1 ? sum + c : sum + c * beta;
+      }
+      sum = epilogue_.apply(b_, sum, at);
+      Index element = 0;
+      for (size_t i = 0; i < at.size(); ++i) element = element + at[i] * strides[i];
+      b_.storeAs((*dst_)[element], sum);
+    }
+}
+
+} // namespace
+
+std::string refuseGemm(const Op& op, const Machine&) {
+  const ElemType elem = op.result()->elem();
+  const auto scalar = scalarOf(elem);
+  if (!scalar || (!kir::isFloat(*scalar) && kir::sizeInBytes(*scalar) < 4))
+    return "element type without a product";
+  for (const enfold::Value* operand : op.ownOperands())
+    if (operand && !operand->type().layout.isPlain()) return "operand is not plain";
+  if (!op.result()->type().layout.isPlain()) return "result is not plain";
+  if (op.kind() == OpKind::Gemm && !kir::isFloat(*scalar) &&
+      (op.real("alpha") != 1 || op.real("beta") != 1))
+    return "scaled product of integers";
+  return epilogueRefusal(op);
+}
+
+void lowerGemm(const Op& op, Lowering& lowering) { GemmKernel(op, lowering).lower(); }
+
+} // namespace enfold::lower

@@ -1,0 +1,14 @@
+// Pooling on the channel-blocked layout: max_pool, average_pool and the global pools.
+#pragma once
+
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+std::string refuseBlockedPool(const Op& op, const Machine& machine);
+void lowerBlockedPool(const Op& op, Lowering& lowering);
+
+std::string refuseBlockedGlobalPool(const Op& op, const Machine& machine);
+void lowerBlockedGlobalPool(const Op& op, Lowering& lowering);
+
+} // namespace enfold::lower
