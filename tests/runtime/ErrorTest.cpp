@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <ostream>
 #include <string>
 #include <thread>
 
@@ -57,6 +58,8 @@ struct BrokenProgram {
   enfold_status status;
   const char* says;
 };
+
+void PrintTo(const BrokenProgram& broken, std::ostream* out) { *out << broken.name; }
 
 class BrokenPrograms : public testing::TestWithParam<BrokenProgram> {};
 
