@@ -1,0 +1,159 @@
+// Conversions. f16 goes through the F16C instructions where there are any; without them, and for
+// bf16 always, it is integer arithmetic that gives the same bits. Values wider than f32 are first
+// rounded to f32 "to odd", which makes the second rounding exact (Boldo and Melquiond, "Emulation
+// of a FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
+#include "codegen/Emitter.h"
+
+#include <llvm/IR/Module.h>
+
+namespace enfold::codegen {
+
+using kir::Op;
+using kir::Scalar;
+
+llvm::Value* Emitter::convert(const Inst& inst) {
+  Value* x = operand(inst, 0);
+  kir::Type from = operandType(inst, 0);
+  Scalar to = inst.type.scalar;
+  switch (inst.op) {
+  case Op::Bitcast:
+    return b_.CreateBitCast(x, typeOf(inst.type));
+  case Op::CastSat: {
+    auto id = kir::isUnsigned(to) ? llvm::Intrinsic::fptoui_sat : llvm::Intrinsic::fptosi_sat;
+    return b_.CreateIntrinsic(id, {typeOf(inst.type), x->getType()}, {x});
+  }
+  default:
+    return cast(x, from, to);
+  }
+}
+
+llvm::Value* Emitter::cast(Value* x, kir::Type from, Scalar to) {
+  if (from.scalar == to) return x;
+  kir::Type toType = from.withScalar(to);
+  if (kir::isHalf(from.scalar)) return cast(halfToFloat(x, from), from.withScalar(Scalar::F32), to);
+  if (kir::isHalf(to)) {
+    // Integers reach f32 through f64, which is exact up to 53 bits.
+    if (!kir::isFloat(from.scalar)) return floatToHalf(cast(x, from, Scalar::F64), to, from.lanes);
+    return floatToHalf(x, to, from.lanes);
+  }
+  llvm::Type* type = typeOf(toType);
+  bool isUnsigned = !kir::isSigned(from.scalar);
+  if (to == Scalar::Bool) {
+    Value* zero = llvm::Constant::getNullValue(x->getType());
+    return kir::isFloat(from.scalar) ? b_.CreateFCmpUNE(x, zero) : b_.CreateICmpNE(x, zero);
+  }
+  if (kir::isFloat(from.scalar) && kir::isFloat(to)) return b_.CreateFPCast(x, type);
+  if (kir::isFloat(from.scalar)) {
+    Value* whole = kir::isUnsigned(to) ? b_.CreateFPToUI(x, type) : b_.CreateFPToSI(x, type);
+    return b_.CreateFreeze(whole);
+  }
+  if (kir::isFloat(to)) return isUnsigned ? b_.CreateUIToFP(x, type) : b_.CreateSIToFP(x, type);
+  return isUnsigned ? b_.CreateZExtOrTrunc(x, type) : b_.CreateSExtOrTrunc(x, type);
+}
+
+namespace {
+
+/// Integer arithmetic on the bits of floats, all lanes alike.
+class Bits {
+public:
+  Bits(llvm::IRBuilder<>& b, int lanes) : b_(b), lanes_(lanes) {}
+
+  llvm::Type* type(llvm::Type* scalar) const {
+    return lanes_ > 1 ? llvm::FixedVectorType::get(scalar, lanes_) : scalar;
+  }
+  llvm::Value* i32(uint32_t x) const { return llvm::ConstantInt::get(type(b_.getInt32Ty()), x); }
+  llvm::Value* f32(double x) const { return llvm::ConstantFP::get(type(b_.getFloatTy()), x); }
+  llvm::Value* asInt(llvm::Value* x) const { return b_.CreateBitCast(x, type(b_.getInt32Ty())); }
+  llvm::Value* asFloat(llvm::Value* x) const { return b_.CreateBitCast(x, type(b_.getFloatTy())); }
+
+  /// f64 to f32: truncated, with the lowest bit set if anything was cut off.
+  llvm::Value* roundToOdd(llvm::Value* x) const {
+    llvm::Value* nearest = b_.CreateFPTrunc(x, type(b_.getFloatTy()));
+    llvm::Value* back = b_.CreateFPExt(nearest, x->getType());
+    auto magnitude = [&](llvm::Value* v) {
+      return b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, v);
+    };
+    llvm::Value* bits = asInt(nearest);
+    llvm::Value* away = b_.CreateFCmpOGT(magnitude(back), magnitude(x));
+    llvm::Value* truncated = b_.CreateSub(bits, b_.CreateZExt(away, bits->getType()));
+    llvm::Value* inexact = b_.CreateFCmpONE(back, x);
+    return asFloat(b_.CreateSelect(inexact, b_.CreateOr(truncated, i32(1)), bits));
+  }
+
+  llvm::Value* bf16FromF32(llvm::Value* x) const {
+    llvm::Value* bits = asInt(x);
+    llvm::Value* odd = b_.CreateAnd(b_.CreateLShr(bits, i32(16)), i32(1));
+    llvm::Value* rounded = b_.CreateAdd(b_.CreateAdd(bits, i32(0x7fff)), odd);
+    llvm::Value* quiet = b_.CreateOr(bits, i32(0x400000));
+    llvm::Value* isNan = b_.CreateFCmpUNO(x, x);
+    return narrow(b_.CreateLShr(b_.CreateSelect(isNan, quiet, rounded), i32(16)));
+  }
+
+  /// Normal results round in integers; results below 2^-14 round by adding a power of two whose
+  /// last place is f16's smallest number.
+  llvm::Value* f16FromF32(llvm::Value* x) const {
+    llvm::Value* bits = asInt(x);
+    llvm::Value* sign = b_.CreateAnd(bits, i32(0x80000000));
+    llvm::Value* magnitude = b_.CreateXor(bits, sign);
+    llvm::Value* odd = b_.CreateAnd(b_.CreateLShr(magnitude, i32(13)), i32(1));
+    llvm::Value* rebased = b_.CreateSub(magnitude, i32((127 - 15) << 23));
+    llvm::Value* normal =
+        b_.CreateLShr(b_.CreateAdd(b_.CreateAdd(rebased, i32(0xfff)), odd), i32(13));
+    llvm::Value* sum = asInt(b_.CreateFAdd(asFloat(magnitude), f32(0.5)));
+    llvm::Value* small = b_.CreateSub(sum, i32(126u << 23));
+    llvm::Value* half =
+        b_.CreateSelect(b_.CreateICmpULT(magnitude, i32(113u << 23)), small, normal);
+    llvm::Value* overflows = b_.CreateICmpUGE(magnitude, i32(0x477ff000));
+    half = b_.CreateSelect(overflows, i32(0x7c00), half);
+    llvm::Value* nan =
+        b_.CreateOr(i32(0x7e00), b_.CreateAnd(b_.CreateLShr(bits, i32(13)), i32(0x3ff)));
+    half = b_.CreateSelect(b_.CreateICmpUGT(magnitude, i32(0x7f800000)), nan, half);
+    return narrow(b_.CreateOr(half, b_.CreateLShr(sign, i32(16))));
+  }
+
+  llvm::Value* f32FromF16(llvm::Value* half) const {
+    llvm::Value* wide = b_.CreateZExt(half, type(b_.getInt32Ty()));
+    llvm::Value* sign = b_.CreateShl(b_.CreateAnd(wide, i32(0x8000)), i32(16));
+    llvm::Value* magnitude = b_.CreateAnd(wide, i32(0x7fff));
+    llvm::Value* shifted = b_.CreateShl(magnitude, i32(13));
+    llvm::Value* normal = b_.CreateAdd(shifted, i32((127 - 15) << 23));
+    llvm::Value* special = b_.CreateOr(shifted, i32(0x7f800000));
+    llvm::Value* isNan = b_.CreateICmpUGT(magnitude, i32(0x7c00));
+    special = b_.CreateOr(special, b_.CreateSelect(isNan, i32(0x400000), i32(0)));
+    llvm::Value* count = b_.CreateUIToFP(magnitude, type(b_.getFloatTy()));
+    llvm::Value* small = asInt(b_.CreateFMul(count, f32(0x1p-24)));
+    llvm::Value* result = b_.CreateSelect(b_.CreateICmpULT(magnitude, i32(0x400)), small, normal);
+    result = b_.CreateSelect(b_.CreateICmpUGE(magnitude, i32(0x7c00)), special, result);
+    return asFloat(b_.CreateOr(result, sign));
+  }
+
+private:
+  llvm::Value* narrow(llvm::Value* x) const { return b_.CreateTrunc(x, type(b_.getInt16Ty())); }
+
+  llvm::IRBuilder<>& b_;
+  int lanes_;
+};
+
+} // namespace
+
+llvm::Value* Emitter::halfToFloat(Value* bits, kir::Type from) {
+  Bits help(b_, from.lanes);
+  if (from.scalar == Scalar::BF16) {
+    Value* wide = b_.CreateZExt(bits, help.type(b_.getInt32Ty()));
+    return help.asFloat(b_.CreateShl(wide, help.i32(16)));
+  }
+  if (!target_.hasF16c) return help.f32FromF16(bits);
+  Value* half = b_.CreateBitCast(bits, help.type(b_.getHalfTy()));
+  return b_.CreateFPExt(half, help.type(b_.getFloatTy()));
+}
+
+llvm::Value* Emitter::floatToHalf(Value* x, Scalar to, int lanes) {
+  Bits help(b_, lanes);
+  if (x->getType()->getScalarType()->isDoubleTy()) x = help.roundToOdd(x);
+  if (to == Scalar::BF16) return help.bf16FromF32(x);
+  if (!target_.hasF16c) return help.f16FromF32(x);
+  Value* half = b_.CreateFPTrunc(x, help.type(b_.getHalfTy()));
+  return b_.CreateBitCast(half, help.type(b_.getInt16Ty()));
+}
+
+} // namespace enfold::codegen

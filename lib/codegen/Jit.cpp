@@ -1,0 +1,189 @@
+// Kernels are compiled to objects in memory by several threads, each with its own LLVM context,
+// and linked by ORC. The most expensive kernels are compiled first, so the threads finish together.
+#include "codegen/Jit.h"
+
+#include "codegen/KernelModule.h"
+#include "codegen/Llvm.h"
+
+#include <fmt/format.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/Support/MemoryBuffer.h>
+#include <llvm/Support/SmallVectorMemoryBuffer.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <algorithm>
+#include <atomic>
+#include <numeric>
+#include <thread>
+
+namespace enfold::codegen {
+namespace {
+
+using ObjectBuffer = std::unique_ptr<llvm::MemoryBuffer>;
+
+/// Kernels in groups of about equal cost, each compiled as one module.
+std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kernels, int threads) {
+  std::vector<UniqueKernels::Entry> order = kernels.entries;
+  std::ranges::stable_sort(order, std::greater{}, &UniqueKernels::Entry::cost);
+  double total = 0;
+  for (const UniqueKernels::Entry& entry : order) total += entry.cost;
+  double share = total / (threads * 4);
+  std::vector<std::vector<UniqueKernels::Entry>> groups;
+  double filled = share;
+  for (UniqueKernels::Entry& entry : order) {
+    if (filled >= share) {
+      groups.emplace_back();
+      filled = 0;
+    }
+    filled += entry.cost;
+    groups.back().push_back(std::move(entry));
+  }
+  return groups;
+}
+
+std::vector<ObjectBuffer> compile(const UniqueKernels& kernels, const Target& target, int threads) {
+  auto groups = grouped(kernels, threads);
+  std::vector<ObjectBuffer> objects(groups.size());
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    auto machine = makeTargetMachine(target);
+    for (size_t i; (i = next++) < groups.size();) {
+      llvm::LLVMContext context;
+      auto module = makeModule(context, groups[i], target, *machine);
+      objects[i] = std::make_unique<llvm::SmallVectorMemoryBuffer>(
+          generate(*module, *machine, llvm::CodeGenFileType::ObjectFile), false);
+    }
+  };
+  std::vector<std::jthread> helpers;
+  for (int i = 1; i < std::min<int>(threads, static_cast<int>(groups.size())); ++i)
+    helpers.emplace_back(work);
+  work();
+  return objects;
+}
+
+Error failure(llvm::Error error) {
+  return {ErrorKind::Unsupported,
+          "cannot link the generated code: " + llvm::toString(std::move(error))};
+}
+
+Result<std::unique_ptr<llvm::orc::LLJIT>> link(std::vector<ObjectBuffer> objects) {
+  llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(kTriple)};
+  auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
+  if (!jit) return std::unexpected(failure(jit.takeError()));
+  for (ObjectBuffer& object : objects)
+    if (auto error = (*jit)->addObjectFile(std::move(object)))
+      return std::unexpected(failure(std::move(error)));
+  return std::move(*jit);
+}
+
+/// The tables of enfold_program with everything they point to.
+struct Tables {
+  std::string name, isa;
+  std::vector<TensorInfo> inputInfos, outputInfos;
+  std::vector<Step> stepInfos;
+  std::vector<enfold_tensor_info> inputs, outputs;
+  std::vector<enfold_step> steps;
+};
+
+std::vector<enfold_tensor_info> tableOf(const std::vector<TensorInfo>& tensors) {
+  std::vector<enfold_tensor_info> table;
+  for (const TensorInfo& tensor : tensors) {
+    enfold_tensor_info row{.name = tensor.name.c_str(),
+                           .elem = tensor.elem,
+                           .rank = static_cast<int32_t>(tensor.dims.size()),
+                           .dims = {},
+                           .bytes = tensor.bytes};
+    std::ranges::copy(tensor.dims, row.dims);
+    table.push_back(row);
+  }
+  return table;
+}
+
+enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iterations) {
+  return {.kernel = function,
+          .buffers = step.buffers.data(),
+          .num_buffers = static_cast<int32_t>(step.buffers.size()),
+          .parallel = step.parallel,
+          .iterations = iterations,
+          .grain = step.grain,
+          .name = step.name.c_str(),
+          .origin = step.origin.c_str(),
+          .flops = step.flops,
+          .bytes = step.bytes};
+}
+
+} // namespace
+
+struct JitModule::Impl {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::shared_ptr<const void> constantsOwner;
+  Tables tables;
+  enfold_program program{};
+
+  void fillTables(const ProgramDesc& desc, const Target& target);
+  Result<> fillSteps(const ProgramDesc& desc, const UniqueKernels& kernels);
+};
+
+void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) {
+  tables.name = desc.name;
+  tables.isa = name(target.isa);
+  tables.inputInfos = desc.inputs;
+  tables.outputInfos = desc.outputs;
+  tables.stepInfos = desc.steps;
+  tables.inputs = tableOf(tables.inputInfos);
+  tables.outputs = tableOf(tables.outputInfos);
+  constantsOwner = desc.constantsOwner;
+  program = {.version = ENFOLD_PROGRAM_VERSION,
+             .num_inputs = static_cast<int32_t>(tables.inputs.size()),
+             .num_outputs = static_cast<int32_t>(tables.outputs.size()),
+             .num_steps = static_cast<int32_t>(tables.stepInfos.size()),
+             .name = tables.name.c_str(),
+             .inputs = tables.inputs.data(),
+             .outputs = tables.outputs.data(),
+             .steps = nullptr,
+             .constants = desc.constants.data(),
+             .constants_bytes = static_cast<int64_t>(desc.constants.size()),
+             .arena_bytes = desc.arenaBytes,
+             .scratch_bytes = scratchBytes(desc),
+             .isa = tables.isa.c_str()};
+}
+
+Result<> JitModule::Impl::fillSteps(const ProgramDesc& desc, const UniqueKernels& kernels) {
+  std::vector<enfold_kernel_fn> functions;
+  for (const UniqueKernels::Entry& entry : kernels.entries) {
+    auto address = jit->lookup(entry.symbol);
+    if (!address) return std::unexpected(failure(address.takeError()));
+    functions.push_back(address->toPtr<enfold_kernel_fn>());
+  }
+  for (const Step& step : tables.stepInfos) {
+    if (step.kernel < 0) {
+      tables.steps.push_back(rowOf(step, step.function, step.iterations));
+      continue;
+    }
+    auto kernel = static_cast<size_t>(step.kernel);
+    tables.steps.push_back(
+        rowOf(step, functions[kernels.entryOf[kernel]], desc.kernels[kernel].iterations));
+  }
+  program.steps = tables.steps.data();
+  return {};
+}
+
+JitModule::JitModule(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+JitModule::~JitModule() = default;
+const enfold_program* JitModule::program() const { return &impl_->program; }
+
+Result<std::unique_ptr<JitModule>> jit(const ProgramDesc& program, const Target& target,
+                                       const JitOptions& options) {
+  initializeLlvm();
+  ENFOLD_TRY(UniqueKernels kernels, uniqueKernels(program, "enfold"));
+  dumpKernels(kernels.entries, target);
+  int threads = options.threads;
+  if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  auto impl = std::make_unique<JitModule::Impl>();
+  ENFOLD_TRY(impl->jit, link(compile(kernels, target, threads)));
+  impl->fillTables(program, target);
+  ENFOLD_RETURN_IF_ERROR(impl->fillSteps(program, kernels));
+  return std::unique_ptr<JitModule>(new JitModule(std::move(impl)));
+}
+
+} // namespace enfold::codegen

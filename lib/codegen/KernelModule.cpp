@@ -1,0 +1,169 @@
+// The optimization pipeline. Kernels arrive already tiled and unrolled, so what is wanted of LLVM
+// is register promotion, common subexpressions, hoisting, and its instruction selection; its loop
+// passes that unroll or vectorize would only undo the author's choices.
+#include "codegen/KernelModule.h"
+
+#include "codegen/Emitter.h"
+#include "codegen/Llvm.h"
+#include "kernel/Printer.h"
+#include "kernel/Structure.h"
+#include "kernel/Verifier.h"
+
+#include <fmt/format.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/IR/PassManager.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/Scalar/DCE.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/SROA.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <unordered_map>
+
+namespace enfold::codegen {
+namespace {
+
+/// Instructions to generate: vectors wider than the hardware's and unrolled loops count fully.
+double cost(const kir::Kernel& kernel, const kir::Block& block) {
+  double sum = 0;
+  for (const kir::Inst& inst : block) {
+    double times = 1;
+    if (inst.unroll == kir::Unroll::Full)
+      times = static_cast<double>(kernel.values[inst.operands[1]].range.lo -
+                                  kernel.values[inst.operands[0]].range.lo);
+    sum += kir::info(inst.op).kind == kir::OpKind::FloatUnary ? 20 : 1;
+    for (const kir::Block& inner : inst.blocks) sum += times * cost(kernel, inner);
+  }
+  return sum;
+}
+
+std::string symbolOf(const std::string& prefix, size_t number, const std::string& name) {
+  std::string symbol = fmt::format("{}_k{}_{}", prefix, number, name);
+  std::ranges::replace_if(symbol, [](unsigned char c) { return !std::isalnum(c); }, '_');
+  return symbol;
+}
+
+/// What is wrong with a step, or nothing.
+std::string mistakeIn(const Step& step, const ProgramDesc& program) {
+  if ((step.kernel >= 0) == (step.function != nullptr))
+    return "needs either a kernel or a function";
+  if (step.kernel < 0) return {};
+  if (step.kernel >= static_cast<int>(program.kernels.size())) return "calls an unknown kernel";
+  int64_t wanted = program.kernels[static_cast<size_t>(step.kernel)].numParams();
+  if (wanted != static_cast<int64_t>(step.buffers.size()))
+    return fmt::format("passes {} buffers to a kernel with {}", step.buffers.size(), wanted);
+  return {};
+}
+
+void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager callGraph;
+  llvm::ModuleAnalysisManager modules;
+  llvm::PassBuilder builder(&machine);
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(callGraph);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, callGraph, modules);
+
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()),
+                                                       /*UseMemorySSA=*/true));
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/false));
+  passes.addPass(llvm::SimplifyCFGPass());
+  passes.addPass(llvm::DCEPass());
+  for (llvm::Function& function : module)
+    if (!function.isDeclaration()) passes.run(function, functions);
+}
+
+void writeFile(const std::filesystem::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+} // namespace
+
+Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix) {
+  UniqueKernels unique;
+  std::vector<Diag> diags;
+  std::unordered_map<std::string, size_t> seen;
+  for (const kir::Kernel& kernel : program.kernels) {
+    if (auto verified = kir::verify(kernel); !verified) {
+      std::ranges::move(verified.error().diags, std::back_inserter(diags));
+      continue;
+    }
+    auto [entry, isNew] = seen.emplace(kir::structure(kernel), unique.entries.size());
+    if (isNew)
+      unique.entries.push_back({&kernel, symbolOf(prefix, unique.entries.size(), kernel.name),
+                                cost(kernel, kernel.body)});
+    unique.entryOf.push_back(entry->second);
+  }
+  for (const Step& step : program.steps)
+    if (std::string mistake = mistakeIn(step, program); !mistake.empty())
+      diags.push_back({std::move(mistake), fmt::format("step '{}'", step.name)});
+  if (!diags.empty()) return std::unexpected(Error(ErrorKind::Invalid, std::move(diags)));
+  return unique;
+}
+
+int64_t scratchBytes(const ProgramDesc& program) {
+  int64_t bytes = program.scratchBytes;
+  for (const kir::Kernel& kernel : program.kernels) bytes = std::max(bytes, kernel.scratchBytes);
+  return bytes;
+}
+
+std::unique_ptr<llvm::Module> makeModule(llvm::LLVMContext& context,
+                                         std::span<const UniqueKernels::Entry> kernels,
+                                         const kir::Target& target, llvm::TargetMachine& machine) {
+  auto module = std::make_unique<llvm::Module>("enfold", context);
+  module->setTargetTriple(kTriple);
+  module->setDataLayout(machine.createDataLayout());
+  for (const UniqueKernels::Entry& entry : kernels) {
+    llvm::Function* function = Emitter(*entry.kernel, target, *module).emit(entry.symbol);
+    ENFOLD_CHECK(!llvm::verifyFunction(*function, &llvm::errs()), entry.kernel->name);
+  }
+  optimize(*module, machine);
+  return module;
+}
+
+llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine,
+                                    llvm::CodeGenFileType type) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream out(bytes);
+  llvm::legacy::PassManager passes;
+  bool cannot = machine.addPassesToEmitFile(passes, out, nullptr, type);
+  ENFOLD_CHECK(!cannot, "the target writes no such file");
+  passes.run(module);
+  return bytes;
+}
+
+void dumpKernels(std::span<const UniqueKernels::Entry> kernels, const kir::Target& target) {
+  const char* folder = std::getenv("ENFOLD_DUMP_IR");
+  if (!folder || !*folder) return;
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  auto machine = makeTargetMachine(target);
+  for (const UniqueKernels::Entry& entry : kernels) {
+    std::filesystem::path base = std::filesystem::path(folder) / entry.symbol;
+    writeFile(base.string() + ".kir", kir::print(*entry.kernel));
+    llvm::LLVMContext context;
+    auto module = makeModule(context, {&entry, 1}, target, *machine);
+    std::string text;
+    llvm::raw_string_ostream(text) << *module;
+    writeFile(base.string() + ".ll", text);
+    auto assembly = generate(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
+    writeFile(base.string() + ".s", {assembly.data(), assembly.size()});
+  }
+}
+
+} // namespace enfold::codegen

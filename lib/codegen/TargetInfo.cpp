@@ -1,0 +1,137 @@
+// Features come from LLVM's processor tables, cache sizes from the system.
+#include "codegen/TargetInfo.h"
+
+#include "codegen/Llvm.h"
+
+#include <fmt/format.h>
+#include <llvm/ADT/StringMap.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+#include <unistd.h>
+
+namespace enfold::codegen {
+namespace {
+
+/// Each set: the feature that makes it, and the features whose removal caps below the next one.
+struct IsaInfo {
+  Isa isa;
+  int vectorBytes;
+  int vectorRegisters;
+  const char* needs;
+  const char* removeAbove;
+};
+constexpr std::array<IsaInfo, 4> kIsas = {{
+    {Isa::Scalar, 4, 16, "", "-sse3"},
+    {Isa::Sse42, 16, 16, "+sse4.2", "-avx"},
+    {Isa::Avx2, 32, 16, "+avx2,+fma,+f16c", "-avx512f,-evex512,-avx10.1-256"},
+    {Isa::Avx512, 64, 32, "+avx512f,+avx512bw,+avx512vl,+avx512dq,+fma,+f16c", ""},
+}};
+
+bool has(const llvm::MCSubtargetInfo& cpu, const std::string& features) {
+  return features.empty() || cpu.checkFeatures(features);
+}
+
+std::string joined(const std::string& a, std::string_view b) {
+  return a.empty() || b.empty() ? a + std::string(b) : fmt::format("{},{}", a, b);
+}
+
+/// Fills in everything that follows from the processor's name and feature string.
+void describe(Target& target) {
+  std::string error;
+  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(kTriple, error);
+  ENFOLD_CHECK(llvmTarget, error);
+  std::unique_ptr<llvm::MCSubtargetInfo> cpu(
+      llvmTarget->createMCSubtargetInfo(kTriple, target.cpu, target.features));
+  for (const IsaInfo& isa : kIsas) {
+    if (!has(*cpu, isa.needs)) continue;
+    target.isa = isa.isa;
+    target.vectorBytes = isa.vectorBytes;
+    target.vectorRegisters = isa.vectorRegisters;
+  }
+  target.hasFma = has(*cpu, "+fma");
+  target.hasF16c = has(*cpu, "+f16c");
+  target.hasVnni = has(*cpu, target.isa == Isa::Avx512 ? "+avx512vnni" : "+avxvnni");
+  target.hasAvx512Bf16 = has(*cpu, "+avx512bf16");
+}
+
+Result<Target> fromEnvironment(Target target) {
+  if (const char* text = std::getenv("ENFOLD_MAX_ISA")) {
+    auto wanted = std::ranges::find(kIsas, std::string_view(text),
+                                    [](const IsaInfo& isa) { return name(isa.isa); });
+    if (wanted == kIsas.end())
+      return usageError(
+          fmt::format("ENFOLD_MAX_ISA is '{}', expected avx512, avx2, sse4.2 or scalar", text));
+    target = capped(std::move(target), wanted->isa);
+  }
+  if (const char* text = std::getenv("ENFOLD_VECTOR_BYTES")) {
+    std::string_view digits = text;
+    int bytes = 0;
+    auto end = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
+    if (end.ec != std::errc() || end.ptr != digits.data() + digits.size() || bytes < 4 ||
+        bytes > 64 || (bytes & (bytes - 1)) != 0)
+      return usageError(
+          fmt::format("ENFOLD_VECTOR_BYTES is '{}', expected 4, 8, 16, 32 or 64", text));
+    target.vectorBytes = bytes;
+    target.vectorRegisters = bytes == 64 ? 32 : 16;
+  }
+  return target;
+}
+
+void readCacheSizes(Target& target) {
+  auto read = [](int which, int64_t& bytes) {
+    if (long found = sysconf(which); found > 0) bytes = found;
+  };
+  read(_SC_LEVEL1_DCACHE_SIZE, target.l1Bytes);
+  read(_SC_LEVEL2_CACHE_SIZE, target.l2Bytes);
+  read(_SC_LEVEL3_CACHE_SIZE, target.l3Bytes);
+}
+
+std::string hostFeatures() {
+  std::string features;
+  for (const auto& [feature, present] : llvm::sys::getHostCPUFeatures())
+    features = joined(features, fmt::format("{}{}", present ? '+' : '-', feature.str()));
+  return features;
+}
+
+} // namespace
+
+Target capped(Target target, Isa isa) {
+  if (target.isa <= isa) return target;
+  const IsaInfo& limit = kIsas[static_cast<size_t>(isa)];
+  target.features = joined(target.features, limit.removeAbove);
+  describe(target);
+  return target;
+}
+
+Result<Target> hostTarget() {
+  initializeLlvm();
+  Target target{.cpu = llvm::sys::getHostCPUName().str(), .features = hostFeatures()};
+  target.features = joined(target.features, kTuning);
+  describe(target);
+  readCacheSizes(target);
+  return fromEnvironment(std::move(target));
+}
+
+Result<Target> targetFor(std::string_view cpu) {
+  if (cpu == "native") return hostTarget();
+  initializeLlvm();
+  std::string error;
+  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(kTriple, error);
+  ENFOLD_CHECK(llvmTarget, error);
+  std::unique_ptr<llvm::MCSubtargetInfo> known(
+      llvmTarget->createMCSubtargetInfo(kTriple, "x86-64", ""));
+  Target target{.cpu = std::string(cpu), .features = kTuning};
+  if (!known->isCPUStringValid(target.cpu))
+    return usageError(fmt::format("unknown target CPU '{}'", cpu));
+  describe(target);
+  return fromEnvironment(std::move(target));
+}
+
+} // namespace enfold::codegen

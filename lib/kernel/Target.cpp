@@ -1,0 +1,20 @@
+// Names of the instruction sets.
+#include "kernel/Target.h"
+
+namespace enfold::kir {
+
+std::string_view name(Isa isa) {
+  switch (isa) {
+  case Isa::Scalar:
+    return "scalar";
+  case Isa::Sse42:
+    return "sse4.2";
+  case Isa::Avx2:
+    return "avx2";
+  case Isa::Avx512:
+    return "avx512";
+  }
+  return {};
+}
+
+} // namespace enfold::kir

@@ -1,0 +1,43 @@
+// What a kernel author needs to know of the machine that will run the kernel: how wide vectors are,
+// how many registers hold accumulators, how large the caches are. codegen/TargetInfo.h fills it in.
+#pragma once
+
+#include "kernel/Type.h"
+
+#include <string>
+
+namespace enfold::kir {
+
+/// Instruction sets in ascending order, each containing those before.
+enum class Isa : uint8_t {
+  Scalar, ///< x86-64 baseline; kernels are written with one lane
+  Sse42,
+  Avx2, ///< with FMA and F16C
+  Avx512,
+};
+
+/// "scalar", "sse4.2", "avx2", "avx512".
+std::string_view name(Isa isa);
+
+struct Target {
+  std::string cpu;      ///< LLVM's name of the processor
+  std::string features; ///< LLVM's feature string
+  Isa isa = Isa::Scalar;
+  int vectorBytes = 4; ///< vector width to write kernels for
+  int vectorRegisters = 16;
+  bool hasFma = false;
+  bool hasF16c = false;
+  bool hasVnni = false; ///< int8 dot products, on 512-bit vectors or shorter
+  bool hasAvx512Bf16 = false;
+  int64_t l1Bytes = 32 << 10;  ///< data, per core
+  int64_t l2Bytes = 512 << 10; ///< per core
+  int64_t l3Bytes = 16 << 20;  ///< shared
+
+  /// Elements in a vector: at least 1.
+  int lanes(Scalar scalar) const {
+    int n = vectorBytes / static_cast<int>(sizeInBytes(scalar));
+    return n > 1 ? n : 1;
+  }
+};
+
+} // namespace enfold::kir
