@@ -1,0 +1,35 @@
+// Values known at compile time: constants, shapes of values, and what pure ops make of them.
+//
+// Importers and passes ask for shapes that a model computes at run time although all that goes in
+// is fixed. Lookups are memoized by address, so values must not be erased while one is in use.
+#pragma once
+
+#include "ir/Graph.h"
+
+#include <optional>
+#include <unordered_map>
+
+namespace enfold::reference {
+
+class KnownValues {
+public:
+  /// Only tensors of at most `maxElements` elements are computed or computed from; constants are
+  /// known whatever their size.
+  explicit KnownValues(int64_t maxElements = int64_t{1} << 16) : maxElements_(maxElements) {}
+
+  /// The value, or null if it is unknown: it depends on graph inputs, is too large, or its
+  /// computation fails. The tensor lives as long as this object (a constant, as long as its op).
+  const Tensor* lookup(const Value* value);
+
+private:
+  bool isResolved(const Value* value) const;
+  const Tensor* resolved(const Value* value) const;
+  /// An operand to resolve before `op` can be, or null when all that matter are.
+  const Value* unresolvedOperand(const Op& op) const;
+  void evaluateOp(const Op& op);
+
+  int64_t maxElements_;
+  std::unordered_map<const Value*, std::optional<Tensor>> known_;
+};
+
+} // namespace enfold::reference
