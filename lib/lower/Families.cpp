@@ -44,19 +44,19 @@ std::span<const Family> families() {
   return table;
 }
 
-const Family* familyFor(const Op& op, const Machine& machine) {
+const Family* familyFor(const Op& op, const kir::Target& target) {
   for (const Family& family : families())
     if (std::ranges::find(family.kinds, op.kind()) != family.kinds.end() &&
-        family.refusal(op, machine).empty())
+        family.refusal(op, target).empty())
       return &family;
   return nullptr;
 }
 
-Choice explainChoice(const Op& op, const Machine& machine) {
+Choice explainChoice(const Op& op, const kir::Target& target) {
   Choice choice{"reference", {}};
   for (const Family& family : families()) {
     if (std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
-    std::string reason = family.refusal(op, machine);
+    std::string reason = family.refusal(op, target);
     if (reason.empty()) {
       choice.how = family.name;
       return choice;

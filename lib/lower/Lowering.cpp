@@ -94,16 +94,21 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
 
 void Lowering::callReference(const Op& op) {
   Call call{.reference = ReferenceCall{&op}, .buffers = {}, .algorithm = "reference", .origin = {}};
+  const auto add = [&](const Value* value) {
+    ENFOLD_CHECK(value->type().layout.isPlain(),
+                 "reference ops take plain tensors: " + op.describe());
+    call.buffers.push_back(storage(value));
+  };
   for (const Value* operand : op.operands())
-    if (operand) call.buffers.push_back(storage(operand));
-  for (size_t i = 0; i < op.numResults(); ++i) call.buffers.push_back(storage(op.result(i)));
+    if (operand) add(operand);
+  for (size_t i = 0; i < op.numResults(); ++i) add(op.result(i));
   append(std::move(call));
 }
 
 void Lowering::lower(const Op& op) {
   if (op.kind() == OpKind::Constant || storage_.isView(op)) return;
   origin_ = fmt::format("{}", fmt::join(op.origins(), " + "));
-  if (const Family* family = familyFor(op, machine_))
+  if (const Family* family = familyFor(op, target_))
     family->lower(op, *this);
   else
     callReference(op);
@@ -122,13 +127,13 @@ void Lowering::copyOutput(const Value* value, size_t index) {
   call(copyKernel(value->type().numBytes()), {from, to}, {.algorithm = "copy"});
 }
 
-Plan lowerGraph(const Graph& graph, const Machine& machine) {
+Plan lowerGraph(const Graph& graph, const kir::Target& target) {
   Plan plan;
   plan.name = graph.name();
   for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());
   plan.outputs.assign(graph.outputs().begin(), graph.outputs().end());
   plan.outputNames.assign(graph.outputNames().begin(), graph.outputNames().end());
-  Lowering lowering(plan, graph, machine);
+  Lowering lowering(plan, graph, target);
   for (const auto& op : graph.ops()) lowering.lower(*op);
   for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
   assignOffsets(plan);

@@ -2,7 +2,7 @@
 // family that accepts it (lower/Families.h); ops that only rename or slice memory take no kernel.
 #pragma once
 
-#include "lower/Machine.h"
+#include "kernel/Target.h"
 #include "lower/Plan.h"
 #include "lower/Storage.h"
 
@@ -19,10 +19,10 @@ struct CallFacts {
 /// temporaries, and the plan to append calls to.
 class Lowering {
 public:
-  Lowering(Plan& plan, const Graph& graph, const Machine& machine)
-      : plan_(plan), machine_(machine), storage_(plan, graph) {}
+  Lowering(Plan& plan, const Graph& graph, const kir::Target& target)
+      : plan_(plan), target_(target), storage_(plan, graph) {}
 
-  const Machine& machine() const { return machine_; }
+  const kir::Target& target() const { return target_; }
   /// Where a value lives. Constants are laid down as they are on first use.
   BufferRef storage(const Value* value);
   /// Adds constant data, shared with equal data added before.
@@ -44,7 +44,7 @@ private:
   void append(Call call);
 
   Plan& plan_;
-  const Machine& machine_;
+  const kir::Target& target_;
   StorageMap storage_;
   std::string origin_; ///< of the op being lowered
   std::unordered_map<uint64_t, std::vector<BufferId>> constants_;
@@ -61,6 +61,6 @@ template <typename T> BufferRef Lowering::constant(std::vector<T> values) {
 
 /// The plan of a graph. Every op has a family or a reference function, so lowering cannot fail.
 /// The graph must outlive the plan.
-Plan lowerGraph(const Graph& graph, const Machine& machine);
+Plan lowerGraph(const Graph& graph, const kir::Target& target);
 
 } // namespace enfold::lower

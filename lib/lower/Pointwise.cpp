@@ -92,7 +92,7 @@ template <typename F> void walk(kir::Builder& b, const Nest& nest, int lanes, F&
 
 } // namespace
 
-std::string refusePointwise(const Op& op, const Machine&) {
+std::string refusePointwise(const Op& op, const kir::Target&) {
   const Type& result = op.result()->type();
   if (!scalarOf(result.elem)) return "element type without arithmetic";
   // What an op computes on is its first operand, of where the second.
@@ -142,7 +142,7 @@ void lowerPointwise(const Op& op, Lowering& lowering) {
   for (Operand& operand : epilogue.operands()) collect(operand);
   if (!rigid) collapse(extents, all);
 
-  const int lanes = lowering.machine().lanes(kir::sizeInBytes(computeScalar(stored)));
+  const int lanes = lowering.target().lanes(computeScalar(stored));
   walk(b, makeNest(extents), lanes, [&](const std::vector<Index>& at, int width) {
     std::vector<std::optional<kir::Value>> args;
     for (const auto& operand : operands)

@@ -5,7 +5,7 @@
 
 namespace enfold::lower {
 
-std::string refusePointwise(const Op& op, const Machine& machine);
+std::string refusePointwise(const Op& op, const kir::Target& target);
 void lowerPointwise(const Op& op, Lowering& lowering);
 
 } // namespace enfold::lower

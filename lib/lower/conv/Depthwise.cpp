@@ -33,7 +33,7 @@ std::vector<float> packBias(const Tensor& bias, int64_t lanes) {
 
 } // namespace
 
-std::string refuseDepthwise(const Op& op, const Machine& machine) {
+std::string refuseDepthwise(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
@@ -41,7 +41,7 @@ std::string refuseDepthwise(const Op& op, const Machine& machine) {
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
   const ConvProblem p = convProblem(op);
   if (p.groups != p.cin || p.cout != p.cin) return "not one filter a channel";
-  if (x.layout.block != machine.channelBlock() || y.layout != x.layout)
+  if (x.layout.block != target.lanes(kir::Scalar::F32) || y.layout != x.layout)
     return "not channel-blocked";
   return epilogueRefusal(op);
 }
@@ -49,10 +49,10 @@ std::string refuseDepthwise(const Op& op, const Machine& machine) {
 void lowerDepthwise(const Op& op, Lowering& lowering) {
   const ConvProblem p = convProblem(op);
   const Type& type = op.result()->type();
-  const int lanes = lowering.machine().channelBlock();
+  const int lanes = lowering.target().lanes(kir::Scalar::F32);
   const int64_t blocks = (p.cout + lanes - 1) / lanes, kw = p.kernel[2];
   // Accumulators beside one row of weights and a register to load into.
-  const int64_t pixels = std::clamp<int64_t>(lowering.machine().vectorRegisters - kw - 2, 1, 8);
+  const int64_t pixels = std::clamp<int64_t>(lowering.target().vectorRegisters - kw - 2, 1, 8);
 
   kir::Builder b("conv_depthwise");
   Epilogue epilogue(op, lowering);

@@ -5,7 +5,7 @@
 
 namespace enfold::lower {
 
-std::string refuseDepthwise(const Op& op, const Machine& machine);
+std::string refuseDepthwise(const Op& op, const kir::Target& target);
 void lowerDepthwise(const Op& op, Lowering& lowering);
 
 } // namespace enfold::lower

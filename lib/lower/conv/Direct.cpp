@@ -28,8 +28,9 @@ class DirectConv {
 public:
   DirectConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(flattened(convProblem(op))),
-        lanes_(lowering.machine().channelBlock()), schedule_(scheduleConv(p_, lowering.machine())),
-        epilogue_(op, lowering), plainInput_(op.own(0)->type().layout.isPlain()) {
+        lanes_(lowering.target().lanes(kir::Scalar::F32)),
+        schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
+        plainInput_(op.own(0)->type().layout.isPlain()) {
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
     step_ = plainInput_ ? p_.cin : lanes_;
     inputBlocks_ = (p_.cinPerGroup() + step_ - 1) / step_;
@@ -243,9 +244,9 @@ void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const I
 
 } // namespace
 
-std::string refuseConvDirect(const Op& op, const Machine& machine) {
+std::string refuseConvDirect(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  const int block = machine.channelBlock();
+  const int block = target.lanes(kir::Scalar::F32);
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!op.own(1)->constant()) return "weights are not constant";

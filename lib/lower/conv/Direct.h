@@ -5,7 +5,7 @@
 
 namespace enfold::lower {
 
-std::string refuseConvDirect(const Op& op, const Machine& machine);
+std::string refuseConvDirect(const Op& op, const kir::Target& target);
 void lowerConvDirect(const Op& op, Lowering& lowering);
 
 } // namespace enfold::lower

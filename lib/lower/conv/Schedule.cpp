@@ -7,6 +7,8 @@
 namespace enfold::lower {
 namespace {
 
+/// Iterations of the parallel loop to leave for threads to share.
+constexpr int64_t kIterations = 16;
 constexpr double kFmasPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
 
 /// Cycles for one reduction step of a tile.
@@ -30,15 +32,15 @@ double rowCycles(int64_t width, int64_t channelBlocks, int64_t pixels, int64_t b
 
 } // namespace
 
-ConvSchedule scheduleConv(const ConvProblem& p, const Machine& machine) {
-  const int64_t lanes = machine.channelBlock();
+ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {
+  const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t channelBlocks = (p.coutPerGroup() + lanes - 1) / lanes;
   ConvSchedule best;
   double bestCycles = 1e300;
   for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, channelBlocks); ++blocks) {
     // Groups of one size only, so that every group of channels runs the same code.
     if (channelBlocks % blocks != 0) continue;
-    for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= machine.vectorRegisters; ++pixels) {
+    for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= target.vectorRegisters; ++pixels) {
       const double cycles = rowCycles(p.out[2], channelBlocks, pixels, blocks);
       if (cycles < bestCycles * 0.999) {
         bestCycles = cycles;
@@ -53,10 +55,9 @@ ConvSchedule scheduleConv(const ConvProblem& p, const Machine& machine) {
   // enough iterations for the threads to share.
   const int64_t rowBytes = 4 * p.cinPerGroup() * p.in[2] * p.in[1] * p.in[0] /
                            std::max<int64_t>(1, p.in[1]) * p.strides[1];
-  best.rows =
-      std::clamp<int64_t>(machine.l2Bytes / 2 / std::max<int64_t>(1, rowBytes), 1, p.out[1]);
+  best.rows = std::clamp<int64_t>(target.l2Bytes / 2 / std::max<int64_t>(1, rowBytes), 1, p.out[1]);
   const int64_t others = p.batch * p.groups * (channelBlocks / best.blocks) * p.out[0];
-  while (best.rows > 1 && others * ((p.out[1] + best.rows - 1) / best.rows) < 4 * machine.threads)
+  while (best.rows > 1 && others * ((p.out[1] + best.rows - 1) / best.rows) < kIterations)
     best.rows = (best.rows + 1) / 2;
   return best;
 }

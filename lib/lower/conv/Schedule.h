@@ -1,7 +1,7 @@
 // The cost model of direct convolution: which register tile and loop order to use.
 #pragma once
 
-#include "lower/Machine.h"
+#include "kernel/Target.h"
 #include "lower/conv/ConvProblem.h"
 
 namespace enfold::lower {
@@ -15,6 +15,6 @@ struct ConvSchedule {
   int64_t unroll = 1; ///< input channels per iteration of the innermost loop
 };
 
-ConvSchedule scheduleConv(const ConvProblem& problem, const Machine& machine);
+ConvSchedule scheduleConv(const ConvProblem& problem, const kir::Target& target);
 
 } // namespace enfold::lower

@@ -93,9 +93,8 @@ class GemmKernel {
 public:
   GemmKernel(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.result()->elem())),
-        compute_(computeScalar(stored_)),
-        lanes_(p_.hasN ? lowering.machine().lanes(kir::sizeInBytes(compute_)) : 1),
-        tile_(chooseTile(p_, lanes_, lowering.machine().vectorRegisters)), epilogue_(op, lowering),
+        compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
+        tile_(chooseTile(p_, lanes_, lowering.target().vectorRegisters)), epilogue_(op, lowering),
         b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
@@ -301,7 +300,7 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
 
 } // namespace
 
-std::string refuseGemm(const Op& op, const Machine&) {
+std::string refuseGemm(const Op& op, const kir::Target&) {
   const ElemType elem = op.result()->elem();
   const auto scalar = scalarOf(elem);
   if (!scalar || (!kir::isFloat(*scalar) && kir::sizeInBytes(*scalar) < 4))

@@ -5,7 +5,7 @@
 
 namespace enfold::lower {
 
-std::string refuseGemm(const Op& op, const Machine& machine);
+std::string refuseGemm(const Op& op, const kir::Target& target);
 void lowerGemm(const Op& op, Lowering& lowering);
 
 } // namespace enfold::lower

@@ -228,7 +228,7 @@ std::vector<Move> movesOf(const Op& op) {
 void fill(const Op& op, Lowering& lowering) {
   const Type& y = op.result()->type();
   const kir::Scalar elem = *scalarOf(y.elem);
-  const int lanes = lowering.machine().lanes(kir::sizeInBytes(elem));
+  const int lanes = lowering.target().lanes(elem);
   const int64_t size = elementsOf(y), vectors = size / lanes;
   kir::Builder b("fill");
   const kir::Buffer dst = b.output("dst", elem, size);
@@ -291,7 +291,7 @@ std::string refuseBlocked(const Op& op) {
 
 } // namespace
 
-std::string refuseMovement(const Op& op, const Machine&) {
+std::string refuseMovement(const Op& op, const kir::Target&) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (!scalarOf(x.elem)) return "element type without a register type";
   if (op.kind() == OpKind::Concat &&
@@ -320,7 +320,7 @@ void lowerMovement(const Op& op, Lowering& lowering) {
     if (op.kind() == OpKind::Concat && from.buffer == to.buffer &&
         from.offset == to.offset + move.copy.dstOffset * bytes)
       continue;
-    const int lanes = lowering.machine().lanes(bytes);
+    const int lanes = lowering.target().lanes(move.copy.elem);
     lowering.call(stridedCopyKernel(std::move(move.copy), lanes), {from, to},
                   {.algorithm = "strided_copy"});
   }

@@ -37,26 +37,26 @@ Index countedTaps(const ConvProblem& p, size_t d, const Index& o, bool includePa
   return min((room + (p.dilations[d] - 1)) / p.dilations[d], Index(p.kernel[d]));
 }
 
-std::string refuseLayout(const Op& op, const Machine& machine) {
+std::string refuseLayout(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
-  if (x.layout.block != machine.channelBlock() || y.layout != x.layout)
+  if (x.layout.block != target.lanes(kir::Scalar::F32) || y.layout != x.layout)
     return "not channel-blocked";
   return epilogueRefusal(op);
 }
 
 } // namespace
 
-std::string refuseBlockedPool(const Op& op, const Machine& machine) {
+std::string refuseBlockedPool(const Op& op, const kir::Target& target) {
   if (op.numResults() != 1) return "indices are wanted";
-  return refuseLayout(op, machine);
+  return refuseLayout(op, target);
 }
 
 void lowerBlockedPool(const Op& op, Lowering& lowering) {
   const ConvProblem p = convProblem(op);
   const Type& type = op.result()->type();
-  const int lanes = lowering.machine().channelBlock();
+  const int lanes = lowering.target().lanes(kir::Scalar::F32);
   const int64_t blocks = (p.cout + lanes - 1) / lanes;
   const bool isMax = op.kind() == OpKind::MaxPool;
   const bool includePad = !isMax && op.integer("count_include_pad") != 0;
@@ -119,13 +119,13 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
       {.algorithm = "pool_blocked", .flops = static_cast<double>(type.numElements() * p.taps())});
 }
 
-std::string refuseBlockedGlobalPool(const Op& op, const Machine& machine) {
-  return refuseLayout(op, machine);
+std::string refuseBlockedGlobalPool(const Op& op, const kir::Target& target) {
+  return refuseLayout(op, target);
 }
 
 void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
   const Type &x = op.own(0)->type(), &type = op.result()->type();
-  const int lanes = lowering.machine().channelBlock();
+  const int lanes = lowering.target().lanes(kir::Scalar::F32);
   const int64_t blocks = (x.shape[1] + lanes - 1) / lanes, columns = x.shape.back();
   const int64_t pixels = x.numElements() / std::max<int64_t>(1, x.shape[0] * x.shape[1]);
   const bool isMax = op.kind() == OpKind::GlobalMaxPool;

@@ -5,10 +5,10 @@
 
 namespace enfold::lower {
 
-std::string refuseBlockedPool(const Op& op, const Machine& machine);
+std::string refuseBlockedPool(const Op& op, const kir::Target& target);
 void lowerBlockedPool(const Op& op, Lowering& lowering);
 
-std::string refuseBlockedGlobalPool(const Op& op, const Machine& machine);
+std::string refuseBlockedGlobalPool(const Op& op, const kir::Target& target);
 void lowerBlockedGlobalPool(const Op& op, Lowering& lowering);
 
 } // namespace enfold::lower
