@@ -53,21 +53,26 @@ Result<> checkEpilogue(const OpInfo& info, const OpSpec& spec) {
   return {};
 }
 
-/// Types of the results, by inference where it can tell, else as declared.
+/// Types of the results, by inference where it can tell, else as declared. A declared layout
+/// stands.
 Result<std::vector<Type>> resultTypes(const OpInfo& info, const OpSpec& spec,
                                       const ConstantLookup& constants) {
   auto inferred = inferTypes(info.kind, spec.operands, spec.attrs, spec.numResults, constants);
+  if (spec.resultTypes.empty()) return inferred;
+  if (spec.resultTypes.size() != spec.numResults)
+    return invalid(fmt::format("{} declares {} results, not {}", info.name, spec.resultTypes.size(),
+                               spec.numResults));
   if (!inferred) {
-    if (inferred.error().kind == ErrorKind::DataDependent && !spec.resultTypes.empty())
-      return spec.resultTypes;
+    if (inferred.error().kind == ErrorKind::DataDependent) return spec.resultTypes;
     return inferred;
   }
-  if (!spec.resultTypes.empty())
-    for (size_t i = 0; i < inferred->size(); ++i)
-      if (spec.resultTypes[i] != (*inferred)[i] && spec.epilogue.empty())
-        return invalid(fmt::format("{} gives {}, not {}", info.name, (*inferred)[i].str(),
-                                   spec.resultTypes[i].str()));
-  return spec.epilogue.empty() || spec.resultTypes.empty() ? inferred : spec.resultTypes;
+  // An epilogue may change the type it starts from.
+  for (size_t i = 0; spec.epilogue.empty() && i < inferred->size(); ++i) {
+    const Type &declared = spec.resultTypes[i], &computed = (*inferred)[i];
+    if (declared.elem != computed.elem || declared.shape != computed.shape)
+      return invalid(fmt::format("{} gives {}, not {}", info.name, computed.str(), declared.str()));
+  }
+  return spec.resultTypes;
 }
 
 } // namespace

@@ -42,7 +42,10 @@ public:
   /// The same as integers.
   Result<std::vector<int64_t>> constantInts(size_t operand) const;
 
+  const AttrMap& attrs() const { return attrs_; }
   bool hasAttr(std::string_view name) const;
+  /// An attribute that is present.
+  const AttrValue& attr(std::string_view name) const { return attrs_.find(name)->second; }
   /// The attribute, its default, or for an absent optional one the empty value of its kind.
   int64_t integer(std::string_view name) const;
   float real(std::string_view name) const;

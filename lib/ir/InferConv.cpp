@@ -1,0 +1,295 @@
+// Types of convolutions, pools and matrix products.
+#include "ir/Graph.h"
+#include "ir/Infer.h"
+
+#include <fmt/format.h>
+
+namespace enfold {
+namespace {
+
+using Types = Result<std::vector<Type>>;
+
+Result<> sameElems(const InferContext& c, std::initializer_list<size_t> operands) {
+  for (size_t i : operands)
+    if (c.has(i) && c.type(i).elem != c.type(0).elem)
+      return invalid(fmt::format("operands of {} are {} and {}: the element types must agree",
+                                 c.info().name, name(c.type(0).elem), name(c.type(i).elem)));
+  if (!isFloat(c.type(0).elem))
+    return invalid(fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
+  return {};
+}
+
+/// Output size of a window along one dimension.
+Result<int64_t> slide(int64_t in, const Window& w, size_t i, bool ceilMode) {
+  const int64_t reach = (w.kernel[i] - 1) * w.dilations[i] + 1;
+  const int64_t span = in + w.padsBegin[i] + w.padsEnd[i] - reach;
+  if (span < 0)
+    return invalid(fmt::format("the window of {} pixels does not fit the padded input of {}", reach,
+                               in + w.padsBegin[i] + w.padsEnd[i]));
+  int64_t out = (ceilMode ? span + w.strides[i] - 1 : span) / w.strides[i] + 1;
+  // A last window must start inside the input or the padding before it.
+  if (ceilMode && (out - 1) * w.strides[i] >= in + w.padsBegin[i]) --out;
+  return out;
+}
+
+Result<Shape> slideAll(const Shape& x, int64_t channels, const Window& w, bool ceilMode = false) {
+  Shape y = {x[0], channels};
+  for (size_t i = 0; i < w.kernel.size(); ++i) {
+    ENFOLD_TRY(const int64_t size, slide(x[2 + i], w, i, ceilMode));
+    y.push_back(size);
+  }
+  return y;
+}
+
+/// Checks shared by all convolutions with weights [outer, inner, kernel…] as operand `weights`.
+Result<Window> convWindow(const InferContext& c, size_t weights) {
+  const Shape &x = c.shape(0), &w = c.shape(weights);
+  if (x.size() < 3) return invalid(fmt::format("input {} has no spatial dimension", str(x)));
+  if (w.size() != x.size())
+    return invalid(fmt::format("weights {} and input {} differ in rank", str(w), str(x)));
+  const Shape kernel(w.begin() + 2, w.end());
+  const std::vector<int64_t> stated = c.ints("kernel_shape");
+  if (!stated.empty() && stated != kernel)
+    return invalid(
+        fmt::format("kernel_shape {} is not that of the weights {}", str(stated), str(w)));
+  if (c.integer("group") < 1) return invalid("group must be at least 1");
+  return windowOf(c.attrs(), kernel);
+}
+
+Result<> checkBias(const InferContext& c, size_t bias, int64_t channels) {
+  if (c.has(bias) && c.shape(bias) != Shape{channels})
+    return invalid(
+        fmt::format("bias {} does not fit {} output channels", str(c.shape(bias)), channels));
+  return {};
+}
+
+Result<Shape> convShape(const InferContext& c, size_t weights) {
+  ENFOLD_TRY(const Window window, convWindow(c, weights));
+  const Shape &x = c.shape(0), &w = c.shape(weights);
+  const int64_t group = c.integer("group");
+  if (x[1] % group || w[0] % group || x[1] / group != w[1])
+    return invalid(
+        fmt::format("weights {} do not fit input {} in {} groups", str(w), str(x), group));
+  return slideAll(x, w[0], window);
+}
+
+Result<Shape> matmulShape(const Shape& a, const Shape& b) {
+  if (a.empty() || b.empty()) return invalid("matmul needs operands of rank 1 or more");
+  const int64_t k = a.back(), kb = b.size() > 1 ? b[b.size() - 2] : b[0];
+  if (k != kb)
+    return invalid(fmt::format("matmul of {} by {}: inner sizes differ", str(a), str(b)));
+  const auto batch = [](const Shape& s) {
+    return s.size() > 2 ? Shape(s.begin(), s.end() - 2) : Shape{};
+  };
+  ENFOLD_TRY(Shape y, broadcastShapes(batch(a), batch(b)));
+  if (a.size() > 1) y.push_back(a[a.size() - 2]);
+  if (b.size() > 1) y.push_back(b.back());
+  return y;
+}
+
+} // namespace
+
+Types inferConv(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2}));
+  ENFOLD_TRY(Shape y, convShape(c, 1));
+  ENFOLD_RETURN_IF_ERROR(checkBias(c, 2, y[1]));
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferConvTranspose(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2}));
+  ENFOLD_TRY(const Window w, convWindow(c, 1));
+  const Shape &x = c.shape(0), &weights = c.shape(1);
+  const int64_t group = c.integer("group");
+  if (x[1] != weights[0] || x[1] % group)
+    return invalid(
+        fmt::format("weights {} do not fit input {} in {} groups", str(weights), str(x), group));
+  std::vector<int64_t> extra = c.ints("output_padding");
+  if (extra.empty()) extra.assign(w.kernel.size(), 0);
+  if (extra.size() != w.kernel.size())
+    return invalid("attribute 'output_padding' has a wrong number of values");
+  Shape y = {x[0], weights[1] * group};
+  for (size_t i = 0; i < w.kernel.size(); ++i) {
+    if (extra[i] < 0 || extra[i] > INT32_MAX) return invalid("output_padding is out of range");
+    const int64_t size = (x[2 + i] - 1) * w.strides[i] + extra[i] +
+                         (w.kernel[i] - 1) * w.dilations[i] + 1 - w.padsBegin[i] - w.padsEnd[i];
+    if (size < 0) return invalid("the padding is larger than the result");
+    y.push_back(size);
+  }
+  ENFOLD_RETURN_IF_ERROR(checkBias(c, 2, y[1]));
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferDeformConv(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2, 3, 4}));
+  if (c.type(0).rank() != 4) return invalid("deform_conv takes two spatial dimensions only");
+  ENFOLD_TRY(Shape y, convShape(c, 1));
+  ENFOLD_RETURN_IF_ERROR(checkBias(c, 3, y[1]));
+  const int64_t taps = c.shape(1)[2] * c.shape(1)[3], groups = c.integer("offset_group");
+  if (groups < 1 || c.shape(0)[1] % groups)
+    return invalid("offset_group does not divide the channels");
+  if (c.shape(2) != Shape{y[0], 2 * groups * taps, y[2], y[3]})
+    return invalid(fmt::format("offsets {} do not fit the result {}", str(c.shape(2)), str(y)));
+  if (c.has(4) && c.shape(4) != Shape{y[0], groups * taps, y[2], y[3]})
+    return invalid(fmt::format("mask {} does not fit the result {}", str(c.shape(4)), str(y)));
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferConvInteger(const InferContext& c) {
+  ENFOLD_TRY(Shape y, convShape(c, 1));
+  return std::vector{Type{ElemType::I32, y, {}}};
+}
+
+Types inferQLinearConv(const InferContext& c) {
+  ENFOLD_TRY(Shape y, convShape(c, 3));
+  ENFOLD_RETURN_IF_ERROR(checkBias(c, 8, y[1]));
+  return std::vector{Type{c.type(7).elem, y, {}}};
+}
+
+Types inferMatMul(const InferContext& c) {
+  if (c.type(0).elem != c.type(1).elem) return invalid("operands of matmul differ in element type");
+  ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(1)));
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferMatMulInteger(const InferContext& c) {
+  ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(1)));
+  return std::vector{Type{ElemType::I32, y, {}}};
+}
+
+Types inferQLinearMatMul(const InferContext& c) {
+  ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(3)));
+  return std::vector{Type{c.type(7).elem, y, {}}};
+}
+
+Types inferGemm(const InferContext& c) {
+  const Shape &a = c.shape(0), &b = c.shape(1);
+  if (a.size() != 2 || b.size() != 2) return invalid("gemm takes matrices");
+  for (size_t i : {1, 2})
+    if (c.has(i) && c.type(i).elem != c.type(0).elem)
+      return invalid("operands of gemm differ in element type");
+  const bool transA = c.integer("transA") != 0, transB = c.integer("transB") != 0;
+  const int64_t m = a[transA], k = a[!transA], kb = b[transB], n = b[!transB];
+  if (k != kb) return invalid(fmt::format("gemm of {} by {}: inner sizes differ", str(a), str(b)));
+  const Shape y = {m, n};
+  if (c.has(2)) {
+    ENFOLD_TRY(const Shape joint, broadcastShapes(y, c.shape(2)));
+    if (joint != y)
+      return invalid(
+          fmt::format("operand 'c' {} does not broadcast to {}", str(c.shape(2)), str(y)));
+  }
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferPool(const InferContext& c) {
+  const Shape& x = c.shape(0);
+  if (x.size() < 3) return invalid(fmt::format("input {} has no spatial dimension", str(x)));
+  const Shape kernel = c.ints("kernel_shape");
+  if (kernel.size() != x.size() - 2)
+    return invalid(fmt::format("kernel_shape {} does not fit input {}", str(kernel), str(x)));
+  ENFOLD_TRY(const Window window, windowOf(c.attrs(), kernel));
+  for (size_t i = 0; i < kernel.size(); ++i)
+    if (window.padsBegin[i] < 0 || window.padsEnd[i] < 0)
+      return invalid("pads of a pool are negative");
+  ENFOLD_TRY(Shape y, slideAll(x, x[1], window, c.integer("ceil_mode") != 0));
+  std::vector<Type> types = {{c.type(0).elem, y, {}}};
+  if (c.info().kind == OpKind::MaxPool) types.push_back({ElemType::I64, y, {}});
+  return types;
+}
+
+Types inferGlobalPool(const InferContext& c) {
+  Shape y = c.shape(0);
+  if (y.size() < 2) return invalid(fmt::format("input {} has no channels", str(y)));
+  std::fill(y.begin() + 2, y.end(), 1);
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferMaxUnpool(const InferContext& c) {
+  const Shape& x = c.shape(0);
+  const Shape kernel = c.ints("kernel_shape");
+  if (x.size() < 3 || kernel.size() != x.size() - 2)
+    return invalid(fmt::format("kernel_shape {} does not fit input {}", str(kernel), str(x)));
+  if (c.shape(1) != x) return invalid("indices and values of max_unpool differ in shape");
+  if (c.has(2)) {
+    ENFOLD_TRY(Shape y, c.constantInts(2));
+    if (y.size() != x.size()) return invalid("output_shape has a wrong rank");
+    return std::vector{Type{c.type(0).elem, y, {}}};
+  }
+  ENFOLD_TRY(const Window w, windowOf(c.attrs(), kernel));
+  Shape y = {x[0], x[1]};
+  for (size_t i = 0; i < kernel.size(); ++i)
+    y.push_back((x[2 + i] - 1) * w.strides[i] - w.padsBegin[i] - w.padsEnd[i] + kernel[i]);
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+Types inferRoiAlign(const InferContext& c) {
+  if (c.type(0).rank() != 4 || c.type(1).rank() != 2 || c.shape(1)[1] != 4)
+    return invalid("roi_align takes images [N,C,H,W] and boxes [R,4]");
+  if (c.shape(2) != Shape{c.shape(1)[0]}) return invalid("roi_align needs one batch index a box");
+  const int64_t h = c.integer("output_height"), w = c.integer("output_width");
+  return std::vector{Type{c.type(0).elem, {c.shape(1)[0], c.shape(0)[1], h, w}, {}}};
+}
+
+Types inferEinsum(const InferContext& c) {
+  std::string equation = c.string("equation");
+  std::erase(equation, ' ');
+  const size_t arrow = equation.find("->");
+  const std::string left = equation.substr(0, arrow);
+  std::map<char, int64_t> sizes;
+  std::map<char, int> uses;
+  Shape ellipsis;
+  size_t operand = 0, begin = 0;
+  while (begin <= left.size()) {
+    const size_t end = std::min(left.find(',', begin), left.size());
+    const std::string term = left.substr(begin, end - begin);
+    begin = end + 1;
+    if (operand >= c.numOperands()) return invalid("einsum equation has too many terms");
+    const Shape& x = c.shape(operand++);
+    const size_t dots = term.find("...");
+    const size_t letters = dots == std::string::npos ? term.size() : term.size() - 3;
+    if (x.size() < letters || (dots == std::string::npos && x.size() != letters))
+      return invalid(fmt::format("einsum term '{}' does not fit {}", term, str(x)));
+    const size_t covered = x.size() - letters;
+    for (size_t i = 0, axis = 0; i < term.size(); ++i) {
+      if (i == dots) {
+        ENFOLD_TRY(ellipsis,
+                   broadcastShapes(ellipsis, Shape(x.begin() + ptrdiff_t(axis),
+                                                   x.begin() + ptrdiff_t(axis + covered))));
+        axis += covered;
+        i += 2;
+        continue;
+      }
+      if (!std::isalpha(static_cast<unsigned char>(term[i])))
+        return invalid(fmt::format("einsum equation has a '{}'", term[i]));
+      auto [it, fresh] = sizes.emplace(term[i], x[axis]);
+      if (!fresh && it->second == 1) it->second = x[axis];
+      if (it->second != x[axis] && x[axis] != 1)
+        return invalid(fmt::format("einsum label '{}' has two sizes", term[i]));
+      ++uses[term[i]];
+      ++axis;
+    }
+  }
+  if (operand != c.numOperands()) return invalid("einsum equation has too few terms");
+  std::string right;
+  if (arrow != std::string::npos) {
+    right = equation.substr(arrow + 2);
+  } else {
+    right = "...";
+    for (const auto& [label, count] : uses)
+      if (count == 1) right += label;
+  }
+  Shape y;
+  for (size_t i = 0; i < right.size(); ++i) {
+    if (right.compare(i, 3, "...") == 0) {
+      y.insert(y.end(), ellipsis.begin(), ellipsis.end());
+      i += 2;
+    } else if (auto it = sizes.find(right[i]); it != sizes.end()) {
+      y.push_back(it->second);
+    } else {
+      return invalid(fmt::format("einsum label '{}' is in no operand", right[i]));
+    }
+  }
+  return std::vector{Type{c.type(0).elem, y, {}}};
+}
+
+} // namespace enfold
