@@ -24,8 +24,10 @@ Result<> checkInput(const Value& input, const Tensor& tensor) {
 } // namespace
 
 Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<const Graph> graph,
-                                                            const codegen::Target& target) {
+                                                            const codegen::Target& target,
+                                                            double passMilliseconds) {
   std::shared_ptr<Executable> executable(new Executable);
+  executable->times_.passes = passMilliseconds;
   auto start = std::chrono::steady_clock::now();
   executable->graph_ = std::move(graph);
   executable->plan_ = lower::lowerGraph(*executable->graph_, target);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "codegen/Jit.h"
+#include "codegen/TargetInfo.h"
 #include "driver/Program.h"
 
 #include <enfold/enfold.h>
@@ -19,9 +20,10 @@ struct CompileTimes {
 
 class Executable {
 public:
-  /// Lowers and generates `graph`, which has been through the passes.
+  /// Lowers and generates `graph`, which has been through the passes in `passMilliseconds`.
   static Result<std::shared_ptr<const Executable>> build(std::unique_ptr<const Graph> graph,
-                                                         const codegen::Target& target);
+                                                         const codegen::Target& target,
+                                                         double passMilliseconds = 0);
 
   const Graph& graph() const { return *graph_; }
   const lower::Plan& plan() const { return plan_; }

@@ -1,0 +1,37 @@
+// Comparing tensors.
+#include "driver/Compare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace enfold {
+
+Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance) {
+  Comparison result;
+  if (a.type() != b.type()) {
+    result.problem = fmt::format("{} where {} is expected", a.type().str(), b.type().str());
+    return result;
+  }
+  const int64_t count = b.numElements();
+  for (int64_t i = 0; i < count; ++i)
+    if (const double magnitude = std::fabs(b.asDouble(i)); std::isfinite(magnitude))
+      result.scale = std::max(result.scale, magnitude);
+  for (int64_t i = 0; i < count; ++i) {
+    const double x = a.asDouble(i), y = b.asDouble(i);
+    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
+    const double error = std::fabs(x - y);
+    if (!(error <= result.maxAbs)) {
+      result.maxAbs = error;
+      result.worst = i;
+    }
+    result.maxRelative = std::max(result.maxRelative, error / std::max(std::fabs(y), 1e-30));
+    // Written so that a NaN on one side is a mismatch.
+    if (!(error <= tolerance.atol * result.scale + tolerance.rtol * std::fabs(y)))
+      ++result.mismatches;
+  }
+  return result;
+}
+
+} // namespace enfold

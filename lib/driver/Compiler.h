@@ -1,0 +1,34 @@
+// The whole way from a loaded graph to an executable or a file: passes, lowering, code generation.
+#pragma once
+
+#include "driver/Executable.h"
+#include "passes/PassManager.h"
+
+#include <set>
+
+namespace enfold {
+
+struct CompileOptions {
+  std::string pipeline;            ///< text of a pipeline; empty: the default one
+  std::set<std::string> disabled;  ///< passes left out
+  bool fuse = true;                ///< false: leave out every pass that folds or fuses
+  std::string cpu = "native";      ///< LLVM's name of the processor to compile for
+  PipelineOptions passes;          ///< target facts are filled in
+};
+
+/// The passes that `fuse = false` leaves out.
+const std::set<std::string>& fusionPasses();
+
+/// Runs the passes over the graph.
+Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
+                                const codegen::Target& target);
+
+/// What compile() made, and what the passes said on the way.
+struct Compilation {
+  std::shared_ptr<const Executable> executable;
+  PipelineReport report;
+};
+
+Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& options = {});
+
+} // namespace enfold

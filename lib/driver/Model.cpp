@@ -1,0 +1,44 @@
+// Loading models.
+#include "driver/Model.h"
+
+#include "ir/Parser.h"
+#include "ir/Verifier.h"
+#include "onnx/Import.h"
+#include "zoo/Zoo.h"
+
+#include <filesystem>
+
+namespace enfold {
+namespace {
+
+Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOptions& options) {
+  onnx::ImportOptions import;
+  import.shapes = options.shapes;
+  import.dims = options.dims;
+  import.values = options.values;
+  if (options.freezeInitializers)
+    import.initializers = onnx::ImportOptions::Initializers::Frozen;
+  ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
+  return LoadedModel{path.stem().string(), std::move(imported.graph),
+                     std::move(imported.inputDefaults), std::move(imported.notes)};
+}
+
+} // namespace
+
+Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options) {
+  if (model.starts_with("zoo:")) {
+    const std::string name = model.substr(4);
+    ENFOLD_TRY(auto graph, zoo::build(name));
+    return LoadedModel{name, std::move(graph), {}, {}};
+  }
+  const std::filesystem::path path = model;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error))
+    return invalid(model + ": no such file (zoo networks are written zoo:NAME)");
+  if (path.extension() != ".eir") return loadOnnx(path, options);
+  ENFOLD_TRY(auto graph, parseGraphFile(path, {.allowElided = options.allowElided}));
+  ENFOLD_RETURN_IF_ERROR(verify(*graph));
+  return LoadedModel{path.stem().string(), std::move(graph), {}, {}};
+}
+
+} // namespace enfold

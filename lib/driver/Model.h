@@ -1,0 +1,28 @@
+// Loading what a user calls a MODEL: a .onnx file, an .eir file, or zoo:NAME.
+#pragma once
+
+#include "ir/Graph.h"
+
+#include <map>
+#include <string>
+
+namespace enfold {
+
+struct LoadOptions {
+  std::map<std::string, Shape> shapes;  ///< sizes of inputs, by input name
+  std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
+  std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
+  bool freezeInitializers = false;      ///< inputs that have a default become that constant
+  bool allowElided = false;             ///< .eir: take elided constants as zeros, for viewing
+};
+
+struct LoadedModel {
+  std::string name;
+  std::unique_ptr<Graph> graph;
+  std::map<std::string, Tensor> inputDefaults; ///< inputs that may be left out
+  std::vector<std::string> notes;              ///< what a user should know, a sentence each
+};
+
+Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});
+
+} // namespace enfold

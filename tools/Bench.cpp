@@ -1,0 +1,211 @@
+// enfold bench: latency of a model, alone or against itself unfused and the reference.
+#include "tools/Commands.h"
+#include "tools/Common.h"
+#include "tools/Samples.h"
+
+#include "reference/Reference.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace enfold::tool {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct BenchOptions {
+  ModelOptions model;
+  double seconds = 2;
+  std::string compareWith, json;
+  bool profile = false;
+};
+
+/// One way to run the network, with its samples in milliseconds.
+struct Arm {
+  std::string name;
+  std::function<Result<>()> run;
+  std::vector<double> samples;
+};
+
+double elapsedMs(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// A session with its inputs and outputs in place.
+struct Bound {
+  std::unique_ptr<Session> session;
+  std::vector<Tensor> inputs, outputs;
+  std::vector<const void*> from;
+  std::vector<void*> to;
+};
+
+Result<std::shared_ptr<Bound>> bind(const Compilation& compiled, const ModelOptions& options) {
+  auto bound = std::make_shared<Bound>();
+  ENFOLD_TRY(bound->session, Session::create(compiled.executable, options.sessionOptions()));
+  const Graph& graph = compiled.executable->graph();
+  uint64_t seed = 1;
+  for (const auto& input : graph.inputs())
+    bound->inputs.push_back(randomTensor(input->type(), seed++));
+  for (const Value* output : graph.outputs())
+    bound->outputs.emplace_back(output->elem(), output->shape());
+  for (const Tensor& input : bound->inputs) bound->from.push_back(input.bytes());
+  for (Tensor& output : bound->outputs) bound->to.push_back(output.mutableBytes());
+  return bound;
+}
+
+Result<Arm> compiledArm(std::string name, std::shared_ptr<Bound> bound) {
+  return Arm{std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); }, {}};
+}
+
+/// Runs the arms in turn, a short burst each, until the time is used up: a slow spell of the machine
+/// hits all of them alike.
+Result<> measure(std::vector<Arm>& arms, double seconds) {
+  for (Arm& arm : arms)
+    for (int i = 0; i < 2; ++i) ENFOLD_RETURN_IF_ERROR(arm.run());
+  const double total = seconds * 1e3, burst = std::min(50.0, total / 4);
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (Arm& arm : arms) {
+      const auto burstStart = std::chrono::steady_clock::now();
+      do {
+        const auto runStart = std::chrono::steady_clock::now();
+        ENFOLD_RETURN_IF_ERROR(arm.run());
+        arm.samples.push_back(elapsedMs(runStart));
+      } while (elapsedMs(burstStart) < burst);
+    }
+  } while (elapsedMs(start) < total * static_cast<double>(arms.size()) ||
+           arms[0].samples.size() < 3);
+  return {};
+}
+
+ordered_json latencyJson(const Summary& s) {
+  return {{"min", s.min}, {"p5", s.p5},   {"p50", s.p50},
+          {"p90", s.p90}, {"p99", s.p99}, {"mean", s.mean}};
+}
+
+/// Per-step times of a profiled spell of runs, longest first.
+Result<std::string> profileTable(Bound& bound, ordered_json& json) {
+  enfold_context* context = bound.session->context();
+  enfold_start_profile(context);
+  const auto start = std::chrono::steady_clock::now();
+  do ENFOLD_RETURN_IF_ERROR(bound.session->runRaw(bound.from, bound.to));
+  while (elapsedMs(start) < 500);
+  enfold_stop_profile(context);
+  const Executable& executable = bound.session->executable();
+  std::vector<enfold_step_profile> steps(static_cast<size_t>(executable.program().num_steps));
+  double total = 0;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    enfold_read_profile(context, static_cast<int32_t>(i), &steps[i]);
+    total += steps[i].min_seconds;
+  }
+  json = ordered_json::array();
+  std::vector<std::vector<std::string>> rows = {
+      {"kernel", "us", "%", "GFLOP/s", "GB/s", "algorithm", "nodes"}};
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const enfold_step_profile& s = steps[i];
+    const double us = s.min_seconds * 1e6, rate = s.min_seconds > 0 ? 1e-9 / s.min_seconds : 0;
+    const std::string& algorithm = executable.plan().calls[i].algorithm;
+    rows.push_back({std::to_string(i), fmt::format("{:.1f}", us),
+                    fmt::format("{:.1f}", 100 * s.min_seconds / total),
+                    fmt::format("{:.1f}", s.flops * rate), fmt::format("{:.1f}", s.bytes * rate),
+                    algorithm, s.origin});
+    json.push_back({{"kernel", i}, {"us", us}, {"gflops", s.flops * rate}, {"gbps", s.bytes * rate},
+                    {"algorithm", algorithm}, {"nodes", s.origin}});
+  }
+  return table(rows);
+}
+
+Result<std::vector<Arm>> otherArms(const BenchOptions& options, const Bound& fused) {
+  std::vector<Arm> arms;
+  std::string list = options.compareWith;
+  while (!list.empty()) {
+    const std::string name = list.substr(0, list.find(','));
+    list.erase(0, name.size() + 1);
+    ENFOLD_TRY(LoadedModel model, load(options.model));
+    if (name == "unfused") {
+      CompileOptions unfused = options.model.compileOptions();
+      unfused.fuse = false;
+      ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph), unfused));
+      ENFOLD_TRY(auto bound, bind(compiled, options.model));
+      ENFOLD_TRY(Arm arm, compiledArm(name, std::move(bound)));
+      arms.push_back(std::move(arm));
+    } else if (name == "reference") {
+      std::shared_ptr<Graph> graph = std::move(model.graph);
+      arms.push_back({name, [graph, inputs = fused.inputs]() -> Result<> {
+                        ENFOLD_TRY([[maybe_unused]] auto outputs, reference::run(*graph, inputs));
+                        return {};
+                      }, {}});
+    } else {
+      return usageError(fmt::format("--compare {}: known are unfused and reference", name));
+    }
+  }
+  return arms;
+}
+
+std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
+  std::vector<std::vector<std::string>> rows = {
+      {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval"}};
+  for (const Arm& arm : arms) {
+    const Summary s = summarize(arm.samples);
+    const Ratio ratio = medianRatio(arm.samples, arms[0].samples);
+    rows.push_back({arm.name, fmt::format("{:.4f}", s.p50), fmt::format("{:.4f}", s.p5),
+                    std::to_string(s.samples), fmt::format("{:.3f}", ratio.median),
+                    fmt::format("[{:.3f}, {:.3f}]", ratio.low, ratio.high)});
+    json[arm.name] = {{"latency_ms", latencyJson(s)},
+                      {"samples", s.samples},
+                      {"ratio", {{"median", ratio.median}, {"low", ratio.low}, {"high", ratio.high}}}};
+  }
+  return table(rows) + "ratio: time of the arm over that of " + arms[0].name + "\n";
+}
+
+Result<> bench(const BenchOptions& options) {
+  ENFOLD_TRY(const Compilation compiled, loadAndCompile(options.model));
+  ENFOLD_TRY(auto bound, bind(compiled, options.model));
+  std::vector<Arm> arms;
+  ENFOLD_TRY(Arm fused, compiledArm(options.model.noFuse ? "unfused" : "fused", bound));
+  arms.push_back(std::move(fused));
+  ENFOLD_TRY(std::vector<Arm> others, otherArms(options, *bound));
+  for (Arm& arm : others) arms.push_back(std::move(arm));
+  ENFOLD_RETURN_IF_ERROR(measure(arms, options.seconds));
+
+  const Summary summary = summarize(arms[0].samples);
+  const int threads = enfold_get_threads(bound->session->context());
+  const double compileMs = compiled.executable->times().total();
+  ordered_json json = {{"model", options.model.model},
+                       {"threads", threads},
+                       {"latency_ms", latencyJson(summary)},
+                       {"samples", summary.samples},
+                       {"compile_ms", compileMs}};
+  std::string text = fmt::format(
+      "{}  {} thread{}  median {:.4f} ms  p5 {:.4f}  p90 {:.4f}  ({} runs, compiled in {:.0f} ms)\n",
+      options.model.model, threads, threads == 1 ? "" : "s", summary.p50, summary.p5, summary.p90,
+      summary.samples, compileMs);
+  if (arms.size() > 1) text += comparisonTable(arms, json["compare"]);
+  if (options.profile) {
+    ENFOLD_TRY(const std::string profile, profileTable(*bound, json["profile"]));
+    text += profile;
+  }
+  if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text));
+  if (!options.json.empty())
+    ENFOLD_RETURN_IF_ERROR(writeText(options.json, json.dump(2) + "\n"));
+  return {};
+}
+
+} // namespace
+
+Action addBench(CLI::App& app) {
+  auto options = std::make_shared<BenchOptions>();
+  options->model.add(app);
+  app.add_option("--seconds", options->seconds, "How long to measure each arm")
+      ->check(CLI::Range(0.001, 86400.0));
+  app.add_option("--compare", options->compareWith, "Also measure: unfused, reference");
+  app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
+  app.add_flag("--profile", options->profile, "List the time of every kernel");
+  return [options] {
+    const auto done = bench(*options);
+    return done ? kDone : report(done.error());
+  };
+}
+
+} // namespace enfold::tool

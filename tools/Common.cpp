@@ -1,0 +1,193 @@
+// Shared parts of the subcommands.
+#include "tools/Common.h"
+
+#include "ir/ConstantText.h"
+#include "onnx/TensorFile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include <unistd.h>
+
+namespace enfold::tool {
+namespace {
+
+Result<int64_t> parseSize(std::string_view text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    return usageError(fmt::format("'{}' is no size", text));
+  return value;
+}
+
+bool looksNumeric(const std::string& cell) {
+  return !cell.empty() && (std::isdigit(static_cast<unsigned char>(cell[0])) || cell[0] == '-');
+}
+
+} // namespace
+
+void ModelOptions::add(CLI::App& app) {
+  app.add_option("MODEL", model, "A .onnx or .eir file, or zoo:NAME")->required();
+  app.add_option("--shape", shapes, "Size of an input or symbolic dimension: NAME=1x3x224x224")
+      ->group("Model");
+  app.add_flag("--freeze-initializers", freeze, "Inputs that have a default become constants")
+      ->group("Model");
+  app.add_option("--passes", passes, "Run these passes instead of the default pipeline")
+      ->group("Passes");
+  app.add_option("--disable-pass", disabled, "Leave out a pass")->group("Passes");
+  app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Passes");
+  app.add_flag("--no-fuse", noFuse, "Leave out every pass that folds or fuses")->group("Passes");
+  app.add_flag("--assume-inference-bn", assumeInferenceBn,
+               "Treat training-mode batch normalization as inference")
+      ->group("Passes");
+  app.add_flag("--strict-denormals", strictDenormals, "Keep denormal numbers")->group("Numbers");
+  app.add_option("--precision", precision, "Arithmetic: fp32")
+      ->check(CLI::IsMember({"fp32"}))
+      ->group("Numbers");
+  app.add_option("--threads", threads, "Threads; 0 is as many as the process may use")
+      ->check(CLI::Range(0, ENFOLD_MAX_THREADS))
+      ->group("Running");
+  app.add_flag("-v,--verbose", verbosity, "Print remarks and times to stderr")->group("Running");
+}
+
+Result<LoadOptions> ModelOptions::loadOptions() const {
+  LoadOptions load;
+  load.freezeInitializers = freeze;
+  for (const std::string& text : shapes) {
+    const size_t equals = text.rfind('=');
+    if (equals == std::string::npos || equals == 0)
+      return usageError(fmt::format("--shape {}: expected NAME=1x3x224x224", text));
+    const std::string name = text.substr(0, equals), sizes = text.substr(equals + 1);
+    Shape shape;
+    for (size_t begin = 0; begin <= sizes.size();) {
+      const size_t end = std::min(sizes.find('x', begin), sizes.size());
+      ENFOLD_TRY(const int64_t size, parseSize(sizes.substr(begin, end - begin)));
+      shape.push_back(size);
+      begin = end + 1;
+    }
+    // One number may be a one-dimensional input or a symbolic dimension: the importer knows.
+    if (shape.size() == 1) load.dims[name] = shape[0];
+    load.shapes[name] = shape;
+  }
+  return load;
+}
+
+CompileOptions ModelOptions::compileOptions() const {
+  CompileOptions options;
+  options.pipeline = passes;
+  options.disabled.insert(disabled.begin(), disabled.end());
+  options.fuse = !noFuse;
+  options.passes.maxRewrites = maxRewrites;
+  options.passes.passes.assumeInferenceBn = assumeInferenceBn;
+  if (strictDenormals) options.passes.passes.denormals = Denormals::Keep;
+  return options;
+}
+
+Session::Options ModelOptions::sessionOptions() const { return {threads, strictDenormals}; }
+
+int report(const Error& error) {
+  for (const Diag& diag : error.diags) fmt::print(stderr, "enfold: {}\n", diag.str());
+  return error.kind == ErrorKind::Usage ? kUsage : kUnsupported;
+}
+
+void note(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+
+Result<LoadedModel> load(const ModelOptions& options) {
+  ENFOLD_TRY(const LoadOptions how, options.loadOptions());
+  ENFOLD_TRY(LoadedModel model, loadModel(options.model, how));
+  for (const std::string& text : model.notes) note("note: " + text);
+  return model;
+}
+
+Result<Compilation> loadAndCompile(const ModelOptions& options) {
+  ENFOLD_TRY(LoadedModel model, load(options));
+  ENFOLD_TRY(Compilation compilation, compile(std::move(model.graph), options.compileOptions()));
+  if (options.verbosity > 0) {
+    for (const Remark& remark : compilation.report.remarks.remarks()) note(remark.str());
+    const CompileTimes& times = compilation.executable->times();
+    note(fmt::format("passes {:.1f} ms, lowering {:.1f} ms, code generation {:.1f} ms",
+                     times.passes, times.lowering, times.codegen));
+    for (const std::string& op : compilation.executable->referenceOps())
+      note("reference: " + op);
+  }
+  return compilation;
+}
+
+Result<Tensor> readTensor(const std::string& path, const Value& input) {
+  ENFOLD_TRY(Tensor tensor, onnx::readTensorFile(path));
+  if (tensor.elem() == ElemType::U8 && isFloat(input.elem())) {
+    Tensor scaled(input.elem(), tensor.shape());
+    for (int64_t i = 0; i < tensor.numElements(); ++i)
+      scaled.setDouble(i, tensor.asDouble(i) / 255);
+    return scaled;
+  }
+  return tensor;
+}
+
+Tensor randomTensor(const Type& type, uint64_t seed) {
+  Tensor tensor(type.elem, type.shape);
+  const bool real = isFloat(type.elem);
+  fillRandom(tensor, seed, 0, real ? 1 : type.elem == ElemType::Bool ? 2 : 8);
+  return tensor;
+}
+
+Result<> writeText(const std::string& path, const std::string& text) {
+  if (path == "-") {
+    std::cout << text << std::flush;
+    return {};
+  }
+  const std::string beside = fmt::format("{}.{}.part", path, getpid());
+  std::ofstream(beside, std::ios::binary) << text;
+  std::error_code error;
+  if (std::filesystem::file_size(beside, error) != text.size() || error) {
+    std::filesystem::remove(beside, error);
+    return usageError(fmt::format("{}: cannot be written", path));
+  }
+  std::filesystem::rename(beside, path, error);
+  if (error) return usageError(fmt::format("{}: {}", path, error.message()));
+  return {};
+}
+
+std::string humanBytes(double bytes) {
+  const char* units[] = {"B", "KB", "MB", "GB"};
+  size_t unit = 0;
+  for (; bytes >= 1000 && unit < 3; ++unit) bytes /= 1000;
+  return fmt::format(unit ? "{:.1f} {}" : "{:.0f} {}", bytes, units[unit]);
+}
+
+std::string humanCount(double count, const char* unit) {
+  const char* prefixes[] = {"", "k", "M", "G", "T"};
+  size_t prefix = 0;
+  for (; count >= 1000 && prefix < 4; ++prefix) count /= 1000;
+  return fmt::format(prefix ? "{:.2f} {}{}" : "{:.0f} {}{}", count, prefixes[prefix], unit);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows)
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const bool right = i > 0 && rows.size() > 1 && i < rows[1].size() && looksNumeric(rows[1][i]);
+      line += (i ? "  " : "") + (right ? fmt::format("{:>{}}", row[i], widths[i])
+                                       : fmt::format("{:<{}}", row[i], widths[i]));
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  }
+  return text;
+}
+
+} // namespace enfold::tool

@@ -1,0 +1,66 @@
+// What the subcommands share: options every MODEL takes, loading, error reporting, tensors from files.
+#pragma once
+
+#include "driver/Compiler.h"
+#include "driver/Model.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace enfold::tool {
+
+enum ExitCode { kDone = 0, kWrong = 1, kUsage = 2, kUnsupported = 3 };
+
+/// Options of every command that takes a model.
+struct ModelOptions {
+  std::string model;
+  std::vector<std::string> shapes; ///< NAME=1x3x224x224, or DIM=8
+  bool freeze = false;
+  bool noFuse = false;
+  bool assumeInferenceBn = false;
+  bool strictDenormals = false;
+  std::vector<std::string> disabled;
+  std::string passes;
+  int64_t maxRewrites = std::numeric_limits<int64_t>::max();
+  std::string precision = "fp32";
+  int threads = 0;
+  int verbosity = 0;
+
+  void add(CLI::App& app);
+  Result<LoadOptions> loadOptions() const;
+  CompileOptions compileOptions() const;
+  Session::Options sessionOptions() const;
+};
+
+/// Prints the error to stderr and gives the exit code of its kind.
+int report(const Error& error);
+/// A note to stderr.
+void note(std::string_view text);
+
+/// Loads the model, printing its notes.
+Result<LoadedModel> load(const ModelOptions& options);
+
+/// Loads and compiles; -v prints remarks and times to stderr.
+Result<Compilation> loadAndCompile(const ModelOptions& options);
+
+/// A tensor from a .npy or .pb file. For a float input, unsigned bytes are scaled by 1/255.
+Result<Tensor> readTensor(const std::string& path, const Value& input);
+
+/// Deterministic inputs: floats uniform in [0, 1), integers small.
+Tensor randomTensor(const Type& type, uint64_t seed);
+
+/// Writes to a file, or to stdout for "-". Files are written beside their place, then renamed.
+Result<> writeText(const std::string& path, const std::string& text);
+
+/// "12.3 MB", "4.5 GFLOP".
+std::string humanBytes(double bytes);
+std::string humanCount(double count, const char* unit);
+
+/// Rows of cells printed as columns: the first left-aligned, the others right-aligned when they
+/// look like numbers.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+} // namespace enfold::tool

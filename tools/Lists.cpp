@@ -1,0 +1,91 @@
+// enfold zoo, passes and ops: what there is.
+#include "tools/Commands.h"
+#include "tools/Common.h"
+
+#include "lower/Families.h"
+#include "onnx/Export.h"
+#include "zoo/Zoo.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace enfold::tool {
+namespace {
+
+Result<> listZoo() {
+  std::vector<std::vector<std::string>> rows;
+  for (const zoo::Entry& entry : zoo::entries())
+    rows.push_back({std::string(entry.name), std::string(entry.summary)});
+  return writeText("-", table(rows));
+}
+
+Result<> listPasses() {
+  std::vector<std::vector<std::string>> rows;
+  for (const PassInfo& pass : passTable())
+    if (pass.visibility == Visibility::Visible)
+      rows.push_back({std::string(pass.name), std::string(pass.summary)});
+  return writeText("-", table(rows) + "\ndefault pipeline: " + defaultPipeline().str() + "\n");
+}
+
+std::string familiesOf(OpKind kind) {
+  std::string names;
+  for (const lower::Family& family : lower::families())
+    if (std::ranges::find(family.kinds, kind) != family.kinds.end())
+      names += (names.empty() ? "" : ", ") + std::string(family.name);
+  return names.empty() ? "reference" : names;
+}
+
+std::string operandText(const std::vector<OperandInfo>& operands) {
+  std::string text;
+  for (const OperandInfo& operand : operands)
+    text += (text.empty() ? "" : ", ") + operand.name + (operand.optional ? "?" : "") +
+            (operand.variadic ? "..." : "");
+  return text;
+}
+
+std::string opsMarkdown() {
+  std::string text = "| op | ONNX | operands | results | runs as |\n|---|---|---|---|---|\n";
+  for (const OpInfo& row : opTable())
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", row.name, row.onnxName,
+                        operandText(row.operands), operandText(row.results), familiesOf(row.kind));
+  return text;
+}
+
+Result<> listOps(bool markdown) {
+  if (markdown) return writeText("-", opsMarkdown());
+  std::vector<std::vector<std::string>> rows = {{"op", "ONNX", "runs as"}};
+  for (const OpInfo& row : opTable()) rows.push_back({row.name, row.onnxName, familiesOf(row.kind)});
+  return writeText("-", table(rows));
+}
+
+int finished(const Result<>& done) { return done ? kDone : report(done.error()); }
+
+} // namespace
+
+Action addZoo(CLI::App& app) {
+  auto name = std::make_shared<std::string>("list");
+  auto output = std::make_shared<std::string>();
+  app.add_option("NAME", *name, "A network, or list");
+  app.add_option("-o", *output, "The .onnx file to write");
+  return [name, output] {
+    if (*name == "list") return finished(listZoo());
+    auto graph = zoo::build(*name);
+    if (!graph) return report(graph.error());
+    if (output->empty())
+      return report(Error(ErrorKind::Usage, "zoo " + *name + " needs -o FILE.onnx"));
+    return finished(onnx::exportModel(**graph, *output));
+  };
+}
+
+Action addPasses(CLI::App&) {
+  return [] { return finished(listPasses()); };
+}
+
+Action addOps(CLI::App& app) {
+  auto markdown = std::make_shared<bool>(false);
+  app.add_flag("--markdown", *markdown, "As the support table of the documentation");
+  return [markdown] { return finished(listOps(*markdown)); };
+}
+
+} // namespace enfold::tool

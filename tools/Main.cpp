@@ -1,0 +1,49 @@
+// The `enfold` command.
+#include "tools/Commands.h"
+
+#include <fmt/core.h>
+
+namespace enfold::tool {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"run", "Run a model and print, save or check its outputs", addRun},
+    {"bench", "Measure the latency of a model", addBench},
+    {"compile", "Compile a model to a library, an object or text", addCompile},
+    {"opt", "Run passes and show or save the graph", addOpt},
+    {"explain", "Tell why each fusion was applied or refused, and how each op runs", addExplain},
+    {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
+    {"zoo", "List or write well-known networks", addZoo},
+    {"passes", "List the passes", addPasses},
+    {"ops", "List the ops and how they run", addOps},
+};
+
+int runCommand(int argc, char** argv) {
+  CLI::App app("enfold compiles ONNX convolutional networks to native CPU code.", "enfold");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "enfold " ENFOLD_VERSION);
+  app.set_help_all_flag("--help-all", "Help of all commands");
+  app.footer("MODEL is a .onnx file, an .eir file or zoo:NAME (see `enfold zoo list`).\n"
+             "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar, "
+             "ENFOLD_DUMP_IR=DIR.");
+  std::vector<std::pair<CLI::App*, Action>> actions;
+  for (const Command& command : kCommands) {
+    CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    actions.emplace_back(sub, command.add(*sub));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
+    app.exit(error);
+    return asked ? 0 : 2;
+  }
+  for (const auto& [sub, action] : actions)
+    if (sub->parsed()) return action();
+  return 2;
+}
+
+} // namespace
+} // namespace enfold::tool
+
+int main(int argc, char** argv) { return enfold::tool::runCommand(argc, argv); }

@@ -1,0 +1,112 @@
+// enfold opt: runs passes over a graph; prints it, before, between and after, or saves it.
+#include "tools/Commands.h"
+#include "tools/Common.h"
+
+#include "ir/Printer.h"
+#include "ir/Verifier.h"
+#include "onnx/Export.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace enfold::tool {
+namespace {
+
+struct OptOptions {
+  ModelOptions model;
+  std::vector<std::string> printAfter;
+  std::string output;
+  bool verifyEach = false, timePasses = false, printBefore = false;
+};
+
+/// Prints and verifies between passes.
+class Instruments final : public PassObserver {
+public:
+  explicit Instruments(const OptOptions& options) : options_(options) {}
+
+  Result<> after(const PassRun& run, const Graph& graph) override {
+    for (const std::string& name : options_.printAfter)
+      if (name == "all" || name == run.pass->name)
+        fmt::print("# after {} ({} rewrites)\n{}\n", run.pass->name, run.rewrites, print(graph));
+    if (!options_.verifyEach) return {};
+    if (auto valid = verify(graph); !valid) {
+      Error error = std::move(valid).error();
+      error.diags.insert(error.diags.begin(),
+                         {fmt::format("the graph is broken after pass {}", run.pass->name), ""});
+      return std::unexpected(std::move(error));
+    }
+    return {};
+  }
+
+private:
+  const OptOptions& options_;
+};
+
+/// The text with its large constants in a file of the same name beside it.
+Result<> saveText(const Graph& graph, const std::filesystem::path& path) {
+  std::filesystem::path data = path;
+  data.replace_extension(".bin");
+  std::string bytes;
+  const std::string text =
+      print(graph, {.constants = PrintOptions::Constants::File,
+                    .fileName = data.filename().string(),
+                    .append = [&](const Tensor& tensor) {
+                      const auto offset = static_cast<int64_t>(bytes.size());
+                      bytes.append(reinterpret_cast<const char*>(tensor.bytes()), tensor.numBytes());
+                      return offset;
+                    }});
+  if (!bytes.empty()) ENFOLD_RETURN_IF_ERROR(writeText(data.string(), bytes));
+  return writeText(path.string(), text);
+}
+
+Result<> save(const Graph& graph, const std::string& output) {
+  const std::filesystem::path path = output;
+  if (path.extension() == ".eir") return saveText(graph, path);
+  if (path.extension() == ".onnx") return onnx::exportModel(graph, path);
+  if (path.extension() == ".dot") return writeText(output, printDot(graph));
+  return usageError(fmt::format("-o {}: the name must end in .eir, .onnx or .dot", output));
+}
+
+Result<> opt(const OptOptions& options) {
+  for (const std::string& name : options.printAfter)
+    if (name != "all" && !findPass(name))
+      return usageError(fmt::format("--print-after {}: no such pass", name));
+  ENFOLD_TRY(LoadedModel model, load(options.model));
+  if (options.printBefore) fmt::print("# before\n{}\n", print(*model.graph));
+  ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
+  Instruments instruments(options);
+  CompileOptions compileOptions = options.model.compileOptions();
+  compileOptions.passes.observers = {&instruments};
+  ENFOLD_TRY(const PipelineReport report, optimize(*model.graph, compileOptions, target));
+  if (options.model.verbosity > 0)
+    for (const Remark& remark : report.remarks.remarks()) note(remark.str());
+  if (options.timePasses) {
+    std::vector<std::vector<std::string>> rows = {{"pass", "ms", "rewrites"}};
+    for (const PassRun& run : report.runs)
+      rows.push_back({std::string(run.pass->name), fmt::format("{:.2f}", run.seconds * 1e3),
+                      std::to_string(run.rewrites)});
+    fmt::print(stderr, "{}", table(rows));
+  }
+  if (!options.output.empty()) return save(*model.graph, options.output);
+  if (options.printAfter.empty()) fmt::print("{}", print(*model.graph));
+  return {};
+}
+
+} // namespace
+
+Action addOpt(CLI::App& app) {
+  auto options = std::make_shared<OptOptions>();
+  options->model.add(app);
+  app.add_option("--print-after", options->printAfter, "Print the graph after a pass, or all");
+  app.add_flag("--print-before", options->printBefore, "Print the graph before the passes");
+  app.add_flag("--verify-each", options->verifyEach, "Verify the graph after every pass");
+  app.add_flag("--time-passes", options->timePasses, "Print the time of every pass to stderr");
+  app.add_option("-o", options->output, "Save the graph: .eir, .onnx or .dot");
+  return [options] {
+    const auto done = opt(*options);
+    return done ? kDone : report(done.error());
+  };
+}
+
+} // namespace enfold::tool

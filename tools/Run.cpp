@@ -1,0 +1,246 @@
+// enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
+#include "tools/Commands.h"
+#include "tools/Common.h"
+
+#include "driver/Compare.h"
+#include "onnx/TensorFile.h"
+#include "reference/Reference.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+
+namespace enfold::tool {
+namespace {
+
+struct RunOptions {
+  ModelOptions model;
+  std::vector<std::string> inputs;
+  bool random = false;
+  bool reference = false;
+  uint64_t seed = 0;
+  std::string output, check, labels;
+  std::optional<double> rtol, atol;
+};
+
+/// Runs a graph by its executable or by the reference functions.
+class Runner {
+public:
+  static Result<Runner> make(const RunOptions& options, LoadedModel model) {
+    Runner runner;
+    runner.defaults_ = std::move(model.inputDefaults);
+    if (options.reference) {
+      runner.graph_ = std::move(model.graph);
+      return runner;
+    }
+    ENFOLD_TRY(Compilation compiled,
+               compile(std::move(model.graph), options.model.compileOptions()));
+    if (options.model.verbosity > 0)
+      for (const Remark& remark : compiled.report.remarks.remarks()) note(remark.str());
+    ENFOLD_TRY(runner.session_,
+               Session::create(compiled.executable, options.model.sessionOptions()));
+    return runner;
+  }
+
+  const Graph& graph() const { return graph_ ? *graph_ : session_->executable().graph(); }
+  const std::map<std::string, Tensor>& defaults() const { return defaults_; }
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
+    return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
+  }
+
+private:
+  std::unique_ptr<Graph> graph_;
+  std::unique_ptr<Session> session_;
+  std::map<std::string, Tensor> defaults_;
+};
+
+Result<std::vector<Tensor>> gatherInputs(const RunOptions& options, const Runner& runner) {
+  std::map<std::string, std::string> files;
+  for (const std::string& text : options.inputs) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos)
+      return usageError(fmt::format("--input {}: expected NAME=FILE", text));
+    files[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  std::vector<Tensor> inputs;
+  uint64_t seed = options.seed;
+  for (const auto& input : runner.graph().inputs()) {
+    auto file = files.find(input->name());
+    if (file != files.end()) {
+      ENFOLD_TRY(Tensor tensor, readTensor(file->second, *input));
+      inputs.push_back(std::move(tensor));
+      files.erase(file);
+    } else if (auto it = runner.defaults().find(input->name()); it != runner.defaults().end()) {
+      inputs.push_back(it->second);
+    } else if (options.random) {
+      inputs.push_back(randomTensor(input->type(), seed++));
+    } else {
+      return usageError(fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random",
+                                    input->name(), input->type().str(), input->name()));
+    }
+  }
+  if (!files.empty())
+    return usageError(fmt::format("the model has no input '{}'", files.begin()->first));
+  return inputs;
+}
+
+/// Runs a batch of any size through a network compiled for another, piece by piece.
+Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inputs) {
+  const Graph& graph = runner.graph();
+  const bool single = graph.inputs().size() == 1 && inputs.size() == 1;
+  const Shape& shape = single ? graph.inputs()[0]->shape() : Shape{};
+  if (!single || shape.empty() || inputs[0].shape().size() != shape.size() ||
+      inputs[0].shape() == shape || inputs[0].elem() != graph.inputs()[0]->elem() || shape[0] == 0 ||
+      !std::equal(shape.begin() + 1, shape.end(), inputs[0].shape().begin() + 1))
+    return runner.run(inputs);
+  const int64_t count = inputs[0].shape()[0];
+  std::vector<Tensor> outputs;
+  for (const Value* output : graph.outputs()) {
+    if (output->shape().empty() || output->shape()[0] != shape[0])
+      return usageError("the outputs do not follow the batch, so it cannot be run in pieces");
+    Shape whole = output->shape();
+    whole[0] = count;
+    outputs.emplace_back(output->elem(), whole);
+  }
+  const auto copyRows = [](const Tensor& from, int64_t at, Tensor& to, int64_t into, int64_t rows) {
+    const size_t row = from.numBytes() / static_cast<size_t>(from.shape()[0]);
+    std::memcpy(to.mutableBytes() + static_cast<size_t>(into) * row,
+                from.bytes() + static_cast<size_t>(at) * row, static_cast<size_t>(rows) * row);
+  };
+  for (int64_t begin = 0; begin < count; begin += shape[0]) {
+    const int64_t rows = std::min(shape[0], count - begin);
+    Tensor piece(inputs[0].elem(), shape);
+    copyRows(inputs[0], begin, piece, 0, rows);
+    ENFOLD_TRY(const std::vector<Tensor> results, runner.run(std::span(&piece, 1)));
+    for (size_t i = 0; i < results.size(); ++i) copyRows(results[i], 0, outputs[i], begin, rows);
+  }
+  return outputs;
+}
+
+void printSummary(const std::string& name, const Tensor& tensor) {
+  double low = INFINITY, high = -INFINITY, sum = 0;
+  for (int64_t i = 0; i < tensor.numElements(); ++i) {
+    const double value = tensor.asDouble(i);
+    low = std::min(low, value);
+    high = std::max(high, value);
+    sum += value;
+  }
+  std::string head;
+  for (int64_t i = 0; i < std::min<int64_t>(tensor.numElements(), 5); ++i)
+    head += fmt::format("{}{:.6g}", i ? ", " : "", tensor.asDouble(i));
+  fmt::print("{}: {}  min {:.6g}  max {:.6g}  mean {:.6g}  [{}{}]\n", name, tensor.type().str(), low,
+             high, sum / std::max<double>(1, static_cast<double>(tensor.numElements())), head,
+             tensor.numElements() > 5 ? ", ..." : "");
+}
+
+int printAccuracy(const Tensor& scores, const std::string& path) {
+  const auto labels = onnx::readTensorFile(path);
+  if (!labels) return report(labels.error());
+  if (scores.rank() != 2 || labels->numElements() != scores.shape()[0])
+    return report(Error(ErrorKind::Usage, fmt::format("{} labels do not fit scores of {}",
+                                                      labels->numElements(), scores.type().str())));
+  const int64_t rows = scores.shape()[0], classes = scores.shape()[1];
+  int64_t correct = 0;
+  for (int64_t row = 0; row < rows; ++row) {
+    int64_t best = 0;
+    for (int64_t c = 1; c < classes; ++c)
+      if (scores.asDouble(row * classes + c) > scores.asDouble(row * classes + best)) best = c;
+    correct += best == labels->asInt(row);
+  }
+  fmt::print("accuracy: {} of {} ({:.2f}%)\n", correct, rows,
+             100.0 * static_cast<double>(correct) / static_cast<double>(std::max<int64_t>(rows, 1)));
+  return kDone;
+}
+
+/// Compares one test_data_set; prints a line per output.
+Result<bool> checkSet(const RunOptions& options, Runner& runner, const onnx::DataSet& set) {
+  std::vector<Tensor> inputs;
+  const Graph& graph = runner.graph();
+  for (size_t i = 0; i < graph.inputs().size(); ++i) {
+    const std::string& name = graph.inputs()[i]->name();
+    const auto named = std::ranges::find(set.inputs, name, &onnx::NamedTensor::name);
+    if (named != set.inputs.end())
+      inputs.push_back(named->tensor);
+    else if (i < set.inputs.size())
+      inputs.push_back(set.inputs[i].tensor);
+    else if (auto it = runner.defaults().find(name); it != runner.defaults().end())
+      inputs.push_back(it->second);
+    else
+      return usageError(fmt::format("{} has no input '{}'", set.folder.string(), name));
+  }
+  ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
+  const Tolerance standard = onnx::readTolerance(options.check, Tolerance{});
+  const Tolerance tolerance{options.rtol.value_or(standard.rtol),
+                            options.atol.value_or(standard.atol)};
+  bool same = true;
+  for (size_t i = 0; i < set.outputs.size(); ++i) {
+    if (i >= outputs.size()) return usageError("more expected outputs than the model has");
+    const Comparison c = compare(outputs[i], set.outputs[i].tensor, tolerance);
+    same &= c.same();
+    const std::string where = fmt::format("{} {}", set.folder.filename().string(),
+                                          graph.outputNames()[i]);
+    if (!c.problem.empty())
+      fmt::print("{}: WRONG {}\n", where, c.problem);
+    else
+      fmt::print("{}: {} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}\n", where,
+                 c.same() ? "ok" : "WRONG", c.maxAbs, c.scale, c.maxRelative,
+                 c.same() ? "" : fmt::format("  {} elements differ, worst at {}", c.mismatches, c.worst));
+  }
+  return same;
+}
+
+int check(const RunOptions& options, Runner& runner) {
+  const auto sets = onnx::readDataSets(options.check);
+  if (!sets) return report(sets.error());
+  bool same = true;
+  for (const onnx::DataSet& set : *sets) {
+    const auto result = checkSet(options, runner, set);
+    if (!result) return report(result.error());
+    same &= *result;
+  }
+  return same ? kDone : kWrong;
+}
+
+int run(const RunOptions& options) {
+  auto model = load(options.model);
+  if (!model) return report(model.error());
+  auto runner = Runner::make(options, std::move(*model));
+  if (!runner) return report(runner.error());
+  if (!options.check.empty()) return check(options, *runner);
+  auto inputs = gatherInputs(options, *runner);
+  if (!inputs) return report(inputs.error());
+  const auto outputs = runInPieces(*runner, std::move(*inputs));
+  if (!outputs) return report(outputs.error());
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    const std::string& name = runner->graph().outputNames()[i];
+    printSummary(name, (*outputs)[i]);
+    if (options.output.empty()) continue;
+    std::string file = name;
+    std::ranges::replace(file, '/', '_');
+    std::error_code error;
+    std::filesystem::create_directories(options.output, error);
+    const auto path = std::filesystem::path(options.output) / (file + ".npy");
+    if (auto written = onnx::writeNpy(path, (*outputs)[i]); !written) return report(written.error());
+  }
+  return options.labels.empty() ? kDone : printAccuracy(outputs->front(), options.labels);
+}
+
+} // namespace
+
+Action addRun(CLI::App& app) {
+  auto options = std::make_shared<RunOptions>();
+  options->model.add(app);
+  app.add_option("--input", options->inputs, "An input: NAME=FILE.npy or NAME=FILE.pb");
+  app.add_option("--random", options->seed, "Fill inputs that are not given from this seed")
+      ->each([options](const std::string&) { options->random = true; });
+  app.add_option("--output", options->output, "Save the outputs as .npy into this folder");
+  app.add_option("--labels", options->labels, "Classes expected, .npy: print the accuracy");
+  app.add_option("--check", options->check, "Compare with the test_data_set_* of this folder");
+  app.add_option("--rtol", options->rtol, "Relative tolerance of --check");
+  app.add_option("--atol", options->atol, "Absolute tolerance of --check");
+  app.add_flag("--reference", options->reference, "Run the reference functions, without passes");
+  return [options] { return run(*options); };
+}
+
+} // namespace enfold::tool
