@@ -1,0 +1,99 @@
+// A pass is a free function from graph to graph. It changes the graph through the context's
+// Rewriter alone, asks begin() before each rewrite, and reports every candidate as a remark.
+// Timing, printing, verifying and the like belong to the PassManager, never to a pass.
+#pragma once
+
+#include "ir/Rewriter.h"
+#include "passes/Remark.h"
+
+#include <expected>
+#include <map>
+
+namespace enfold {
+
+/// What passes may know of the machine compiled for.
+struct TargetFacts {
+  int channelBlock = 0; ///< lanes of an f32 vector; 0: keep every tensor plain
+};
+
+enum class Denormals : uint8_t {
+  Flush, ///< folded weights below the normal range become zero: they would slow every product
+  Keep,
+};
+
+struct PassOptions {
+  TargetFacts target;
+  Denormals denormals = Denormals::Flush;
+  /// Treat training-mode batch normalization as inference with the stored statistics.
+  bool assumeInferenceBn = false;
+  /// A folded constant may be as large as its operands together, or else this many bytes.
+  int64_t constantBudget = int64_t{1} << 20;
+};
+
+/// Why a rewrite is not possible: the reason and a sentence on this case.
+struct Refusal {
+  Reason reason;
+  std::string message;
+};
+template <typename T> using OrRefusal = std::expected<T, Refusal>;
+inline std::unexpected<Refusal> refuse(Reason reason, std::string message) {
+  return std::unexpected(Refusal{reason, std::move(message)});
+}
+
+using Statistics = std::map<std::string, int64_t>;
+
+/// What a pass works with.
+class PassContext {
+public:
+  PassContext(std::string_view pass, Rewriter& rewriter, const PassOptions& options,
+              RemarkStream& remarks, Statistics& statistics)
+      : pass_(pass), rewriter_(rewriter), options_(options), remarks_(remarks),
+        statistics_(statistics) {}
+
+  Graph& graph() { return rewriter_.graph(); }
+  Rewriter& rewriter() { return rewriter_; }
+  const PassOptions& options() const { return options_; }
+
+  /// Permission for one rewrite of `subject`; false when the limit on rewrites is reached.
+  [[nodiscard]] bool begin(const Op& subject) { return rewriter_.begin(pass_, subject); }
+
+  /// Reports the rewrite of `op`. To be called while the op still exists.
+  void applied(Reason reason, const Op& op, std::string message,
+               std::map<std::string, double> numbers = {});
+  void refused(const Refusal& refusal, const Op& op);
+  void refused(Reason reason, const Op& op, std::string message) {
+    refused(Refusal{reason, std::move(message)}, op);
+  }
+
+  /// Adds to the pass's counter of that name.
+  void count(std::string_view counter, int64_t amount = 1);
+
+private:
+  std::string pass_;
+  Rewriter& rewriter_;
+  const PassOptions& options_;
+  RemarkStream& remarks_;
+  Statistics& statistics_;
+};
+
+enum class Visibility : uint8_t {
+  Visible,
+  Hidden, ///< for tests: not listed
+};
+
+struct PassInfo {
+  std::string_view name;
+  Result<> (*run)(PassContext&);
+  Visibility visibility;
+  std::string_view summary;
+};
+
+/// All passes, in the order of Passes.def.
+std::span<const PassInfo> passTable();
+/// The pass of that name, or null.
+const PassInfo* findPass(std::string_view name);
+
+#define ENFOLD_PASS(name, function, visibility, summary) Result<> function(PassContext& context);
+#include "passes/Passes.def"
+
+} // namespace enfold

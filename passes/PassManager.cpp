@@ -1,0 +1,69 @@
+// Running pipelines.
+#include "passes/PassManager.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace enfold {
+namespace {
+
+/// A group that still changes after this many rounds undoes its own work; the graph is as good as
+/// after any other round, so it just ends.
+constexpr int kMaxRounds = 64;
+
+class Run {
+public:
+  Run(Graph& graph, const PipelineOptions& options)
+      : options_(options), rewriter_(graph, options.maxRewrites) {}
+
+  Result<> step(const PipelineStep& step) {
+    for (int round = 0; round < (step.repeat ? kMaxRounds : 1); ++round) {
+      const int64_t before = rewriter_.count();
+      for (const PassInfo* pass : step.passes) ENFOLD_RETURN_IF_ERROR(run(*pass));
+      if (rewriter_.count() == before) break;
+    }
+    return {};
+  }
+
+  PipelineReport finish() {
+    report_.rewrites.assign(rewriter_.log().begin(), rewriter_.log().end());
+    return std::move(report_);
+  }
+
+private:
+  Result<> run(const PassInfo& pass) {
+    using Clock = std::chrono::steady_clock;
+    for (PassObserver* observer : options_.observers)
+      ENFOLD_RETURN_IF_ERROR(observer->before(pass, rewriter_.graph()));
+    PassContext context(pass.name, rewriter_, options_.passes, report_.remarks,
+                        report_.statistics);
+    const int64_t rewrites = rewriter_.count();
+    const auto start = Clock::now();
+    if (auto done = pass.run(context); !done) {
+      for (Diag& diag : done.error().diags)
+        diag.message = fmt::format("pass {}: {}", pass.name, diag.message);
+      return done;
+    }
+    const std::chrono::duration<double> time = Clock::now() - start;
+    report_.runs.push_back({&pass, time.count(), rewriter_.count() - rewrites});
+    for (PassObserver* observer : options_.observers)
+      ENFOLD_RETURN_IF_ERROR(observer->after(report_.runs.back(), rewriter_.graph()));
+    return {};
+  }
+
+  const PipelineOptions& options_;
+  Rewriter rewriter_;
+  PipelineReport report_;
+};
+
+} // namespace
+
+Result<PipelineReport> runPipeline(Graph& graph, const Pipeline& pipeline,
+                                   const PipelineOptions& options) {
+  Run run(graph, options);
+  for (const PipelineStep& step : pipeline.steps) ENFOLD_RETURN_IF_ERROR(run.step(step));
+  return run.finish();
+}
+
+} // namespace enfold

@@ -1,0 +1,43 @@
+// Runs a pipeline over a graph, with whatever is to be observed on the way.
+#pragma once
+
+#include "passes/Pipeline.h"
+
+#include <limits>
+
+namespace enfold {
+
+/// One run of one pass.
+struct PassRun {
+  const PassInfo* pass;
+  double seconds;
+  int64_t rewrites;
+};
+
+/// Looks at the graph between passes; an error ends the pipeline.
+class PassObserver {
+public:
+  virtual ~PassObserver() = default;
+  virtual Result<> before(const PassInfo&, const Graph&) { return {}; }
+  virtual Result<> after(const PassRun&, const Graph&) { return {}; }
+};
+
+struct PipelineOptions {
+  PassOptions passes;
+  int64_t maxRewrites = std::numeric_limits<int64_t>::max();
+  std::vector<PassObserver*> observers = {};
+};
+
+struct PipelineReport {
+  RemarkStream remarks;
+  Statistics statistics;
+  std::vector<std::string> rewrites; ///< names of all rewrites, in order
+  std::vector<PassRun> runs;
+};
+
+/// Runs the pipeline, at most up to the limit on rewrites. The graph is valid after any number of
+/// them.
+Result<PipelineReport> runPipeline(Graph& graph, const Pipeline& pipeline,
+                                   const PipelineOptions& options = {});
+
+} // namespace enfold
