@@ -1,0 +1,421 @@
+// The walk over inputs, initializers, nodes and outputs.
+#include "onnx/GraphImporter.h"
+
+#include "onnx/Attributes.h"
+#include "onnx/OperatorTable.h"
+
+#include <fmt/format.h>
+
+namespace enfold::onnx {
+
+void Problems::add(Error error, const std::string& node) {
+  // Listed from the gravest down.
+  constexpr ErrorKind kGravity[] = {ErrorKind::Invalid, ErrorKind::Unsupported, ErrorKind::Usage,
+                                    ErrorKind::DataDependent};
+  for (ErrorKind kind : kGravity)
+    if (kind == error.kind || kind == kind_) {
+      kind_ = kind;
+      break;
+    }
+  for (Diag& diag : error.diags) {
+    if (diag.node.empty()) diag.node = node;
+    diags_.push_back(std::move(diag));
+  }
+}
+
+Error Problems::take() && { return Error(kind_, std::move(diags_)); }
+
+const GraphImporter::Binding* GraphImporter::Scope::find(const std::string& name) const {
+  for (const Scope* scope = this; scope != nullptr; scope = scope->outer)
+    if (const auto it = scope->names.find(name); it != scope->names.end()) return &it->second;
+  return nullptr;
+}
+
+GraphImporter::GraphImporter(ImportedModel& model, const ImportOptions& options,
+                             const Functions& functions, ExternalData& external)
+    : model_(model), graph_(*model.graph), options_(options), functions_(functions),
+      external_(external), dims_(options), known_(constantOf),
+      freshName_([this](std::string stem) { return freshName(std::move(stem)); }) {}
+
+void GraphImporter::import(pb::GraphProto& proto) {
+  Scope scope;
+  scope.opsets = &model_.opsets;
+  reserveNames(proto);
+  importInitializers(proto, scope);
+  importInputs(proto, scope);
+  readValueInfos(proto);
+  importNodes(*proto.mutable_node(), scope);
+  importOutputs(proto, scope);
+}
+
+void GraphImporter::reserveNames(const pb::GraphProto& proto) {
+  for (const auto& input : proto.input()) reserved_.insert(input.name());
+  for (const auto& initializer : proto.initializer()) reserved_.insert(initializer.name());
+  for (const auto& node : proto.node()) reserved_.insert(node.output().begin(), node.output().end());
+}
+
+void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
+  const bool subgraph = scope.caller != nullptr;
+  std::unordered_set<std::string> inputs;
+  // From IR version 4 on, an initializer that is an input as well is only its default.
+  const bool overridable = model_.irVersion >= 4 && !subgraph &&
+                           options_.initializers == ImportOptions::Initializers::Overridable;
+  if (overridable)
+    for (const auto& input : proto.input()) inputs.insert(input.name());
+  const auto define = [&](const std::string& name, Result<Tensor> tensor) {
+    const std::string what = fmt::format("initializer '{}'", name);
+    Binding& binding = scope.names[name];
+    if (!tensor) return problems_.add(std::move(tensor).error(), what);
+    if (binding.value != nullptr || initializers_.contains(name))
+      return problems_.add(Error(ErrorKind::Invalid, "it is defined twice"), what);
+    if (inputs.contains(name)) {
+      initializers_.emplace(name, *std::move(tensor));
+      scope.names.erase(name);
+      return;
+    }
+    binding = {Binding::State::Known,
+               graph_.constant(*std::move(tensor), nameFor(name, scope), nullptr)};
+  };
+  for (auto& tensor : *proto.mutable_initializer())
+    define(tensor.name(), decodeTensor(tensor, external_, options_.limits));
+  for (auto& sparse : *proto.mutable_sparse_initializer())
+    define(sparse.values().name(), decodeSparseTensor(sparse, external_, options_.limits));
+}
+
+void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
+  std::unordered_set<std::string> names;
+  std::unordered_map<std::string, int> unused;
+  for (const auto& info : proto.input()) {
+    names.insert(info.name());
+    const auto type = readType(info);
+    if (!type || scope.names.contains(info.name())) continue;
+    if (auto learned = dims_.learn(info.name(), *type); !learned)
+      problems_.add(std::move(learned).error(), "");
+  }
+  const auto checkNames = [&](const auto& given) {
+    for (const auto& [name, _] : given)
+      if (!names.contains(name))
+        problems_.add(Error(ErrorKind::Usage, fmt::format("the model has no input '{}'", name)), "");
+  };
+  checkNames(options_.shapes);
+  checkNames(options_.values);
+  for (const auto& info : proto.input()) importInput(info, scope);
+  if (!model_.inputDefaults.empty())
+    model_.notes.push_back(fmt::format(
+        "{} inputs have default values that a caller may override, so they are not folded; "
+        "freezing the initializers makes them constants",
+        model_.inputDefaults.size()));
+}
+
+void GraphImporter::importInput(const pb::ValueInfoProto& info, Scope& scope) {
+  const std::string& name = info.name();
+  const std::string what = fmt::format("input '{}'", name);
+  if (const auto it = scope.names.find(name); it != scope.names.end()) {
+    const Value* value = it->second.value;
+    if (value != nullptr && value->producer() == nullptr)
+      problems_.add(Error(ErrorKind::Invalid, "it is declared twice"), what);
+    return;
+  }
+  Binding& binding = scope.names[name];
+  auto type = readType(info);
+  if (!type) return problems_.add(std::move(type).error(), what);
+  if (const auto given = options_.values.find(name); given != options_.values.end()) {
+    const Tensor& tensor = given->second;
+    const auto resolved = dims_.resolve(*type);
+    if (tensor.elem() != type->elem || (resolved && resolved->shape != tensor.shape()))
+      return problems_.add(Error(ErrorKind::Usage, fmt::format("the value given for it is {}",
+                                                               tensor.type().str())),
+                           what);
+    model_.boundInputs.emplace(name, tensor);
+    binding = {Binding::State::Known, graph_.constant(tensor, name)};
+    return;
+  }
+  if (const auto initial = initializers_.find(name); initial != initializers_.end()) {
+    if (initial->second.elem() != type->elem)
+      return problems_.add(Error(ErrorKind::Invalid, fmt::format("its default value is {}",
+                                                                 initial->second.type().str())),
+                           what);
+    binding = {Binding::State::Known, graph_.addInput(name, initial->second.type())};
+    model_.inputDefaults.emplace(name, std::move(initial->second));
+    return;
+  }
+  auto shape = dims_.shapeOf(name, *type);
+  if (!shape) return problems_.add(std::move(shape).error(), "");
+  binding = {Binding::State::Known, graph_.addInput(name, {type->elem, *std::move(shape), {}})};
+}
+
+void GraphImporter::readValueInfos(const pb::GraphProto& proto) {
+  for (const auto* infos : {&proto.value_info(), &proto.output()})
+    for (const auto& info : *infos)
+      if (auto type = readType(info)) valueInfos_.insert_or_assign(info.name(), *std::move(type));
+}
+
+void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scope) {
+  if (proto.output().empty())
+    problems_.add(Error(ErrorKind::Invalid, "the model has no outputs"), "");
+  std::unordered_set<std::string> seen;
+  for (const auto& info : proto.output()) {
+    const std::string& name = info.name();
+    const std::string what = fmt::format("output '{}'", name);
+    const Binding* binding = scope.find(name);
+    if (!seen.insert(name).second) {
+      problems_.add(Error(ErrorKind::Invalid, "it is declared twice"), what);
+    } else if (binding == nullptr) {
+      problems_.add(Error(ErrorKind::Invalid, "no node computes it"), what);
+    } else if (binding->state == Binding::State::Known) {
+      const Type& type = binding->value->type();
+      const auto declared = readType(info);
+      if (declared && declared->elem != type.elem)
+        problems_.add(Error(ErrorKind::Invalid,
+                            fmt::format("it is declared as {} but computed as {}",
+                                        enfold::name(declared->elem), enfold::name(type.elem))),
+                      what);
+      const auto resolved = declared ? dims_.resolve(*declared) : std::nullopt;
+      if (resolved && resolved->shape != type.shape)
+        model_.notes.push_back(fmt::format("{} is declared as {} but computed as {}", what,
+                                           str(resolved->shape), str(type.shape)));
+      graph_.addOutput(binding->value, name);
+    }
+  }
+}
+
+std::string GraphImporter::freshName(std::string stem) const {
+  const auto taken = [&](const std::string& name) {
+    return reserved_.contains(name) || graph_.find(name) != nullptr;
+  };
+  if (!taken(stem)) return stem;
+  int64_t number = 1;
+  std::string name;
+  do name = fmt::format("{}_{}", stem, number++);
+  while (taken(name));
+  return name;
+}
+
+std::string GraphImporter::nameFor(const std::string& name, const Scope& scope) const {
+  if (name.empty() || scope.caller == nullptr) return name;
+  if (const auto wish = scope.wishes.find(name); wish != scope.wishes.end()) return wish->second;
+  return freshName(fmt::format("{}/{}", scope.prefix, name));
+}
+
+int64_t GraphImporter::opsetOf(const pb::NodeProto& proto, const Scope& scope) const {
+  const auto it = scope.opsets->find(canonicalDomain(proto.domain()));
+  return it == scope.opsets->end() ? 1 : it->second;
+}
+
+void GraphImporter::failResults(const pb::NodeProto& proto, Scope& scope) {
+  for (const std::string& name : proto.output())
+    if (!name.empty()) scope.names.emplace(name, Binding{});
+}
+
+void GraphImporter::importNodes(NodeList& nodes, Scope& scope) {
+  NodeOrder order = orderNodes(nodes);
+  scope.order = &order;
+  for (Diag& problem : order.problems)
+    problems_.add(Error(ErrorKind::Invalid, {std::move(problem)}), "");
+  for (int index : order.indices) {
+    if (overLimits_) return;
+    importNode(nodes[index], index, scope);
+  }
+  scope.order = nullptr;
+}
+
+void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
+  if (++numNodes_ > options_.limits.nodes) {
+    overLimits_ = true;
+    return problems_.add(Error(ErrorKind::Unsupported,
+                               fmt::format("the model has more than {} nodes",
+                                           options_.limits.nodes)),
+                         "");
+  }
+  const std::string local =
+      proto.name().empty() ? fmt::format("{}_{}", proto.op_type(), index) : proto.name();
+  const std::string origin = scope.prefix.empty() ? local : scope.prefix + "/" + local;
+  const int64_t opset = opsetOf(proto, scope);
+  const std::string domain = canonicalDomain(proto.domain());
+  const std::string what =
+      fmt::format("{}{}{} '{}' (opset {})", domain, domain.empty() ? "" : ":", proto.op_type(),
+                  origin, opset);
+  const auto attempt = [&]() -> Result<> {
+    ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
+    if (const Function* function = functions_.find(proto))
+      return inlineFunction(*function, proto, origin, scope);
+    if (domain.empty() && proto.op_type() == "If") {
+      ENFOLD_TRY(const bool inlined, inlineBranch(proto, origin, scope));
+      if (inlined) return {};
+    }
+    ENFOLD_TRY(const Adapter adapter, findAdapter(domain, proto.op_type(), opset));
+    ENFOLD_TRY(auto operands, operandsOf(proto, scope));
+    if (!operands) return {};
+    (void)adapter;
+    ENFOLD_TRY(const Values results,
+               importOperator(proto, origin, opset, *std::move(operands), scope));
+    for (int i = 0; i < proto.output_size() && static_cast<size_t>(i) < results.size(); ++i)
+      if (!proto.output(i).empty())
+        scope.names.emplace(proto.output(i), Binding{Binding::State::Known, results[i]});
+    return {};
+  };
+  if (auto done = attempt(); !done) problems_.add(std::move(done).error(), what);
+  failResults(proto, scope);
+}
+
+Result<> GraphImporter::resolveAttributes(pb::NodeProto& proto, const Scope& scope) {
+  auto& attrs = *proto.mutable_attribute();
+  for (int i = 0; i < attrs.size();) {
+    const std::string reference = attrs[i].ref_attr_name();
+    if (reference.empty()) {
+      ++i;
+      continue;
+    }
+    if (scope.attributes == nullptr)
+      return invalid(fmt::format("attribute '{}' refers to '{}' outside a function",
+                                 attrs[i].name(), reference));
+    if (const auto given = scope.attributes->find(reference); given != scope.attributes->end()) {
+      const std::string name = attrs[i].name();
+      attrs[i] = given->second;
+      attrs[i].set_name(name);
+      ++i;
+    } else {
+      attrs.DeleteSubrange(i, 1);
+    }
+  }
+  return {};
+}
+
+Result<std::optional<Values>> GraphImporter::operandsOf(const pb::NodeProto& proto,
+                                                        const Scope& scope) {
+  Values operands;
+  bool failed = false;
+  for (const std::string& name : proto.input()) {
+    if (name.empty()) {
+      operands.push_back(nullptr);
+      continue;
+    }
+    const Binding* binding = scope.find(name);
+    if (binding == nullptr) {
+      // On a cycle, a producer may come after its reader; the cycle is reported already.
+      if (!scope.order->producers.contains(name))
+        return invalid(fmt::format("its input '{}' is defined nowhere", name));
+      failed = true;
+    } else {
+      failed = failed || binding->state == Binding::State::Failed;
+      operands.push_back(binding->value);
+    }
+  }
+  if (failed) return std::nullopt;
+  return operands;
+}
+
+Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::string& origin,
+                                             int64_t opset, Values operands, const Scope& scope) {
+  ENFOLD_TRY(const Adapter adapter,
+             findAdapter(canonicalDomain(proto.domain()), proto.op_type(), opset));
+  Node node({graph_, known_, freshName_});
+  node.type = proto.op_type();
+  node.opset = opset;
+  node.origin = origin;
+  node.operands = std::move(operands);
+  ENFOLD_TRY(node.attrs, decodeAttributes(proto, external_, options_.limits));
+  for (const std::string& name : proto.output()) {
+    node.results.push_back(nameFor(name, scope));
+    const auto info = valueInfos_.find(node.results.back());
+    node.declared.push_back(info == valueInfos_.end() ? std::nullopt : dims_.resolve(info->second));
+  }
+  while (node.results.size() > 1 && node.results.back().empty()) {
+    node.results.pop_back();
+    node.declared.pop_back();
+  }
+  if (node.results.empty()) return invalid("it has no outputs");
+  return adapter(node);
+}
+
+void GraphImporter::bindCalled(const std::string& name, const Binding* inner, Scope& scope) {
+  if (!name.empty()) scope.names.emplace(name, inner ? *inner : Binding{});
+}
+
+Result<> GraphImporter::inlineFunction(const Function& function, const pb::NodeProto& call,
+                                       const std::string& origin, Scope& scope) {
+  const pb::FunctionProto& proto = *function.proto;
+  for (const Scope* caller = &scope; caller != nullptr; caller = caller->caller)
+    if (caller->function == &function) return invalid("its function calls itself");
+  if (scope.depth >= options_.limits.nesting)
+    return unsupported(fmt::format("functions are nested deeper than {}", options_.limits.nesting));
+  inlinedBytes_ += static_cast<int64_t>(proto.ByteSizeLong());
+  if (inlinedBytes_ > options_.limits.expandedBytes) {
+    overLimits_ = true;
+    return unsupported(fmt::format("the model's functions, inlined, are over the limit of {} bytes",
+                                   options_.limits.expandedBytes));
+  }
+  if (call.input_size() > proto.input_size() || call.output_size() > proto.output_size())
+    return invalid(fmt::format("its function has {} inputs and {} outputs, not {} and {}",
+                               proto.input_size(), proto.output_size(), call.input_size(),
+                               call.output_size()));
+  Opsets opsets;
+  for (const auto& import : proto.opset_import())
+    opsets[canonicalDomain(import.domain())] = import.version();
+  if (opsets.empty()) opsets = *scope.opsets;
+  Attributes attributes;
+  for (const auto& attr : call.attribute()) attributes.emplace(attr.name(), attr);
+  for (const auto& attr : function.defaults) attributes.emplace(attr.name(), attr);
+
+  Scope body;
+  body.caller = &scope;
+  body.function = &function;
+  body.opsets = &opsets;
+  body.attributes = &attributes;
+  body.prefix = origin;
+  body.depth = scope.depth + 1;
+  for (int i = 0; i < proto.input_size(); ++i) {
+    Binding binding{Binding::State::Absent, nullptr};
+    if (i < call.input_size() && !call.input(i).empty()) {
+      const Binding* outer = scope.find(call.input(i));
+      if (outer == nullptr && !scope.order->producers.contains(call.input(i)))
+        return invalid(fmt::format("its input '{}' is defined nowhere", call.input(i)));
+      binding = outer ? *outer : Binding{};
+    }
+    body.names.emplace(proto.input(i), binding);
+  }
+  for (int i = 0; i < call.output_size(); ++i)
+    if (!call.output(i).empty())
+      body.wishes.emplace(proto.output(i), nameFor(call.output(i), scope));
+  NodeList nodes = proto.node();
+  importNodes(nodes, body);
+  for (int i = 0; i < call.output_size(); ++i)
+    bindCalled(call.output(i), body.find(proto.output(i)), scope);
+  return {};
+}
+
+Result<bool> GraphImporter::inlineBranch(pb::NodeProto& node, const std::string& origin,
+                                         Scope& scope) {
+  ENFOLD_TRY(const auto operands, operandsOf(node, scope));
+  if (!operands) return true;
+  const Tensor* condition =
+      operands->size() == 1 && operands->front() ? known_(operands->front()) : nullptr;
+  if (condition == nullptr || condition->numElements() != 1) return false;
+  if (scope.depth >= options_.limits.nesting)
+    return unsupported(fmt::format("subgraphs are nested deeper than {}", options_.limits.nesting));
+  const std::string wanted = condition->asInt(0) != 0 ? "then_branch" : "else_branch";
+  for (auto& attr : *node.mutable_attribute()) {
+    if (attr.name() != wanted || !attr.has_g()) continue;
+    pb::GraphProto& graph = *attr.mutable_g();
+    if (graph.output_size() != node.output_size())
+      return invalid(fmt::format("its {} has {} outputs instead of {}", wanted,
+                                 graph.output_size(), node.output_size()));
+    Scope branch;
+    branch.outer = branch.caller = &scope;
+    branch.opsets = scope.opsets;
+    branch.attributes = scope.attributes;
+    branch.prefix = origin;
+    branch.depth = scope.depth + 1;
+    for (int i = 0; i < node.output_size(); ++i)
+      if (!node.output(i).empty())
+        branch.wishes.emplace(graph.output(i).name(), nameFor(node.output(i), scope));
+    importInitializers(graph, branch);
+    importNodes(*graph.mutable_node(), branch);
+    for (int i = 0; i < node.output_size(); ++i)
+      bindCalled(node.output(i), branch.find(graph.output(i).name()), scope);
+    return true;
+  }
+  return invalid(fmt::format("it lacks its {}", wanted));
+}
+
+} // namespace enfold::onnx

@@ -1,0 +1,112 @@
+// Walks the nodes of a model and builds the graph: scopes of names, functions and constant branches
+// inlined, every problem collected so that all can be reported at once.
+#pragma once
+
+#include "onnx/ExternalData.h"
+#include "onnx/Functions.h"
+#include "onnx/Inputs.h"
+#include "onnx/Node.h"
+#include "onnx/NodeOrder.h"
+
+#include <set>
+#include <unordered_set>
+
+namespace enfold::onnx {
+
+/// Problems found so far, of all kinds.
+class Problems {
+public:
+  /// Adds the diags of an error; those without a node get `node`.
+  void add(Error error, const std::string& node);
+  bool empty() const { return diags_.empty(); }
+  /// One error of all of them. Its kind is the gravest.
+  Error take() &&;
+
+private:
+  ErrorKind kind_ = ErrorKind::DataDependent;
+  std::vector<Diag> diags_;
+};
+
+class GraphImporter {
+public:
+  using Opsets = std::map<std::string, int64_t>;
+
+  GraphImporter(ImportedModel& model, const ImportOptions& options, const Functions& functions,
+                ExternalData& external);
+
+  /// Fills the model's graph. Problems are collected, not returned.
+  void import(pb::GraphProto& proto);
+  Problems& problems() { return problems_; }
+
+private:
+  /// What a name stands for.
+  struct Binding {
+    enum class State {
+      Known,
+      Absent, ///< an optional input of a function that the call leaves out
+      Failed, ///< computed by a node that could not be imported
+    };
+    State state = State::Failed;
+    Value* value = nullptr;
+  };
+  using Attributes = std::map<std::string, pb::AttributeProto>;
+
+  /// The names one list of nodes sees.
+  struct Scope {
+    const Scope* outer = nullptr;       ///< whose names are visible too: of subgraphs only
+    const Scope* caller = nullptr;      ///< for the depth and the recursion check
+    const Function* function = nullptr; ///< the body of which this is
+    const Opsets* opsets = nullptr;
+    const Attributes* attributes = nullptr; ///< what a function's attributes are
+    std::string prefix;                     ///< of names and origins; empty in the main graph
+    int depth = 0;
+    std::unordered_map<std::string, Binding> names;
+    std::unordered_map<std::string, std::string> wishes; ///< names in the graph for results
+    const NodeOrder* order = nullptr;
+
+    const Binding* find(const std::string& name) const;
+  };
+
+  void importInitializers(pb::GraphProto& proto, Scope& scope);
+  void importInputs(const pb::GraphProto& proto, Scope& scope);
+  void importInput(const pb::ValueInfoProto& info, Scope& scope);
+  void importOutputs(const pb::GraphProto& proto, const Scope& scope);
+  void readValueInfos(const pb::GraphProto& proto);
+  void reserveNames(const pb::GraphProto& proto);
+
+  void importNodes(NodeList& nodes, Scope& scope);
+  void importNode(pb::NodeProto& proto, int index, Scope& scope);
+  Result<> resolveAttributes(pb::NodeProto& proto, const Scope& scope);
+  /// The node's operands, or nothing when one has failed; a name nobody defines is an error.
+  Result<std::optional<Values>> operandsOf(const pb::NodeProto& proto, const Scope& scope);
+  Result<Values> importOperator(pb::NodeProto& proto, const std::string& origin, int64_t opset,
+                                Values operands, const Scope& scope);
+  Result<> inlineFunction(const Function& function, const pb::NodeProto& call,
+                          const std::string& origin, Scope& scope);
+  Result<bool> inlineBranch(pb::NodeProto& node, const std::string& origin, Scope& scope);
+  void bindCalled(const std::string& name, const Binding* inner, Scope& scope);
+
+  int64_t opsetOf(const pb::NodeProto& proto, const Scope& scope) const;
+  std::string freshName(std::string stem) const;
+  std::string nameFor(const std::string& name, const Scope& scope) const;
+  void failResults(const pb::NodeProto& proto, Scope& scope);
+  bool overLimits() const { return overLimits_; }
+
+  ImportedModel& model_;
+  Graph& graph_;
+  const ImportOptions& options_;
+  const Functions& functions_;
+  ExternalData& external_;
+  DimBindings dims_;
+  Problems problems_;
+  ConstantLookup known_;
+  std::function<std::string(std::string)> freshName_;
+  std::unordered_map<std::string, DeclaredType> valueInfos_;
+  std::unordered_map<std::string, Tensor> initializers_;
+  std::unordered_set<std::string> reserved_; ///< names of the main graph, which inventions avoid
+  int64_t numNodes_ = 0;
+  int64_t inlinedBytes_ = 0;
+  bool overLimits_ = false;
+};
+
+} // namespace enfold::onnx

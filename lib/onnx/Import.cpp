@@ -1,0 +1,106 @@
+// From a file or bytes to a parsed model, and the checks of the model as a whole.
+#include "onnx/Import.h"
+
+#include "onnx/GraphImporter.h"
+#include "onnx/RegularFile.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+namespace enfold::onnx {
+namespace {
+
+namespace io = google::protobuf::io;
+
+Result<> parse(io::ZeroCopyInputStream& stream, pb::ModelProto& model) {
+  io::CodedInputStream input(&stream);
+  if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage())
+    return invalid("it is not an ONNX model: its protobuf encoding is broken or cut short");
+  return {};
+}
+
+Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
+  if (!proto.has_graph()) return invalid("it is not an ONNX model: it has no graph");
+  model.irVersion = proto.ir_version();
+  if (model.irVersion < kOldestIrVersion || model.irVersion > kNewestIrVersion)
+    return unsupported(fmt::format("it has IR version {}; {} to {} can be read", model.irVersion,
+                                   kOldestIrVersion, kNewestIrVersion));
+  const auto check = [&](const auto& imports) -> Result<> {
+    for (const auto& import : imports) {
+      if (!canonicalDomain(import.domain()).empty()) continue;
+      if (import.version() < kOldestOpset || import.version() > kNewestOpset)
+        return unsupported(fmt::format("it uses opset {} of ai.onnx; {} to {} can be read",
+                                       import.version(), kOldestOpset, kNewestOpset));
+    }
+    return {};
+  };
+  ENFOLD_RETURN_IF_ERROR(check(proto.opset_import()));
+  for (const auto& function : proto.functions())
+    ENFOLD_RETURN_IF_ERROR(check(function.opset_import()));
+  for (const auto& import : proto.opset_import()) {
+    const auto [it, added] =
+        model.opsets.emplace(canonicalDomain(import.domain()), import.version());
+    if (!added && it->second != import.version())
+      return invalid(fmt::format("it declares two opsets, {} and {}, of the domain '{}'",
+                                 it->second, import.version(), import.domain()));
+  }
+  const auto usesOnnx = [](const pb::NodeProto& node) {
+    return canonicalDomain(node.domain()).empty();
+  };
+  if (!model.opsets.contains("") &&
+      std::ranges::any_of(proto.graph().node(), usesOnnx))
+    return invalid("it does not declare the opset of ai.onnx that its nodes use");
+  return {};
+}
+
+Result<ImportedModel> build(pb::ModelProto& proto, const ImportOptions& options,
+                            const std::filesystem::path& folder) {
+  ImportedModel model;
+  ENFOLD_RETURN_IF_ERROR(checkVersions(proto, model));
+  model.producer = proto.producer_name();
+  if (!proto.producer_version().empty()) model.producer += " " + proto.producer_version();
+  model.graph =
+      std::make_unique<Graph>(proto.graph().name().empty() ? "main" : proto.graph().name());
+  const Functions functions(proto);
+  ExternalData external(folder);
+  GraphImporter importer(model, options, functions, external);
+  importer.import(*proto.mutable_graph());
+  if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
+  return model;
+}
+
+} // namespace
+
+Result<ImportedModel> importModel(const std::filesystem::path& file, const ImportOptions& options) {
+  ENFOLD_TRY(const RegularFile opened, RegularFile::open(file));
+  const auto import = [&]() -> Result<ImportedModel> {
+    if (opened.size() > options.limits.fileBytes)
+      return unsupported(fmt::format("its {} bytes are over the limit of {}", opened.size(),
+                                     options.limits.fileBytes));
+    pb::ModelProto proto;
+    io::FileInputStream stream(opened.descriptor());
+    ENFOLD_RETURN_IF_ERROR(parse(stream, proto));
+    const auto folder = file.parent_path();
+    return build(proto, options, folder.empty() ? "." : folder);
+  };
+  auto model = import();
+  if (!model)
+    for (Diag& diag : model.error().diags)
+      if (diag.node.empty()) diag.node = fmt::format("'{}'", file.string());
+  return model;
+}
+
+Result<ImportedModel> importModel(std::span<const std::byte> bytes, const ImportOptions& options,
+                                  const std::filesystem::path& folder) {
+  if (static_cast<int64_t>(bytes.size()) > options.limits.fileBytes)
+    return unsupported(fmt::format("the model's {} bytes are over the limit of {}", bytes.size(),
+                                   options.limits.fileBytes));
+  pb::ModelProto proto;
+  io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  ENFOLD_RETURN_IF_ERROR(parse(stream, proto));
+  return build(proto, options, folder);
+}
+
+} // namespace enfold::onnx

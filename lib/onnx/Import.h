@@ -1,0 +1,68 @@
+// ONNX model to Graph IR.
+//
+// Models of opset 7 to 28 and IR version 3 up are read; every node is brought to the newest form of
+// its operator on the way, so that nothing behind the importer knows opset versions. Shapes are
+// static in the graph: symbolic dimensions are bound here. A model is either imported whole or
+// refused with every problem listed; nothing a file holds can do more harm than that.
+#pragma once
+
+#include "ir/Graph.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+
+namespace enfold::onnx {
+
+/// Bounds on what a file may ask for; a model beyond one is refused by name.
+struct ImportLimits {
+  int64_t fileBytes = int64_t{2'147'483'647}; ///< of the model file itself (protobuf's own bound)
+  int64_t nodes = 1'000'000;                  ///< after inlining
+  int64_t tensorBytes = int64_t{1} << 34;     ///< of one constant
+  int64_t expandedBytes = int64_t{1} << 30;   ///< of one constant made larger than its data
+  int nesting = 64;                           ///< of function calls and subgraphs
+};
+
+struct ImportOptions {
+  /// Sizes of inputs whose declared shape is not fully known, by input name.
+  std::map<std::string, Shape> shapes;
+  /// Sizes of symbolic dimensions by their name ("batch").
+  std::map<std::string, int64_t> dims;
+  /// Inputs to be replaced by these constants: for shapes and the like that come in as inputs.
+  std::map<std::string, Tensor> values;
+  /// Whether an input with a default value (IR version 4 up) becomes that constant.
+  enum class Initializers { Overridable, Frozen };
+  Initializers initializers = Initializers::Overridable;
+  ImportLimits limits;
+};
+
+struct ImportedModel {
+  std::unique_ptr<Graph> graph;
+  /// Defaults of graph inputs that a caller may leave out.
+  std::map<std::string, Tensor> inputDefaults;
+  /// Inputs of the model that became constants through ImportOptions::values.
+  std::map<std::string, Tensor> boundInputs;
+  /// What a user should know although the import succeeded, a sentence each.
+  std::vector<std::string> notes;
+  int64_t irVersion = 0;
+  std::map<std::string, int64_t> opsets; ///< by domain; "" is ONNX itself
+  std::string producer;                  ///< "pytorch 2.3"
+};
+
+Result<ImportedModel> importModel(const std::filesystem::path& file,
+                                  const ImportOptions& options = {});
+
+/// From memory. External data is looked for in `folder`; without one it is refused.
+Result<ImportedModel> importModel(std::span<const std::byte> bytes,
+                                  const ImportOptions& options = {},
+                                  const std::filesystem::path& folder = {});
+
+/// The range of opsets of the domain "" that can be read.
+constexpr int64_t kOldestOpset = 7;
+constexpr int64_t kNewestOpset = 28;
+constexpr int64_t kOldestIrVersion = 3;
+constexpr int64_t kNewestIrVersion = 14;
+
+} // namespace enfold::onnx

@@ -1,0 +1,128 @@
+// Reading declared types and binding their dimensions.
+#include "onnx/Inputs.h"
+
+#include "onnx/TensorCodec.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace enfold::onnx {
+namespace {
+
+using Dim = DeclaredType::Dim;
+
+/// Names that exporters write for any unknown dimension: two of them need not be equal.
+bool isAnonymous(const std::string& symbol) {
+  return symbol.empty() || symbol == "?" || symbol == "None" || symbol == "-1";
+}
+
+std::string_view kindOfValue(const pb::TypeProto& type) {
+  if (type.has_sequence_type()) return "a sequence";
+  if (type.has_map_type()) return "a map";
+  if (type.has_optional_type()) return "an optional value";
+  if (type.has_sparse_tensor_type()) return "a sparse tensor";
+  return "of no stated type";
+}
+
+/// "[N,3,?,?]"
+std::string text(const std::vector<Dim>& dims) {
+  std::vector<std::string> parts;
+  for (const Dim& dim : dims)
+    parts.push_back(dim.size              ? fmt::to_string(*dim.size)
+                    : dim.symbol.empty() ? "?"
+                                         : dim.symbol);
+  return fmt::format("[{}]", fmt::join(parts, ","));
+}
+
+/// A shape like the declared one to show how to state it: "1x3x224x224".
+std::string example(const std::vector<Dim>& dims) {
+  std::vector<int64_t> sizes;
+  for (const Dim& dim : dims) sizes.push_back(dim.size.value_or(sizes.empty() ? 1 : 224));
+  return fmt::to_string(fmt::join(sizes, "x"));
+}
+
+} // namespace
+
+Result<DeclaredType> readType(const pb::ValueInfoProto& info) {
+  if (!info.type().has_tensor_type())
+    return unsupported(fmt::format("it is {}, not a tensor", kindOfValue(info.type())));
+  const auto& tensor = info.type().tensor_type();
+  DeclaredType type;
+  ENFOLD_TRY(type.elem, decodeElemType(tensor.elem_type()));
+  if (!tensor.has_shape()) return type;
+  type.dims.emplace();
+  for (const auto& proto : tensor.shape().dim()) {
+    Dim dim;
+    if (proto.has_dim_value() && proto.dim_value() != -1) {
+      if (proto.dim_value() < 0)
+        return invalid(fmt::format("it has a dimension of size {}", proto.dim_value()));
+      dim.size = proto.dim_value();
+    } else if (proto.has_dim_param()) {
+      dim.symbol = proto.dim_param();
+    }
+    type.dims->push_back(std::move(dim));
+  }
+  return type;
+}
+
+std::optional<int64_t> DimBindings::sizeOf(const Dim& dim) const {
+  if (dim.size) return dim.size;
+  const auto it = sizes_.find(dim.symbol);
+  return it == sizes_.end() ? std::nullopt : std::optional(it->second);
+}
+
+Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) {
+  const auto given = options_.shapes.find(input);
+  if (given == options_.shapes.end() || !type.dims) return {};
+  const Shape& shape = given->second;
+  if (shape.size() != type.dims->size())
+    return usageError(fmt::format("input '{}' has the shape {}, which {} does not fit", input,
+                                  text(*type.dims), str(shape)));
+  for (size_t i = 0; i < shape.size(); ++i) {
+    const Dim& dim = (*type.dims)[i];
+    if (dim.size && *dim.size != shape[i])
+      return usageError(fmt::format("input '{}' has the shape {}, which {} does not fit", input,
+                                    text(*type.dims), str(shape)));
+    if (dim.size || isAnonymous(dim.symbol)) continue;
+    const auto [known, added] = sizes_.emplace(dim.symbol, shape[i]);
+    if (!added && known->second != shape[i])
+      return usageError(fmt::format("dimension '{}' of input '{}' is given as {} and as {}",
+                                    dim.symbol, input, known->second, shape[i]));
+  }
+  return {};
+}
+
+Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType& type) const {
+  Shape shape;
+  if (const auto given = options_.shapes.find(input); given != options_.shapes.end()) {
+    shape = given->second;
+  } else if (!type.dims) {
+    return usageError(fmt::format("input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224",
+                                  input));
+  } else {
+    for (const Dim& dim : *type.dims) {
+      const auto size = sizeOf(dim);
+      if (!size)
+        return usageError(fmt::format("input '{0}' has the open shape {1}: state it, as in "
+                                      "--shape {0}={2}",
+                                      input, text(*type.dims), example(*type.dims)));
+      shape.push_back(*size);
+    }
+  }
+  ENFOLD_RETURN_IF_ERROR(checkShape(shape, type.elem));
+  return shape;
+}
+
+std::optional<Type> DimBindings::resolve(const DeclaredType& type) const {
+  if (!type.dims) return std::nullopt;
+  Type resolved{type.elem, {}, {}};
+  for (const Dim& dim : *type.dims) {
+    const auto size = sizeOf(dim);
+    if (!size) return std::nullopt;
+    resolved.shape.push_back(*size);
+  }
+  return checkShape(resolved.shape, resolved.elem) ? std::optional(std::move(resolved))
+                                                   : std::nullopt;
+}
+
+} // namespace enfold::onnx

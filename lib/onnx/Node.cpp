@@ -1,0 +1,131 @@
+// Building ops out of an adapted node; conversion of attributes to what the op table wants.
+#include "onnx/Node.h"
+
+#include "onnx/TensorCodec.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace enfold::onnx {
+namespace {
+
+/// Attributes ONNX defines that do not change what inference computes: `stash_type` (enfold always
+/// computes at least as precisely), `seed` (of training), `consumed_inputs` (memory reuse, opset 5).
+constexpr std::string_view kIgnored[] = {"stash_type", "seed", "consumed_inputs"};
+
+/// Fits the attributes to the row: integers become types where the row has a type.
+Result<AttrMap> fitAttrs(const OpInfo& row, const AttrMap& given) {
+  AttrMap attrs;
+  for (const auto& [name, value] : given) {
+    const AttrInfo* wanted = row.attr(name);
+    if (wanted == nullptr) {
+      if (std::ranges::find(kIgnored, name) != std::end(kIgnored)) continue;
+      return invalid(fmt::format("it has the attribute '{}', which its operator lacks", name));
+    }
+    const bool number = kindOf(value) == AttrKind::Int;
+    if (wanted->kind == AttrKind::Type && number) {
+      const int64_t type = std::get<int64_t>(value);
+      if (type == 0 && !wanted->required) continue;
+      if (type < INT32_MIN || type > INT32_MAX)
+        return invalid(fmt::format("attribute '{}' is no element type", name));
+      ENFOLD_TRY(const ElemType elem, decodeElemType(static_cast<int>(type)));
+      attrs.emplace(name, elem);
+    } else {
+      attrs.emplace(name, value);
+    }
+  }
+  return attrs;
+}
+
+} // namespace
+
+Result<Value*> Node::required(size_t i) const {
+  if (Value* value = operand(i)) return value;
+  return invalid(fmt::format("its input {} is missing", i));
+}
+
+void Node::drop(std::initializer_list<std::string_view> names) {
+  for (std::string_view name : names)
+    if (auto it = attrs.find(name); it != attrs.end()) attrs.erase(it);
+}
+
+void Node::setOperand(size_t i, Value* value) {
+  if (operands.size() <= i) operands.resize(i + 1, nullptr);
+  operands[i] = value;
+}
+
+Result<> Node::attrToOperand(std::string_view attr, size_t i) {
+  ENFOLD_TRY(const auto values, take<std::vector<int64_t>>(attr));
+  if (values) setOperand(i, intsConstant(*values, attr));
+  return {};
+}
+
+Value* Node::constant(Tensor tensor, std::string_view role) {
+  const std::string stem = results.empty() || results[0].empty() ? origin : results[0];
+  return graph().constant(std::move(tensor),
+                          environment_.freshName(fmt::format("{}.{}", stem, role)), nullptr,
+                          {origin});
+}
+
+Value* Node::intsConstant(const std::vector<int64_t>& values, std::string_view role) {
+  return constant(Tensor::of<int64_t>({static_cast<int64_t>(values.size())}, values), role);
+}
+
+Value* Node::scalarConstant(ElemType elem, double value, std::string_view role) {
+  Tensor tensor(elem, {});
+  tensor.setDouble(0, value);
+  return constant(std::move(tensor), role);
+}
+
+Result<Op*> Node::create(OpSpec spec, std::span<const std::optional<Type>> stated) {
+  spec.origins = {origin};
+  while (!spec.operands.empty() && spec.operands.back() == nullptr) spec.operands.pop_back();
+  auto op = graph().create(spec, nullptr, environment_.known);
+  if (op || op.error().kind != ErrorKind::DataDependent || stated.size() != spec.numResults)
+    return op;
+  for (const auto& type : stated) {
+    if (!type) return op;
+    spec.resultTypes.push_back(*type);
+  }
+  return graph().create(std::move(spec), nullptr, environment_.known);
+}
+
+Result<Value*> Node::emit(OpKind kind, Values operands, AttrMap attrs) {
+  const std::string stem = results.empty() || results[0].empty() ? origin : results[0];
+  const std::string name = environment_.freshName(fmt::format("{}.{}", stem, enfold::name(kind)));
+  OpSpec spec{.kind = kind,
+              .operands = std::move(operands),
+              .attrs = std::move(attrs),
+              .resultNames = {name}};
+  ENFOLD_TRY(const Op* op, create(std::move(spec), {}));
+  return op->result();
+}
+
+Result<Values> Node::finish(OpKind kind, Values operands, AttrMap attrs) {
+  this->operands = std::move(operands);
+  this->attrs = std::move(attrs);
+  if (results.size() > 1) results.resize(1);
+  if (declared.size() > 1) declared.resize(1);
+  return finish(kind);
+}
+
+Result<Values> Node::finish(OpKind kind) {
+  ENFOLD_TRY(AttrMap fitted, fitAttrs(enfold::info(kind), attrs));
+  OpSpec spec{.kind = kind, .operands = operands, .attrs = std::move(fitted)};
+  for (const std::string& name : results)
+    spec.resultNames.push_back(name.empty() ? environment_.freshName(origin + ".unused") : name);
+  spec.numResults = std::max<size_t>(results.size(), 1);
+  ENFOLD_TRY(const Op* op, create(std::move(spec), declared));
+  Values made;
+  for (size_t i = 0; i < op->numResults(); ++i) made.push_back(op->result(i));
+  return made;
+}
+
+Result<Values> Node::finish() {
+  const auto kind = opByOnnxName(type);
+  ENFOLD_CHECK(kind.has_value(), "the operator table names an op that the op table lacks");
+  return finish(*kind);
+}
+
+} // namespace enfold::onnx

@@ -1,0 +1,30 @@
+// The order in which the nodes of a graph can be imported. ONNX demands topological order, but not
+// every writer keeps to it.
+#pragma once
+
+#include "onnx/Proto.h"
+
+#include "support/Result.h"
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace enfold::onnx {
+
+using NodeList = google::protobuf::RepeatedPtrField<pb::NodeProto>;
+
+/// "Conv 'conv1'" for messages.
+std::string describe(const pb::NodeProto& node, int index);
+
+struct NodeOrder {
+  std::vector<int> indices;                       ///< nodes, producers first
+  std::unordered_map<std::string, int> producers; ///< of each value, the node that computes it
+  std::vector<Diag> problems;                     ///< cycles and values computed twice
+};
+
+/// Nodes that are already in order stay in it. In the presence of cycles every node is still
+/// listed, though some come before what they read.
+NodeOrder orderNodes(const NodeList& nodes);
+
+} // namespace enfold::onnx

@@ -1,0 +1,341 @@
+// The table of operators, and the reasons for those that are left out.
+#include "onnx/OperatorTable.h"
+
+#include "onnx/Import.h"
+#include "onnx/adapters/Adapters.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace enfold::onnx {
+namespace {
+
+/// Same name, same form.
+Result<Values> direct(Node& node) { return node.finish(); }
+
+// clang-format off
+constexpr OperatorRow kOnnxOperators[] = {
+    {"Abs", 6, kNewestOpset, direct},
+    {"Acos", 7, kNewestOpset, direct},
+    {"Acosh", 9, kNewestOpset, direct},
+    {"Add", 7, kNewestOpset, direct},
+    {"Affine", 1, kNewestOpset, affine},
+    {"AffineGrid", 20, kNewestOpset, direct},
+    {"And", 7, kNewestOpset, direct},
+    {"ArgMax", 1, kNewestOpset, direct},
+    {"ArgMin", 1, kNewestOpset, direct},
+    {"Asin", 7, kNewestOpset, direct},
+    {"Asinh", 9, kNewestOpset, direct},
+    {"Atan", 7, kNewestOpset, direct},
+    {"Atanh", 9, kNewestOpset, direct},
+    {"AveragePool", 7, kNewestOpset, windowPadding},
+    {"BatchNormalization", 7, 13, batchNormByOutputs},
+    {"BatchNormalization", 14, kNewestOpset, direct},
+    {"BitCast", 26, kNewestOpset, direct},
+    {"BitShift", 11, kNewestOpset, direct},
+    {"BitwiseAnd", 18, kNewestOpset, direct},
+    {"BitwiseNot", 18, kNewestOpset, direct},
+    {"BitwiseOr", 18, kNewestOpset, direct},
+    {"BitwiseXor", 18, kNewestOpset, direct},
+    {"Cast", 6, kNewestOpset, direct},
+    {"CastLike", 15, kNewestOpset, direct},
+    {"Ceil", 6, kNewestOpset, direct},
+    {"Celu", 12, kNewestOpset, direct},
+    {"CenterCropPad", 18, kNewestOpset, direct},
+    {"Clip", 6, 10, clipBounds},
+    {"Clip", 11, kNewestOpset, direct},
+    {"Col2Im", 18, kNewestOpset, direct},
+    {"Concat", 4, kNewestOpset, direct},
+    {"Constant", 1, kNewestOpset, constantForms},
+    {"ConstantOfShape", 9, kNewestOpset, direct},
+    {"Conv", 1, kNewestOpset, windowPadding},
+    {"ConvInteger", 10, kNewestOpset, windowPadding},
+    {"ConvTranspose", 1, kNewestOpset, transposedWindowPadding},
+    {"Cos", 7, kNewestOpset, direct},
+    {"Cosh", 9, kNewestOpset, direct},
+    {"Crop", 1, kNewestOpset, crop},
+    {"CumProd", 26, kNewestOpset, direct},
+    {"CumSum", 11, kNewestOpset, direct},
+    {"DeformConv", 19, kNewestOpset, direct},
+    {"DepthToSpace", 1, kNewestOpset, direct},
+    {"DequantizeLinear", 10, kNewestOpset, direct},
+    {"Div", 7, kNewestOpset, direct},
+    {"Dropout", 7, 11, inferenceDropout},
+    {"Dropout", 12, kNewestOpset, direct},
+    {"DynamicQuantizeLinear", 11, kNewestOpset, direct},
+    {"Einsum", 12, kNewestOpset, direct},
+    {"Elu", 6, kNewestOpset, direct},
+    {"Equal", 7, kNewestOpset, direct},
+    {"Erf", 9, kNewestOpset, direct},
+    {"Exp", 6, kNewestOpset, direct},
+    {"Expand", 8, kNewestOpset, direct},
+    {"EyeLike", 9, kNewestOpset, direct},
+    {"Flatten", 1, kNewestOpset, direct},
+    {"Floor", 6, kNewestOpset, direct},
+    {"Gather", 1, kNewestOpset, direct},
+    {"GatherElements", 11, kNewestOpset, direct},
+    {"GatherND", 11, kNewestOpset, direct},
+    {"Gelu", 20, kNewestOpset, direct},
+    {"Gemm", 7, kNewestOpset, direct},
+    {"GlobalAveragePool", 1, kNewestOpset, direct},
+    {"GlobalLpPool", 2, kNewestOpset, direct},
+    {"GlobalMaxPool", 1, kNewestOpset, direct},
+    {"Greater", 7, kNewestOpset, direct},
+    {"GreaterOrEqual", 12, kNewestOpset, direct},
+    {"GridSample", 16, 19, gridSampleModes},
+    {"GridSample", 20, kNewestOpset, direct},
+    {"GroupNormalization", 18, 20, groupNormPerGroup},
+    {"GroupNormalization", 21, kNewestOpset, direct},
+    {"HardSigmoid", 6, kNewestOpset, direct},
+    {"HardSwish", 14, kNewestOpset, direct},
+    {"Hardmax", 1, 12, flattenedSoftmax},
+    {"Hardmax", 13, kNewestOpset, direct},
+    {"Identity", 1, kNewestOpset, direct},
+    {"ImageScaler", 1, kNewestOpset, imageScaler},
+    {"InstanceNormalization", 6, kNewestOpset, direct},
+    {"IsInf", 10, kNewestOpset, direct},
+    {"IsNaN", 9, kNewestOpset, direct},
+    {"LRN", 1, kNewestOpset, direct},
+    {"LayerNormalization", 17, kNewestOpset, direct},
+    {"LeakyRelu", 6, kNewestOpset, direct},
+    {"Less", 7, kNewestOpset, direct},
+    {"LessOrEqual", 12, kNewestOpset, direct},
+    {"Log", 6, kNewestOpset, direct},
+    {"LogSoftmax", 1, 12, flattenedSoftmax},
+    {"LogSoftmax", 13, kNewestOpset, direct},
+    {"LpNormalization", 1, kNewestOpset, direct},
+    {"LpPool", 2, kNewestOpset, windowPadding},
+    {"MatMul", 1, kNewestOpset, direct},
+    {"MatMulInteger", 10, kNewestOpset, direct},
+    {"Max", 6, kNewestOpset, direct},
+    {"MaxPool", 1, kNewestOpset, windowPadding},
+    {"MaxUnpool", 9, kNewestOpset, direct},
+    {"Mean", 6, kNewestOpset, direct},
+    {"MeanVarianceNormalization", 1, 8, experimentalMeanVarianceNorm},
+    {"MeanVarianceNormalization", 9, kNewestOpset, direct},
+    {"Min", 6, kNewestOpset, direct},
+    {"Mish", 18, kNewestOpset, direct},
+    {"Mod", 10, kNewestOpset, direct},
+    {"Mul", 7, kNewestOpset, direct},
+    {"Neg", 6, kNewestOpset, direct},
+    {"NonMaxSuppression", 10, kNewestOpset, direct},
+    {"Not", 1, kNewestOpset, direct},
+    {"OneHot", 9, kNewestOpset, direct},
+    {"Or", 7, kNewestOpset, direct},
+    {"PRelu", 7, kNewestOpset, preluSlope},
+    {"Pad", 2, 10, padOperands},
+    {"Pad", 11, kNewestOpset, direct},
+    {"ParametricSoftplus", 1, kNewestOpset, parametricSoftplus},
+    {"Pow", 7, kNewestOpset, direct},
+    {"QLinearConv", 10, kNewestOpset, windowPadding},
+    {"QLinearMatMul", 10, kNewestOpset, direct},
+    {"QuantizeLinear", 10, kNewestOpset, direct},
+    {"RMSNormalization", 23, kNewestOpset, direct},
+    {"Range", 11, kNewestOpset, direct},
+    {"Reciprocal", 6, kNewestOpset, direct},
+    {"ReduceL1", 1, 17, axesOperand},
+    {"ReduceL1", 18, kNewestOpset, direct},
+    {"ReduceL2", 1, 17, axesOperand},
+    {"ReduceL2", 18, kNewestOpset, direct},
+    {"ReduceLogSum", 1, 17, axesOperand},
+    {"ReduceLogSum", 18, kNewestOpset, direct},
+    {"ReduceLogSumExp", 1, 17, axesOperand},
+    {"ReduceLogSumExp", 18, kNewestOpset, direct},
+    {"ReduceMax", 1, 17, axesOperand},
+    {"ReduceMax", 18, kNewestOpset, direct},
+    {"ReduceMean", 1, 17, axesOperand},
+    {"ReduceMean", 18, kNewestOpset, direct},
+    {"ReduceMin", 1, 17, axesOperand},
+    {"ReduceMin", 18, kNewestOpset, direct},
+    {"ReduceProd", 1, 17, axesOperand},
+    {"ReduceProd", 18, kNewestOpset, direct},
+    {"ReduceSum", 1, 12, axesOperand},
+    {"ReduceSum", 13, kNewestOpset, direct},
+    {"ReduceSumSquare", 1, 17, axesOperand},
+    {"ReduceSumSquare", 18, kNewestOpset, direct},
+    {"Relu", 6, kNewestOpset, direct},
+    {"Reshape", 5, kNewestOpset, direct},
+    {"Resize", 10, 10, upsampleScales},
+    {"Resize", 11, kNewestOpset, resizeOperands},
+    {"ReverseSequence", 10, kNewestOpset, direct},
+    {"RoiAlign", 10, 15, roiAlignWithoutOffset},
+    {"RoiAlign", 16, kNewestOpset, direct},
+    {"Round", 11, kNewestOpset, direct},
+    {"Scale", 1, kNewestOpset, scaleByAttribute},
+    {"ScaledTanh", 1, kNewestOpset, scaledTanh},
+    {"Scatter", 9, 10, renamedScatter},
+    {"ScatterElements", 11, kNewestOpset, direct},
+    {"ScatterND", 11, kNewestOpset, direct},
+    {"Selu", 6, kNewestOpset, direct},
+    {"Shape", 1, kNewestOpset, direct},
+    {"Shrink", 9, kNewestOpset, direct},
+    {"Sigmoid", 6, kNewestOpset, direct},
+    {"Sign", 9, kNewestOpset, direct},
+    {"Sin", 7, kNewestOpset, direct},
+    {"Sinh", 9, kNewestOpset, direct},
+    {"Size", 1, kNewestOpset, direct},
+    {"Slice", 1, 9, sliceOperands},
+    {"Slice", 10, kNewestOpset, direct},
+    {"Softmax", 1, 12, flattenedSoftmax},
+    {"Softmax", 13, kNewestOpset, direct},
+    {"Softplus", 1, kNewestOpset, direct},
+    {"Softsign", 1, kNewestOpset, direct},
+    {"SpaceToDepth", 1, kNewestOpset, direct},
+    {"Split", 2, 17, splitSizes},
+    {"Split", 18, kNewestOpset, direct},
+    {"Sqrt", 6, kNewestOpset, direct},
+    {"Squeeze", 1, 12, axesOperand},
+    {"Squeeze", 13, kNewestOpset, direct},
+    {"Sub", 7, kNewestOpset, direct},
+    {"Sum", 6, kNewestOpset, direct},
+    {"SwiGLU", 28, kNewestOpset, direct},
+    {"Swish", 24, kNewestOpset, direct},
+    {"Tan", 7, kNewestOpset, direct},
+    {"Tanh", 6, kNewestOpset, direct},
+    {"ThresholdedRelu", 1, kNewestOpset, direct},
+    {"Tile", 6, kNewestOpset, direct},
+    {"TopK", 1, 9, topkCount},
+    {"TopK", 10, kNewestOpset, direct},
+    {"Transpose", 1, kNewestOpset, direct},
+    {"Trilu", 14, kNewestOpset, direct},
+    {"Unsqueeze", 1, 12, axesOperand},
+    {"Unsqueeze", 13, kNewestOpset, direct},
+    {"Upsample", 7, 8, upsampleScalesAttr},
+    {"Upsample", 9, 9, upsampleScales},
+    {"Where", 9, kNewestOpset, direct},
+    {"Xor", 7, kNewestOpset, direct},
+};
+
+constexpr OperatorRow kMicrosoftOperators[] = {
+    {"BiasGelu", 1, 1, biasGelu},
+    {"DequantizeLinear", 1, 1, direct},
+    {"FastGelu", 1, 1, fastGelu},
+    {"FusedConv", 1, 1, fusedConv},
+    {"FusedGemm", 1, 1, fusedGemm},
+    {"FusedMatMul", 1, 1, fusedMatMul},
+    {"Gelu", 1, 1, direct},
+    {"QGemm", 1, 1, qgemm},
+    {"QLinearAdd", 1, 1, qlinearAdd},
+    {"QLinearAveragePool", 1, 1, qlinearAveragePool},
+    {"QLinearConcat", 1, 1, qlinearConcat},
+    {"QLinearGlobalAveragePool", 1, 1, qlinearGlobalAveragePool},
+    {"QLinearLeakyRelu", 1, 1, qlinearLeakyRelu},
+    {"QLinearMul", 1, 1, qlinearMul},
+    {"QLinearSigmoid", 1, 1, qlinearSigmoid},
+    {"QuantizeLinear", 1, 1, direct},
+    {"QuickGelu", 1, 1, quickGelu},
+};
+// clang-format on
+
+/// Why operators of ONNX that no row covers are left out.
+struct Reason {
+  std::string_view type, reason;
+};
+constexpr Reason kReasons[] = {
+    {"Bernoulli", "random numbers are not supported"},
+    {"Compress", "the size of its result depends on data"},
+    {"GRU", "recurrent networks are not supported"},
+    {"If", "its condition is not known when the model is compiled"},
+    {"LSTM", "recurrent networks are not supported"},
+    {"Loop", "loops are not supported"},
+    {"Multinomial", "random numbers are not supported"},
+    {"NonZero", "the size of its result depends on data"},
+    {"RNN", "recurrent networks are not supported"},
+    {"RandomNormal", "random numbers are not supported"},
+    {"RandomNormalLike", "random numbers are not supported"},
+    {"RandomUniform", "random numbers are not supported"},
+    {"RandomUniformLike", "random numbers are not supported"},
+    {"Scan", "loops are not supported"},
+    {"SequenceConstruct", "sequences are not supported"},
+    {"Unique", "the size of its result depends on data"},
+};
+
+/// Attributes newer than the operators that have them: an op that uses one must be written with
+/// this opset. Only those younger than the oldest opset written matter.
+struct AttributeAge {
+  OpKind kind;
+  std::string_view attr;
+  int64_t since;
+};
+constexpr AttributeAge kAttributeAges[] = {
+    {OpKind::AveragePool, "dilations", 19},
+    {OpKind::Cast, "round_mode", 24},
+    {OpKind::Cast, "saturate", 19},
+    {OpKind::CastLike, "round_mode", 24},
+    {OpKind::CastLike, "saturate", 19},
+    {OpKind::DequantizeLinear, "block_size", 21},
+    {OpKind::DequantizeLinear, "output_dtype", 23},
+    {OpKind::QuantizeLinear, "block_size", 21},
+    {OpKind::QuantizeLinear, "output_dtype", 21},
+    {OpKind::QuantizeLinear, "precision", 23},
+    {OpKind::QuantizeLinear, "saturate", 19},
+    {OpKind::Resize, "coordinate_transformation_mode", 19},
+    {OpKind::SpaceToDepth, "mode", 28},
+};
+
+/// The opset from which operators take elements of a type.
+int64_t opsetOf(ElemType elem) {
+  switch (elem) {
+  case ElemType::BF16:
+    return 22;
+  case ElemType::F8E4M3FN:
+  case ElemType::F8E4M3FNUZ:
+  case ElemType::F8E5M2:
+  case ElemType::F8E5M2FNUZ:
+    return 19;
+  case ElemType::U4:
+  case ElemType::I4:
+    return 21;
+  case ElemType::F4E2M1:
+    return 23;
+  case ElemType::F8E8M0:
+    return 24;
+  case ElemType::U2:
+  case ElemType::I2:
+    return 25;
+  default:
+    return 0;
+  }
+}
+
+std::span<const OperatorRow> rowsOf(std::span<const OperatorRow> table, std::string_view type) {
+  const auto found = std::ranges::equal_range(table, type, {}, &OperatorRow::type);
+  return {found.begin(), found.end()};
+}
+
+} // namespace
+
+std::span<const OperatorRow> onnxOperators() { return kOnnxOperators; }
+std::span<const OperatorRow> microsoftOperators() { return kMicrosoftOperators; }
+
+Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int64_t opset) {
+  if (!domain.empty() && domain != "com.microsoft")
+    return unsupported(fmt::format("the domain '{}' is not supported", domain));
+  const auto rows = rowsOf(domain.empty() ? onnxOperators() : microsoftOperators(), type);
+  for (const OperatorRow& row : rows)
+    if (opset >= row.from && opset <= row.to) return row.adapt;
+  if (rows.empty()) {
+    const auto* reason = std::ranges::find(kReasons, type, &Reason::type);
+    if (domain.empty() && reason != std::end(kReasons))
+      return unsupported(std::string(reason->reason));
+    return unsupported("enfold has no such operator");
+  }
+  if (opset < rows.front().from)
+    return unsupported(fmt::format("the operator exists from opset {} on", rows.front().from));
+  return unsupported(fmt::format("the operator ended with opset {}", rows.back().to));
+}
+
+int64_t opsetOf(const Op& op, int64_t least) {
+  const auto rows = rowsOf(onnxOperators(), op.info().onnxName);
+  int64_t opset = rows.empty() ? least : std::max(least, rows.back().from);
+  for (const AttributeAge& age : kAttributeAges)
+    if (age.kind == op.kind() && op.hasAttr(age.attr)) opset = std::max(opset, age.since);
+  for (const Value* operand : op.operands())
+    if (operand != nullptr) opset = std::max(opset, opsetOf(operand->elem()));
+  for (size_t i = 0; i < op.numResults(); ++i)
+    opset = std::max(opset, opsetOf(op.result(i)->elem()));
+  return opset;
+}
+
+} // namespace enfold::onnx

@@ -1,0 +1,34 @@
+// Which ONNX operators can be imported, and how each of their versions is brought to the newest
+// form. The table is the whole truth: an operator, or a range of versions, that no row covers is
+// unsupported.
+#pragma once
+
+#include "onnx/Node.h"
+
+#include <span>
+#include <string_view>
+
+namespace enfold::onnx {
+
+/// Emits the ops of a node and returns what its results are, in order.
+using Adapter = Result<Values> (*)(Node&);
+
+struct OperatorRow {
+  std::string_view type;
+  int64_t from; ///< first opset whose form the adapter takes
+  int64_t to;   ///< last one
+  Adapter adapt;
+};
+
+/// Rows of ONNX itself and of com.microsoft, sorted by type and version.
+std::span<const OperatorRow> onnxOperators();
+std::span<const OperatorRow> microsoftOperators();
+
+/// How a node of that domain, type and opset is imported, or an error of kind Unsupported that says
+/// why it is not.
+Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int64_t opset);
+
+/// The opset from which an op can be written to a file exactly as it is held; at least `least`.
+int64_t opsetOf(const Op& op, int64_t least);
+
+} // namespace enfold::onnx

@@ -1,0 +1,75 @@
+// POSIX file access with every failure as a sentence.
+#include "onnx/RegularFile.h"
+
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace enfold::onnx {
+namespace {
+
+std::unexpected<Error> systemError(std::string_view what, const std::filesystem::path& path) {
+  return usageError(fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
+}
+
+} // namespace
+
+Result<RegularFile> RegularFile::open(const std::filesystem::path& path) {
+  // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) return systemError("open", path);
+  struct stat status = {};
+  if (::fstat(descriptor, &status) != 0) {
+    ::close(descriptor);
+    return systemError("examine", path);
+  }
+  if (!S_ISREG(status.st_mode)) {
+    ::close(descriptor);
+    return usageError(fmt::format("'{}' is not a regular file", path.string()));
+  }
+  return RegularFile(descriptor, status.st_size, path);
+}
+
+RegularFile::RegularFile(RegularFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), size_(other.size_),
+      path_(std::move(other.path_)) {}
+
+RegularFile::~RegularFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<std::shared_ptr<const std::byte>> RegularFile::map() const {
+  const auto size = static_cast<size_t>(size_);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  if (memory == MAP_FAILED) return systemError("map", path_);
+  return std::shared_ptr<const std::byte>(static_cast<const std::byte*>(memory),
+                                          [size](const std::byte* bytes) {
+                                            ::munmap(const_cast<std::byte*>(bytes), size);
+                                          });
+}
+
+Result<> writeFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
+  const std::string beside = fmt::format("{}.tmp{}", path.string(), ::getpid());
+  const int descriptor = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) return systemError("write", path);
+  bool good = true;
+  while (good && !bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written >= 0)
+      bytes.remove_prefix(static_cast<size_t>(written));
+    else
+      good = errno == EINTR;
+  }
+  good = good && ::fsync(descriptor) == 0;
+  if (::close(descriptor) == 0 && good && ::rename(beside.c_str(), path.c_str()) == 0) return {};
+  auto error = systemError("write", path);
+  ::unlink(beside.c_str());
+  return error;
+}
+
+} // namespace enfold::onnx

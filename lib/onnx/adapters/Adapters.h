@@ -1,0 +1,64 @@
+// The adapters, by the file they are in. Each takes a node in the form of an older opset (or of
+// another domain) and emits ops of the newest form; the table says which versions.
+#pragma once
+
+#include "onnx/Node.h"
+
+namespace enfold::onnx {
+
+// Operands.cpp: what used to be an attribute is now an operand.
+Result<Values> axesOperand(Node& node);
+Result<Values> clipBounds(Node& node);
+Result<Values> padOperands(Node& node);
+Result<Values> sliceOperands(Node& node);
+Result<Values> splitSizes(Node& node);
+Result<Values> topkCount(Node& node);
+
+// Windows.cpp: padding made explicit.
+Result<Values> windowPadding(Node& node);
+Result<Values> transposedWindowPadding(Node& node);
+
+// Normalization.cpp
+Result<Values> batchNormByOutputs(Node& node);
+Result<Values> groupNormPerGroup(Node& node);
+Result<Values> experimentalMeanVarianceNorm(Node& node);
+Result<Values> flattenedSoftmax(Node& node);
+
+// Sampling.cpp
+Result<Values> upsampleScalesAttr(Node& node);
+Result<Values> upsampleScales(Node& node);
+Result<Values> resizeOperands(Node& node);
+Result<Values> gridSampleModes(Node& node);
+Result<Values> roiAlignWithoutOffset(Node& node);
+
+// Simple.cpp: constants, renamed operators, small differences.
+Result<Values> constantForms(Node& node);
+Result<Values> inferenceDropout(Node& node);
+Result<Values> preluSlope(Node& node);
+Result<Values> renamedScatter(Node& node);
+
+// Experimental.cpp: operators of early releases that never became official.
+Result<Values> affine(Node& node);
+Result<Values> crop(Node& node);
+Result<Values> imageScaler(Node& node);
+Result<Values> parametricSoftplus(Node& node);
+Result<Values> scaleByAttribute(Node& node);
+Result<Values> scaledTanh(Node& node);
+
+// Microsoft.cpp: fused and quantized operators of the domain com.microsoft, taken apart.
+Result<Values> biasGelu(Node& node);
+Result<Values> fastGelu(Node& node);
+Result<Values> fusedConv(Node& node);
+Result<Values> fusedGemm(Node& node);
+Result<Values> fusedMatMul(Node& node);
+Result<Values> qgemm(Node& node);
+Result<Values> qlinearAdd(Node& node);
+Result<Values> qlinearAveragePool(Node& node);
+Result<Values> qlinearConcat(Node& node);
+Result<Values> qlinearGlobalAveragePool(Node& node);
+Result<Values> qlinearLeakyRelu(Node& node);
+Result<Values> qlinearMul(Node& node);
+Result<Values> qlinearSigmoid(Node& node);
+Result<Values> quickGelu(Node& node);
+
+} // namespace enfold::onnx

@@ -1,0 +1,73 @@
+// Constants, renamed operators and small differences between versions.
+#include "onnx/adapters/Adapters.h"
+
+#include <fmt/format.h>
+
+namespace enfold::onnx {
+namespace {
+
+Result<Tensor> constantValue(const AttrValue& value) {
+  switch (kindOf(value)) {
+  case AttrKind::Tensor:
+    return std::get<Tensor>(value);
+  case AttrKind::Float:
+    return Tensor::scalar(std::get<float>(value));
+  case AttrKind::Int:
+    return Tensor::scalar(std::get<int64_t>(value));
+  case AttrKind::Floats: {
+    const auto& list = std::get<std::vector<float>>(value);
+    return Tensor::of<float>({static_cast<int64_t>(list.size())}, list);
+  }
+  case AttrKind::Ints: {
+    const auto& list = std::get<std::vector<int64_t>>(value);
+    return Tensor::of<int64_t>({static_cast<int64_t>(list.size())}, list);
+  }
+  default:
+    return unsupported("constants of strings are not supported");
+  }
+}
+
+} // namespace
+
+// value, sparse_value, value_float(s), value_int(s): the kind of the attribute tells which.
+Result<Values> constantForms(Node& node) {
+  if (node.attrs.size() != 1 || !node.attrs.begin()->first.starts_with("value"))
+    if (node.attrs.size() != 1 || node.attrs.begin()->first != "sparse_value")
+      return invalid("it must have exactly one attribute that holds its value");
+  ENFOLD_TRY(Tensor value, constantValue(node.attrs.begin()->second));
+  return node.finish(OpKind::Constant, {}, {{"value", std::move(value)}});
+}
+
+// Before opset 12, Dropout could not be in training mode, and before opset 10 its mask was a number.
+Result<Values> inferenceDropout(Node& node) {
+  ENFOLD_TRY(Value * x, node.required(0));
+  node.drop({"ratio"});
+  if (!node.wantsResult(1) || node.opset >= 10) return node.finish();
+  const std::string maskName = std::exchange(node.results[1], "");
+  ENFOLD_TRY(Values made, node.finish());
+  node.results = {maskName};
+  node.declared.clear();
+  ENFOLD_TRY(const Values mask, node.finish(OpKind::Cast, {made[1]}, {{"to", x->elem()}}));
+  made[1] = mask[0];
+  return made;
+}
+
+// A slope of one number a channel, as some exporters write it, does not broadcast as it stands.
+Result<Values> preluSlope(Node& node) {
+  ENFOLD_TRY(const Value* x, node.required(0));
+  ENFOLD_TRY(Value * slope, node.required(1));
+  const auto broadcast = broadcastShapes(x->shape(), slope->shape());
+  const int64_t rank = x->type().rank();
+  const bool perChannel = rank > 2 && slope->shape() == Shape{x->shape()[1]};
+  if ((!broadcast || *broadcast != x->shape()) && perChannel) {
+    std::vector<int64_t> shape(static_cast<size_t>(rank - 1), 1);
+    shape[0] = x->shape()[1];
+    Value* column = node.intsConstant(shape, "slope_shape");
+    ENFOLD_TRY(node.operands[1], node.emit(OpKind::Reshape, {slope, column}));
+  }
+  return node.finish();
+}
+
+Result<Values> renamedScatter(Node& node) { return node.finish(OpKind::ScatterElements); }
+
+} // namespace enfold::onnx
