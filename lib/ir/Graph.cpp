@@ -251,6 +251,12 @@ void Graph::setOperand(Op* op, size_t index, Value* value) {
   addUse(value, op);
 }
 
+void Graph::setOutput(size_t index, Value* value) {
+  --outputs_[index]->outputUses_;
+  outputs_[index] = value;
+  ++value->outputUses_;
+}
+
 void Graph::setAttr(Op* op, std::string name, AttrValue value) {
   const AttrInfo* attr = op->info().attr(name);
   ENFOLD_CHECK(attr != nullptr && attr->kind == kindOf(value), "attribute the op does not have");

@@ -165,6 +165,7 @@ private:
   // The ways a graph changes; the Rewriter is the only caller.
   void replaceUses(Value* from, Value* to);
   void setOperand(Op* op, size_t index, Value* value);
+  void setOutput(size_t index, Value* value);
   void setAttr(Op* op, std::string name, AttrValue value);
   void removeAttr(Op* op, std::string_view name);
   void setType(Value* value, Type type);

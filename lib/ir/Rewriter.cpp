@@ -64,23 +64,55 @@ void Rewriter::setLayout(Value* value, Layout layout) {
   graph_.setType(value, {value->elem(), value->shape(), layout});
 }
 
-void Rewriter::appendEpilogue(Op* op, OpKind kind, AttrMap attrs, std::vector<Value*> args) {
+void Rewriter::setOutput(size_t index, Value* value) {
   checkActive();
-  ENFOLD_CHECK(op->info().supportsEpilogue() && op->numResults() == 1, "op takes no epilogue");
-  std::vector<EpilogueStep> steps(op->epilogue().begin(), op->epilogue().end());
-  std::vector<Value*> extras(op->operands().begin() + static_cast<ptrdiff_t>(op->numOwnOperands()),
-                             op->operands().end());
-  EpilogueStep step{kind, std::move(attrs), {}};
-  for (Value* arg : args) {
-    if (arg == nullptr) {
-      step.args.push_back(EpilogueStep::kAccumulator);
-      continue;
+  const Value* old = graph_.outputs()[index];
+  ENFOLD_CHECK(old->elem() == value->elem() && old->shape() == value->shape(),
+               "an output replaced by a value of another type");
+  graph_.setOutput(index, value);
+}
+
+void Rewriter::fuse(Op* producer, Op* user) {
+  checkActive();
+  Value* result = producer->result();
+  ENFOLD_CHECK(producer->info().supportsEpilogue() && producer->numResults() == 1 &&
+                   user->info().is(traits::Elementwise) && result->outputUses() == 0 &&
+                   result->type() == user->result()->type() &&
+                   std::ranges::all_of(result->users(), [&](Op* op) { return op == user; }) &&
+                   std::ranges::find(user->operands().subspan(user->numOwnOperands()), result) ==
+                       user->operands().end(),
+               "ops fused that cannot be");
+  std::vector<EpilogueStep> steps(producer->epilogue().begin(), producer->epilogue().end());
+  std::vector<Value*> extras(producer->operands().begin() +
+                                 static_cast<ptrdiff_t>(producer->numOwnOperands()),
+                             producer->operands().end());
+  // Where operand i of the user is found in an epilogue step of the producer.
+  std::vector<int> place;
+  for (Value* operand : user->operands()) {
+    if (operand == nullptr) {
+      place.push_back(EpilogueStep::kAbsent);
+    } else if (operand == result) {
+      place.push_back(EpilogueStep::kAccumulator);
+    } else {
+      place.push_back(static_cast<int>(producer->numOwnOperands() + extras.size()));
+      extras.push_back(operand);
     }
-    step.args.push_back(static_cast<int>(op->numOwnOperands() + extras.size()));
-    extras.push_back(arg);
   }
-  steps.push_back(std::move(step));
-  graph_.setEpilogue(op, std::move(steps), std::move(extras));
+  EpilogueStep own{user->kind(), user->attrs(), {}};
+  own.args.assign(place.begin(), place.begin() + static_cast<ptrdiff_t>(user->numOwnOperands()));
+  steps.push_back(std::move(own));
+  for (EpilogueStep step : user->epilogue()) {
+    for (int& arg : step.args)
+      if (arg >= 0) arg = place[static_cast<size_t>(arg)];
+    steps.push_back(std::move(step));
+  }
+  graph_.moveBefore(producer, user);
+  graph_.setEpilogue(producer, std::move(steps), std::move(extras));
+  graph_.addOrigins(producer, user->origins());
+  std::string name = user->result()->name();
+  graph_.replaceUses(user->result(), result);
+  graph_.erase(user);
+  graph_.rename(result, std::move(name));
 }
 
 void Rewriter::addOrigins(Op* op, std::span<const std::string> origins) {

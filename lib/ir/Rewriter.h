@@ -37,9 +37,12 @@ public:
   void setAttr(Op* op, std::string name, AttrValue value);
   void removeAttr(Op* op, std::string_view name);
   void setLayout(Value* value, Layout layout);
-  /// Appends one step to the op's epilogue. `args` name the step's operands; null stands for the
-  /// accumulator. The op must stand behind the producers of all of them.
-  void appendEpilogue(Op* op, OpKind kind, AttrMap attrs, std::vector<Value*> args);
+  /// The model's output number `index` becomes `value`, of the same type but for its layout.
+  void setOutput(size_t index, Value* value);
+  /// Makes the elementwise op `user` the end of the epilogue of `producer`, whose result nobody else
+  /// reads. `producer` moves to where `user` stood and its result takes over name and uses of the
+  /// user's.
+  void fuse(Op* producer, Op* user);
   void addOrigins(Op* op, std::span<const std::string> origins);
   void rename(Value* value, std::string name) { graph_.rename(value, std::move(name)); }
   void moveBefore(Op* op, Op* before);
