@@ -1,0 +1,94 @@
+// Activation functions: Relu and its relatives, and those that take parameters. NaN stays NaN.
+#include "reference/Pointwise.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace enfold::reference {
+namespace {
+
+/// x limited to [low, high]; NaN stays.
+double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+double geluByTanh(double x) {
+  const double inner = std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x);
+  return 0.5 * x * (1 + std::tanh(inner));
+}
+
+double geluByErf(double x) { return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)); }
+
+} // namespace
+
+Result<> evalRelu(EvalContext& context) {
+  return mapElements(context, [](Numeric auto x) { return x < 0 ? decltype(x){0} : x; });
+}
+
+Result<> evalLeakyRelu(EvalContext& context) {
+  const double alpha = context.real("alpha");
+  return mapElements(context, [=](Real auto x) { return x < 0 ? alpha * x : x; });
+}
+
+Result<> evalThresholdedRelu(EvalContext& context) {
+  const double alpha = context.real("alpha");
+  return mapElements(context, [=](Real auto x) { return x <= alpha ? 0 : x; });
+}
+
+Result<> evalElu(EvalContext& context) {
+  const double alpha = context.real("alpha");
+  return mapElements(context, [=](Real auto x) { return x < 0 ? alpha * std::expm1(x) : x; });
+}
+
+Result<> evalCelu(EvalContext& context) {
+  const double alpha = context.real("alpha");
+  return mapElements(context,
+                     [=](Real auto x) { return x < 0 ? alpha * std::expm1(x / alpha) : x; });
+}
+
+Result<> evalSelu(EvalContext& context) {
+  const double alpha = context.real("alpha"), gamma = context.real("gamma");
+  return mapElements(context,
+                     [=](Real auto x) { return gamma * (x <= 0 ? alpha * std::expm1(x) : x); });
+}
+
+Result<> evalGelu(EvalContext& context) {
+  const std::string approximate = context.string("approximate");
+  if (approximate == "tanh") return mapElements(context, [](Real auto x) { return geluByTanh(x); });
+  if (approximate == "none") return mapElements(context, [](Real auto x) { return geluByErf(x); });
+  return invalid("gelu has no approximation '" + approximate + "'");
+}
+
+Result<> evalHardSigmoid(EvalContext& context) {
+  const double alpha = context.real("alpha"), beta = context.real("beta");
+  return mapElements(context, [=](Real auto x) { return clamp(alpha * x + beta, 0, 1); });
+}
+
+Result<> evalHardSwish(EvalContext& context) {
+  return mapElements(context, [](Real auto x) { return x * clamp(x / 6 + 0.5, 0, 1); });
+}
+
+Result<> evalSwish(EvalContext& context) {
+  const double alpha = context.real("alpha");
+  return mapElements(context, [=](Real auto x) { return x * sigmoid(alpha * x); });
+}
+
+Result<> evalSwiGLU(EvalContext& context) {
+  const double alpha = context.real("alpha");
+  return zipElements(context, [=](Real auto a, Real auto b) { return a * sigmoid(alpha * a) * b; });
+}
+
+/// Of integers, the parameters are cut to integers first.
+Result<> evalShrink(EvalContext& context) {
+  const double bias = context.real("bias"), lambd = context.real("lambd");
+  return mapElements(context, [=]<Numeric T>(T x) {
+    using N = std::conditional_t<Real<T>, double, int64_t>;
+    const auto value = static_cast<N>(x), shift = static_cast<N>(bias);
+    const auto threshold = static_cast<N>(lambd);
+    if (value < -threshold) return value + shift;
+    if (value > threshold) return value - shift;
+    return std::isnan(static_cast<double>(value)) ? value : N{0};
+  });
+}
+
+} // namespace enfold::reference

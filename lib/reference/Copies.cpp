@@ -1,0 +1,95 @@
+// Constants, copies and conversions between element types.
+#include "ir/SmallFloat.h"
+#include "reference/EvalContext.h"
+#include "reference/Numbers.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace enfold::reference {
+namespace {
+
+Result<> copy(EvalContext& context) {
+  context.result() = context.operand().reshaped(context.result().shape());
+  return {};
+}
+
+/// A float beyond an integer type's range saturates; NaN becomes 0. (ONNX leaves both open.)
+template <typename T> T saturated(double value) {
+  if (std::isnan(value)) return 0;
+  constexpr double kLow = static_cast<double>(std::numeric_limits<T>::min());
+  constexpr double kHigh = static_cast<double>(std::numeric_limits<T>::max());
+  if (value <= kLow) return std::numeric_limits<T>::min();
+  if (value >= kHigh) return std::numeric_limits<T>::max();
+  return static_cast<T>(value);
+}
+
+bool isSmallFloat(ElemType elem) { return isFloat(elem) && info(elem).bits <= 8; }
+
+/// Element i of `from` as element i of `to`. Integers narrow by dropping bits.
+void convert(const Tensor& from, Tensor& to, int64_t i, Overflow overflow) {
+  const bool fromFloat = isFloat(from.elem());
+  if (isSmallFloat(to.elem())) {
+    setSmallElement(to.elem(), to.mutableBytes(), i, from.asDouble(i), overflow);
+    return;
+  }
+  dispatchElem(
+      to.elem(),
+      [&](auto tag) {
+        using T = decltype(tag);
+        T* out = to.mutableData<T>() + i;
+        if constexpr (std::is_same_v<T, bool>)
+          *out = from.asDouble(i) != 0;
+        else if constexpr (std::is_integral_v<T>)
+          *out = fromFloat ? saturated<T>(from.asDouble(i)) : static_cast<T>(from.asInt(i));
+        else if (from.elem() == ElemType::U64)
+          *out = T(static_cast<double>(from.data<uint64_t>()[i]));
+        else
+          *out = fromFloat ? T(from.asDouble(i)) : T(static_cast<double>(from.asInt(i)));
+      },
+      [&] { to.setDouble(i, fromFloat ? from.asDouble(i) : static_cast<double>(from.asInt(i))); });
+}
+
+Result<> castTo(EvalContext& context) {
+  const Tensor& x = context.operand();
+  Tensor& y = context.result();
+  const Overflow overflow = context.integer("saturate") ? Overflow::Saturate : Overflow::ToInfinity;
+  for (int64_t i = 0; i < x.numElements(); ++i) convert(x, y, i, overflow);
+  return {};
+}
+
+} // namespace
+
+Result<> evalConstant(EvalContext& context) {
+  context.result() = context.tensor("value");
+  return {};
+}
+
+Result<> evalIdentity(EvalContext& context) { return copy(context); }
+Result<> evalReshape(EvalContext& context) { return copy(context); }
+Result<> evalFlatten(EvalContext& context) { return copy(context); }
+Result<> evalSqueeze(EvalContext& context) { return copy(context); }
+Result<> evalUnsqueeze(EvalContext& context) { return copy(context); }
+
+Result<> evalCast(EvalContext& context) { return castTo(context); }
+Result<> evalCastLike(EvalContext& context) { return castTo(context); }
+
+Result<> evalBitCast(EvalContext& context) {
+  std::memcpy(context.result().mutableBytes(), context.operand().bytes(),
+              context.operand().numBytes());
+  return {};
+}
+
+/// Inference only: in training mode the mask would be random.
+Result<> evalDropout(EvalContext& context) {
+  if (context.has(2) && context.operand(2).asDouble(0) != 0 &&
+      !(context.has(1) && context.operand(1).asDouble(0) == 0))
+    return unsupported("dropout in training mode draws random numbers");
+  ENFOLD_RETURN_IF_ERROR(copy(context));
+  if (context.numResults() > 1)
+    for (int64_t i = 0; i < context.operand().numElements(); ++i) context.result(1).setDouble(i, 1);
+  return {};
+}
+
+} // namespace enfold::reference
