@@ -10,9 +10,9 @@ namespace enfold {
 void PassContext::applied(Reason reason, const Op& op, std::string message,
                           std::map<std::string, double> numbers) {
   count("applied");
-  remarks_.add({pass_, Outcome::Applied, reason, namesOf(op), std::move(message),
-                std::move(numbers)},
-               op.result()->name());
+  remarks_.add(
+      {pass_, Outcome::Applied, reason, namesOf(op), std::move(message), std::move(numbers)},
+      op.result()->name());
 }
 
 void PassContext::refused(const Refusal& refusal, const Op& op) {

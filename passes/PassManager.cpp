@@ -36,8 +36,7 @@ private:
     using Clock = std::chrono::steady_clock;
     for (PassObserver* observer : options_.observers)
       ENFOLD_RETURN_IF_ERROR(observer->before(pass, rewriter_.graph()));
-    PassContext context(pass.name, rewriter_, options_.passes, report_.remarks,
-                        report_.statistics);
+    PassContext context(pass.name, rewriter_, options_.passes, report_.remarks, report_.statistics);
     const int64_t rewrites = rewriter_.count();
     const auto start = Clock::now();
     if (auto done = pass.run(context); !done) {

@@ -18,6 +18,13 @@ bool Rewriter::begin(std::string_view rewrite, const Op& subject) {
   return true;
 }
 
+void Rewriter::retract() {
+  checkActive();
+  --count_;
+  log_.pop_back();
+  active_ = false;
+}
+
 Op* Rewriter::create(OpSpec spec, Op* before) {
   checkActive();
   auto op = graph_.create(std::move(spec), before);

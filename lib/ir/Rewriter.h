@@ -25,6 +25,10 @@ public:
   /// next begin() belong to it.
   [[nodiscard]] bool begin(std::string_view rewrite, const Op& subject);
 
+  /// Takes back the permission just given, when the rewrite turned out not to apply. Nothing may
+  /// have been changed.
+  void retract();
+
   /// Makes an op before `before`; its types must infer (anything else is a bug of the pass).
   Op* create(OpSpec spec, Op* before);
   Value* constant(Tensor tensor, std::string name, Op* before);

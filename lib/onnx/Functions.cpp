@@ -2,13 +2,10 @@
 #include "onnx/Functions.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/wire_format_lite.h>
+#include <google/protobuf/unknown_field_set.h>
 
 namespace enfold::onnx {
 namespace {
-
-namespace wire = google::protobuf::internal;
 
 // Numbers of fields in onnx.proto of IR version 10.
 constexpr int kNodeOverload = 8;
@@ -16,19 +13,14 @@ constexpr int kFunctionOverload = 13;
 constexpr int kFunctionDefaults = 11;
 
 /// The values of a length-delimited field among fields unknown to the generated classes.
-std::vector<std::string> unknownField(const std::string& unknown, int number) {
+std::vector<std::string> unknownField(const google::protobuf::UnknownFieldSet& unknown,
+                                      int number) {
   std::vector<std::string> values;
-  google::protobuf::io::CodedInputStream input(reinterpret_cast<const uint8_t*>(unknown.data()),
-                                               static_cast<int>(unknown.size()));
-  while (const uint32_t tag = input.ReadTag()) {
-    const bool wanted = wire::WireFormatLite::GetTagFieldNumber(tag) == number &&
-                        wire::WireFormatLite::GetTagWireType(tag) ==
-                            wire::WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
-    std::string value;
-    const bool good = wanted ? wire::WireFormatLite::ReadBytes(&input, &value)
-                             : wire::WireFormatLite::SkipField(&input, tag);
-    if (!good) break;
-    if (wanted) values.push_back(std::move(value));
+  for (int i = 0; i < unknown.field_count(); ++i) {
+    const google::protobuf::UnknownField& field = unknown.field(i);
+    if (field.number() == number &&
+        field.type() == google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED)
+      values.push_back(field.length_delimited());
   }
   return values;
 }

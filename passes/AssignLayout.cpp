@@ -1,0 +1,229 @@
+// assign-layout: convolutions, pools and what lies between them work on channel-blocked tensors;
+// reorders stand where blocked and plain meet. One sweep decides for each op by the layouts of its
+// operands, in order; reorders of one value are made once, and a reorder there and back cancels.
+//
+// Ops that need the blocked layout (convolutions with enough channels, windows on blocked tensors)
+// get it; ops that merely accept it (elementwise ops, channel-aligned concat, split and slice)
+// follow their operands; everything else is plain.
+#include "passes/Match.h"
+#include "passes/Pass.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace enfold {
+namespace {
+
+/// Convolutions with fewer input channels read them plain: mostly the first one of a network.
+constexpr int64_t kFewChannels = 16;
+
+class LayoutAssigner {
+public:
+  LayoutAssigner(PassContext& context, int block)
+      : context_(context), rewriter_(context.rewriter()), block_(block) {}
+
+  Result<> run();
+
+private:
+  enum class Wish : uint8_t { Plain, Blocked, PlainToBlocked };
+
+  bool isBlocked(const Value* v) const { return !v->type().layout.isPlain(); }
+  bool canBlock(const Value* v) const {
+    return v->elem() == ElemType::F32 && v->type().rank() >= 3 && v->type().rank() <= 5;
+  }
+  Wish wishOf(const Op& op) const;
+  Wish convWish(const Op& op) const;
+  Wish elementwiseWish(const Op& op) const;
+  Wish partsWish(const Op& op) const;
+  bool epilogueFits(const Op& op) const;
+  /// The value in that layout: itself, an earlier reorder of it, or a new one before `user`.
+  Value* inLayout(Value* value, int block, Op* user);
+  void apply(Op& op, Wish wish);
+  void setOperandLayout(Op& op, size_t i, int block);
+  void plainOutputs();
+
+  PassContext& context_;
+  Rewriter& rewriter_;
+  int block_;
+  std::map<std::pair<Value*, int>, Value*> reorders_;
+};
+
+/// Operands of an epilogue must be small and plain, or of the result's shape, which can be
+/// reordered.
+bool LayoutAssigner::epilogueFits(const Op& op) const {
+  const Shape& y = op.result()->shape();
+  for (const Value* v : op.operands().subspan(op.numOwnOperands())) {
+    if (v->shape() == y || v->type().numElements() == 1) continue;
+    // Per channel ([C,1,1]), per image and channel, or per pixel: channels next to each other.
+    const size_t rank = v->shape().size();
+    bool spatialOnes = true;
+    for (size_t i = 0; i < rank; ++i)
+      if (y.size() - rank + i >= 2) spatialOnes &= v->shape()[i] == 1;
+    const bool oneChannel = rank + 1 < y.size() || (rank + 1 == y.size() && v->shape()[0] == 1) ||
+                            (rank == y.size() && v->shape()[1] == 1);
+    if (!spatialOnes && !oneChannel) return false;
+    // Images of one channel block badly; they stay plain and are broadcast.
+    if (isBlocked(v) && v->shape()[1] != y[1]) return false;
+  }
+  return true;
+}
+
+LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {
+  const Value* x = op.own(0);
+  if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return Wish::Plain;
+  const int64_t cin = x->shape()[1], cout = op.result()->shape()[1], group = op.integer("group");
+  if (group == 1) {
+    if (cin <= kFewChannels && !isBlocked(x)) return Wish::PlainToBlocked;
+    return Wish::Blocked;
+  }
+  const bool depthwise = group == cin && cout == cin;
+  const bool wholeBlocks = cin / group % block_ == 0 && cout / group % block_ == 0;
+  return depthwise || wholeBlocks ? Wish::Blocked : Wish::Plain;
+}
+
+LayoutAssigner::Wish LayoutAssigner::elementwiseWish(const Op& op) const {
+  const Shape& y = op.result()->shape();
+  bool anyBlocked = false;
+  for (const Value* v : op.ownOperands()) {
+    if (!v) continue;
+    if (v->elem() != ElemType::F32) return Wish::Plain;
+    if (v->shape() == y) {
+      anyBlocked |= isBlocked(v);
+      continue;
+    }
+    if (v->type().numElements() == 1) continue;
+    const size_t rank = v->shape().size();
+    bool spatialOnes = true;
+    for (size_t i = 0; i < rank; ++i)
+      if (y.size() - rank + i >= 2) spatialOnes &= v->shape()[i] == 1;
+    const bool oneChannel = rank + 1 < y.size() || (rank + 1 == y.size() && v->shape()[0] == 1) ||
+                            (rank == y.size() && v->shape()[1] == 1);
+    if (!spatialOnes && !oneChannel) return Wish::Plain;
+    if (isBlocked(v) && v->shape()[1] != y[1]) return Wish::Plain;
+  }
+  return anyBlocked ? Wish::Blocked : Wish::Plain;
+}
+
+/// concat, split and slice move whole blocks; only the last part may end inside one.
+LayoutAssigner::Wish LayoutAssigner::partsWish(const Op& op) const {
+  const Value* whole = op.kind() == OpKind::Concat ? op.result() : op.own(0);
+  const int64_t axis = frontAxis(op.integer("axis"), whole->type().rank());
+  const auto whole_blocks = [&](const Value* v) { return v->shape()[1] % block_ == 0; };
+  size_t blocked = 0;
+  if (op.kind() == OpKind::Concat) {
+    for (size_t i = 0; i < op.numOwnOperands(); ++i) {
+      blocked += isBlocked(op.own(i));
+      if (axis == 1 && i + 1 < op.numOwnOperands() && !whole_blocks(op.own(i))) return Wish::Plain;
+    }
+    return 2 * blocked >= op.numOwnOperands() && blocked ? Wish::Blocked : Wish::Plain;
+  }
+  if (!isBlocked(whole)) return Wish::Plain;
+  for (size_t i = 0; i + 1 < op.numResults(); ++i)
+    if (axis == 1 && !whole_blocks(op.result(i))) return Wish::Plain;
+  return Wish::Blocked;
+}
+
+LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
+  if (op.numResults() == 0 || !canBlock(op.result()) || !op.own(0)) return Wish::Plain;
+  if (!epilogueFits(op)) return Wish::Plain;
+  switch (op.kind()) {
+  case OpKind::Conv:
+    return convWish(op);
+  case OpKind::MaxPool:
+  case OpKind::AveragePool:
+  case OpKind::GlobalAveragePool:
+  case OpKind::GlobalMaxPool:
+    return op.numResults() == 1 && isBlocked(op.own(0)) ? Wish::Blocked : Wish::Plain;
+  case OpKind::Concat:
+  case OpKind::Split:
+    return partsWish(op);
+  default:
+    return op.info().is(traits::Elementwise) ? elementwiseWish(op) : Wish::Plain;
+  }
+}
+
+Value* LayoutAssigner::inLayout(Value* value, int block, Op* user) {
+  if (value->type().layout.block == block) return value;
+  // Undoing a reorder is taking what it read.
+  if (Op* reorder = producedBy(value, OpKind::Reorder);
+      reorder && reorder->own(0)->type().layout.block == block)
+    return reorder->own(0);
+  Value*& made = reorders_[{value, block}];
+  if (!made) {
+    // Behind its producer it serves all later readers.
+    Op* before = user;
+    Op* op = rewriter_.create({.kind = OpKind::Reorder,
+                               .operands = {value},
+                               .attrs = {{"block", int64_t{block}}},
+                               .resultNames = {value->name() + (block ? "_blocked" : "_plain")}},
+                              before);
+    context_.count("reorders");
+    made = op->result();
+  }
+  return made;
+}
+
+void LayoutAssigner::setOperandLayout(Op& op, size_t i, int block) {
+  Value* value = op.operand(i);
+  Value* wanted = inLayout(value, block, &op);
+  if (wanted != value) rewriter_.setOperand(&op, i, wanted);
+}
+
+void LayoutAssigner::apply(Op& op, Wish wish) {
+  const Shape y = op.numResults() ? op.result()->shape() : Shape{};
+  for (size_t i = 0; i < op.operands().size(); ++i) {
+    Value* v = op.operand(i);
+    if (!v) continue;
+    bool blocked = false;
+    if (wish != Wish::Plain) {
+      const bool isData =
+          op.kind() == OpKind::Concat || (i == 0 && !op.info().is(traits::Elementwise));
+      const bool isExtra = i >= op.numOwnOperands() || op.info().is(traits::Elementwise);
+      if (isData) blocked = wish == Wish::Blocked;
+      // Operands of the result's shape come in its layout; per-channel ones stay as they are.
+      else if (isExtra && v->type().numElements() != 1)
+        blocked = v->shape() == y || isBlocked(v);
+    }
+    setOperandLayout(op, i, blocked ? block_ : 0);
+  }
+  for (size_t i = 0; i < op.numResults(); ++i)
+    rewriter_.setLayout(op.result(i), {wish == Wish::Plain ? 0 : block_});
+}
+
+void LayoutAssigner::plainOutputs() {
+  Graph& graph = rewriter_.graph();
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    Value* output = graph.outputs()[i];
+    if (!isBlocked(output)) continue;
+    // The last op is a position behind everything; a reorder goes to the very end.
+    rewriter_.setOutput(i, inLayout(output, 0, nullptr));
+  }
+}
+
+Result<> LayoutAssigner::run() {
+  // All of it is one rewrite: a graph cut in the middle would not be consistent.
+  const auto& ops = context_.graph().ops();
+  if (ops.empty() || !context_.begin(*ops.front())) return {};
+  for (auto it = ops.begin(); it != ops.end();) {
+    Op& op = **it++;
+    if (op.kind() == OpKind::Constant || op.kind() == OpKind::Reorder) continue;
+    const Wish wish = wishOf(op);
+    apply(op, wish);
+    if (wish != Wish::Plain)
+      context_.applied(Reason::Blocked, op, fmt::format("channels in blocks of {}", block_));
+  }
+  plainOutputs();
+  return {};
+}
+
+} // namespace
+
+Result<> assignLayout(PassContext& context) {
+  const int block = context.options().target.channelBlock;
+  if (block < 2) return {};
+  return LayoutAssigner(context, block).run();
+}
+
+} // namespace enfold

@@ -1,0 +1,88 @@
+// fuse-epilogue: an elementwise op becomes the last step of the epilogue of the op that produces
+// its operand, if nothing else reads that operand. Chains of elementwise ops fuse into the first of
+// them. Of two producers that could take the op, the later one in the graph takes it, so that the
+// other operand is computed by then.
+#include "passes/Match.h"
+#include "passes/Pass.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace enfold {
+namespace {
+
+/// A kernel keeps all steps and operands of an epilogue at hand.
+constexpr size_t kMaxSteps = 12, kMaxOperands = 16;
+
+using Positions = std::unordered_map<const Op*, size_t>;
+
+Positions positionsOf(const Graph& graph) {
+  Positions positions;
+  for (const auto& op : graph.ops()) positions.emplace(op.get(), positions.size());
+  return positions;
+}
+
+/// Empty when `producer` can take `user` into its epilogue.
+OrRefusal<void> canFuse(const Op& producer, const Op& user, const Value* between) {
+  if (!producer.info().supportsEpilogue() || producer.numResults() != 1)
+    return refuse(Reason::NoEpilogue, fmt::format("{} takes no epilogue", producer.describe()));
+  if (between->outputUses() != 0)
+    return refuse(Reason::GraphOutput,
+                  fmt::format("%{} is an output of the model", between->name()));
+  if (!isOnlyUsedBy(between, &user))
+    return refuse(Reason::ProducerMultiUse,
+                  fmt::format("%{} has {} readers", between->name(), between->numUses()));
+  if (user.result()->elem() != between->elem())
+    return refuse(Reason::ElementTypeChanges, "its result has another element type");
+  for (const Value* operand : user.ownOperands())
+    if (operand && operand->elem() != between->elem())
+      return refuse(Reason::ElementType, "it mixes element types");
+  if (user.result()->shape() != between->shape())
+    return refuse(Reason::ShapeGrows, "its result is larger than its operand");
+  if (producer.epilogue().size() + user.epilogue().size() >= kMaxSteps ||
+      producer.operands().size() + user.operands().size() > kMaxOperands)
+    return refuse(Reason::EpilogueFull, "the epilogue of its producer is full");
+  return {};
+}
+
+/// A later op may be between the producer and the user and read what is to move: the producer moves
+/// down to the user's place, which is safe because only the user reads its result.
+void tryFuse(PassContext& context, Op& op, const Positions& positions) {
+  Op* best = nullptr;
+  std::optional<Refusal> why;
+  for (Value* operand : op.ownOperands()) {
+    Op* producer = operand ? operand->producer() : nullptr;
+    if (!producer || producer->kind() == OpKind::Constant) continue;
+    if (auto fits = canFuse(*producer, op, operand); !fits) {
+      if (!why) why = fits.error();
+      continue;
+    }
+    // Matrix and convolution kernels gain most; among equals the later one.
+    const auto rank = [&](const Op* p) {
+      return std::pair(!p->info().is(traits::Elementwise), positions.at(p));
+    };
+    if (!best || rank(producer) > rank(best)) best = producer;
+  }
+  if (!best) {
+    if (why) return context.refused(*why, op);
+    return context.refused(Reason::NoProducer, op, "its operands are inputs or constants");
+  }
+  if (!context.begin(op)) return;
+  context.applied(Reason::Fused, op, "a step of the epilogue of " + best->describe());
+  context.rewriter().fuse(best, &op);
+}
+
+} // namespace
+
+Result<> fuseEpilogue(PassContext& context) {
+  const Positions positions = positionsOf(context.graph());
+  for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
+    Op& op = **it++;
+    if (op.info().is(traits::Elementwise)) tryFuse(context, op, positions);
+  }
+  return {};
+}
+
+} // namespace enfold

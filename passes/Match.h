@@ -1,0 +1,40 @@
+// Questions passes ask about values and ops.
+#pragma once
+
+#include "ir/Graph.h"
+
+#include <optional>
+
+namespace enfold {
+
+/// True when `op` alone reads the value, be it through several operands, and no output is it.
+bool isOnlyUsedBy(const Value* value, const Op* op);
+
+/// The one op that reads the value; null when there are several, none, or it is an output.
+Op* onlyUser(const Value* value);
+
+/// The producer if it is of that kind, else null.
+Op* producedBy(const Value* value, OpKind kind);
+
+/// The number a constant holds when all its elements are the same; none otherwise.
+std::optional<double> splatValue(const Value* value);
+
+/// The number of a constant with a single element.
+std::optional<double> scalarValue(const Value* value);
+
+/// The integers of a constant operand; none when it is absent or computed.
+std::optional<std::vector<int64_t>> constantInts(const Value* value);
+
+/// Equal up to the rounding of numbers an exporter wrote down in `elem`.
+bool isNearly(double value, double wanted, ElemType elem);
+
+/// True when no element can be below zero (NaN aside), judging by what computes it.
+bool isNonNegative(const Value* value);
+
+/// The axis counted from the front. The op has been verified, so it is in range.
+inline int64_t frontAxis(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
+
+/// Sizes of all axes behind batch and channels.
+inline Shape spatialShape(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
+
+} // namespace enfold
