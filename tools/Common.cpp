@@ -2,7 +2,6 @@
 #include "tools/Common.h"
 
 #include "ir/ConstantText.h"
-#include "onnx/TensorFile.h"
 
 #include <fmt/format.h>
 
@@ -120,15 +119,11 @@ Result<Compilation> loadAndCompile(const ModelOptions& options) {
   return compilation;
 }
 
-Result<Tensor> readTensor(const std::string& path, const Value& input) {
-  ENFOLD_TRY(Tensor tensor, onnx::readTensorFile(path));
-  if (tensor.elem() == ElemType::U8 && isFloat(input.elem())) {
-    Tensor scaled(input.elem(), tensor.shape());
-    for (int64_t i = 0; i < tensor.numElements(); ++i)
-      scaled.setDouble(i, tensor.asDouble(i) / 255);
-    return scaled;
-  }
-  return tensor;
+Tensor fitImages(Tensor tensor, const Value& input) {
+  if (tensor.elem() != ElemType::U8 || !isFloat(input.elem())) return tensor;
+  Tensor scaled(input.elem(), tensor.shape());
+  for (int64_t i = 0; i < tensor.numElements(); ++i) scaled.setDouble(i, tensor.asDouble(i) / 255);
+  return scaled;
 }
 
 Tensor randomTensor(const Type& type, uint64_t seed) {
@@ -159,14 +154,14 @@ std::string humanBytes(double bytes) {
   const char* units[] = {"B", "KB", "MB", "GB"};
   size_t unit = 0;
   for (; bytes >= 1000 && unit < 3; ++unit) bytes /= 1000;
-  return fmt::format(unit ? "{:.1f} {}" : "{:.0f} {}", bytes, units[unit]);
+  return fmt::format("{:.{}f} {}", bytes, unit ? 1 : 0, units[unit]);
 }
 
 std::string humanCount(double count, const char* unit) {
   const char* prefixes[] = {"", "k", "M", "G", "T"};
   size_t prefix = 0;
   for (; count >= 1000 && prefix < 4; ++prefix) count /= 1000;
-  return fmt::format(prefix ? "{:.2f} {}{}" : "{:.0f} {}{}", count, prefixes[prefix], unit);
+  return fmt::format("{:.{}f} {}{}", count, prefix ? 2 : 0, prefixes[prefix], unit);
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

@@ -46,8 +46,8 @@ Result<LoadedModel> load(const ModelOptions& options);
 /// Loads and compiles; -v prints remarks and times to stderr.
 Result<Compilation> loadAndCompile(const ModelOptions& options);
 
-/// A tensor from a .npy or .pb file. For a float input, unsigned bytes are scaled by 1/255.
-Result<Tensor> readTensor(const std::string& path, const Value& input);
+/// For a float input, unsigned bytes are images: scaled by 1/255.
+Tensor fitImages(Tensor tensor, const Value& input);
 
 /// Deterministic inputs: floats uniform in [0, 1), integers small.
 Tensor randomTensor(const Type& type, uint64_t seed);

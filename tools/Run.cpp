@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 
 namespace enfold::tool {
 namespace {
@@ -24,11 +25,18 @@ struct RunOptions {
   std::optional<double> rtol, atol;
 };
 
+using Inputs = std::map<std::string, Tensor>; // by name
+
 /// Runs a graph by its executable or by the reference functions.
 class Runner {
 public:
-  static Result<Runner> make(const RunOptions& options, LoadedModel model) {
+  /// Ready to run on inputs like these.
+  static Result<Runner> make(const RunOptions& options, const Inputs& inputs) {
+    ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
+    ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
+    for (const std::string& text : model.notes) note("note: " + text);
     Runner runner;
+    runner.bound_ = std::move(model.boundInputs);
     runner.defaults_ = std::move(model.inputDefaults);
     if (options.reference) {
       runner.graph_ = std::move(model.graph);
@@ -44,7 +52,9 @@ public:
   }
 
   const Graph& graph() const { return graph_ ? *graph_ : session_->executable().graph(); }
-  const std::map<std::string, Tensor>& defaults() const { return defaults_; }
+  const Inputs& defaults() const { return defaults_; }
+  /// Whether the model's input of that name became a constant.
+  bool isBound(const std::string& name) const { return bound_.contains(name); }
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
     return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
   }
@@ -52,36 +62,42 @@ public:
 private:
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Session> session_;
-  std::map<std::string, Tensor> defaults_;
+  Inputs defaults_, bound_;
 };
 
-Result<std::vector<Tensor>> gatherInputs(const RunOptions& options, const Runner& runner) {
-  std::map<std::string, std::string> files;
+/// The tensors of --input, by name.
+Result<Inputs> readInputs(const RunOptions& options) {
+  Inputs inputs;
   for (const std::string& text : options.inputs) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos)
       return usageError(fmt::format("--input {}: expected NAME=FILE", text));
-    files[text.substr(0, equals)] = text.substr(equals + 1);
+    ENFOLD_TRY(onnx::NamedTensor file, onnx::readTensorFile(text.substr(equals + 1)));
+    inputs.insert_or_assign(text.substr(0, equals), std::move(file.tensor));
   }
+  return inputs;
+}
+
+/// The tensors in the order of the graph's inputs.
+Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& runner,
+                                    Inputs given) {
   std::vector<Tensor> inputs;
   uint64_t seed = options.seed;
   for (const auto& input : runner.graph().inputs()) {
-    auto file = files.find(input->name());
-    if (file != files.end()) {
-      ENFOLD_TRY(Tensor tensor, readTensor(file->second, *input));
-      inputs.push_back(std::move(tensor));
-      files.erase(file);
+    if (const auto it = given.find(input->name()); it != given.end()) {
+      inputs.push_back(fitImages(std::move(it->second), *input));
+      given.erase(it);
     } else if (auto it = runner.defaults().find(input->name()); it != runner.defaults().end()) {
       inputs.push_back(it->second);
     } else if (options.random) {
       inputs.push_back(randomTensor(input->type(), seed++));
     } else {
-      return usageError(fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random",
+      return usageError(fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED",
                                     input->name(), input->type().str(), input->name()));
     }
   }
-  if (!files.empty())
-    return usageError(fmt::format("the model has no input '{}'", files.begin()->first));
+  for (const auto& [name, tensor] : given)
+    if (!runner.isBound(name)) return usageError(fmt::format("the model has no input '{}'", name));
   return inputs;
 }
 
@@ -135,8 +151,9 @@ void printSummary(const std::string& name, const Tensor& tensor) {
 }
 
 int printAccuracy(const Tensor& scores, const std::string& path) {
-  const auto labels = onnx::readTensorFile(path);
-  if (!labels) return report(labels.error());
+  const auto file = onnx::readTensorFile(path);
+  if (!file) return report(file.error());
+  const Tensor* labels = &file->tensor;
   if (scores.rank() != 2 || labels->numElements() != scores.shape()[0])
     return report(Error(ErrorKind::Usage, fmt::format("{} labels do not fit scores of {}",
                                                       labels->numElements(), scores.type().str())));
@@ -153,24 +170,47 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
   return kDone;
 }
 
-/// Compares one test_data_set; prints a line per output.
-Result<bool> checkSet(const RunOptions& options, Runner& runner, const onnx::DataSet& set) {
-  std::vector<Tensor> inputs;
-  const Graph& graph = runner.graph();
+/// The tolerance of a folder: what its tolerance.json says, if there is one.
+Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
+  Tolerance tolerance;
+  std::ifstream file(folder / "tolerance.json");
+  if (!file) return tolerance;
+  const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const auto read = [&](const char* key, double& value) {
+    if (!json.contains(key)) return true;
+    if (!json[key].is_number()) return false;
+    value = json[key];
+    return true;
+  };
+  if (!json.is_object() || !read("rtol", tolerance.rtol) || !read("atol", tolerance.atol))
+    return usageError((folder / "tolerance.json").string() + ": not an object of rtol and atol");
+  return tolerance;
+}
+
+/// The inputs of a set by the graph's names: data sets of some tools have other names, but always the
+/// right order.
+Inputs byGraphNames(Inputs given, const onnx::DataSet& set, const Graph& graph) {
+  Inputs named;
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
     const std::string& name = graph.inputs()[i]->name();
-    const auto named = std::ranges::find(set.inputs, name, &onnx::NamedTensor::name);
-    if (named != set.inputs.end())
-      inputs.push_back(named->tensor);
-    else if (i < set.inputs.size())
-      inputs.push_back(set.inputs[i].tensor);
-    else if (auto it = runner.defaults().find(name); it != runner.defaults().end())
-      inputs.push_back(it->second);
-    else
-      return usageError(fmt::format("{} has no input '{}'", set.folder.string(), name));
+    if (given.contains(name))
+      named.emplace(name, given[name]);
+    else if (i < set.inputs.size() && !graph.find(set.inputs[i].name))
+      named.emplace(name, set.inputs[i].tensor);
   }
+  return named;
+}
+
+/// Compares one test_data_set; prints a line per output.
+Result<bool> checkSet(const RunOptions& options, const onnx::DataSet& set) {
+  Inputs given;
+  for (const onnx::NamedTensor& input : set.inputs) given.insert_or_assign(input.name, input.tensor);
+  ENFOLD_TRY(Runner runner, Runner::make(options, given));
+  const Graph& graph = runner.graph();
+  given = byGraphNames(std::move(given), set, graph);
+  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, std::move(given)));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
-  const Tolerance standard = onnx::readTolerance(options.check, Tolerance{});
+  ENFOLD_TRY(const Tolerance standard, folderTolerance(options.check));
   const Tolerance tolerance{options.rtol.value_or(standard.rtol),
                             options.atol.value_or(standard.atol)};
   bool same = true;
@@ -190,25 +230,26 @@ Result<bool> checkSet(const RunOptions& options, Runner& runner, const onnx::Dat
   return same;
 }
 
-int check(const RunOptions& options, Runner& runner) {
-  const auto sets = onnx::readDataSets(options.check);
-  if (!sets) return report(sets.error());
+Result<bool> check(const RunOptions& options) {
+  ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.check));
   bool same = true;
-  for (const onnx::DataSet& set : *sets) {
-    const auto result = checkSet(options, runner, set);
-    if (!result) return report(result.error());
-    same &= *result;
+  for (const onnx::DataSet& set : sets) {
+    ENFOLD_TRY(const bool right, checkSet(options, set));
+    same &= right;
   }
-  return same ? kDone : kWrong;
+  return same;
 }
 
 int run(const RunOptions& options) {
-  auto model = load(options.model);
-  if (!model) return report(model.error());
-  auto runner = Runner::make(options, std::move(*model));
+  if (!options.check.empty()) {
+    const auto same = check(options);
+    return same ? *same ? kDone : kWrong : report(same.error());
+  }
+  auto given = readInputs(options);
+  if (!given) return report(given.error());
+  auto runner = Runner::make(options, *given);
   if (!runner) return report(runner.error());
-  if (!options.check.empty()) return check(options, *runner);
-  auto inputs = gatherInputs(options, *runner);
+  auto inputs = arrange(options, *runner, *std::move(given));
   if (!inputs) return report(inputs.error());
   const auto outputs = runInPieces(*runner, std::move(*inputs));
   if (!outputs) return report(outputs.error());

@@ -6,7 +6,7 @@
 namespace enfold {
 
 const std::set<std::string>& fusionPasses() {
-  static const std::set<std::string> names = {"fold-batchnorm", "fold-scale-shift", "fold-pad",
+  static const std::set<std::string> names = {"fold-batchnorm", "fold-forward", "fold-pad",
                                               "fuse-epilogue"};
   return names;
 }

@@ -14,13 +14,15 @@ namespace {
 Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOptions& options) {
   onnx::ImportOptions import;
   import.shapes = options.shapes;
+  import.fallbackShapes = options.fallbackShapes;
   import.dims = options.dims;
   import.values = options.values;
   if (options.freezeInitializers)
     import.initializers = onnx::ImportOptions::Initializers::Frozen;
   ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
   return LoadedModel{path.stem().string(), std::move(imported.graph),
-                     std::move(imported.inputDefaults), std::move(imported.notes)};
+                     std::move(imported.inputDefaults), std::move(imported.boundInputs),
+                     std::move(imported.notes)};
 }
 
 } // namespace
@@ -29,7 +31,7 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
   if (model.starts_with("zoo:")) {
     const std::string name = model.substr(4);
     ENFOLD_TRY(auto graph, zoo::build(name));
-    return LoadedModel{name, std::move(graph), {}, {}};
+    return LoadedModel{name, std::move(graph), {}, {}, {}};
   }
   const std::filesystem::path path = model;
   std::error_code error;
@@ -38,7 +40,20 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
   if (path.extension() != ".eir") return loadOnnx(path, options);
   ENFOLD_TRY(auto graph, parseGraphFile(path, {.allowElided = options.allowElided}));
   ENFOLD_RETURN_IF_ERROR(verify(*graph));
-  return LoadedModel{path.stem().string(), std::move(graph), {}, {}};
+  return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}};
+}
+
+Result<LoadedModel> loadModelFor(const std::string& model,
+                                 const std::map<std::string, Tensor>& inputs, LoadOptions options) {
+  for (const auto& [name, tensor] : inputs) options.fallbackShapes[name] = tensor.shape();
+  auto loaded = loadModel(model, options);
+  if (loaded || loaded.error().kind != ErrorKind::DataDependent) return loaded;
+  for (const auto& [name, tensor] : inputs)
+    if (isInteger(tensor.elem())) options.values.emplace(name, tensor);
+  ENFOLD_TRY(LoadedModel bound, loadModel(model, options));
+  for (const auto& [name, tensor] : bound.boundInputs)
+    bound.notes.push_back("input '" + name + "' decides shapes: the model is compiled for its value");
+  return bound;
 }
 
 } // namespace enfold

@@ -10,6 +10,7 @@ namespace enfold {
 
 struct LoadOptions {
   std::map<std::string, Shape> shapes;  ///< sizes of inputs, by input name
+  std::map<std::string, Shape> fallbackShapes; ///< of data at hand: settle what is still open
   std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
   std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
   bool freezeInitializers = false;      ///< inputs that have a default become that constant
@@ -20,9 +21,15 @@ struct LoadedModel {
   std::string name;
   std::unique_ptr<Graph> graph;
   std::map<std::string, Tensor> inputDefaults; ///< inputs that may be left out
+  std::map<std::string, Tensor> boundInputs;   ///< inputs of the file that became constants
   std::vector<std::string> notes;              ///< what a user should know, a sentence each
 };
 
 Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});
+
+/// Loads the model to be run on `inputs`, by name: they settle open sizes, and integer inputs that
+/// decide a shape become constants, which a note tells.
+Result<LoadedModel> loadModelFor(const std::string& model,
+                                 const std::map<std::string, Tensor>& inputs, LoadOptions options);
 
 } // namespace enfold

@@ -84,19 +84,27 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
 
 void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
   std::unordered_set<std::string> names;
-  std::unordered_map<std::string, int> unused;
   for (const auto& info : proto.input()) {
     names.insert(info.name());
     const auto type = readType(info);
     if (!type || scope.names.contains(info.name())) continue;
     if (auto learned = dims_.learn(info.name(), *type); !learned)
       problems_.add(std::move(learned).error(), "");
+    if (!type->dims) continue;
+    for (const auto& dim : *type->dims)
+      if (!dim.symbol.empty()) names.insert(dim.symbol);
   }
+  for (const auto& info : proto.input())
+    if (const auto type = readType(info); type && !scope.names.contains(info.name()))
+      dims_.learnFallback(info.name(), *type);
   const auto checkNames = [&](const auto& given) {
     for (const auto& [name, _] : given)
       if (!names.contains(name))
-        problems_.add(Error(ErrorKind::Usage, fmt::format("the model has no input '{}'", name)), "");
+        problems_.add(Error(ErrorKind::Usage,
+                            fmt::format("the model has no input or open dimension '{}'", name)),
+                      "");
   };
+  checkNames(options_.dims);
   checkNames(options_.shapes);
   checkNames(options_.values);
   for (const auto& info : proto.input()) importInput(info, scope);

@@ -92,16 +92,34 @@ Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) 
   return {};
 }
 
+void DimBindings::learnFallback(const std::string& input, const DeclaredType& type) {
+  const Shape* shape = fallback(input, type);
+  if (!shape || !type.dims) return;
+  for (size_t i = 0; i < shape->size(); ++i)
+    if (const Dim& dim = (*type.dims)[i]; !dim.size && !isAnonymous(dim.symbol))
+      sizes_.emplace(dim.symbol, (*shape)[i]);
+}
+
+const Shape* DimBindings::fallback(const std::string& input, const DeclaredType& type) const {
+  const auto it = options_.fallbackShapes.find(input);
+  if (it == options_.fallbackShapes.end()) return nullptr;
+  return !type.dims || type.dims->size() == it->second.size() ? &it->second : nullptr;
+}
+
 Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType& type) const {
   Shape shape;
+  const Shape* known = fallback(input, type);
   if (const auto given = options_.shapes.find(input); given != options_.shapes.end()) {
     shape = given->second;
+  } else if (!type.dims && known) {
+    shape = *known;
   } else if (!type.dims) {
     return usageError(fmt::format("input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224",
                                   input));
   } else {
     for (const Dim& dim : *type.dims) {
-      const auto size = sizeOf(dim);
+      auto size = sizeOf(dim);
+      if (!size && known) size = (*known)[shape.size()];
       if (!size)
         return usageError(fmt::format("input '{0}' has the open shape {1}: state it, as in "
                                       "--shape {0}={2}",

@@ -27,12 +27,16 @@ public:
 
   /// Learns the symbols of an input whose shape is given. Call for all inputs before shapeOf.
   Result<> learn(const std::string& input, const DeclaredType& type);
+  /// The same from its fallback shape, where a symbol is still open. Call after learn for all.
+  void learnFallback(const std::string& input, const DeclaredType& type);
   /// The shape of an input, or an error that says how to state it.
   Result<Shape> shapeOf(const std::string& input, const DeclaredType& type) const;
   /// The type if all its dimensions are known.
   std::optional<Type> resolve(const DeclaredType& type) const;
 
 private:
+  /// The input's fallback shape if its rank fits.
+  const Shape* fallback(const std::string& input, const DeclaredType& type) const;
   std::optional<int64_t> sizeOf(const DeclaredType::Dim& dim) const;
 
   const ImportOptions& options_;

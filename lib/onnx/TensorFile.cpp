@@ -1,0 +1,90 @@
+// Tensor files and test data folders.
+#include "onnx/TensorFile.h"
+
+#include "onnx/Npy.h"
+#include "onnx/RegularFile.h"
+#include "onnx/TensorCodec.h"
+
+#include <map>
+
+#include <fmt/format.h>
+
+namespace enfold::onnx {
+namespace {
+
+/// The error with the name of the file in front.
+std::unexpected<Error> about(const std::filesystem::path& path, Error error) {
+  for (Diag& diag : error.diags) diag.message = path.string() + ": " + diag.message;
+  return std::unexpected(std::move(error));
+}
+
+Result<NamedTensor> decodePb(std::span<const std::byte> bytes, const std::filesystem::path& folder) {
+  pb::TensorProto proto;
+  if (bytes.size() > static_cast<size_t>(ImportLimits{}.fileBytes) ||
+      !proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
+      proto.data_type() == pb::TensorProto::UNDEFINED)
+    return invalid("it is neither a .npy file nor an ONNX tensor");
+  ExternalData external(folder);
+  std::string name = proto.name();
+  ENFOLD_TRY(Tensor tensor, decodeTensor(proto, external, ImportLimits{}));
+  return NamedTensor{std::move(name), std::move(tensor)};
+}
+
+Result<NamedTensor> decode(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  if (path.extension() != ".npy") return decodePb(bytes, path.parent_path());
+  ENFOLD_TRY(Tensor tensor, decodeNpy(bytes));
+  return NamedTensor{"", std::move(tensor)};
+}
+
+/// Reads KIND_0.pb, KIND_1.pb and so on until one is missing.
+Result<std::vector<NamedTensor>> readNumbered(const std::filesystem::path& folder,
+                                              std::string_view kind) {
+  std::vector<NamedTensor> tensors;
+  for (;;) {
+    const auto path = folder / fmt::format("{}_{}.pb", kind, tensors.size());
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) return tensors;
+    ENFOLD_TRY(NamedTensor tensor, readTensorFile(path));
+    tensors.push_back(std::move(tensor));
+  }
+}
+
+} // namespace
+
+Result<NamedTensor> readTensorFile(const std::filesystem::path& path) {
+  ENFOLD_TRY(const RegularFile file, RegularFile::open(path));
+  if (file.size() == 0) return invalid(path.string() + ": the file is empty");
+  ENFOLD_TRY(const auto bytes, file.map());
+  auto tensor = decode({bytes.get(), static_cast<size_t>(file.size())}, path);
+  if (!tensor) return about(path, std::move(tensor).error());
+  return tensor;
+}
+
+Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor) {
+  return writeFileAtomically(path, encodeNpy(tensor));
+}
+
+Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder) {
+  constexpr std::string_view kPrefix = "test_data_set_";
+  std::map<size_t, std::filesystem::path> folders; // by number: 10 comes after 9
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with(kPrefix) && entry.is_directory())
+      folders[std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10)] = entry.path();
+  }
+  if (error) return usageError(fmt::format("{}: {}", folder.string(), error.message()));
+  if (folders.empty())
+    return usageError(fmt::format("{} holds no {}N folder to check against", folder.string(), kPrefix));
+  std::vector<DataSet> sets;
+  for (const auto& [number, path] : folders) {
+    ENFOLD_TRY(std::vector<NamedTensor> inputs, readNumbered(path, "input"));
+    ENFOLD_TRY(std::vector<NamedTensor> outputs, readNumbered(path, "output"));
+    if (outputs.empty())
+      return usageError(fmt::format("{} holds no output_0.pb", path.string()));
+    sets.push_back({path, std::move(inputs), std::move(outputs)});
+  }
+  return sets;
+}
+
+} // namespace enfold::onnx

@@ -1,0 +1,33 @@
+// Tensors in files: ONNX TensorProto (.pb) and NumPy (.npy), and folders of test data.
+#pragma once
+
+#include "ir/Tensor.h"
+#include "support/Result.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace enfold::onnx {
+
+struct NamedTensor {
+  std::string name; ///< empty where the file holds none
+  Tensor tensor;
+};
+
+/// Reads a .npy file (versions 1 to 3, C order or Fortran order) or a TensorProto.
+Result<NamedTensor> readTensorFile(const std::filesystem::path& path);
+
+/// Writes NumPy format 1.0. Element types NumPy lacks are widened to float32.
+Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor);
+
+/// One test_data_set_N folder: inputs and expected outputs in the order of their numbers.
+struct DataSet {
+  std::filesystem::path folder;
+  std::vector<NamedTensor> inputs, outputs;
+};
+
+/// All test_data_set_* below `folder`, in order; an error if there is none.
+Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder);
+
+} // namespace enfold::onnx
