@@ -302,6 +302,10 @@ void Builder::prefetch(const Place& place) {
 
 // ---- Control ----
 
+bool Builder::isEmpty(const Index& lo, const Index& hi) {
+  return lo.constant() && hi.constant() && *lo.constant() >= *hi.constant();
+}
+
 std::optional<Index> Builder::onlyIteration(const Index& lo, const Index& hi, int64_t step) {
   ENFOLD_CHECK(step > 0, "a loop's step must be positive");
   auto distance = (hi - lo).constant();

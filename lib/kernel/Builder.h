@@ -49,9 +49,11 @@ public:
   void parallelGrid(std::span<const int64_t> extents, std::span<const std::string_view> names,
                     F&& body);
 
-  /// for (i = lo; i < hi; i += step). A loop of one iteration is just its body.
+  /// for (i = lo; i < hi; i += step). A loop of one iteration is just its body; one of none is not
+  /// built.
   template <typename F>
   void forLoop(std::string_view name, const Index& lo, const Index& hi, int64_t step, F&& body) {
+    if (isEmpty(lo, hi)) return;
     if (auto only = onlyIteration(lo, hi, step)) {
       body(*only);
     } else {
@@ -65,6 +67,7 @@ public:
   }
   /// A loop with constant bounds that is written once and generated `hi - lo` times.
   template <typename F> void unrolledLoop(std::string_view name, int64_t lo, int64_t hi, F&& body) {
+    if (isEmpty(lo, hi)) return;
     if (auto only = onlyIteration(lo, hi, 1)) {
       body(*only);
     } else {
@@ -210,6 +213,7 @@ private:
   void beginElse();
   void endBlock();
   /// The only value a loop variable takes, if the bounds are constant and give one.
+  static bool isEmpty(const Index& lo, const Index& hi);
   static std::optional<Index> onlyIteration(const Index& lo, const Index& hi, int64_t step);
 
   Kernel kernel_;

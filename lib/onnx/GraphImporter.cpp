@@ -34,7 +34,8 @@ const GraphImporter::Binding* GraphImporter::Scope::find(const std::string& name
 GraphImporter::GraphImporter(ImportedModel& model, const ImportOptions& options,
                              const Functions& functions, ExternalData& external)
     : model_(model), graph_(*model.graph), options_(options), functions_(functions),
-      external_(external), dims_(options), known_(constantOf),
+      external_(external), dims_(options), 
+      known_([this](const Value* value) { return knownValues_.lookup(value); }),
       freshName_([this](std::string stem) { return freshName(std::move(stem)); }) {}
 
 void GraphImporter::import(pb::GraphProto& proto) {

@@ -7,6 +7,7 @@
 #include "onnx/Inputs.h"
 #include "onnx/Node.h"
 #include "onnx/NodeOrder.h"
+#include "reference/KnownValues.h"
 
 #include <set>
 #include <unordered_set>
@@ -99,6 +100,7 @@ private:
   ExternalData& external_;
   DimBindings dims_;
   Problems problems_;
+  reference::KnownValues knownValues_;
   ConstantLookup known_;
   std::function<std::string(std::string)> freshName_;
   std::unordered_map<std::string, DeclaredType> valueInfos_;
