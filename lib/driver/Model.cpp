@@ -25,14 +25,22 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
                      std::move(imported.notes)};
 }
 
+/// A network of the zoo, at the size given for its input.
+Result<LoadedModel> loadZoo(const std::string& name, const LoadOptions& options) {
+  std::optional<Shape> input;
+  for (const auto& [wanted, shape] : options.shapes) {
+    if (wanted != "input")
+      return usageError("networks of the zoo have no input or open dimension '" + wanted + "'");
+    input = shape;
+  }
+  ENFOLD_TRY(auto graph, zoo::build(name, input));
+  return LoadedModel{name, std::move(graph), {}, {}, {}};
+}
+
 } // namespace
 
 Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options) {
-  if (model.starts_with("zoo:")) {
-    const std::string name = model.substr(4);
-    ENFOLD_TRY(auto graph, zoo::build(name));
-    return LoadedModel{name, std::move(graph), {}, {}, {}};
-  }
+  if (model.starts_with("zoo:")) return loadZoo(model.substr(4), options);
   const std::filesystem::path path = model;
   std::error_code error;
   if (!std::filesystem::exists(path, error))

@@ -1,0 +1,194 @@
+// Every network of the zoo: what it is made of, its text form, and that its answers do not depend
+// on whether it is fused.
+#include "zoo/Zoo.h"
+
+#include "driver/Compare.h"
+#include "driver/Compiler.h"
+#include "ir/ConstantText.h"
+#include "ir/Parser.h"
+#include "ir/Printer.h"
+#include "ir/Verifier.h"
+#include "reference/Reference.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+namespace enfold {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Expected {
+  int64_t parameters; ///< weights, biases, gammas and betas
+  std::string_view ops;
+};
+
+/// Parameters as PyTorch counts them, and the ops of PyTorch's own export.
+const std::map<std::string_view, Expected> kExpected = {
+    {"cnn_batchnorm", {60554, "batch_norm 2, conv 2, flatten 1, gemm 1, max_pool 2, relu 2"}},
+    {"cnn_elu", {60554, "batch_norm 2, conv 2, elu 2, flatten 1, gemm 1, max_pool 2"}},
+    {"cnn_layernorm", {158666, "conv 2, flatten 1, gemm 1, layer_norm 2, max_pool 2, relu 2"}},
+    {"cnn_instancenorm", {60554, "conv 2, flatten 1, gemm 1, instance_norm 2, max_pool 2, relu 2"}},
+    {"cnn_groupnorm", {60554, "conv 2, flatten 1, gemm 1, group_norm 2, max_pool 2, relu 2"}},
+    {"cnn_training_bn", {60554, "batch_norm 2, conv 2, flatten 1, gemm 1, max_pool 2, relu 2"}},
+    {"cnn_linear_bn", {545546, "batch_norm 3, conv 2, flatten 1, gemm 2, max_pool 2, relu 3"}},
+    {"cnn_1d", {47786, "batch_norm 2, conv 2, flatten 1, gemm 1, max_pool 2, relu 2"}},
+    {"cnn_3d", {96330, "batch_norm 2, conv 2, flatten 1, gemm 1, max_pool 2, relu 2"}},
+};
+
+std::unique_ptr<Graph> built(std::string_view name, std::optional<Shape> input = {}) {
+  auto graph = zoo::build(name, std::move(input));
+  EXPECT_TRUE(graph) << graph.error().str();
+  return graph ? *std::move(graph) : nullptr;
+}
+
+Tensor randomInput(const Graph& graph, uint64_t seed) {
+  Tensor tensor(ElemType::F32, graph.inputs()[0]->shape());
+  fillRandom(tensor, seed, 0, 1);
+  return tensor;
+}
+
+Tensor compiledAnswer(std::unique_ptr<Graph> graph, bool fuse, const Tensor& input) {
+  auto compiled = compile(std::move(graph), {.fuse = fuse});
+  EXPECT_TRUE(compiled) << compiled.error().str();
+  if (!compiled) return {};
+  auto session = Session::create(compiled->executable, {});
+  EXPECT_TRUE(session) << session.error().str();
+  if (!session) return {};
+  auto outputs = (*session)->run(std::span(&input, 1));
+  EXPECT_TRUE(outputs) << outputs.error().str();
+  return outputs ? outputs->front() : Tensor();
+}
+
+void expectSame(const Tensor& answer, const Tensor& expected, const char* what) {
+  const Comparison comparison = compare(answer, expected);
+  EXPECT_TRUE(comparison.same()) << what << ": " << comparison.mismatches << " of "
+                                 << expected.numElements() << " differ, by up to "
+                                 << comparison.maxAbs << " at scale " << comparison.scale
+                                 << comparison.problem;
+}
+
+double largest(const Tensor& tensor) {
+  double most = 0;
+  for (const float value : tensor.values<float>()) most = std::max(most, std::fabs(double(value)));
+  return most;
+}
+
+/// Random numbers times random numbers soon are nothing or infinite: not in these networks.
+void expectSaneSize(const Tensor& answer) {
+  EXPECT_GT(largest(answer), 0.1);
+  EXPECT_LT(largest(answer), 100);
+}
+
+std::vector<std::string_view> names() {
+  std::vector<std::string_view> all;
+  for (const zoo::Entry& entry : zoo::entries()) all.push_back(entry.name);
+  return all;
+}
+
+class Zoo : public testing::TestWithParam<std::string_view> {};
+
+TEST_P(Zoo, HasTheParametersAndOpsOfTheOriginal) {
+  const auto graph = built(GetParam());
+  ASSERT_TRUE(graph);
+  const Result<> verified = verify(*graph);
+  EXPECT_TRUE(verified) << verified.error().str();
+  int64_t parameters = 0;
+  std::map<std::string, int> counts;
+  for (const auto& op : graph->ops()) {
+    if (op->kind() != OpKind::Constant) {
+      ++counts[op->info().name];
+      EXPECT_EQ(op->origins().size(), 1u) << op->describe();
+      continue;
+    }
+    const std::string& constant = op->result()->name();
+    if (constant.ends_with(".weight") || constant.ends_with(".bias"))
+      parameters += op->result()->type().numElements();
+  }
+  std::string ops;
+  for (const auto& [op, count] : counts)
+    ops += fmt::format("{}{} {}", ops.empty() ? "" : ", ", op, count);
+  ASSERT_TRUE(kExpected.contains(GetParam()));
+  EXPECT_EQ(parameters, kExpected.at(GetParam()).parameters);
+  EXPECT_EQ(ops, kExpected.at(GetParam()).ops);
+}
+
+TEST_P(Zoo, ParsesBackFromItsTextAndIsBuiltAlikeTwice) {
+  const auto graph = built(GetParam());
+  ASSERT_TRUE(graph);
+  const fs::path folder = fs::path(testing::TempDir()) / fmt::format("enfold_zoo_{}", GetParam());
+  fs::create_directories(folder);
+  {
+    std::ofstream weights(folder / "weights.bin", std::ios::binary);
+    PrintOptions options;
+    options.constants = PrintOptions::Constants::File;
+    options.fileName = "weights.bin";
+    options.append = [&](const Tensor& tensor) {
+      const auto offset = static_cast<int64_t>(weights.tellp());
+      weights.write(reinterpret_cast<const char*>(tensor.bytes()),
+                    static_cast<std::streamsize>(tensor.numBytes()));
+      return offset;
+    };
+    const std::string text = print(*graph, options);
+    weights.close();
+    auto parsed = parseGraph(text, {.folder = folder});
+    EXPECT_TRUE(parsed) << parsed.error().str();
+    if (parsed) {
+      EXPECT_TRUE((*parsed)->structurallyEquals(*graph));
+    }
+  }
+  fs::remove_all(folder);
+  const auto again = built(GetParam());
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->structurallyEquals(*graph));
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, Zoo, testing::ValuesIn(names()),
+                         [](const auto& info) { return std::string(info.param); });
+
+/// Networks small enough for the reference.
+class SmallNetworks : public testing::TestWithParam<std::string_view> {};
+
+TEST_P(SmallNetworks, FusedAndUnfusedGiveTheReferencesAnswer) {
+  auto graph = built(GetParam());
+  ASSERT_TRUE(graph);
+  const Tensor input = randomInput(*graph, 7);
+  const auto expected = reference::run(*graph, std::span(&input, 1));
+  ASSERT_TRUE(expected) << expected.error().str();
+  expectSaneSize(expected->front());
+  expectSame(compiledAnswer(graph->clone(), true, input), expected->front(), "fused");
+  expectSame(compiledAnswer(std::move(graph), false, input), expected->front(), "unfused");
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, SmallNetworks,
+                         testing::Values("cnn_batchnorm", "cnn_elu", "cnn_layernorm",
+                                         "cnn_instancenorm", "cnn_groupnorm", "cnn_training_bn",
+                                         "cnn_linear_bn", "cnn_1d", "cnn_3d"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(ZooBuild, NamesTheNetworksThereAre) {
+  const auto graph = zoo::build("resnet19");
+  ASSERT_FALSE(graph);
+  EXPECT_EQ(graph.error().kind, ErrorKind::Usage);
+  EXPECT_NE(graph.error().str().find("cnn_batchnorm"), std::string::npos);
+}
+
+TEST(ZooBuild, TakesOtherBatchesButNoOtherChannels) {
+  EXPECT_EQ(built("cnn_batchnorm", Shape{3, 3, 32, 32})->outputs()[0]->shape(), (Shape{3, 10}));
+  for (const Shape& shape : {Shape{16, 4, 32, 32}, Shape{16, 3, 32}, Shape{0, 3, 32, 32}, Shape{}})
+    EXPECT_FALSE(zoo::build("cnn_batchnorm", shape)) << str(shape);
+}
+
+TEST(ZooBuild, NamesTheLayerThatASizeDoesNotFit) {
+  const auto graph = zoo::build("cnn_batchnorm", Shape{1, 3, 64, 64});
+  ASSERT_FALSE(graph);
+  EXPECT_NE(graph.error().str().find("/fc/Gemm"), std::string::npos) << graph.error().str();
+}
+
+} // namespace
+} // namespace enfold
