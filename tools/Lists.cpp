@@ -16,7 +16,7 @@ namespace {
 Result<> listZoo() {
   std::vector<std::vector<std::string>> rows;
   for (const zoo::Entry& entry : zoo::entries())
-    rows.push_back({std::string(entry.name), std::string(entry.summary)});
+    rows.push_back({std::string(entry.name), str(entry.input), std::string(entry.summary)});
   return writeText("-", table(rows));
 }
 
