@@ -1,9 +1,8 @@
 // enfold bench: latency of a model, alone or against itself unfused and the reference.
+#include "reference/Reference.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Samples.h"
-
-#include "reference/Reference.h"
 
 #include <fmt/format.h>
 
@@ -29,7 +28,8 @@ struct Arm {
 };
 
 double elapsedMs(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 /// A session with its inputs and outputs in place.
@@ -55,11 +55,12 @@ Result<std::shared_ptr<Bound>> bind(const Compilation& compiled, const ModelOpti
 }
 
 Result<Arm> compiledArm(std::string name, std::shared_ptr<Bound> bound) {
-  return Arm{std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); }, {}};
+  return Arm{
+      std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); }, {}};
 }
 
-/// Runs the arms in turn, a short burst each, until the time is used up: a slow spell of the machine
-/// hits all of them alike.
+/// Runs the arms in turn, a short burst each, until the time is used up: a slow spell of the
+/// machine hits all of them alike.
 Result<> measure(std::vector<Arm>& arms, double seconds) {
   for (Arm& arm : arms)
     for (int i = 0; i < 2; ++i) ENFOLD_RETURN_IF_ERROR(arm.run());
@@ -110,8 +111,12 @@ Result<std::string> profileTable(Bound& bound, ordered_json& json) {
                     fmt::format("{:.1f}", 100 * s.min_seconds / total),
                     fmt::format("{:.1f}", s.flops * rate), fmt::format("{:.1f}", s.bytes * rate),
                     algorithm, s.origin});
-    json.push_back({{"kernel", i}, {"us", us}, {"gflops", s.flops * rate}, {"gbps", s.bytes * rate},
-                    {"algorithm", algorithm}, {"nodes", s.origin}});
+    json.push_back({{"kernel", i},
+                    {"us", us},
+                    {"gflops", s.flops * rate},
+                    {"gbps", s.bytes * rate},
+                    {"algorithm", algorithm},
+                    {"nodes", s.origin}});
   }
   return table(rows);
 }
@@ -132,10 +137,12 @@ Result<std::vector<Arm>> otherArms(const BenchOptions& options, const Bound& fus
       arms.push_back(std::move(arm));
     } else if (name == "reference") {
       std::shared_ptr<Graph> graph = std::move(model.graph);
-      arms.push_back({name, [graph, inputs = fused.inputs]() -> Result<> {
+      arms.push_back({name,
+                      [graph, inputs = fused.inputs]() -> Result<> {
                         ENFOLD_TRY([[maybe_unused]] auto outputs, reference::run(*graph, inputs));
                         return {};
-                      }, {}});
+                      },
+                      {}});
     } else {
       return usageError(fmt::format("--compare {}: known are unfused and reference", name));
     }
@@ -152,9 +159,10 @@ std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
     rows.push_back({arm.name, fmt::format("{:.4f}", s.p50), fmt::format("{:.4f}", s.p5),
                     std::to_string(s.samples), fmt::format("{:.3f}", ratio.median),
                     fmt::format("[{:.3f}, {:.3f}]", ratio.low, ratio.high)});
-    json[arm.name] = {{"latency_ms", latencyJson(s)},
-                      {"samples", s.samples},
-                      {"ratio", {{"median", ratio.median}, {"low", ratio.low}, {"high", ratio.high}}}};
+    json[arm.name] = {
+        {"latency_ms", latencyJson(s)},
+        {"samples", s.samples},
+        {"ratio", {{"median", ratio.median}, {"low", ratio.low}, {"high", ratio.high}}}};
   }
   return table(rows) + "ratio: time of the arm over that of " + arms[0].name + "\n";
 }
@@ -177,18 +185,17 @@ Result<> bench(const BenchOptions& options) {
                        {"latency_ms", latencyJson(summary)},
                        {"samples", summary.samples},
                        {"compile_ms", compileMs}};
-  std::string text = fmt::format(
-      "{}  {} thread{}  median {:.4f} ms  p5 {:.4f}  p90 {:.4f}  ({} runs, compiled in {:.0f} ms)\n",
-      options.model.model, threads, threads == 1 ? "" : "s", summary.p50, summary.p5, summary.p90,
-      summary.samples, compileMs);
+  std::string text = fmt::format("{}  {} thread{}  median {:.4f} ms  p5 {:.4f}  p90 {:.4f}  ({} "
+                                 "runs, compiled in {:.0f} ms)\n",
+                                 options.model.model, threads, threads == 1 ? "" : "s", summary.p50,
+                                 summary.p5, summary.p90, summary.samples, compileMs);
   if (arms.size() > 1) text += comparisonTable(arms, json["compare"]);
   if (options.profile) {
     ENFOLD_TRY(const std::string profile, profileTable(*bound, json["profile"]));
     text += profile;
   }
   if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text));
-  if (!options.json.empty())
-    ENFOLD_RETURN_IF_ERROR(writeText(options.json, json.dump(2) + "\n"));
+  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.json, json.dump(2) + "\n"));
   return {};
 }
 

@@ -1,6 +1,6 @@
 // The subcommands of the `enfold` command. Each adds itself to the parser and is run through a
-// function that returns the exit code: 0 done, 1 the answer is wrong, 2 usage, 3 the model is invalid
-// or needs something unsupported.
+// function that returns the exit code: 0 done, 1 the answer is wrong, 2 usage, 3 the model is
+// invalid or needs something unsupported.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-
 #include <unistd.h>
 
 namespace enfold::tool {
@@ -113,8 +112,7 @@ Result<Compilation> loadAndCompile(const ModelOptions& options) {
     const CompileTimes& times = compilation.executable->times();
     note(fmt::format("passes {:.1f} ms, lowering {:.1f} ms, code generation {:.1f} ms",
                      times.passes, times.lowering, times.codegen));
-    for (const std::string& op : compilation.executable->referenceOps())
-      note("reference: " + op);
+    for (const std::string& op : compilation.executable->referenceOps()) note("reference: " + op);
   }
   return compilation;
 }

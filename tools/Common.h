@@ -1,4 +1,5 @@
-// What the subcommands share: options every MODEL takes, loading, error reporting, tensors from files.
+// What the subcommands share: options every MODEL takes, loading, error reporting, tensors from
+// files.
 #pragma once
 
 #include "driver/Compiler.h"

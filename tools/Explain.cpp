@@ -1,8 +1,8 @@
-// enfold explain: every fusion candidate, applied or refused, with its reason; and how each op runs.
+// enfold explain: every fusion candidate, applied or refused, with its reason; and how each op
+// runs.
+#include "lower/Families.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
-
-#include "lower/Families.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -46,7 +46,8 @@ std::string remarkTable(const PipelineReport& report) {
   for (const Remark& remark : report.remarks.remarks())
     rows.push_back({remark.pass, remark.outcome == Outcome::Applied ? "applied" : "refused",
                     std::string(info(remark.reason).code),
-                    shortened(fmt::format("{}", fmt::join(remark.ops, " + ")), 60), remark.message});
+                    shortened(fmt::format("{}", fmt::join(remark.ops, " + ")), 60),
+                    remark.message});
   return table(rows);
 }
 
@@ -68,12 +69,16 @@ Result<int> explain(const ExplainOptions& options) {
     fmt::print("{}", table(rows));
   }
   if (!options.json.empty()) {
-    ordered_json json = {{"model", options.model.model}, {"remarks", ordered_json::array()},
+    ordered_json json = {{"model", options.model.model},
+                         {"remarks", ordered_json::array()},
                          {"ops", ordered_json::array()}};
-    for (const Remark& remark : report.remarks.remarks()) json["remarks"].push_back(remarkJson(remark));
+    for (const Remark& remark : report.remarks.remarks())
+      json["remarks"].push_back(remarkJson(remark));
     for (const auto& [op, choice] : how) {
-      ordered_json entry = {{"op", op->info().name}, {"nodes", op->origins()},
-                            {"runs_as", choice.how}, {"refused", ordered_json::object()}};
+      ordered_json entry = {{"op", op->info().name},
+                            {"nodes", op->origins()},
+                            {"runs_as", choice.how},
+                            {"refused", ordered_json::object()}};
       for (const auto& [family, reason] : choice.refused) entry["refused"][family] = reason;
       json["ops"].push_back(std::move(entry));
     }

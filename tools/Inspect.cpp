@@ -1,8 +1,7 @@
 // enfold inspect: what a model takes, gives, holds and costs, without running it.
+#include "lower/Lowering.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
-
-#include "lower/Lowering.h"
 
 #include <fmt/format.h>
 
@@ -34,8 +33,8 @@ std::map<std::string, int64_t> countOps(const Graph& graph) {
 ordered_json typesJson(std::span<const Value* const> values, std::span<const std::string> names) {
   ordered_json json = ordered_json::array();
   for (size_t i = 0; i < values.size(); ++i)
-    json.push_back({{"name", names[i]}, {"elem", name(values[i]->elem())},
-                    {"shape", values[i]->shape()}});
+    json.push_back(
+        {{"name", names[i]}, {"elem", name(values[i]->elem())}, {"shape", values[i]->shape()}});
   return json;
 }
 
@@ -45,7 +44,8 @@ std::string text(const InspectOptions& options, const Graph& graph, const lower:
   for (const auto& input : graph.inputs())
     out += fmt::format("  input   {}: {}\n", input->name(), input->type().str());
   for (size_t i = 0; i < graph.outputs().size(); ++i)
-    out += fmt::format("  output  {}: {}\n", graph.outputNames()[i], graph.outputs()[i]->type().str());
+    out +=
+        fmt::format("  output  {}: {}\n", graph.outputNames()[i], graph.outputs()[i]->type().str());
   out += fmt::format("  parameters  {} ({})\n", facts.parameters, humanBytes(facts.parameterBytes));
   out += fmt::format("  arithmetic  {}\n", humanCount(flops, "FLOP"));
   out += fmt::format("  memory      arena {}, constants {}, {} calls of {} kernels\n",

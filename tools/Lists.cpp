@@ -1,9 +1,8 @@
 // enfold zoo, passes and ops: what there is.
-#include "tools/Commands.h"
-#include "tools/Common.h"
-
 #include "lower/Families.h"
 #include "onnx/Export.h"
+#include "tools/Commands.h"
+#include "tools/Common.h"
 #include "zoo/Zoo.h"
 
 #include <fmt/format.h>
@@ -55,7 +54,8 @@ std::string opsMarkdown() {
 Result<> listOps(bool markdown) {
   if (markdown) return writeText("-", opsMarkdown());
   std::vector<std::vector<std::string>> rows = {{"op", "ONNX", "runs as"}};
-  for (const OpInfo& row : opTable()) rows.push_back({row.name, row.onnxName, familiesOf(row.kind)});
+  for (const OpInfo& row : opTable())
+    rows.push_back({row.name, row.onnxName, familiesOf(row.kind)});
   return writeText("-", table(rows));
 }
 

@@ -1,10 +1,9 @@
 // enfold opt: runs passes over a graph; prints it, before, between and after, or saves it.
-#include "tools/Commands.h"
-#include "tools/Common.h"
-
 #include "ir/Printer.h"
 #include "ir/Verifier.h"
 #include "onnx/Export.h"
+#include "tools/Commands.h"
+#include "tools/Common.h"
 
 #include <fmt/format.h>
 
@@ -48,14 +47,14 @@ Result<> saveText(const Graph& graph, const std::filesystem::path& path) {
   std::filesystem::path data = path;
   data.replace_extension(".bin");
   std::string bytes;
-  const std::string text =
-      print(graph, {.constants = PrintOptions::Constants::File,
-                    .fileName = data.filename().string(),
-                    .append = [&](const Tensor& tensor) {
-                      const auto offset = static_cast<int64_t>(bytes.size());
-                      bytes.append(reinterpret_cast<const char*>(tensor.bytes()), tensor.numBytes());
-                      return offset;
-                    }});
+  const std::string text = print(
+      graph, {.constants = PrintOptions::Constants::File,
+              .fileName = data.filename().string(),
+              .append = [&](const Tensor& tensor) {
+                const auto offset = static_cast<int64_t>(bytes.size());
+                bytes.append(reinterpret_cast<const char*>(tensor.bytes()), tensor.numBytes());
+                return offset;
+              }});
   if (!bytes.empty()) ENFOLD_RETURN_IF_ERROR(writeText(data.string(), bytes));
   return writeText(path.string(), text);
 }

@@ -1,10 +1,9 @@
 // enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
-#include "tools/Commands.h"
-#include "tools/Common.h"
-
 #include "driver/Compare.h"
 #include "onnx/TensorFile.h"
 #include "reference/Reference.h"
+#include "tools/Commands.h"
+#include "tools/Common.h"
 
 #include <fmt/format.h>
 
@@ -79,8 +78,7 @@ Result<Inputs> readInputs(const RunOptions& options) {
 }
 
 /// The tensors in the order of the graph's inputs.
-Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& runner,
-                                    Inputs given) {
+Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& runner, Inputs given) {
   std::vector<Tensor> inputs;
   uint64_t seed = options.seed;
   for (const auto& input : runner.graph().inputs()) {
@@ -92,8 +90,9 @@ Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& run
     } else if (options.random) {
       inputs.push_back(randomTensor(input->type(), seed++));
     } else {
-      return usageError(fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED",
-                                    input->name(), input->type().str(), input->name()));
+      return usageError(
+          fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED",
+                      input->name(), input->type().str(), input->name()));
     }
   }
   for (const auto& [name, tensor] : given)
@@ -107,8 +106,8 @@ Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inpu
   const bool single = graph.inputs().size() == 1 && inputs.size() == 1;
   const Shape& shape = single ? graph.inputs()[0]->shape() : Shape{};
   if (!single || shape.empty() || inputs[0].shape().size() != shape.size() ||
-      inputs[0].shape() == shape || inputs[0].elem() != graph.inputs()[0]->elem() || shape[0] == 0 ||
-      !std::equal(shape.begin() + 1, shape.end(), inputs[0].shape().begin() + 1))
+      inputs[0].shape() == shape || inputs[0].elem() != graph.inputs()[0]->elem() ||
+      shape[0] == 0 || !std::equal(shape.begin() + 1, shape.end(), inputs[0].shape().begin() + 1))
     return runner.run(inputs);
   const int64_t count = inputs[0].shape()[0];
   std::vector<Tensor> outputs;
@@ -145,8 +144,8 @@ void printSummary(const std::string& name, const Tensor& tensor) {
   std::string head;
   for (int64_t i = 0; i < std::min<int64_t>(tensor.numElements(), 5); ++i)
     head += fmt::format("{}{:.6g}", i ? ", " : "", tensor.asDouble(i));
-  fmt::print("{}: {}  min {:.6g}  max {:.6g}  mean {:.6g}  [{}{}]\n", name, tensor.type().str(), low,
-             high, sum / std::max<double>(1, static_cast<double>(tensor.numElements())), head,
+  fmt::print("{}: {}  min {:.6g}  max {:.6g}  mean {:.6g}  [{}{}]\n", name, tensor.type().str(),
+             low, high, sum / std::max<double>(1, static_cast<double>(tensor.numElements())), head,
              tensor.numElements() > 5 ? ", ..." : "");
 }
 
@@ -166,7 +165,8 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
     correct += best == labels->asInt(row);
   }
   fmt::print("accuracy: {} of {} ({:.2f}%)\n", correct, rows,
-             100.0 * static_cast<double>(correct) / static_cast<double>(std::max<int64_t>(rows, 1)));
+             100.0 * static_cast<double>(correct) /
+                 static_cast<double>(std::max<int64_t>(rows, 1)));
   return kDone;
 }
 
@@ -187,8 +187,8 @@ Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
   return tolerance;
 }
 
-/// The inputs of a set by the graph's names: data sets of some tools have other names, but always the
-/// right order.
+/// The inputs of a set by the graph's names: data sets of some tools have other names, but always
+/// the right order.
 Inputs byGraphNames(Inputs given, const onnx::DataSet& set, const Graph& graph) {
   Inputs named;
   for (size_t i = 0; i < graph.inputs().size(); ++i) {
@@ -204,7 +204,8 @@ Inputs byGraphNames(Inputs given, const onnx::DataSet& set, const Graph& graph) 
 /// Compares one test_data_set; prints a line per output.
 Result<bool> checkSet(const RunOptions& options, const onnx::DataSet& set) {
   Inputs given;
-  for (const onnx::NamedTensor& input : set.inputs) given.insert_or_assign(input.name, input.tensor);
+  for (const onnx::NamedTensor& input : set.inputs)
+    given.insert_or_assign(input.name, input.tensor);
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
   const Graph& graph = runner.graph();
   given = byGraphNames(std::move(given), set, graph);
@@ -218,14 +219,15 @@ Result<bool> checkSet(const RunOptions& options, const onnx::DataSet& set) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
     const Comparison c = compare(outputs[i], set.outputs[i].tensor, tolerance);
     same &= c.same();
-    const std::string where = fmt::format("{} {}", set.folder.filename().string(),
-                                          graph.outputNames()[i]);
+    const std::string where =
+        fmt::format("{} {}", set.folder.filename().string(), graph.outputNames()[i]);
     if (!c.problem.empty())
       fmt::print("{}: WRONG {}\n", where, c.problem);
     else
-      fmt::print("{}: {} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}\n", where,
-                 c.same() ? "ok" : "WRONG", c.maxAbs, c.scale, c.maxRelative,
-                 c.same() ? "" : fmt::format("  {} elements differ, worst at {}", c.mismatches, c.worst));
+      fmt::print(
+          "{}: {} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}\n", where, c.same() ? "ok" : "WRONG",
+          c.maxAbs, c.scale, c.maxRelative,
+          c.same() ? "" : fmt::format("  {} elements differ, worst at {}", c.mismatches, c.worst));
   }
   return same;
 }
@@ -262,7 +264,8 @@ int run(const RunOptions& options) {
     std::error_code error;
     std::filesystem::create_directories(options.output, error);
     const auto path = std::filesystem::path(options.output) / (file + ".npy");
-    if (auto written = onnx::writeNpy(path, (*outputs)[i]); !written) return report(written.error());
+    if (auto written = onnx::writeNpy(path, (*outputs)[i]); !written)
+      return report(written.error());
   }
   return options.labels.empty() ? kDone : printAccuracy(outputs->front(), options.labels);
 }

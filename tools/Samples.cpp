@@ -37,8 +37,9 @@ std::vector<double> thinned(const std::vector<double>& samples) {
 Summary summarize(std::vector<double> samples) {
   std::sort(samples.begin(), samples.end());
   const double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
-  return {samples.front(),         quantile(samples, 0.05), quantile(samples, 0.5),
-          quantile(samples, 0.9),  quantile(samples, 0.99), sum / static_cast<double>(samples.size()),
+  return {samples.front(),         quantile(samples, 0.05),
+          quantile(samples, 0.5),  quantile(samples, 0.9),
+          quantile(samples, 0.99), sum / static_cast<double>(samples.size()),
           samples.size()};
 }
 

@@ -9,11 +9,11 @@
 namespace enfold {
 
 struct CompileOptions {
-  std::string pipeline;            ///< text of a pipeline; empty: the default one
-  std::set<std::string> disabled;  ///< passes left out
-  bool fuse = true;                ///< false: leave out every pass that folds or fuses
-  std::string cpu = "native";      ///< LLVM's name of the processor to compile for
-  PipelineOptions passes;          ///< target facts are filled in
+  std::string pipeline;           ///< text of a pipeline; empty: the default one
+  std::set<std::string> disabled; ///< passes left out
+  bool fuse = true;               ///< false: leave out every pass that folds or fuses
+  std::string cpu = "native";     ///< LLVM's name of the processor to compile for
+  PipelineOptions passes;         ///< target facts are filled in
 };
 
 /// The passes that `fuse = false` leaves out.

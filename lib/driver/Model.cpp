@@ -17,8 +17,7 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
   import.fallbackShapes = options.fallbackShapes;
   import.dims = options.dims;
   import.values = options.values;
-  if (options.freezeInitializers)
-    import.initializers = onnx::ImportOptions::Initializers::Frozen;
+  if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
   ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
   return LoadedModel{path.stem().string(), std::move(imported.graph),
                      std::move(imported.inputDefaults), std::move(imported.boundInputs),
@@ -60,7 +59,8 @@ Result<LoadedModel> loadModelFor(const std::string& model,
     if (isInteger(tensor.elem())) options.values.emplace(name, tensor);
   ENFOLD_TRY(LoadedModel bound, loadModel(model, options));
   for (const auto& [name, tensor] : bound.boundInputs)
-    bound.notes.push_back("input '" + name + "' decides shapes: the model is compiled for its value");
+    bound.notes.push_back("input '" + name +
+                          "' decides shapes: the model is compiled for its value");
   return bound;
 }
 

@@ -9,12 +9,12 @@
 namespace enfold {
 
 struct LoadOptions {
-  std::map<std::string, Shape> shapes;  ///< sizes of inputs, by input name
+  std::map<std::string, Shape> shapes;         ///< sizes of inputs, by input name
   std::map<std::string, Shape> fallbackShapes; ///< of data at hand: settle what is still open
-  std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
-  std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
-  bool freezeInitializers = false;      ///< inputs that have a default become that constant
-  bool allowElided = false;             ///< .eir: take elided constants as zeros, for viewing
+  std::map<std::string, int64_t> dims;         ///< sizes of symbolic dimensions, by their name
+  std::map<std::string, Tensor> values;        ///< inputs to be replaced by constants
+  bool freezeInitializers = false;             ///< inputs that have a default become that constant
+  bool allowElided = false; ///< .eir: take elided constants as zeros, for viewing
 };
 
 struct LoadedModel {

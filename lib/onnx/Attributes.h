@@ -1,9 +1,8 @@
 // ONNX AttributeProto to the attribute values of the IR.
 #pragma once
 
-#include "onnx/TensorCodec.h"
-
 #include "ir/Attribute.h"
+#include "onnx/TensorCodec.h"
 
 namespace enfold::onnx {
 

@@ -1,8 +1,8 @@
 // Graph IR to ONNX.
 //
 // The model written is valid ONNX of the newest opset an op needs, before passes and after: fused
-// ops become the ONNX ops they came from, and blocked layouts are left out, so that any other runtime
-// can check what the passes did.
+// ops become the ONNX ops they came from, and blocked layouts are left out, so that any other
+// runtime can check what the passes did.
 #pragma once
 
 #include "ir/Graph.h"

@@ -3,11 +3,11 @@
 
 #include "onnx/RegularFile.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
-
-#include <fmt/format.h>
 
 namespace enfold::onnx {
 namespace {
@@ -55,8 +55,8 @@ bool contains(const fs::path& outer, const fs::path& inner) {
 Result<const ExternalData::Mapping*> ExternalData::open(const std::string& name) {
   if (auto it = mappings_.find(name); it != mappings_.end()) return &it->second;
   if (folder_.empty())
-    return invalid(fmt::format("its data is in the file '{}', but a model in memory has no folder",
-                               name));
+    return invalid(
+        fmt::format("its data is in the file '{}', but a model in memory has no folder", name));
   const fs::path relative(name);
   const bool climbs = std::ranges::any_of(relative, [](const auto& part) { return part == ".."; });
   if (relative.is_absolute() || climbs || name.find('\0') != std::string::npos)

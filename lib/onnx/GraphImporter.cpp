@@ -34,9 +34,16 @@ const GraphImporter::Binding* GraphImporter::Scope::find(const std::string& name
 GraphImporter::GraphImporter(ImportedModel& model, const ImportOptions& options,
                              const Functions& functions, ExternalData& external)
     : model_(model), graph_(*model.graph), options_(options), functions_(functions),
-      external_(external), dims_(options), 
+      external_(external), dims_(options),
+      knownValues_([this](const Value* input) { return decidingDefault(input); }),
       known_([this](const Value* value) { return knownValues_.lookup(value); }),
       freshName_([this](std::string stem) { return freshName(std::move(stem)); }) {}
+
+const Tensor* GraphImporter::decidingDefault(const Value* input) {
+  const auto it = model_.inputDefaults.find(input->name());
+  if (it == model_.inputDefaults.end()) return nullptr;
+  return &decidingDefaults_.insert(*it).first->second;
+}
 
 void GraphImporter::import(pb::GraphProto& proto) {
   Scope scope;
@@ -52,7 +59,8 @@ void GraphImporter::import(pb::GraphProto& proto) {
 void GraphImporter::reserveNames(const pb::GraphProto& proto) {
   for (const auto& input : proto.input()) reserved_.insert(input.name());
   for (const auto& initializer : proto.initializer()) reserved_.insert(initializer.name());
-  for (const auto& node : proto.node()) reserved_.insert(node.output().begin(), node.output().end());
+  for (const auto& node : proto.node())
+    reserved_.insert(node.output().begin(), node.output().end());
 }
 
 void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
@@ -132,9 +140,9 @@ void GraphImporter::importInput(const pb::ValueInfoProto& info, Scope& scope) {
     const Tensor& tensor = given->second;
     const auto resolved = dims_.resolve(*type);
     if (tensor.elem() != type->elem || (resolved && resolved->shape != tensor.shape()))
-      return problems_.add(Error(ErrorKind::Usage, fmt::format("the value given for it is {}",
-                                                               tensor.type().str())),
-                           what);
+      return problems_.add(
+          Error(ErrorKind::Usage, fmt::format("the value given for it is {}", tensor.type().str())),
+          what);
     model_.boundInputs.emplace(name, tensor);
     binding = {Binding::State::Known, graph_.constant(tensor, name)};
     return;
@@ -231,19 +239,18 @@ void GraphImporter::importNodes(NodeList& nodes, Scope& scope) {
 void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
   if (++numNodes_ > options_.limits.nodes) {
     overLimits_ = true;
-    return problems_.add(Error(ErrorKind::Unsupported,
-                               fmt::format("the model has more than {} nodes",
-                                           options_.limits.nodes)),
-                         "");
+    return problems_.add(
+        Error(ErrorKind::Unsupported,
+              fmt::format("the model has more than {} nodes", options_.limits.nodes)),
+        "");
   }
   const std::string local =
       proto.name().empty() ? fmt::format("{}_{}", proto.op_type(), index) : proto.name();
   const std::string origin = scope.prefix.empty() ? local : scope.prefix + "/" + local;
   const int64_t opset = opsetOf(proto, scope);
   const std::string domain = canonicalDomain(proto.domain());
-  const std::string what =
-      fmt::format("{}{}{} '{}' (opset {})", domain, domain.empty() ? "" : ":", proto.op_type(),
-                  origin, opset);
+  const std::string what = fmt::format("{}{}{} '{}' (opset {})", domain, domain.empty() ? "" : ":",
+                                       proto.op_type(), origin, opset);
   const auto attempt = [&]() -> Result<> {
     ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
     if (const Function* function = functions_.find(proto))
@@ -407,8 +414,8 @@ Result<bool> GraphImporter::inlineBranch(pb::NodeProto& node, const std::string&
     if (attr.name() != wanted || !attr.has_g()) continue;
     pb::GraphProto& graph = *attr.mutable_g();
     if (graph.output_size() != node.output_size())
-      return invalid(fmt::format("its {} has {} outputs instead of {}", wanted,
-                                 graph.output_size(), node.output_size()));
+      return invalid(fmt::format("its {} has {} outputs instead of {}", wanted, graph.output_size(),
+                                 node.output_size()));
     Scope branch;
     branch.outer = branch.caller = &scope;
     branch.opsets = scope.opsets;

@@ -9,6 +9,9 @@
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <functional>
+#include <unistd.h>
+
 namespace enfold::onnx {
 namespace {
 
@@ -49,14 +52,16 @@ Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
   const auto usesOnnx = [](const pb::NodeProto& node) {
     return canonicalDomain(node.domain()).empty();
   };
-  if (!model.opsets.contains("") &&
-      std::ranges::any_of(proto.graph().node(), usesOnnx))
+  if (!model.opsets.contains("") && std::ranges::any_of(proto.graph().node(), usesOnnx))
     return invalid("it does not declare the opset of ai.onnx that its nodes use");
   return {};
 }
 
-Result<ImportedModel> build(pb::ModelProto& proto, const ImportOptions& options,
-                            const std::filesystem::path& folder) {
+/// Imports once. Overridable inputs whose default a shape turned out to depend on are put into
+/// `deciding`: then the result is of no use, and the import has to be done with those bound.
+Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& options,
+                                 const std::filesystem::path& folder,
+                                 std::map<std::string, Tensor>& deciding) {
   ImportedModel model;
   ENFOLD_RETURN_IF_ERROR(checkVersions(proto, model));
   model.producer = proto.producer_name();
@@ -67,25 +72,47 @@ Result<ImportedModel> build(pb::ModelProto& proto, const ImportOptions& options,
   ExternalData external(folder);
   GraphImporter importer(model, options, functions, external);
   importer.import(*proto.mutable_graph());
+  deciding = importer.decidingDefaults();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
   return model;
+}
+
+using Parse = std::function<Result<>(pb::ModelProto&)>;
+
+Result<ImportedModel> import(const Parse& parse, ImportOptions options,
+                             const std::filesystem::path& folder) {
+  std::vector<std::string> notes;
+  for (;;) {
+    pb::ModelProto proto;
+    ENFOLD_RETURN_IF_ERROR(parse(proto));
+    std::map<std::string, Tensor> deciding;
+    auto model = importOnce(proto, options, folder, deciding);
+    if (deciding.empty()) {
+      if (model) model->notes.insert(model->notes.end(), notes.begin(), notes.end());
+      return model;
+    }
+    for (auto& [name, tensor] : deciding) {
+      notes.push_back(fmt::format(
+          "input '{}' decides shapes: the model is compiled for its default value", name));
+      options.values.emplace(name, std::move(tensor));
+    }
+  }
 }
 
 } // namespace
 
 Result<ImportedModel> importModel(const std::filesystem::path& file, const ImportOptions& options) {
   ENFOLD_TRY(const RegularFile opened, RegularFile::open(file));
-  const auto import = [&]() -> Result<ImportedModel> {
+  const auto parseFile = [&](pb::ModelProto& proto) -> Result<> {
     if (opened.size() > options.limits.fileBytes)
       return unsupported(fmt::format("its {} bytes are over the limit of {}", opened.size(),
                                      options.limits.fileBytes));
-    pb::ModelProto proto;
+    lseek(opened.descriptor(), 0, SEEK_SET);
     io::FileInputStream stream(opened.descriptor());
-    ENFOLD_RETURN_IF_ERROR(parse(stream, proto));
-    const auto folder = file.parent_path();
-    return build(proto, options, folder.empty() ? "." : folder);
+    return parse(stream, proto);
   };
-  auto model = import();
+  const auto folder = file.parent_path();
+  auto model = import(parseFile, options, folder.empty() ? "." : folder);
   if (!model)
     for (Diag& diag : model.error().diags)
       if (diag.node.empty()) diag.node = fmt::format("'{}'", file.string());
@@ -97,10 +124,11 @@ Result<ImportedModel> importModel(std::span<const std::byte> bytes, const Import
   if (static_cast<int64_t>(bytes.size()) > options.limits.fileBytes)
     return unsupported(fmt::format("the model's {} bytes are over the limit of {}", bytes.size(),
                                    options.limits.fileBytes));
-  pb::ModelProto proto;
-  io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
-  ENFOLD_RETURN_IF_ERROR(parse(stream, proto));
-  return build(proto, options, folder);
+  const auto parseBytes = [&](pb::ModelProto& proto) {
+    io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+    return parse(stream, proto);
+  };
+  return import(parseBytes, options, folder);
 }
 
 } // namespace enfold::onnx

@@ -28,9 +28,7 @@ std::string_view kindOfValue(const pb::TypeProto& type) {
 std::string text(const std::vector<Dim>& dims) {
   std::vector<std::string> parts;
   for (const Dim& dim : dims)
-    parts.push_back(dim.size              ? fmt::to_string(*dim.size)
-                    : dim.symbol.empty() ? "?"
-                                         : dim.symbol);
+    parts.push_back(dim.size ? fmt::to_string(*dim.size) : dim.symbol.empty() ? "?" : dim.symbol);
   return fmt::format("[{}]", fmt::join(parts, ","));
 }
 
@@ -114,8 +112,8 @@ Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType&
   } else if (!type.dims && known) {
     shape = *known;
   } else if (!type.dims) {
-    return usageError(fmt::format("input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224",
-                                  input));
+    return usageError(
+        fmt::format("input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224", input));
   } else {
     for (const Dim& dim : *type.dims) {
       auto size = sizeOf(dim);

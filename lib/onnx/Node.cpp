@@ -3,15 +3,16 @@
 
 #include "onnx/TensorCodec.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace enfold::onnx {
 namespace {
 
 /// Attributes ONNX defines that do not change what inference computes: `stash_type` (enfold always
-/// computes at least as precisely), `seed` (of training), `consumed_inputs` (memory reuse, opset 5).
+/// computes at least as precisely), `seed` (of training), `consumed_inputs` (memory reuse, opset
+/// 5).
 constexpr std::string_view kIgnored[] = {"stash_type", "seed", "consumed_inputs"};
 
 /// Fits the attributes to the row: integers become types where the row has a type.

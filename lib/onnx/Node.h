@@ -16,12 +16,12 @@ using Values = std::vector<Value*>;
 
 class Node {
 public:
-  std::string type;    ///< "Conv"
-  int64_t opset = 0;   ///< of the node's domain, as the model imports it
-  Values operands;     ///< null where one is omitted
-  AttrMap attrs;       ///< as the node has them; integers that mean types are still integers
-  std::string origin;  ///< the node's name, or one made up for it
-  std::vector<std::string> results; ///< names; empty where one is omitted
+  std::string type;   ///< "Conv"
+  int64_t opset = 0;  ///< of the node's domain, as the model imports it
+  Values operands;    ///< null where one is omitted
+  AttrMap attrs;      ///< as the node has them; integers that mean types are still integers
+  std::string origin; ///< the node's name, or one made up for it
+  std::vector<std::string> results;          ///< names; empty where one is omitted
   std::vector<std::optional<Type>> declared; ///< of the results, where the model states them
 
   /// What is beyond one node: the graph, what is known of values, and names not yet taken.

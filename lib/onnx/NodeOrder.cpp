@@ -1,9 +1,9 @@
 // Depth-first topological sort without recursion, so that long chains cannot exhaust the stack.
 #include "onnx/NodeOrder.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace enfold::onnx {
 namespace {
@@ -87,8 +87,8 @@ private:
       if (it->node == from) break;
     }
     if (named > kMostNamed) path += fmt::format(" and {} more", named - kMostNamed);
-    order_.problems.push_back({fmt::format("it depends on itself through {}", path),
-                               describe(nodes_[from], from)});
+    order_.problems.push_back(
+        {fmt::format("it depends on itself through {}", path), describe(nodes_[from], from)});
   }
 
   const NodeList& nodes_;

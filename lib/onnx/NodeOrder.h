@@ -3,7 +3,6 @@
 #pragma once
 
 #include "onnx/Proto.h"
-
 #include "support/Result.h"
 
 #include <string>

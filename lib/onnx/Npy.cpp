@@ -1,12 +1,12 @@
 // The header is a Python dictionary of three known keys; only that much Python is read.
 #include "onnx/Npy.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <cstring>
 #include <optional>
-
-#include <fmt/format.h>
 
 namespace enfold::onnx {
 namespace {
@@ -19,10 +19,10 @@ struct Descr {
 };
 
 constexpr std::array kDescrs = {
-    Descr{"f4", ElemType::F32}, Descr{"f8", ElemType::F64},  Descr{"f2", ElemType::F16},
-    Descr{"i1", ElemType::I8},  Descr{"i2", ElemType::I16},  Descr{"i4", ElemType::I32},
-    Descr{"i8", ElemType::I64}, Descr{"u1", ElemType::U8},   Descr{"u2", ElemType::U16},
-    Descr{"u4", ElemType::U32}, Descr{"u8", ElemType::U64},  Descr{"b1", ElemType::Bool},
+    Descr{"f4", ElemType::F32}, Descr{"f8", ElemType::F64},   Descr{"f2", ElemType::F16},
+    Descr{"i1", ElemType::I8},  Descr{"i2", ElemType::I16},   Descr{"i4", ElemType::I32},
+    Descr{"i8", ElemType::I64}, Descr{"u1", ElemType::U8},    Descr{"u2", ElemType::U16},
+    Descr{"u4", ElemType::U32}, Descr{"u8", ElemType::U64},   Descr{"b1", ElemType::Bool},
     Descr{"c8", ElemType::C64}, Descr{"c16", ElemType::C128},
 };
 

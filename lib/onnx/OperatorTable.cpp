@@ -4,9 +4,9 @@
 #include "onnx/Import.h"
 #include "onnx/adapters/Adapters.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace enfold::onnx {
 namespace {

@@ -1,14 +1,14 @@
 // POSIX file access with every failure as a sentence.
 #include "onnx/RegularFile.h"
 
-#include <cstring>
-#include <utility>
-
-#include <fcntl.h>
 #include <fmt/format.h>
+
+#include <cstring>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace enfold::onnx {
 namespace {
@@ -47,10 +47,9 @@ Result<std::shared_ptr<const std::byte>> RegularFile::map() const {
   const auto size = static_cast<size_t>(size_);
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
   if (memory == MAP_FAILED) return systemError("map", path_);
-  return std::shared_ptr<const std::byte>(static_cast<const std::byte*>(memory),
-                                          [size](const std::byte* bytes) {
-                                            ::munmap(const_cast<std::byte*>(bytes), size);
-                                          });
+  return std::shared_ptr<const std::byte>(
+      static_cast<const std::byte*>(memory),
+      [size](const std::byte* bytes) { ::munmap(const_cast<std::byte*>(bytes), size); });
 }
 
 Result<> writeFileAtomically(const std::filesystem::path& path, std::string_view bytes) {

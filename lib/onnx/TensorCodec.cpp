@@ -3,11 +3,11 @@
 // fields hold one element each, but for the packed types a whole byte of them.
 #include "onnx/TensorCodec.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace enfold::onnx {
 namespace {
@@ -49,8 +49,8 @@ Tensor fromBytes(ElemType elem, Shape shape, std::shared_ptr<const std::byte> by
   const bool aligned = reinterpret_cast<uintptr_t>(bytes.get()) % byteSize(elem) == 0;
   // A bool other than 0 and 1 would be undefined behaviour to read.
   const bool canonical =
-      elem != ElemType::Bool || std::all_of(bytes.get(), bytes.get() + count,
-                                            [](std::byte b) { return b <= std::byte{1}; });
+      elem != ElemType::Bool ||
+      std::all_of(bytes.get(), bytes.get() + count, [](std::byte b) { return b <= std::byte{1}; });
   if (count > 0 && aligned && canonical) return Tensor(elem, std::move(shape), std::move(bytes));
   Tensor tensor(elem, std::move(shape));
   if (size > 0) std::memcpy(tensor.mutableBytes(), bytes.get(), size);
@@ -182,8 +182,8 @@ Result<Tensor> decodeSparseTensor(pb::SparseTensorProto& proto, ExternalData& ex
   const Shape shape(proto.dims().begin(), proto.dims().end());
   ENFOLD_RETURN_IF_ERROR(checkShape(shape, values.elem()));
   if (values.rank() != 1)
-    return invalid(fmt::format("its values have the shape {} instead of one dimension",
-                               str(values.shape())));
+    return invalid(
+        fmt::format("its values have the shape {} instead of one dimension", str(values.shape())));
   const size_t size = byteSize(values.elem());
   if (numElements(shape) > limits.expandedBytes / static_cast<int64_t>(size))
     return invalid(fmt::format("made dense, its shape {} is over the limit of {} bytes", str(shape),

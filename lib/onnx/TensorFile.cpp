@@ -5,9 +5,9 @@
 #include "onnx/RegularFile.h"
 #include "onnx/TensorCodec.h"
 
-#include <map>
-
 #include <fmt/format.h>
+
+#include <map>
 
 namespace enfold::onnx {
 namespace {
@@ -18,7 +18,8 @@ std::unexpected<Error> about(const std::filesystem::path& path, Error error) {
   return std::unexpected(std::move(error));
 }
 
-Result<NamedTensor> decodePb(std::span<const std::byte> bytes, const std::filesystem::path& folder) {
+Result<NamedTensor> decodePb(std::span<const std::byte> bytes,
+                             const std::filesystem::path& folder) {
   pb::TensorProto proto;
   if (bytes.size() > static_cast<size_t>(ImportLimits{}.fileBytes) ||
       !proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
@@ -75,13 +76,13 @@ Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder) {
   }
   if (error) return usageError(fmt::format("{}: {}", folder.string(), error.message()));
   if (folders.empty())
-    return usageError(fmt::format("{} holds no {}N folder to check against", folder.string(), kPrefix));
+    return usageError(
+        fmt::format("{} holds no {}N folder to check against", folder.string(), kPrefix));
   std::vector<DataSet> sets;
   for (const auto& [number, path] : folders) {
     ENFOLD_TRY(std::vector<NamedTensor> inputs, readNumbered(path, "input"));
     ENFOLD_TRY(std::vector<NamedTensor> outputs, readNumbered(path, "output"));
-    if (outputs.empty())
-      return usageError(fmt::format("{} holds no output_0.pb", path.string()));
+    if (outputs.empty()) return usageError(fmt::format("{} holds no output_0.pb", path.string()));
     sets.push_back({path, std::move(inputs), std::move(outputs)});
   }
   return sets;

@@ -64,7 +64,10 @@ const Tensor* KnownValues::lookup(const Value* value) {
     const Op* op = next->producer();
     if (isResolved(next)) {
       pending.pop_back();
-    } else if (!op || next->type().numElements() > maxElements_) {
+    } else if (!op) {
+      const Tensor* input = inputs_ ? inputs_(next) : nullptr;
+      known_[next] = input ? std::optional(*input) : std::nullopt;
+    } else if (next->type().numElements() > maxElements_) {
       known_[next] = std::nullopt;
     } else if (const Value* operand = unresolvedOperand(*op)) {
       pending.push_back(operand);

@@ -6,6 +6,7 @@
 
 #include "ir/Graph.h"
 
+#include <functional>
 #include <optional>
 #include <unordered_map>
 
@@ -13,9 +14,13 @@ namespace enfold::reference {
 
 class KnownValues {
 public:
+  /// The value of a graph input if it has one all the same (a default), else null.
+  using InputLookup = std::function<const Tensor*(const Value* input)>;
+
   /// Only tensors of at most `maxElements` elements are computed or computed from; constants are
   /// known whatever their size.
-  explicit KnownValues(int64_t maxElements = int64_t{1} << 16) : maxElements_(maxElements) {}
+  explicit KnownValues(InputLookup inputs = {}, int64_t maxElements = int64_t{1} << 16)
+      : inputs_(std::move(inputs)), maxElements_(maxElements) {}
 
   /// The value, or null if it is unknown: it depends on graph inputs, is too large, or its
   /// computation fails. The tensor lives as long as this object (a constant, as long as its op).
@@ -28,6 +33,7 @@ private:
   const Value* unresolvedOperand(const Op& op) const;
   void evaluateOp(const Op& op);
 
+  InputLookup inputs_;
   int64_t maxElements_;
   std::unordered_map<const Value*, std::optional<Tensor>> known_;
 };

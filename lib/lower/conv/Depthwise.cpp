@@ -76,9 +76,7 @@ void lowerDepthwise(const Op& op, Lowering& lowering) {
     const Index &n = at[0], &cb = at[1], &od = at[2], &oh = at[3];
     const Index image = (n * blocks + cb) * (p.inPixels() * lanes);
     std::vector<kir::Var> acc;
-    for (int64_t i = 0; i < count; ++i)
-      acc.push_back(
-          b.var("acc", bia ? b.load((*bia)[cb * lanes], lanes) : b.zero(kir::f32(lanes))));
+    for (int64_t i = 0; i < count; ++i) acc.push_back(b.var("acc", b.zero(kir::f32(lanes))));
     const TapRange depth = tapsInside(p, 0, od), height = tapsInside(p, 1, oh);
     b.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
       b.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
@@ -97,10 +95,13 @@ void lowerDepthwise(const Op& op, Lowering& lowering) {
         }
       });
     });
+    std::optional<kir::Value> bias;
+    if (bia) bias = b.load((*bia)[cb * lanes], lanes);
     for (int64_t i = 0; i < count; ++i) {
       const Index pixel = (od * p.out[1] + oh) * p.out[2] + begin + shift + i;
+      const kir::Value sum = acc[static_cast<size_t>(i)];
       const kir::Value value =
-          epilogue.apply(b, acc[static_cast<size_t>(i)], blockedCoordinates(type, n, cb, pixel));
+          epilogue.apply(b, bias ? b.add(sum, *bias) : sum, blockedCoordinates(type, n, cb, pixel));
       b.store(dst[((n * blocks + cb) * p.outPixels() + pixel) * lanes], value);
     }
   };

@@ -165,9 +165,7 @@ void DirectConv::tile(const Index& od, const Index& oh, int64_t begin, const Ind
   accumulators_.clear();
   for (int64_t pixel = 0; pixel < pixels; ++pixel)
     for (int64_t block = 0; block < schedule_.blocks; ++block)
-      accumulators_.push_back(
-          b_.var("acc", bia_ ? b_.load((*bia_)[(firstBlock_ + block) * lanes_], int(lanes_))
-                             : b_.zero(kir::f32(int(lanes_)))));
+      accumulators_.push_back(b_.var("acc", b_.zero(kir::f32(int(lanes_)))));
   taps(od, oh, begin, shift, pixels);
   finish(od, oh, begin, shift, pixels);
 }
@@ -229,17 +227,23 @@ void DirectConv::channels(const Index& src, const Index& wei, int64_t begin, int
   for (int64_t u = 0; u < rest; ++u) channel(count - rest + u);
 }
 
+/// The bias comes last: begun with, a bias much larger than the products would round each of them.
 void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const Index& shift,
                         int64_t pixels) {
   const int64_t blocksInAll = p_.groups * channelBlocks_;
-  for (int64_t block = 0; block < schedule_.blocks; ++block)
+  for (int64_t block = 0; block < schedule_.blocks; ++block) {
+    const Index kb = firstBlock_ + block;
+    std::optional<Value> bias;
+    if (bia_) bias = b_.load((*bia_)[kb * lanes_], int(lanes_));
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-      const Index ow = begin + shift + pixel, kb = firstBlock_ + block;
+      const Index ow = begin + shift + pixel;
       const Index linear = (od * p_.out[1] + oh) * p_.out[2] + ow;
       const std::vector<Index> at = blockedCoordinates(op_.result()->type(), n_, kb, linear);
-      const Value value = epilogue_.apply(b_, accumulator(pixel, block), at);
+      const Value sum = accumulator(pixel, block);
+      const Value value = epilogue_.apply(b_, bias ? b_.add(sum, *bias) : sum, at);
       b_.store((*dst_)[((n_ * blocksInAll + kb) * p_.outPixels() + linear) * lanes_], value);
     }
+  }
 }
 
 } // namespace

@@ -63,11 +63,10 @@ Result<Values> imageScaler(Node& node) {
   ENFOLD_TRY(const auto bias, node.take<std::vector<float>>("bias"));
   ENFOLD_TRY(Value * x, node.required(0));
   if (x->type().rank() != 4 || !bias || static_cast<int64_t>(bias->size()) != x->shape()[1])
-    return invalid(fmt::format("it needs an image and a bias for every channel, not {}",
-                               x->type().str()));
+    return invalid(
+        fmt::format("it needs an image and a bias for every channel, not {}", x->type().str()));
   Tensor offsets(x->elem(), {x->shape()[1], 1, 1});
-  for (size_t i = 0; i < bias->size(); ++i)
-    offsets.setDouble(static_cast<int64_t>(i), (*bias)[i]);
+  for (size_t i = 0; i < bias->size(); ++i) offsets.setDouble(static_cast<int64_t>(i), (*bias)[i]);
   ENFOLD_TRY(Value * scaled, times(node, x, scale));
   return node.finish(OpKind::Add, {scaled, node.constant(std::move(offsets), "bias")});
 }

@@ -12,7 +12,9 @@ namespace {
 /// The activation that a fused operator applies last, by its ONNX name.
 Result<Values> finishActivation(Node& node, Value* x, const std::string& name,
                                 const std::vector<float>& params) {
-  const auto param = [&](size_t i, float fallback) { return i < params.size() ? params[i] : fallback; };
+  const auto param = [&](size_t i, float fallback) {
+    return i < params.size() ? params[i] : fallback;
+  };
   if (name == "Relu") return node.finish(OpKind::Relu, {x});
   if (name == "Sigmoid") return node.finish(OpKind::Sigmoid, {x});
   if (name == "Tanh") return node.finish(OpKind::Tanh, {x});

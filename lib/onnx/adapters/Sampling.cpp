@@ -1,9 +1,9 @@
 // Upsample and the older forms of Resize, GridSample and RoiAlign.
 #include "onnx/adapters/Adapters.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace enfold::onnx {
 namespace {
@@ -51,15 +51,16 @@ Result<Values> upsampleScales(Node& node) {
                 {"nearest_mode", std::string("ceil")}};
   Value* downScales = node.constant(std::move(shrinking), "shrinking");
   Value* upScales = node.constant(std::move(enlarging), "enlarging");
-  ENFOLD_TRY(Value * smaller, node.emit(OpKind::Resize, {x, nullptr, downScales}, std::move(attrs)));
+  ENFOLD_TRY(Value * smaller,
+             node.emit(OpKind::Resize, {x, nullptr, downScales}, std::move(attrs)));
   return finishResize(node, smaller, upScales, mode, "floor");
 }
 
 // A region of interest matters to one mode only, and what is not given used to be an empty tensor.
 Result<Values> resizeOperands(Node& node) {
   const auto it = node.attrs.find("coordinate_transformation_mode");
-  const bool crops = it != node.attrs.end() &&
-                     it->second == AttrValue(std::string("tf_crop_and_resize"));
+  const bool crops =
+      it != node.attrs.end() && it->second == AttrValue(std::string("tf_crop_and_resize"));
   if (!crops && node.operands.size() > 1) node.operands[1] = nullptr;
   for (size_t i = 2; i < node.operands.size(); ++i)
     if (node.operands[i] && node.operands[i]->type().numElements() == 0) node.operands[i] = nullptr;

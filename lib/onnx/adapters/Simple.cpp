@@ -38,7 +38,8 @@ Result<Values> constantForms(Node& node) {
   return node.finish(OpKind::Constant, {}, {{"value", std::move(value)}});
 }
 
-// Before opset 12, Dropout could not be in training mode, and before opset 10 its mask was a number.
+// Before opset 12, Dropout could not be in training mode, and before opset 10 its mask was a
+// number.
 Result<Values> inferenceDropout(Node& node) {
   ENFOLD_TRY(Value * x, node.required(0));
   node.drop({"ratio"});

@@ -4,9 +4,9 @@
 
 #include "onnx/adapters/Adapters.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace enfold::onnx {
 namespace {
@@ -50,8 +50,8 @@ Result<Window> windowWithoutPads(const Node& node, std::optional<size_t> weights
     if (w->type().rank() > 2) kernel.assign(w->shape().begin() + 2, w->shape().end());
   }
   if (kernel.size() != rank)
-    return invalid(fmt::format("its window has {} dimensions where its input has {}", kernel.size(),
-                               rank));
+    return invalid(
+        fmt::format("its window has {} dimensions where its input has {}", kernel.size(), rank));
   return windowOf(attrs, kernel);
 }
 
@@ -75,7 +75,8 @@ void dropZeros(Node& node, std::string_view attr) {
   const auto it = node.attrs.find(attr);
   if (it == node.attrs.end()) return;
   const Ints* values = std::get_if<Ints>(&it->second);
-  if (values && std::ranges::all_of(*values, [](int64_t v) { return v == 0; })) node.attrs.erase(it);
+  if (values && std::ranges::all_of(*values, [](int64_t v) { return v == 0; }))
+    node.attrs.erase(it);
 }
 
 } // namespace
@@ -122,8 +123,8 @@ Result<Values> transposedWindowPadding(Node& node) {
     Ints totals;
     for (size_t i = 0; i < rank; ++i) {
       // Some exporters state the whole shape, with batch and channels before the spatial sizes.
-      const int64_t size = wanted ? (*wanted)[wanted->size() - rank + i]
-                                  : input[i] * window.strides[i];
+      const int64_t size =
+          wanted ? (*wanted)[wanted->size() - rank + i] : input[i] * window.strides[i];
       if (size < 1 || size > INT32_MAX || extra[i] < 0 || extra[i] > INT32_MAX)
         return invalid(fmt::format("its output_shape {} is out of range", size));
       const int64_t total =
