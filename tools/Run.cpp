@@ -30,7 +30,7 @@ using Inputs = std::map<std::string, Tensor>; // by name
 class Runner {
 public:
   /// Ready to run on inputs like these.
-  static Result<Runner> make(const RunOptions& options, const Inputs& inputs) {
+  static Result<Runner> make(const RunOptions& options, std::span<const NamedTensor> inputs) {
     ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
     ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
     for (const std::string& text : model.notes) note("note: " + text);
@@ -52,8 +52,11 @@ public:
 
   const Graph& graph() const { return graph_ ? *graph_ : session_->executable().graph(); }
   const Inputs& defaults() const { return defaults_; }
-  /// Whether the model's input of that name became a constant.
-  bool isBound(const std::string& name) const { return bound_.contains(name); }
+  /// Whether the model has that input, be it compiled in.
+  bool hasInput(const std::string& name) const {
+    return bound_.contains(name) ||
+           std::ranges::any_of(graph().inputs(), [&](const auto& i) { return i->name() == name; });
+  }
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
     return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
   }
@@ -64,27 +67,28 @@ private:
   Inputs defaults_, bound_;
 };
 
-/// The tensors of --input, by name.
-Result<Inputs> readInputs(const RunOptions& options) {
-  Inputs inputs;
+/// The tensors of --input.
+Result<std::vector<NamedTensor>> readInputs(const RunOptions& options) {
+  std::vector<NamedTensor> inputs;
   for (const std::string& text : options.inputs) {
     const size_t equals = text.find('=');
-    if (equals == std::string::npos)
+    if (equals == std::string::npos || equals == 0)
       return usageError(fmt::format("--input {}: expected NAME=FILE", text));
-    ENFOLD_TRY(onnx::NamedTensor file, onnx::readTensorFile(text.substr(equals + 1)));
-    inputs.insert_or_assign(text.substr(0, equals), std::move(file.tensor));
+    ENFOLD_TRY(NamedTensor file, onnx::readTensorFile(text.substr(equals + 1)));
+    inputs.push_back({text.substr(0, equals), std::move(file.tensor)});
   }
   return inputs;
 }
 
 /// The tensors in the order of the graph's inputs.
-Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& runner, Inputs given) {
+Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& runner,
+                                    std::span<const NamedTensor> given) {
   std::vector<Tensor> inputs;
   uint64_t seed = options.seed;
   for (const auto& input : runner.graph().inputs()) {
-    if (const auto it = given.find(input->name()); it != given.end()) {
-      inputs.push_back(fitImages(std::move(it->second), *input));
-      given.erase(it);
+    const auto named = std::ranges::find(given, input->name(), &NamedTensor::name);
+    if (named != given.end()) {
+      inputs.push_back(fitImages(named->tensor, *input));
     } else if (auto it = runner.defaults().find(input->name()); it != runner.defaults().end()) {
       inputs.push_back(it->second);
     } else if (options.random) {
@@ -95,8 +99,9 @@ Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& run
                       input->name(), input->type().str(), input->name()));
     }
   }
-  for (const auto& [name, tensor] : given)
-    if (!runner.isBound(name)) return usageError(fmt::format("the model has no input '{}'", name));
+  for (const NamedTensor& tensor : given)
+    if (!runner.hasInput(tensor.name))
+      return usageError(fmt::format("the model has no input '{}'", tensor.name));
   return inputs;
 }
 
@@ -187,29 +192,18 @@ Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
   return tolerance;
 }
 
-/// The inputs of a set by the graph's names: data sets of some tools have other names, but always
-/// the right order.
-Inputs byGraphNames(Inputs given, const onnx::DataSet& set, const Graph& graph) {
-  Inputs named;
-  for (size_t i = 0; i < graph.inputs().size(); ++i) {
-    const std::string& name = graph.inputs()[i]->name();
-    if (given.contains(name))
-      named.emplace(name, given[name]);
-    else if (i < set.inputs.size() && !graph.find(set.inputs[i].name))
-      named.emplace(name, set.inputs[i].tensor);
-  }
-  return named;
+/// Inputs of a set that go by another name than the graph's, or none, get the name of their place.
+void nameByPlace(std::vector<NamedTensor>& inputs, const Runner& runner) {
+  for (size_t i = 0; i < std::min(inputs.size(), runner.graph().inputs().size()); ++i)
+    if (!runner.hasInput(inputs[i].name)) inputs[i].name = runner.graph().inputs()[i]->name();
 }
 
 /// Compares one test_data_set; prints a line per output.
-Result<bool> checkSet(const RunOptions& options, const onnx::DataSet& set) {
-  Inputs given;
-  for (const onnx::NamedTensor& input : set.inputs)
-    given.insert_or_assign(input.name, input.tensor);
-  ENFOLD_TRY(Runner runner, Runner::make(options, given));
+Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
+  ENFOLD_TRY(Runner runner, Runner::make(options, set.inputs));
   const Graph& graph = runner.graph();
-  given = byGraphNames(std::move(given), set, graph);
-  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, std::move(given)));
+  nameByPlace(set.inputs, runner);
+  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
   ENFOLD_TRY(const Tolerance standard, folderTolerance(options.check));
   const Tolerance tolerance{options.rtol.value_or(standard.rtol),
@@ -251,7 +245,7 @@ int run(const RunOptions& options) {
   if (!given) return report(given.error());
   auto runner = Runner::make(options, *given);
   if (!runner) return report(runner.error());
-  auto inputs = arrange(options, *runner, *std::move(given));
+  auto inputs = arrange(options, *runner, *given);
   if (!inputs) return report(inputs.error());
   const auto outputs = runInPieces(*runner, std::move(*inputs));
   if (!outputs) return report(outputs.error());

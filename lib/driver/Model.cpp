@@ -50,9 +50,10 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
   return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}};
 }
 
-Result<LoadedModel> loadModelFor(const std::string& model,
-                                 const std::map<std::string, Tensor>& inputs, LoadOptions options) {
-  for (const auto& [name, tensor] : inputs) options.fallbackShapes[name] = tensor.shape();
+Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
+                                 LoadOptions options) {
+  for (const auto& [name, tensor] : inputs)
+    options.fallbackShapes.emplace_back(name, tensor.shape());
   auto loaded = loadModel(model, options);
   if (loaded || loaded.error().kind != ErrorKind::DataDependent) return loaded;
   for (const auto& [name, tensor] : inputs)

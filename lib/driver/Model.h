@@ -9,12 +9,13 @@
 namespace enfold {
 
 struct LoadOptions {
-  std::map<std::string, Shape> shapes;         ///< sizes of inputs, by input name
-  std::map<std::string, Shape> fallbackShapes; ///< of data at hand: settle what is still open
-  std::map<std::string, int64_t> dims;         ///< sizes of symbolic dimensions, by their name
-  std::map<std::string, Tensor> values;        ///< inputs to be replaced by constants
-  bool freezeInitializers = false;             ///< inputs that have a default become that constant
-  bool allowElided = false; ///< .eir: take elided constants as zeros, for viewing
+  std::map<std::string, Shape> shapes; ///< sizes of inputs, by input name
+  /// Of data at hand, in the order of the inputs, nameless or not: they settle what is still open.
+  std::vector<std::pair<std::string, Shape>> fallbackShapes;
+  std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
+  std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
+  bool freezeInitializers = false;      ///< inputs that have a default become that constant
+  bool allowElided = false;             ///< .eir: take elided constants as zeros, for viewing
 };
 
 struct LoadedModel {
@@ -27,9 +28,9 @@ struct LoadedModel {
 
 Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});
 
-/// Loads the model to be run on `inputs`, by name: they settle open sizes, and integer inputs that
-/// decide a shape become constants, which a note tells.
-Result<LoadedModel> loadModelFor(const std::string& model,
-                                 const std::map<std::string, Tensor>& inputs, LoadOptions options);
+/// Loads the model to be run on `inputs`, in their order and nameless or not: they settle open
+/// sizes, and integer inputs that decide a shape become constants, which a note tells.
+Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
+                                 LoadOptions options);
 
 } // namespace enfold

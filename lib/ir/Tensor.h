@@ -88,6 +88,12 @@ private:
   bool writable_ = false; ///< the bytes were allocated by a Tensor
 };
 
+/// A tensor as files hold them; the name may be empty.
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+
 template <typename T> const T* Tensor::data() const {
   ENFOLD_CHECK(elemTypeOf<T>() == elem_, "tensor accessed as another element type");
   return reinterpret_cast<const T*>(bytes_.get());

@@ -103,6 +103,10 @@ void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
     for (const auto& dim : *type->dims)
       if (!dim.symbol.empty()) names.insert(dim.symbol);
   }
+  std::vector<std::string> open;
+  for (const auto& info : proto.input())
+    if (!scope.names.contains(info.name())) open.push_back(info.name());
+  dims_.nameFallbacks(open);
   for (const auto& info : proto.input())
     if (const auto type = readType(info); type && !scope.names.contains(info.name()))
       dims_.learnFallback(info.name(), *type);

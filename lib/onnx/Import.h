@@ -28,9 +28,9 @@ struct ImportLimits {
 struct ImportOptions {
   /// Sizes of inputs whose declared shape is not fully known, by input name.
   std::map<std::string, Shape> shapes;
-  /// Shapes of data at hand, by input name: they settle what nothing else states, and are
-  /// ignored where they do not fit.
-  std::map<std::string, Shape> fallbackShapes;
+  /// Shapes of data at hand, in the order of the inputs; a nameless one goes by its place. They
+  /// settle what nothing else states, and are ignored where they do not fit.
+  std::vector<std::pair<std::string, Shape>> fallbackShapes;
   /// Sizes of symbolic dimensions by their name ("batch").
   std::map<std::string, int64_t> dims;
   /// Inputs to be replaced by these constants: for shapes and the like that come in as inputs.

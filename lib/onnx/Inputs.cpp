@@ -90,6 +90,16 @@ Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) 
   return {};
 }
 
+void DimBindings::nameFallbacks(std::span<const std::string> inputs) {
+  for (size_t i = 0; i < options_.fallbackShapes.size(); ++i) {
+    const auto& [name, shape] = options_.fallbackShapes[i];
+    if (!name.empty())
+      fallbacks_.insert_or_assign(name, shape);
+    else if (i < inputs.size())
+      fallbacks_.emplace(inputs[i], shape);
+  }
+}
+
 void DimBindings::learnFallback(const std::string& input, const DeclaredType& type) {
   const Shape* shape = fallback(input, type);
   if (!shape || !type.dims) return;
@@ -99,8 +109,8 @@ void DimBindings::learnFallback(const std::string& input, const DeclaredType& ty
 }
 
 const Shape* DimBindings::fallback(const std::string& input, const DeclaredType& type) const {
-  const auto it = options_.fallbackShapes.find(input);
-  if (it == options_.fallbackShapes.end()) return nullptr;
+  const auto it = fallbacks_.find(input);
+  if (it == fallbacks_.end()) return nullptr;
   return !type.dims || type.dims->size() == it->second.size() ? &it->second : nullptr;
 }
 

@@ -27,7 +27,9 @@ public:
 
   /// Learns the symbols of an input whose shape is given. Call for all inputs before shapeOf.
   Result<> learn(const std::string& input, const DeclaredType& type);
-  /// The same from its fallback shape, where a symbol is still open. Call after learn for all.
+  /// Says which inputs the fallback shapes belong to, given those without a value in their order.
+  void nameFallbacks(std::span<const std::string> inputs);
+  /// Learns from the fallback shape where a symbol is still open. Call after learn for all.
   void learnFallback(const std::string& input, const DeclaredType& type);
   /// The shape of an input, or an error that says how to state it.
   Result<Shape> shapeOf(const std::string& input, const DeclaredType& type) const;
@@ -41,6 +43,7 @@ private:
 
   const ImportOptions& options_;
   std::map<std::string, int64_t> sizes_;
+  std::map<std::string, Shape> fallbacks_;
 };
 
 } // namespace enfold::onnx

@@ -10,11 +10,6 @@
 
 namespace enfold::onnx {
 
-struct NamedTensor {
-  std::string name; ///< empty where the file holds none
-  Tensor tensor;
-};
-
 /// Reads a .npy file (versions 1 to 3, C order or Fortran order) or a TensorProto.
 Result<NamedTensor> readTensorFile(const std::filesystem::path& path);
 

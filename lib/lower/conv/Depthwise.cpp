@@ -101,7 +101,7 @@ void lowerDepthwise(const Op& op, Lowering& lowering) {
       const Index pixel = (od * p.out[1] + oh) * p.out[2] + begin + shift + i;
       const kir::Value sum = acc[static_cast<size_t>(i)];
       const kir::Value value =
-          epilogue.apply(b, bias ? b.add(sum, *bias) : sum, blockedCoordinates(type, n, cb, pixel));
+          epilogue.apply(b, bias ? sum + *bias : sum, blockedCoordinates(type, n, cb, pixel));
       b.store(dst[((n * blocks + cb) * p.outPixels() + pixel) * lanes], value);
     }
   };

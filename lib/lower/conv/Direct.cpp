@@ -240,7 +240,7 @@ void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const I
       const Index linear = (od * p_.out[1] + oh) * p_.out[2] + ow;
       const std::vector<Index> at = blockedCoordinates(op_.result()->type(), n_, kb, linear);
       const Value sum = accumulator(pixel, block);
-      const Value value = epilogue_.apply(b_, bias ? b_.add(sum, *bias) : sum, at);
+      const Value value = epilogue_.apply(b_, bias ? sum + *bias : sum, at);
       b_.store((*dst_)[((n_ * blocksInAll + kb) * p_.outPixels() + linear) * lanes_], value);
     }
   }
