@@ -73,14 +73,8 @@ bool LayoutAssigner::epilogueFits(const Op& op) const {
 LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {
   const Value* x = op.own(0);
   if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return Wish::Plain;
-  const int64_t cin = x->shape()[1], cout = op.result()->shape()[1], group = op.integer("group");
-  if (group == 1) {
-    if (cin <= kFewChannels && !isBlocked(x)) return Wish::PlainToBlocked;
-    return Wish::Blocked;
-  }
-  const bool depthwise = group == cin && cout == cin;
-  const bool wholeBlocks = cin / group % block_ == 0 && cout / group % block_ == 0;
-  return depthwise || wholeBlocks ? Wish::Blocked : Wish::Plain;
+  const bool few = x->shape()[1] <= kFewChannels && !isBlocked(x);
+  return few && op.integer("group") == 1 ? Wish::PlainToBlocked : Wish::Blocked;
 }
 
 LayoutAssigner::Wish LayoutAssigner::elementwiseWish(const Op& op) const {

@@ -25,8 +25,8 @@ std::vector<OpKind> elementwiseKinds() {
 
 std::span<const Family> families() {
   static const std::vector<Family> table = {
-      {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
       {"conv_depthwise", refuseDepthwise, lowerDepthwise, {OpKind::Conv}},
+      {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
       {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
       {"global_pool_blocked",
        refuseBlockedGlobalPool,

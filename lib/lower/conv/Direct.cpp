@@ -1,5 +1,6 @@
-// Direct convolution: any window, stride, dilation, padding and rank up to 3; input blocked, or
-// plain with few channels; output blocked. Channels of a group must fill whole blocks.
+// Direct convolution: any window, stride, dilation, padding, group and rank up to 3; input blocked,
+// or plain with few channels; output blocked. Groups whose channels do not fill whole blocks are
+// merged until they do, with zero weights between channels of different groups.
 //
 // A register tile of P pixels by B channel blocks is accumulated over all taps and input channels:
 // for every input channel and tap, B weight vectors are loaded and P pixels broadcast for P*B fused
@@ -27,9 +28,8 @@ constexpr int64_t kMaxPlainChannels = 16;
 class DirectConv {
 public:
   DirectConv(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), p_(flattened(convProblem(op))),
-        lanes_(lowering.target().lanes(kir::Scalar::F32)),
-        schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
+      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
+        p_(flattened(merged(convProblem(op), lanes_))), schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
         plainInput_(op.own(0)->type().layout.isPlain()) {
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
     step_ = plainInput_ ? p_.cin : lanes_;
@@ -39,6 +39,8 @@ public:
   void lower();
 
 private:
+  /// As few groups merged into one as fill whole blocks of channels.
+  static ConvProblem merged(ConvProblem p, int64_t lanes);
   /// Rows of a 1x1 convolution are one long row when that tiles better.
   static ConvProblem flattened(ConvProblem p);
 
@@ -56,8 +58,8 @@ private:
 
   const Op& op_;
   Lowering& lowering_;
-  const ConvProblem p_;
   const int64_t lanes_;
+  const ConvProblem p_;
   const ConvSchedule schedule_;
   Epilogue epilogue_;
   const bool plainInput_;
@@ -75,6 +77,15 @@ private:
   ConvProblem::Spatial strideX_{};
 };
 
+ConvProblem DirectConv::merged(ConvProblem p, int64_t lanes) {
+  const int64_t groups = p.groups;
+  for (int64_t merge = 1; merge <= groups; ++merge) {
+    p.groups = groups / merge;
+    if (groups % merge == 0 && p.cinPerGroup() % lanes == 0 && p.coutPerGroup() % lanes == 0) break;
+  }
+  return p;
+}
+
 ConvProblem DirectConv::flattened(ConvProblem p) {
   if (!p.isPointwise() || p.out[2] >= 32) return p;
   p.in = p.out = {1, 1, p.outPixels()};
@@ -87,6 +98,8 @@ std::vector<float> DirectConv::packWeights() const {
   const float* data = w.data<float>();
   const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup(), taps = p_.taps();
   const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
+  // Sizes of the groups of the op itself.
+  const int64_t merge = op_.integer("group") / p_.groups, cown = cing / merge, kown = coutg / merge;
   std::vector<float> packed(
       static_cast<size_t>(p_.groups * channelBlocks_ * lanes_ * inputBlocks_ * step_ * taps));
   size_t at = 0;
@@ -97,8 +110,8 @@ std::vector<float> DirectConv::packWeights() const {
           for (int64_t c = cb * step_; c < (cb + 1) * step_; ++c)
             for (int64_t x = 0; x < kw; ++x)
               for (int64_t k = kb * lanes_; k < (kb + schedule_.blocks) * lanes_; ++k, ++at)
-                if (c < cing && k < coutg)
-                  packed[at] = data[((g * coutg + k) * cing + c) * taps + t * kw + x];
+                if (c < cing && k < coutg && c / cown == k / kown)
+                  packed[at] = data[((g * coutg + k) * cown + c % cown) * taps + t * kw + x];
   return packed;
 }
 
@@ -149,7 +162,7 @@ void DirectConv::lower() {
   const double elements = static_cast<double>(y.numElements());
   lowering_.call(b_.finish(), std::move(buffers),
                  {.algorithm = fmt::format("conv_direct {}x{}", schedule_.pixels, schedule_.blocks),
-                  .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
+                  .flops = convProblem(op_).flops() + elements * epilogue_.flopsPerElement()});
 }
 
 void DirectConv::row(const Index& od, const Index& oh) {
@@ -256,13 +269,7 @@ std::string refuseConvDirect(const Op& op, const kir::Target& target) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
   if (y.layout.block != block) return "result is not channel-blocked";
-  const ConvProblem p = convProblem(op);
-  if (x.layout.isPlain()) {
-    if (p.groups != 1) return "grouped with a plain input";
-    if (p.cin > kMaxPlainChannels) return "plain input with many channels";
-  } else if (p.groups != 1 && (p.cinPerGroup() % block || p.coutPerGroup() % block)) {
-    return "channels of a group do not fill whole blocks";
-  }
+  if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
   return epilogueRefusal(op);
 }
 
