@@ -130,6 +130,13 @@ LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
   case OpKind::GlobalAveragePool:
   case OpKind::GlobalMaxPool:
     return op.numResults() == 1 && isBlocked(op.own(0)) ? Wish::Blocked : Wish::Plain;
+  case OpKind::InstanceNormalization:
+    return isBlocked(op.own(0)) ? Wish::Blocked : Wish::Plain;
+  case OpKind::GroupNormalization: {
+    const int64_t groups = op.integer("num_groups"), channels = op.result()->shape()[1];
+    const bool whole = channels % groups == 0 && channels / groups % block_ == 0;
+    return isBlocked(op.own(0)) && whole ? Wish::Blocked : Wish::Plain;
+  }
   case OpKind::Concat:
   case OpKind::Split:
     return partsWish(op);

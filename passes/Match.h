@@ -31,9 +31,6 @@ bool isNearly(double value, double wanted, ElemType elem);
 /// True when no element can be below zero (NaN aside), judging by what computes it.
 bool isNonNegative(const Value* value);
 
-/// The axis counted from the front. The op has been verified, so it is in range.
-inline int64_t frontAxis(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
-
 /// Sizes of all axes behind batch and channels.
 inline Shape spatialShape(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
 

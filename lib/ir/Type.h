@@ -22,6 +22,9 @@ Result<> checkShape(const Shape& shape, ElemType elem);
 /// The shape numpy broadcasting gives, or an error naming both shapes.
 Result<Shape> broadcastShapes(const Shape& a, const Shape& b);
 
+/// An axis counted from the front; negative ones count from the back.
+constexpr int64_t frontAxis(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
+
 /// "[1,64,56,56]"
 std::string str(const Shape& shape);
 

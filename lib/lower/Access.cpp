@@ -85,4 +85,26 @@ void collapse(std::vector<int64_t>& extents, std::vector<std::vector<int64_t>*> 
   }
 }
 
+void collapseParts(std::vector<int64_t>& extents, std::vector<std::vector<int64_t>*> strides,
+                   std::vector<size_t>& ends) {
+  std::vector<std::vector<int64_t>*> all = strides;
+  all.push_back(&extents);
+  std::vector<std::vector<int64_t>> merged(all.size());
+  size_t begin = 0;
+  for (size_t& end : ends) {
+    std::vector<std::vector<int64_t>> part;
+    for (const auto* whole : all)
+      part.emplace_back(whole->begin() + static_cast<ptrdiff_t>(begin),
+                        whole->begin() + static_cast<ptrdiff_t>(end));
+    std::vector<std::vector<int64_t>*> pointers;
+    for (size_t i = 0; i < strides.size(); ++i) pointers.push_back(&part[i]);
+    collapse(part.back(), pointers);
+    for (size_t i = 0; i < all.size(); ++i)
+      merged[i].insert(merged[i].end(), part[i].begin(), part[i].end());
+    begin = end;
+    end = merged.back().size();
+  }
+  for (size_t i = 0; i < all.size(); ++i) *all[i] = std::move(merged[i]);
+}
+
 } // namespace enfold::lower

@@ -30,4 +30,8 @@ std::optional<Access> accessOf(const Type& operand, const Type& result);
 /// Merges adjacent dimensions that every access walks as one. All strides vectors are changed.
 void collapse(std::vector<int64_t>& extents, std::vector<std::vector<int64_t>*> strides);
 
+/// The same within each part only: part i is [ends[i - 1], ends[i]). `ends` is changed as well.
+void collapseParts(std::vector<int64_t>& extents, std::vector<std::vector<int64_t>*> strides,
+                   std::vector<size_t>& ends);
+
 } // namespace enfold::lower

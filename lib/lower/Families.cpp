@@ -7,7 +7,11 @@
 #include "lower/conv/Direct.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/movement/Movement.h"
+#include "lower/norm/ChannelNorm.h"
+#include "lower/norm/RowNorm.h"
 #include "lower/pool/BlockedPool.h"
+#include "lower/reduce/Reduction.h"
+#include "lower/reduce/Softmax.h"
 
 #include <algorithm>
 
@@ -39,6 +43,21 @@ std::span<const Family> families() {
        {OpKind::Transpose, OpKind::Slice, OpKind::Split, OpKind::Concat, OpKind::Expand,
         OpKind::Tile, OpKind::DepthToSpace, OpKind::SpaceToDepth, OpKind::Reorder, OpKind::Pad,
         OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze}},
+      {"reduction",
+       refuseReduction,
+       lowerReduction,
+       {OpKind::ReduceSum, OpKind::ReduceMean, OpKind::ReduceMax, OpKind::ReduceMin,
+        OpKind::ReduceProd, OpKind::ReduceL1, OpKind::ReduceL2, OpKind::ReduceSumSquare,
+        OpKind::ReduceLogSum, OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
+      {"softmax", refuseSoftmax, lowerSoftmax, {OpKind::Softmax, OpKind::LogSoftmax}},
+      {"norm_rows",
+       refuseRowNorm,
+       lowerRowNorm,
+       {OpKind::LayerNormalization, OpKind::RMSNormalization}},
+      {"norm_channels",
+       refuseChannelNorm,
+       lowerChannelNorm,
+       {OpKind::InstanceNormalization, OpKind::GroupNormalization}},
       {"pointwise", refusePointwise, lowerPointwise, elementwiseKinds()},
   };
   return table;

@@ -18,8 +18,6 @@ int64_t innerSize(const Shape& shape, int64_t axis) {
   return size;
 }
 
-int64_t frontAxis(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
-
 bool isMadeByOp(const Value* value) {
   return value->producer() && value->producer()->kind() != OpKind::Constant;
 }

@@ -29,7 +29,8 @@ class DirectConv {
 public:
   DirectConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
-        p_(flattened(merged(convProblem(op), lanes_))), schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
+        p_(flattened(merged(convProblem(op), lanes_))),
+        schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
         plainInput_(op.own(0)->type().layout.isPlain()) {
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
     step_ = plainInput_ ? p_.cin : lanes_;

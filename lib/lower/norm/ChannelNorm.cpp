@@ -1,0 +1,205 @@
+// Plain: a group is contiguous, its moments are scalars. Blocked: lanes are channels; of a group of
+// whole blocks the lanes are added up, of single channels every lane keeps its own moments.
+#include "lower/norm/ChannelNorm.h"
+
+#include "lower/Access.h"
+#include "lower/Elementwise.h"
+#include "lower/Epilogue.h"
+#include "lower/Nest.h"
+#include "lower/norm/Moments.h"
+#include "lower/reduce/Fold.h"
+
+#include <array>
+#include <cstring>
+
+namespace enfold::lower {
+namespace {
+
+using kir::Index;
+using kir::Value;
+
+struct Groups {
+  int64_t images, channels, groups, pixels;
+  int64_t channelsPerGroup() const { return channels / groups; }
+};
+
+Groups groupsOf(const Op& op) {
+  const Shape& x = op.result()->shape();
+  Groups g{x[0], x[1], 0, 1};
+  g.groups = op.kind() == OpKind::InstanceNormalization ? g.channels : op.integer("num_groups");
+  for (size_t i = 2; i < x.size(); ++i) g.pixels *= x[i];
+  return g;
+}
+
+/// A vector of one value a channel, [C].
+class ChannelVector {
+public:
+  /// Constants are laid down with zeros up to whole blocks.
+  ChannelVector(kir::Builder& b, const enfold::Value* value, int block, Lowering& lowering,
+                std::vector<BufferRef>& buffers)
+      : b_(b), channels_(value->shape()[0]), padded_((channels_ + block - 1) / block * block),
+        stored_(*scalarOf(value->elem())) {
+    if (const Tensor* tensor = value->constant()) {
+      std::vector<std::byte> bytes(static_cast<size_t>(padded_) * byteSize(tensor->elem()));
+      std::memcpy(bytes.data(), tensor->bytes(), tensor->numBytes());
+      buffers.push_back(lowering.constant(std::move(bytes)));
+    } else {
+      buffers.push_back(lowering.storage(value));
+      padded_ = channels_;
+    }
+    buffer_ = b.input("channels", stored_, padded_);
+  }
+
+  /// The values of `lanes` channels from `channel` on.
+  Value load(const Index& channel, int lanes) const {
+    const kir::Place place = (*buffer_)[channel];
+    if (padded_ % lanes == 0) return b_.loadAs(computeScalar(stored_), place, lanes);
+    const Value some =
+        b_.loadPartial(place, min(Index(lanes), channels_ - channel), b_.zero({stored_, lanes}));
+    return b_.cast(some, computeScalar(stored_));
+  }
+
+private:
+  kir::Builder& b_;
+  int64_t channels_, padded_;
+  kir::Scalar stored_;
+  std::optional<kir::Buffer> buffer_;
+};
+
+/// The kernel being written.
+struct ChannelNormKernel {
+  const Op& op;
+  Lowering& lowering;
+  kir::Builder b{op.info().name};
+  Groups g = groupsOf(op);
+  kir::Scalar stored = *scalarOf(op.result()->elem()), scalar = computeScalar(stored);
+  int lanes = lowering.target().lanes(scalar);
+  int block = op.result()->type().layout.block;
+  std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
+  int64_t elements = op.result()->type().numBytes() / kir::sizeInBytes(stored);
+  kir::Buffer src = b.input("src", stored, elements);
+  ChannelVector scale{b, op.own(1), std::max(1, block), lowering, buffers};
+  ChannelVector bias{b, op.own(2), std::max(1, block), lowering, buffers};
+  Epilogue epilogue{op, lowering};
+
+  void lower();
+  void plain(const kir::Buffer& dst);
+  void blocked(const kir::Buffer& dst);
+  Value normalized(const Normalizer& norm, const Value& x, const Value& s, const Value& o) {
+    const int width = x.lanes();
+    return norm.apply(b, x) * widened(b, s, width) + widened(b, o, width);
+  }
+};
+
+void ChannelNormKernel::plain(const kir::Buffer& dst) {
+  std::vector<int64_t> extents = op.result()->shape(), dense = denseStrides(extents);
+  if (extents.size() == 2) {
+    extents.push_back(1);
+    dense.push_back(1);
+    for (Operand& operand : epilogue.operands()) operand.strides().push_back(0);
+  }
+  std::vector<std::vector<int64_t>*> strides = {&dense};
+  for (Operand& operand : epilogue.operands()) strides.push_back(&operand.strides());
+  std::vector<size_t> ends = {1, 2, extents.size()};
+  collapseParts(extents, strides, ends);
+  const int64_t perGroup = g.channelsPerGroup(), size = perGroup * g.pixels;
+
+  b.parallelFor("group", g.images * g.groups, [&](const Index& group) {
+    const SumOver sum = [&](const std::function<Value(const Value&)>& map) {
+      return foldRow(b, {kir::Op::Add, scalar}, size, lanes, [&](const Index& i, int w) {
+        return map(b.loadAs(scalar, src[group * size + i], w));
+      });
+    };
+    const Normalizer norm = momentsOf(b, sum, size, op.real("epsilon"));
+    b.forLoop("c", 0, perGroup, [&](const Index& c) {
+      std::vector<Index> at(extents.size(), 0);
+      at[0] = group / g.groups;
+      at[1] = group % g.groups * perGroup + c;
+      const Value s = scale.load(at[1], 1), o = bias.load(at[1], 1);
+      const std::function<void(size_t)> write = [&](size_t axis) {
+        if (axis + 1 < extents.size()) {
+          b.forLoop("d", 0, extents[axis], [&](const Index& i) {
+            at[axis] = i;
+            write(axis + 1);
+          });
+          return;
+        }
+        forVectors(b, 0, extents.back(), {4 * lanes, lanes}, [&](const Index& i, int w) {
+          at.back() = i;
+          const Index element = elementAt(at, dense);
+          const Value y = normalized(norm, b.loadAs(scalar, src[element], w), s, o);
+          b.storeAs(dst[element], epilogue.apply(b, y, at));
+        });
+      };
+      write(2);
+    });
+  });
+}
+
+void ChannelNormKernel::blocked(const kir::Buffer& dst) {
+  const int64_t blocks = (g.channels + block - 1) / block;
+  const bool single = g.channelsPerGroup() == 1;
+  const int64_t perGroup = single ? 1 : g.channelsPerGroup() / block;
+  const int64_t groups = blocks / perGroup, plane = g.pixels * block, size = perGroup * plane;
+  b.parallelFor("group", g.images * groups, [&](const Index& group) {
+    const Index base = group * size;
+    const SumOver sum = [&](const std::function<Value(const Value&)>& map) {
+      const FoldOp add{kir::Op::Add, scalar};
+      const Value lanesOwn = foldToLanes(b, add, size, block, [&](const Index& i, int w) {
+        return map(b.load(src[base + i], w));
+      });
+      return single ? lanesOwn : b.reduceAdd(lanesOwn);
+    };
+    const Normalizer norm = momentsOf(b, sum, single ? g.pixels : size, op.real("epsilon"));
+    b.forLoop("cb", 0, perGroup, [&](const Index& cb) {
+      const Index channelBlock = group % groups * perGroup + cb;
+      const Value s = scale.load(channelBlock * block, block);
+      const Value o = bias.load(channelBlock * block, block);
+      b.forLoop("pixel", 0, g.pixels, [&](const Index& pixel) {
+        const Index element = base + cb * plane + pixel * block;
+        const Value y = normalized(norm, b.load(src[element], block), s, o);
+        b.store(dst[element], epilogue.apply(b, y,
+                                             blockedCoordinates(op.result()->type(), group / groups,
+                                                                channelBlock, pixel)));
+      });
+    });
+  });
+}
+
+void ChannelNormKernel::lower() {
+  epilogue.declare(b);
+  epilogue.appendBuffers(buffers);
+  const kir::Buffer dst = b.output("dst", stored, elements);
+  buffers.push_back(lowering.storage(op.result()));
+  if (block)
+    blocked(dst);
+  else
+    plain(dst);
+  lowering.call(b.finish(), std::move(buffers),
+                {.algorithm = block ? "norm_channels_blocked" : "norm_channels",
+                 .flops = 8 * static_cast<double>(elements)});
+}
+
+} // namespace
+
+std::string refuseChannelNorm(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  if (!scalarOf(y.elem) || !isFloat(y.elem)) return "element type is not a float";
+  if (y.rank() < 2 || y.rank() > 5 || y.numElements() == 0) return "nothing to normalize";
+  for (size_t i = 1; i < 3; ++i)
+    if (op.own(i)->elem() != y.elem || op.own(i)->shape() != Shape{y.shape[1]})
+      return "scale or bias is not one value a channel";
+  const Groups g = groupsOf(op);
+  if (g.groups < 1 || g.channels % g.groups) return "groups do not divide the channels";
+  if (x.layout != y.layout) return "layouts differ";
+  if (!y.layout.isPlain()) {
+    if (y.layout.block != target.lanes(kir::Scalar::F32)) return "block of another width";
+    if (g.channelsPerGroup() != 1 && g.channelsPerGroup() % y.layout.block)
+      return "groups are not whole blocks of channels";
+  }
+  return epilogueRefusal(op);
+}
+
+void lowerChannelNorm(const Op& op, Lowering& lowering) { ChannelNormKernel{op, lowering}.lower(); }
+
+} // namespace enfold::lower

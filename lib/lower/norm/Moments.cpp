@@ -1,0 +1,43 @@
+// Moments from sums.
+#include "lower/norm/Moments.h"
+
+namespace enfold::lower {
+namespace {
+
+using kir::Value;
+
+Value inverseRoot(kir::Builder& b, const Value& variance, double epsilon) {
+  return kir::constantLike(variance, 1.0) / b.sqrt(variance + epsilon);
+}
+
+} // namespace
+
+Value widened(kir::Builder& b, const Value& value, int width) {
+  if (value.lanes() == width) return value;
+  if (value.lanes() == 1) return b.splat(value, width);
+  std::vector<int> mask;
+  for (int i = 0; i < width; ++i) mask.push_back(i % value.lanes());
+  return b.shuffle(value, value, mask);
+}
+
+Value Normalizer::apply(kir::Builder& b, const Value& x) const {
+  return (x - widened(b, mean, x.lanes())) * widened(b, inverse, x.lanes());
+}
+
+Normalizer momentsOf(kir::Builder& b, const SumOver& sum, int64_t count, double epsilon) {
+  const auto n = static_cast<double>(count);
+  const Value mean = sum([](const Value& x) { return x; }) / n;
+  const Value variance = sum([&](const Value& x) {
+                           const Value distance = x - widened(b, mean, x.lanes());
+                           return distance * distance;
+                         }) /
+                         n;
+  return {mean, inverseRoot(b, variance, epsilon)};
+}
+
+Normalizer rootMeanSquare(kir::Builder& b, const SumOver& sum, int64_t count, double epsilon) {
+  const Value squares = sum([](const Value& x) { return x * x; }) / static_cast<double>(count);
+  return {b.zero(squares.type()), inverseRoot(b, squares, epsilon)};
+}
+
+} // namespace enfold::lower

@@ -1,0 +1,33 @@
+// Mean and variance inside kernels, in two passes: the variance is the mean of squared distances
+// from the mean, which does not cancel as E[x^2] - E[x]^2 does.
+#pragma once
+
+#include "kernel/Builder.h"
+
+#include <functional>
+
+namespace enfold::lower {
+
+/// Folds a sum of load(i, width) over everything that is normalized together into a value of
+/// `lanes` lanes (1, or one per channel); the caller knows what those elements are.
+using SumOver =
+    std::function<kir::Value(const std::function<kir::Value(const kir::Value& element)>& map)>;
+
+/// What normalizes: (x - mean) * inverse.
+struct Normalizer {
+  kir::Value mean;
+  kir::Value inverse; ///< 1 / sqrt(variance + epsilon)
+
+  kir::Value apply(kir::Builder& b, const kir::Value& x) const;
+};
+
+/// Of `count` elements that `sum` walks twice.
+Normalizer momentsOf(kir::Builder& b, const SumOver& sum, int64_t count, double epsilon);
+
+/// With mean 0: 1 / sqrt(mean of squares + epsilon).
+Normalizer rootMeanSquare(kir::Builder& b, const SumOver& sum, int64_t count, double epsilon);
+
+/// A value of one lane, or of a lane per channel repeated for a row of pixels, as `width` lanes.
+kir::Value widened(kir::Builder& b, const kir::Value& value, int width);
+
+} // namespace enfold::lower

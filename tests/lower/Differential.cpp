@@ -1,0 +1,72 @@
+// Running a graph both ways.
+#include "Differential.h"
+
+#include "driver/Compiler.h"
+#include "ir/ConstantText.h"
+#include "ir/Printer.h"
+#include "reference/Reference.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace enfold {
+namespace {
+
+std::vector<Tensor> randomInputs(const Graph& graph, const DifferentialOptions& options) {
+  std::vector<Tensor> inputs;
+  uint64_t seed = options.seed;
+  for (const auto& input : graph.inputs()) {
+    Tensor real(ElemType::F64, input->shape());
+    fillRandom(real, seed++, options.low, options.high);
+    Tensor tensor(input->elem(), input->shape());
+    for (int64_t i = 0; i < tensor.numElements(); ++i)
+      tensor.setDouble(i, isFloat(input->elem()) ? real.asDouble(i) : std::round(real.asDouble(i)));
+    inputs.push_back(std::move(tensor));
+  }
+  return inputs;
+}
+
+bool sameBits(const Tensor& a, const Tensor& b) {
+  return a.numBytes() == b.numBytes() && std::memcmp(a.bytes(), b.bytes(), a.numBytes()) == 0;
+}
+
+} // namespace
+
+void expectCompiledAgrees(const BuildGraph& build, const DifferentialOptions& options) {
+  GraphBuilder g("test");
+  Value* result = build(g);
+  auto graph = g.finish(result, "y");
+  ASSERT_TRUE(graph) << graph.error().str();
+  const std::string text = print(**graph);
+  SCOPED_TRACE(text);
+  const std::vector<Tensor> inputs = randomInputs(**graph, options);
+  auto expected = reference::run(**graph, inputs);
+  ASSERT_TRUE(expected) << expected.error().str();
+
+  auto compiled = compile(*std::move(graph));
+  ASSERT_TRUE(compiled) << compiled.error().str();
+  if (options.generated) {
+    EXPECT_TRUE(compiled->executable->referenceOps().empty())
+        << compiled->executable->referenceOps().front();
+  }
+  Tensor first;
+  for (const int threads : {1, 2, 2}) {
+    auto session = Session::create(compiled->executable, {.threads = threads});
+    ASSERT_TRUE(session) << session.error().str();
+    auto outputs = (*session)->run(inputs);
+    ASSERT_TRUE(outputs) << outputs.error().str();
+    if (threads > 1) {
+      EXPECT_TRUE(sameBits(first, outputs->front())) << "the bits depend on the threads";
+      continue;
+    }
+    first = outputs->front();
+    const Comparison comparison = compare(first, expected->front(), options.tolerance);
+    EXPECT_TRUE(comparison.same())
+        << comparison.problem << comparison.mismatches << " of " << first.numElements()
+        << " differ, by up to " << comparison.maxAbs << " at scale " << comparison.scale;
+  }
+}
+
+} // namespace enfold

@@ -1,0 +1,43 @@
+// Compiled code against the reference: the harness of all tests of kernel families.
+#pragma once
+
+#include "driver/Compare.h"
+#include "ir/Builder.h"
+
+#include <functional>
+#include <random>
+
+namespace enfold {
+
+/// Writes a graph of inputs and ops and gives its output.
+using BuildGraph = std::function<Value*(GraphBuilder& g)>;
+
+struct DifferentialOptions {
+  Tolerance tolerance;
+  double low = -2, high = 2; ///< of the inputs, which are uniform; integers are rounded
+  uint64_t seed = 1;
+  bool generated = true; ///< no op may run as its reference function
+};
+
+/// The graph, compiled with all passes, gives the reference's answer, and the same bits on one
+/// thread, on two, and in a second run.
+void expectCompiledAgrees(const BuildGraph& build, const DifferentialOptions& options = {});
+
+/// Random sizes for a sweep; the same ones in every run.
+class Sizes {
+public:
+  explicit Sizes(uint64_t seed) : engine_(seed) {}
+  int64_t between(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(engine_);
+  }
+  template <typename T> T oneOf(std::initializer_list<T> values) {
+    return values.begin()[between(0, static_cast<int64_t>(values.size()) - 1)];
+  }
+
+private:
+  std::mt19937_64 engine_;
+};
+
+inline Type f32(Shape shape) { return {ElemType::F32, std::move(shape), {}}; }
+
+} // namespace enfold
