@@ -28,7 +28,7 @@ struct IsaInfo {
   const char* removeAbove;
 };
 constexpr std::array<IsaInfo, 4> kIsas = {{
-    {Isa::Scalar, 4, 16, "", "-sse3"},
+    {Isa::Scalar, 16, 16, "", "-sse3"},
     {Isa::Sse42, 16, 16, "+sse4.2", "-avx"},
     {Isa::Avx2, 32, 16, "+avx2,+fma,+f16c", "-avx512f,-evex512,-avx10.1-256"},
     {Isa::Avx512, 64, 32, "+avx512f,+avx512bw,+avx512vl,+avx512dq,+fma,+f16c", ""},

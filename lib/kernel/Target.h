@@ -10,7 +10,7 @@ namespace enfold::kir {
 
 /// Instruction sets in ascending order, each containing those before.
 enum class Isa : uint8_t {
-  Scalar, ///< x86-64 baseline; kernels are written with one lane
+  Scalar, ///< the baseline of a target; kernels are written for 16 bytes
   Sse42,
   Avx2, ///< with FMA and F16C
   Avx512,
@@ -23,7 +23,7 @@ struct Target {
   std::string cpu;      ///< LLVM's name of the processor
   std::string features; ///< LLVM's feature string
   Isa isa = Isa::Scalar;
-  int vectorBytes = 4; ///< vector width to write kernels for
+  int vectorBytes = 16; ///< vector width to write kernels for
   int vectorRegisters = 16;
   bool hasFma = false;
   bool hasF16c = false;
