@@ -127,7 +127,7 @@ Result<std::vector<Arm>> otherArms(const BenchOptions& options, const Bound& fus
   while (!list.empty()) {
     const std::string name = list.substr(0, list.find(','));
     list.erase(0, name.size() + 1);
-    ENFOLD_TRY(LoadedModel model, load(options.model));
+    ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::WithDefaults));
     if (name == "unfused") {
       CompileOptions unfused = options.model.compileOptions();
       unfused.fuse = false;
@@ -168,7 +168,7 @@ std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
 }
 
 Result<> bench(const BenchOptions& options) {
-  ENFOLD_TRY(const Compilation compiled, loadAndCompile(options.model));
+  ENFOLD_TRY(const Compilation compiled, loadAndCompile(options.model, ModelUse::WithDefaults));
   ENFOLD_TRY(auto bound, bind(compiled, options.model));
   std::vector<Arm> arms;
   ENFOLD_TRY(Arm fused, compiledArm(options.model.noFuse ? "unfused" : "fused", bound));

@@ -97,15 +97,16 @@ int report(const Error& error) {
 
 void note(std::string_view text) { fmt::print(stderr, "{}\n", text); }
 
-Result<LoadedModel> load(const ModelOptions& options) {
+Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
   ENFOLD_TRY(const LoadOptions how, options.loadOptions());
-  ENFOLD_TRY(LoadedModel model, loadModel(options.model, how));
+  ENFOLD_TRY(LoadedModel model, use == ModelUse::WithDefaults ? loadModelFor(options.model, {}, how)
+                                                              : loadModel(options.model, how));
   for (const std::string& text : model.notes) note("note: " + text);
   return model;
 }
 
-Result<Compilation> loadAndCompile(const ModelOptions& options) {
-  ENFOLD_TRY(LoadedModel model, load(options));
+Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use) {
+  ENFOLD_TRY(LoadedModel model, load(options, use));
   ENFOLD_TRY(Compilation compilation, compile(std::move(model.graph), options.compileOptions()));
   if (options.verbosity > 0) {
     for (const Remark& remark : compilation.report.remarks.remarks()) note(remark.str());

@@ -41,11 +41,14 @@ int report(const Error& error);
 /// A note to stderr.
 void note(std::string_view text);
 
+/// What a loaded model is for: any inputs, or runs in which inputs that have a default keep it.
+enum class ModelUse { Anyhow, WithDefaults };
+
 /// Loads the model, printing its notes.
-Result<LoadedModel> load(const ModelOptions& options);
+Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Anyhow);
 
 /// Loads and compiles; -v prints remarks and times to stderr.
-Result<Compilation> loadAndCompile(const ModelOptions& options);
+Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use);
 
 /// For a float input, unsigned bytes are images: scaled by 1/255.
 Tensor fitImages(Tensor tensor, const Value& input);

@@ -6,6 +6,7 @@
 #include "onnx/Import.h"
 #include "zoo/Zoo.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace enfold {
@@ -18,6 +19,7 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
   import.dims = options.dims;
   import.values = options.values;
   if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
+  import.overridden = options.overridden;
   ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
   return LoadedModel{path.stem().string(), std::move(imported.graph),
                      std::move(imported.inputDefaults), std::move(imported.boundInputs),
@@ -52,6 +54,15 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
 
 Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
                                  LoadOptions options) {
+  if (!options.freezeInitializers) {
+    LoadOptions frozen = options;
+    frozen.freezeInitializers = true;
+    for (const auto& [name, tensor] : inputs) frozen.overridden.insert(name);
+    auto loaded = loadModelFor(model, inputs, std::move(frozen));
+    // Nameless tensors that are more than the other inputs may be meant for those with a default.
+    const bool allNamed = std::ranges::find(inputs, "", &NamedTensor::name) == inputs.end();
+    if (!loaded || allNamed || inputs.size() <= loaded->graph->inputs().size()) return loaded;
+  }
   for (const auto& [name, tensor] : inputs)
     options.fallbackShapes.emplace_back(name, tensor.shape());
   auto loaded = loadModel(model, options);

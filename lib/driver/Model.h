@@ -4,6 +4,7 @@
 #include "ir/Graph.h"
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace enfold {
@@ -14,7 +15,8 @@ struct LoadOptions {
   std::vector<std::pair<std::string, Shape>> fallbackShapes;
   std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
   std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
-  bool freezeInitializers = false;      ///< inputs that have a default become that constant
+  bool freezeInitializers = false;      ///< inputs that have a default become that constant,
+  std::set<std::string> overridden;     ///< but not these
   bool allowElided = false;             ///< .eir: take elided constants as zeros, for viewing
 };
 
@@ -29,7 +31,8 @@ struct LoadedModel {
 Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});
 
 /// Loads the model to be run on `inputs`, in their order and nameless or not: they settle open
-/// sizes, and integer inputs that decide a shape become constants, which a note tells.
+/// sizes, integer inputs that decide a shape become constants, which a note tells, and so do the
+/// defaults of inputs that are not given.
 Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
                                  LoadOptions options);
 

@@ -65,12 +65,14 @@ void GraphImporter::reserveNames(const pb::GraphProto& proto) {
 
 void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
   const bool subgraph = scope.caller != nullptr;
-  std::unordered_set<std::string> inputs;
+  std::unordered_set<std::string> inputs, frozenInputs;
   // From IR version 4 on, an initializer that is an input as well is only its default.
-  const bool overridable = model_.irVersion >= 4 && !subgraph &&
-                           options_.initializers == ImportOptions::Initializers::Overridable;
-  if (overridable)
-    for (const auto& input : proto.input()) inputs.insert(input.name());
+  const bool frozen = options_.initializers == ImportOptions::Initializers::Frozen;
+  if (model_.irVersion >= 4 && !subgraph)
+    for (const auto& input : proto.input())
+      (frozen && !options_.overridden.contains(input.name()) ? frozenInputs : inputs)
+          .insert(input.name());
+  int64_t compiledIn = 0;
   const auto define = [&](const std::string& name, Result<Tensor> tensor) {
     const std::string what = fmt::format("initializer '{}'", name);
     Binding& binding = scope.names[name];
@@ -82,6 +84,7 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
       scope.names.erase(name);
       return;
     }
+    compiledIn += frozenInputs.contains(name);
     binding = {Binding::State::Known,
                graph_.constant(*std::move(tensor), nameFor(name, scope), nullptr)};
   };
@@ -89,6 +92,9 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
     define(tensor.name(), decodeTensor(tensor, external_, options_.limits));
   for (auto& sparse : *proto.mutable_sparse_initializer())
     define(sparse.values().name(), decodeSparseTensor(sparse, external_, options_.limits));
+  if (compiledIn > 0)
+    model_.notes.push_back(
+        fmt::format("{} inputs have default values, which are compiled in", compiledIn));
 }
 
 void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 
@@ -38,6 +39,8 @@ struct ImportOptions {
   /// Whether an input with a default value (IR version 4 up) becomes that constant.
   enum class Initializers { Overridable, Frozen };
   Initializers initializers = Initializers::Overridable;
+  /// With frozen initializers: those that stay overridable all the same.
+  std::set<std::string> overridden;
   ImportLimits limits;
 };
 
