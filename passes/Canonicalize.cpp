@@ -51,16 +51,17 @@ Value* unchangedOperand(const Op& op) {
     return op.numOwnOperands() == 1 ? x : nullptr;
   case OpKind::Add:
   case OpKind::Sub: {
-    const auto zero = splatValue(op.own(1));
-    return zero && *zero == 0 && !std::signbit(*zero) == (op.kind() == OpKind::Sub) &&
-                   op.result()->type() == x->type()
-               ? x
-               : nullptr;
+    // Of floats only -0 is neutral in a sum: -0 + 0 is 0.
+    const auto w = withNumber(op);
+    const bool neutral =
+        w && w->number == 0 &&
+        (!isFloat(x->elem()) || std::signbit(w->number) == (op.kind() == OpKind::Add));
+    return neutral && op.result()->type() == w->x->type() ? w->x : nullptr;
   }
   case OpKind::Mul:
   case OpKind::Div: {
-    const auto one = splatValue(op.own(1));
-    return one && *one == 1 && op.result()->type() == x->type() ? x : nullptr;
+    const auto w = withNumber(op);
+    return w && w->number == 1 && op.result()->type() == w->x->type() ? w->x : nullptr;
   }
   case OpKind::Relu:
     return isNonNegative(x) ? x : nullptr;
@@ -105,34 +106,40 @@ Value* clippedPlusThree(const Value* value, const Op* user) {
   Op* clip = soleProducer(value, OpKind::Clip, user);
   if (!clip || scalarValue(clip->own(1)) != 0.0 || scalarValue(clip->own(2)) != 6.0) return nullptr;
   Op* add = soleProducer(clip->own(0), OpKind::Add, clip);
-  if (!add || splatValue(add->own(1)) != 3.0 || add->own(0)->shape() != add->result()->shape())
-    return nullptr;
-  return add->own(0);
+  const auto w = add ? withNumber(*add) : std::nullopt;
+  return w && w->number == 3 && w->x->shape() == add->result()->shape() ? w->x : nullptr;
 }
 
-/// A division by 6, or the multiplication by a sixth that stands for it.
-bool isDividedBySix(const Op& op) {
-  const auto number = splatValue(op.own(1));
-  if (!number || op.result()->shape() != op.own(0)->shape()) return false;
-  if (op.kind() == OpKind::Div) return *number == 6;
-  return op.kind() == OpKind::Mul && isNearly(*number, 1.0 / 6, op.result()->elem());
+/// What the op divides by 6, be it by a multiplication by a sixth; null if it does something else.
+Value* dividedBySix(const Op& op) {
+  const auto w = withNumber(op);
+  if (!w || !op.epilogue().empty() || op.result()->shape() != w->x->shape()) return nullptr;
+  const bool isSixth =
+      op.kind() == OpKind::Div
+          ? w->number == 6
+          : op.kind() == OpKind::Mul && isNearly(w->number, 1.0 / 6, op.result()->elem());
+  return isSixth ? w->x : nullptr;
 }
 
 /// x * clip(x + 3, 0, 6) / 6 is hard_swish(x), and clip(x + 3, 0, 6) / 6 is hard_sigmoid(x).
 Op* hardOfClip(Op& op, Rewriter& rewriter) {
+  const auto hardSwish = [&](Value* x) {
+    return rewriter.create({.kind = OpKind::HardSwish, .operands = {x}}, &op);
+  };
   if (op.kind() == OpKind::Mul)
     for (size_t i : {0, 1}) {
       Op* sixth = op.own(i)->producer();
-      if (!sixth || !isOnlyUsedBy(op.own(i), &op) || !isDividedBySix(*sixth)) continue;
-      if (clippedPlusThree(sixth->own(0), sixth) == op.own(1 - i))
-        return rewriter.create({.kind = OpKind::HardSwish, .operands = {op.own(1 - i)}}, &op);
+      Value* clipped = sixth && isOnlyUsedBy(op.own(i), &op) ? dividedBySix(*sixth) : nullptr;
+      if (clipped && clippedPlusThree(clipped, sixth) == op.own(1 - i))
+        return hardSwish(op.own(1 - i));
     }
-  if (!isDividedBySix(op)) return nullptr;
-  if (Op* mul = soleProducer(op.own(0), OpKind::Mul, &op))
+  Value* whole = dividedBySix(op);
+  if (!whole) return nullptr;
+  if (Op* mul = soleProducer(whole, OpKind::Mul, &op))
     for (size_t i : {0, 1})
       if (Value* x = clippedPlusThree(mul->own(i), mul); x && x == mul->own(1 - i))
-        return rewriter.create({.kind = OpKind::HardSwish, .operands = {x}}, &op);
-  if (Value* x = clippedPlusThree(op.own(0), &op))
+        return hardSwish(x);
+  if (Value* x = clippedPlusThree(whole, &op))
     return rewriter.create({.kind = OpKind::HardSigmoid,
                             .operands = {x},
                             .attrs = {{"alpha", 1.0f / 6}, {"beta", 0.5f}}},
@@ -140,35 +147,38 @@ Op* hardOfClip(Op& op, Rewriter& rewriter) {
   return nullptr;
 }
 
-/// x * 0.5 * (1 + erf(x / sqrt 2)), in the order exporters write it, is gelu(x).
+/// The x of 1 + erf(x / sqrt 2), read by `user` only; null if it is something else.
+Value* erfPlusOne(const Value* value, const Op* user) {
+  Op* add = soleProducer(value, OpKind::Add, user);
+  const auto one = add ? withNumber(*add) : std::nullopt;
+  Op* erf = one && one->number == 1 ? soleProducer(one->x, OpKind::Erf, add) : nullptr;
+  Op* scaled = erf ? erf->own(0)->producer() : nullptr;
+  if (!scaled || !scaled->epilogue().empty() || !isOnlyUsedBy(erf->own(0), erf)) return nullptr;
+  const auto w = withNumber(*scaled);
+  if (!w) return nullptr;
+  const ElemType elem = scaled->result()->elem();
+  const bool divides = scaled->kind() == OpKind::Div && isNearly(w->number, M_SQRT2, elem);
+  const bool multiplies = scaled->kind() == OpKind::Mul && isNearly(w->number, M_SQRT1_2, elem);
+  return divides || multiplies ? w->x : nullptr;
+}
+
+/// x * 0.5 * (1 + erf(x / sqrt 2)), in the orders exporters write it, is gelu(x).
 Op* gelu(Op& op, Rewriter& rewriter) {
   if (op.kind() != OpKind::Mul) return nullptr;
-  const auto erfPlusOne = [&](const Value* v, const Op* user) -> Value* {
-    Op* add = soleProducer(v, OpKind::Add, user);
-    if (!add || splatValue(add->own(1)) != 1.0) return nullptr;
-    Op* erf = soleProducer(add->own(0), OpKind::Erf, add);
-    Op* scaled = erf ? erf->own(0)->producer() : nullptr;
-    if (!scaled || !isOnlyUsedBy(erf->own(0), erf)) return nullptr;
-    const auto number = splatValue(scaled->own(1));
-    const bool divides = scaled->kind() == OpKind::Div && number &&
-                         isNearly(*number, M_SQRT2, scaled->result()->elem());
-    const bool multiplies = scaled->kind() == OpKind::Mul && number &&
-                            isNearly(*number, M_SQRT1_2, scaled->result()->elem());
-    return divides || multiplies ? scaled->own(0) : nullptr;
-  };
   const auto make = [&](Value* x) {
     return rewriter.create({.kind = OpKind::Gelu, .operands = {x}}, &op);
   };
   // (x * (1 + erf)) * 0.5
-  if (splatValue(op.own(1)) == 0.5)
-    if (Op* mul = soleProducer(op.own(0), OpKind::Mul, &op))
+  if (const auto half = withNumber(op); half && half->number == 0.5)
+    if (Op* mul = soleProducer(half->x, OpKind::Mul, &op))
       for (size_t i : {0, 1})
         if (Value* x = erfPlusOne(mul->own(i), mul); x && x == mul->own(1 - i)) return make(x);
-  // (x * 0.5) * (1 + erf), either way round
+  // (x * 0.5) * (1 + erf)
   for (size_t i : {0, 1}) {
     Value* x = erfPlusOne(op.own(i), &op);
-    Op* half = x ? soleProducer(op.own(1 - i), OpKind::Mul, &op) : nullptr;
-    if (half && half->own(0) == x && splatValue(half->own(1)) == 0.5) return make(x);
+    Op* mul = x ? soleProducer(op.own(1 - i), OpKind::Mul, &op) : nullptr;
+    const auto half = mul ? withNumber(*mul) : std::nullopt;
+    if (half && half->x == x && half->number == 0.5) return make(x);
   }
   return nullptr;
 }
@@ -236,6 +246,8 @@ bool canonicalizeOp(PassContext& context, Op& op) {
 
 bool recognize(PassContext& context, Op& op) {
   if (op.numResults() != 1 || !op.epilogue().empty()) return false;
+  // Composed transpositions move data of any type; all other patterns are formulas over floats.
+  if (op.kind() != OpKind::Transpose && !isFloat(op.result()->elem())) return false;
   if (!context.begin(op)) return false;
   for (Rule rule : kRules)
     if (Op* made = rule(op, context.rewriter())) {

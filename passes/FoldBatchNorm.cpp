@@ -1,14 +1,16 @@
 // fold-batchnorm: y = (W x + b) * scale + shift becomes (W scale) x + (b scale + shift), where the
 // scale and shift come from an inference-mode batch normalization or from arithmetic with
-// per-channel constants. Computed in double and rounded once. The result of the convolution must be
-// read by nothing else, and constants are never changed in place: other convolutions may share
-// them.
+// per-channel constants. A chain of such ops is folded as one: computed in double and rounded once.
+// The result of the convolution must be read by nothing else, and constants are never changed in
+// place: other convolutions may share them.
 #include "passes/Match.h"
 #include "passes/Weights.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <unordered_set>
 
 namespace enfold {
 namespace {
@@ -22,6 +24,29 @@ Value* scaledOperand(const Op& op) {
   return nullptr;
 }
 
+/// Factors the op applies to its product and its bias: they fold as well.
+double alphaOf(const Op& linear) {
+  return linear.kind() == OpKind::Gemm ? linear.real("alpha") : 1;
+}
+double betaOf(const Op& linear) { return linear.kind() == OpKind::Gemm ? linear.real("beta") : 1; }
+
+/// The bias per output channel in double, zeros when there is none.
+OrRefusal<std::vector<double>> biasOf(const Op& linear, int64_t channels) {
+  std::vector<double> numbers(static_cast<size_t>(channels), 0);
+  const Value* value = linear.own(2);
+  if (!value) return numbers;
+  const Tensor* bias = value->constant();
+  if (!bias) return refuse(Reason::WeightsNotConstant, "the bias is computed");
+  // A gemm broadcasts its bias: [N], [1,N] and scalars lie along the channels, [M,1] does not.
+  const bool alongChannels = bias->rank() > 0 && bias->shape().back() == bias->numElements();
+  if (bias->numElements() != 1 && !alongChannels)
+    return refuse(Reason::OtherAxis, "the bias varies along another axis than the channels");
+  for (size_t c = 0; c < numbers.size(); ++c)
+    numbers[c] =
+        betaOf(linear) * bias->asDouble(bias->numElements() == 1 ? 0 : static_cast<int64_t>(c));
+  return numbers;
+}
+
 /// Weights and bias of the linear op with the scale and shift in them.
 struct Folded {
   Tensor weights;
@@ -32,40 +57,22 @@ struct Folded {
 OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOptions& options) {
   const Tensor* weights = linear.own(1)->constant();
   if (!weights) return refuse(Reason::WeightsNotConstant, "the weights are computed");
-  const Value* biasValue = linear.own(2);
-  const Tensor* bias = biasValue ? biasValue->constant() : nullptr;
-  if (biasValue && !bias) return refuse(Reason::WeightsNotConstant, "the bias is computed");
-  const bool isGemm = linear.kind() == OpKind::Gemm;
-  const double beta = isGemm ? linear.real("beta") : 1;
-  if (bias && bias->numElements() != 1 && bias->numElements() != s.channels())
-    return refuse(Reason::OtherAxis, "the bias varies along another axis than the channels");
-
-  Folded result;
+  const auto bias = biasOf(linear, s.channels());
+  if (!bias) return std::unexpected(bias.error());
   const WeightChannels channels = weightChannels(linear);
   std::vector<double> numbers(channels.output.size());
-  std::vector<bool> alive(s.scale.size(), false);
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const auto c = static_cast<size_t>(channels.output[i]);
-    numbers[i] = weights->asDouble(static_cast<int64_t>(i)) * s.scale[c];
-    if (numbers[i] != 0) alive[c] = true;
-  }
+  for (size_t i = 0; i < numbers.size(); ++i)
+    numbers[i] = weights->asDouble(static_cast<int64_t>(i)) * alphaOf(linear) *
+                 s.scale[static_cast<size_t>(channels.output[i])];
+  Folded result;
   auto rounded = roundedWeights(numbers, *weights, options, result.found);
   if (!rounded) return std::unexpected(rounded.error());
   result.weights = *std::move(rounded);
-  result.found.deadChannels = std::ranges::count(alive, false);
-
-  // Gemm adds beta * c, so c is made to hold the bias divided by beta.
-  if (isGemm && beta == 0)
-    return refuse(Reason::WeightsNotConstant, "the product ignores its bias");
+  measureWeights(result.weights, channels.output, s.channels(), result.found);
+  if (!linear.own(2) && !s.hasShift()) return result;
   std::vector<double> shifted(s.shift);
-  for (size_t c = 0; bias && c < shifted.size(); ++c)
-    shifted[c] +=
-        bias->asDouble(bias->numElements() == 1 ? 0 : static_cast<int64_t>(c)) * beta * s.scale[c];
-  if (!bias && !s.hasShift()) return result;
-  for (double& value : shifted) value /= beta;
-  FoldedNumbers ignored;
-  auto roundedBias =
-      roundedWeights(shifted, Tensor(weights->elem(), {s.channels()}), options, ignored);
+  for (size_t c = 0; c < shifted.size(); ++c) shifted[c] += (*bias)[c] * s.scale[c];
+  auto roundedBias = roundedBiases(shifted, weights->elem(), options, result.found);
   if (!roundedBias) return std::unexpected(roundedBias.error());
   result.bias = *std::move(roundedBias);
   return result;
@@ -80,7 +87,7 @@ OrRefusal<void> checkPair(const Op& linear, const Op& op, const Value* between) 
                   fmt::format("%{} has {} readers", between->name(), between->numUses()));
   if (!linear.epilogue().empty())
     return refuse(Reason::FusedElsewhere, "the convolution already carries an epilogue");
-  if (std::ranges::count(op.ownOperands(), between) != 1)
+  if (std::ranges::count(op.operands(), between) != 1)
     return refuse(Reason::DataDependent, "it reads the convolution twice");
   if (linear.kind() == OpKind::MatMul && linear.own(1)->type().rank() != 2)
     return refuse(Reason::WeightsNotConstant, "the product is not by one matrix");
@@ -89,73 +96,98 @@ OrRefusal<void> checkPair(const Op& linear, const Op& op, const Value* between) 
   return {};
 }
 
+/// Ops that one after the other scale and shift what a linear op produces, and what they do
+/// together.
+struct Chain {
+  std::vector<Op*> ops;
+  ScaleShift s;
+};
+
+/// The chain that starts with `op`, as long as nothing else reads what lies between.
+OrRefusal<Chain> chainFrom(Op& op, const Value* between, int64_t axis, const PassOptions& options) {
+  auto first = scaleShiftOf(op, between, axis, options);
+  if (!first) return std::unexpected(first.error());
+  Chain chain{{&op}, *std::move(first)};
+  for (;;) {
+    const Value* last = chain.ops.back()->result();
+    Op* next = onlyUser(last);
+    if (!next || std::ranges::count(next->operands(), last) != 1 || !isScaleShiftKind(*next, last))
+      return chain;
+    const auto s = scaleShiftOf(*next, last, axis, options);
+    if (!s || !chain.s.then(*s).isFinite()) return chain;
+    chain.ops.push_back(next);
+    chain.s = chain.s.then(*s);
+  }
+}
+
 /// A matmul has no bias operand: with a shift it becomes a gemm, or keeps an addition behind it.
-void rebuild(PassContext& context, Op& linear, Op& op, Folded folded) {
+void rebuild(PassContext& context, Op& linear, const Chain& chain, Folded folded) {
   Rewriter& rewriter = context.rewriter();
+  Op& last = *chain.ops.back();
   const std::string stem = linear.own(1)->name();
   Value* weights = rewriter.constant(std::move(folded.weights), stem + "_folded", &linear);
   Value* bias = folded.bias ? rewriter.constant(*folded.bias, stem + "_bias", &linear) : nullptr;
   OpSpec spec{.kind = linear.kind(), .operands = {linear.own(0), weights}, .attrs = linear.attrs()};
+  spec.attrs.erase("alpha");
+  spec.attrs.erase("beta");
   const bool addAfter =
       linear.kind() == OpKind::MatMul && bias && linear.own(0)->type().rank() != 2;
   if (linear.kind() == OpKind::MatMul && bias && !addAfter) spec.kind = OpKind::Gemm;
   if (bias && !addAfter) spec.operands.push_back(bias);
-  spec.resultNames = {op.result()->name()};
   spec.origins.assign(linear.origins().begin(), linear.origins().end());
-  Op* made = rewriter.create(std::move(spec), &op);
-  rewriter.addOrigins(made, op.origins());
-  if (addAfter) {
-    made = rewriter.create({.kind = OpKind::Add, .operands = {made->result(), bias}}, &op);
-    rewriter.addOrigins(made, op.origins());
-  }
-  const std::string name = op.result()->name();
-  rewriter.replace(op.result(), made->result());
-  rewriter.erase(&op);
-  rewriter.eraseDead(&linear);
+  Op* made = rewriter.create(std::move(spec), &last);
+  if (addAfter)
+    made = rewriter.create({.kind = OpKind::Add, .operands = {made->result(), bias}}, &last);
+  for (const Op* op : chain.ops) rewriter.addOrigins(made, op->origins());
+  const std::string name = last.result()->name();
+  rewriter.replace(last.result(), made->result());
+  rewriter.eraseDead(&last);
   rewriter.rename(made->result(), name);
 }
 
-void tryFold(PassContext& context, Op& op) {
+/// A normalization with nothing in front to fold into is reported; other arithmetic is not, since
+/// nobody expects it to vanish.
+void reportAlone(PassContext& context, const Op& op) {
+  if (op.kind() != OpKind::BatchNormalization) return;
+  const auto what = scaleShiftOf(op, op.own(0), channelAxis(op), context.options());
+  if (!what) return context.refused(what.error(), op);
+  context.refused(Reason::NotAfterConv, op, "its input is not the result of a convolution");
+}
+
+/// True when `op` and perhaps some behind it are folded and gone; those are added to `gone`.
+void tryFold(PassContext& context, Op& op, std::unordered_set<const Op*>& gone) {
   Value* between = scaledOperand(op);
-  if (!between) {
-    if (op.kind() == OpKind::BatchNormalization) {
-      const auto what = scaleShiftOf(op, op.own(0), 1, context.options());
-      if (what)
-        context.refused(Reason::NotAfterConv, op, "its input is not the result of a convolution");
-      else
-        context.refused(what.error(), op);
-    }
-    return;
-  }
+  if (!between) return reportAlone(context, op);
   Op& linear = *between->producer();
   if (auto pair = checkPair(linear, op, between); !pair) return context.refused(pair.error(), op);
-  const auto s = scaleShiftOf(op, between, outputChannelAxis(linear), context.options());
-  if (!s) return context.refused(s.error(), op);
-  auto result = folded(linear, *s, context.options());
+  if (context.options().unfolded.contains(op.result()->name()))
+    return context.refused(Reason::RolledBack, op, "folding it costs more accuracy than allowed");
+  const auto chain = chainFrom(op, between, outputChannelAxis(linear), context.options());
+  if (!chain) return context.refused(chain.error(), op);
+  auto result = folded(linear, chain->s, context.options());
   if (!result) return context.refused(result.error(), op);
   if (!context.begin(op)) return;
   context.count("denormals", result->found.denormals);
-  std::string message = fmt::format("multiplied into the weights of {}", linear.describe());
-  if (result->found.deadChannels)
-    message += fmt::format("; {} dead channels", result->found.deadChannels);
-  if (result->found.denormals)
-    message += fmt::format("; {} denormal weights {}", result->found.denormals,
-                           context.options().denormals == Denormals::Flush ? "flushed" : "kept");
-  context.applied(Reason::Folded, op, message,
-                  {{"channels", static_cast<double>(s->channels())},
-                   {"dead_channels", static_cast<double>(result->found.deadChannels)},
-                   {"denormals", static_cast<double>(result->found.denormals)}});
-  rebuild(context, linear, op, *std::move(result));
+  for (const Op* member : chain->ops) {
+    context.applied(Reason::Folded, *member,
+                    fmt::format("multiplied into the weights of {}{}", linear.describe(),
+                                describe(result->found, context.options())),
+                    numbersOf(result->found, *chain->ops.back()));
+    gone.insert(member);
+  }
+  rebuild(context, linear, *chain, *std::move(result));
 }
 
 } // namespace
 
 Result<> foldBatchNorm(PassContext& context) {
-  // A fold erases the op and its convolution, which stands before it.
-  for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
-    Op& op = **it++;
-    tryFold(context, op);
-  }
+  std::vector<Op*> ops;
+  for (const auto& op : context.graph().ops()) ops.push_back(op.get());
+  // A fold erases ops in front of the candidate, which have had their turn, and the rest of its
+  // chain, which must not get one.
+  std::unordered_set<const Op*> gone;
+  for (Op* op : ops)
+    if (!gone.contains(op)) tryFold(context, *op, gone);
   return {};
 }
 

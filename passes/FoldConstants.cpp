@@ -44,12 +44,15 @@ void fold(PassContext& context, Op& op) {
       return context.refused(Reason::DataDependent, op, "the result's shape depends on data");
   if (!context.begin(op)) return;
   context.applied(Reason::FoldedConstant, op, "computed at compile time");
+  std::vector<std::pair<Value*, std::string>> made;
   for (size_t i = 0; i < op.numResults(); ++i) {
     Value* result = op.result(i);
     Value* constant = context.rewriter().constant((*results)[i], result->name(), &op);
     context.rewriter().replace(result, constant);
+    made.emplace_back(constant, result->name());
   }
   context.rewriter().erase(&op);
+  for (const auto& [constant, name] : made) context.rewriter().rename(constant, name);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
-// fold-forward: W (x * scale + shift) + b becomes (W scale) x + (b + W shift), for a normalization
-// or per-channel arithmetic whose only reader is a convolution or matrix product. Zero padding is
-// not shifted by the op, so with a shift the convolution must not pad.
+// fold-forward: W (x * scale + shift) + b becomes (W scale) x + (b + W shift), for normalizations
+// and per-channel arithmetic whose only reader is a convolution or matrix product. Zero padding,
+// and the zeros a transposed convolution spreads its input with, are not shifted by the op, so with
+// a shift there must be none.
 #include "passes/Match.h"
 #include "passes/Weights.h"
 
@@ -23,29 +24,119 @@ bool pads(const Op& linear) {
          std::ranges::any_of(linear.ints("pads"), [](int64_t p) { return p != 0; });
 }
 
-OrRefusal<void> checkPair(const Op& op, const Op& linear, const ScaleShift& s) {
-  if (linear.own(0) != op.result() || linear.own(1) == op.result() ||
-      std::ranges::count(linear.operands(), op.result()) != 1)
+/// The axis of its first operand that a linear op sums over.
+int64_t inputChannelAxis(const Op& linear) {
+  if (linear.kind() == OpKind::Gemm) return linear.integer("transA") ? 0 : 1;
+  return linear.kind() == OpKind::MatMul ? linear.own(0)->type().rank() - 1 : 1;
+}
+
+OrRefusal<void> checkPair(const Op& op, const Op& linear) {
+  if (linear.own(0) != op.result() || std::ranges::count(linear.operands(), op.result()) != 1)
     return refuse(Reason::NotBeforeConv, "its reader does not take it as input alone");
+  if (!linear.epilogue().empty())
+    return refuse(Reason::FusedElsewhere, "its reader already carries an epilogue");
   if (!linear.own(1)->constant() || (linear.own(2) && !linear.own(2)->constant()))
     return refuse(Reason::WeightsNotConstant, "the weights of its reader are computed");
-  if (linear.kind() != OpKind::Conv)
-    return refuse(Reason::NotBeforeConv, "its reader is not a convolution");
-  if (s.hasShift() && pads(linear))
+  if (linear.kind() == OpKind::MatMul && linear.own(1)->type().rank() != 2)
+    return refuse(Reason::WeightsNotConstant, "the product is not by one matrix");
+  const Value* bias = linear.own(2);
+  if (linear.kind() == OpKind::Gemm && bias && bias->type().numElements() != 1 &&
+      (bias->shape().empty() || bias->shape().back() != bias->type().numElements()))
+    return refuse(Reason::OtherAxis, "the bias varies along another axis than the channels");
+  return {};
+}
+
+OrRefusal<void> checkShift(const Op& linear, const ScaleShift& s) {
+  if (!s.hasShift()) return {};
+  if (linear.kind() == OpKind::ConvTranspose)
+    return refuse(Reason::Padding, "a transposed convolution spreads its input with zeros, which "
+                                   "the shift would change");
+  if (pads(linear))
     return refuse(Reason::Padding, "the convolution pads, and the shift would move the padding");
   return {};
 }
 
-void rebuild(PassContext& context, Op& op, Op& linear, Value* x, Tensor weights, Tensor bias) {
+/// What stands in front of a linear op, the last one first, and what it does together.
+struct Chain {
+  std::vector<Op*> ops;
+  ScaleShift s;
+  Value* x; ///< what the first of them reads
+};
+
+/// The longest chain that ends with `op` and can be folded into `linear`.
+OrRefusal<Chain> chainTo(Op& op, const Op& linear, const PassOptions& options) {
+  const int64_t axis = inputChannelAxis(linear);
+  Value* x = scaledOperand(op);
+  auto last = scaleShiftOf(op, x, axis, options);
+  if (!last) return std::unexpected(last.error());
+  if (auto fits = checkShift(linear, *last); !fits) return std::unexpected(fits.error());
+  Chain chain{{&op}, *std::move(last), x};
+  for (;;) {
+    Op* previous = chain.x->producer();
+    if (!previous || !isOnlyUsedBy(chain.x, chain.ops.back()) || previous->numResults() == 0)
+      return chain;
+    x = scaledOperand(*previous);
+    if (!x) return chain;
+    const auto s = scaleShiftOf(*previous, x, axis, options);
+    if (!s) return chain;
+    ScaleShift both = s->then(chain.s);
+    if (!both.isFinite() || !checkShift(linear, both)) return chain;
+    chain.ops.push_back(previous);
+    chain.s = std::move(both);
+    chain.x = x;
+  }
+}
+
+struct Folded {
+  Tensor weights;
+  std::optional<Tensor> bias;
+  FoldedNumbers found;
+};
+
+OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOptions& options) {
+  const Tensor& weights = *linear.own(1)->constant();
+  const bool isGemm = linear.kind() == OpKind::Gemm;
+  const double alpha = isGemm ? linear.real("alpha") : 1, beta = isGemm ? linear.real("beta") : 1;
+  const WeightChannels channels = weightChannels(linear);
+  const int64_t outputs = linear.result()->shape()[static_cast<size_t>(outputChannelAxis(linear))];
+  std::vector<double> numbers(channels.output.size());
+  std::vector<double> bias(static_cast<size_t>(outputs), 0);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const double w = weights.asDouble(static_cast<int64_t>(i)) * alpha;
+    const auto c = static_cast<size_t>(channels.input[i]);
+    numbers[i] = w * s.scale[c];
+    bias[static_cast<size_t>(channels.output[i])] += w * s.shift[c];
+  }
+  if (const Tensor* old = linear.own(2) ? linear.own(2)->constant() : nullptr)
+    for (size_t k = 0; k < bias.size(); ++k)
+      bias[k] += beta * old->asDouble(old->numElements() == 1 ? 0 : static_cast<int64_t>(k));
+  Folded result;
+  auto w = roundedWeights(numbers, weights, options, result.found);
+  if (!w) return std::unexpected(w.error());
+  result.weights = *std::move(w);
+  measureWeights(result.weights, channels.output, outputs, result.found);
+  if (!linear.own(2) && !s.hasShift()) return result;
+  auto b = roundedBiases(bias, weights.elem(), options, result.found);
+  if (!b) return std::unexpected(b.error());
+  result.bias = *std::move(b);
+  return result;
+}
+
+void rebuild(PassContext& context, const Chain& chain, Op& linear, Folded folded) {
   Rewriter& rewriter = context.rewriter();
   const std::string stem = linear.own(1)->name();
-  Value* w = rewriter.constant(std::move(weights), stem + "_folded", &linear);
-  Value* b = rewriter.constant(std::move(bias), stem + "_bias", &linear);
-  OpSpec spec{.kind = linear.kind(), .operands = {x, w, b}, .attrs = linear.attrs()};
-  spec.resultNames = {linear.result()->name()};
-  spec.origins.assign(op.origins().begin(), op.origins().end());
-  spec.epilogue.assign(linear.epilogue().begin(), linear.epilogue().end());
+  Value* w = rewriter.constant(std::move(folded.weights), stem + "_folded", &linear);
+  Value* b = folded.bias ? rewriter.constant(*folded.bias, stem + "_bias", &linear) : nullptr;
+  OpSpec spec{.kind = linear.kind(), .operands = {chain.x, w}, .attrs = linear.attrs()};
+  spec.attrs.erase("alpha");
+  spec.attrs.erase("beta");
+  const bool addAfter = linear.kind() == OpKind::MatMul && b && linear.own(0)->type().rank() != 2;
+  if (linear.kind() == OpKind::MatMul && b && !addAfter) spec.kind = OpKind::Gemm;
+  if (b && !addAfter) spec.operands.push_back(b);
   Op* made = rewriter.create(std::move(spec), &linear);
+  if (addAfter)
+    made = rewriter.create({.kind = OpKind::Add, .operands = {made->result(), b}}, &linear);
+  for (size_t i = chain.ops.size(); i-- > 0;) rewriter.addOrigins(made, chain.ops[i]->origins());
   rewriter.addOrigins(made, linear.origins());
   const std::string name = linear.result()->name();
   rewriter.replace(linear.result(), made->result());
@@ -53,47 +144,49 @@ void rebuild(PassContext& context, Op& op, Op& linear, Value* x, Tensor weights,
   rewriter.rename(made->result(), name);
 }
 
+/// Only normalizations are reported when they have no linear op behind them.
 void tryFold(PassContext& context, Op& op) {
-  Value* x = scaledOperand(op);
-  if (!x || x->type().rank() < 3) return;
+  if (!scaledOperand(op)) return;
+  const bool isNorm = op.kind() == OpKind::BatchNormalization;
   Op* linear = onlyUser(op.result());
-  if (!linear || !isLinear(linear->kind()) || !linear->epilogue().empty()) return;
-  const auto s = scaleShiftOf(op, x, 1, context.options());
-  if (!s) return context.refused(s.error(), op);
-  if (auto pair = checkPair(op, *linear, *s); !pair) return context.refused(pair.error(), op);
-
-  const Tensor& weights = *linear->own(1)->constant();
-  const WeightChannels channels = weightChannels(*linear);
-  std::vector<double> numbers(channels.output.size());
-  std::vector<double> bias(static_cast<size_t>(linear->result()->shape()[1]), 0);
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const double w = weights.asDouble(static_cast<int64_t>(i));
-    const auto c = static_cast<size_t>(channels.input[i]);
-    numbers[i] = w * s->scale[c];
-    bias[static_cast<size_t>(channels.output[i])] += w * s->shift[c];
+  if (!linear) {
+    if (isNorm)
+      context.refused(
+          op.result()->outputUses() ? Reason::GraphOutput : Reason::ResultMultiUse, op,
+          fmt::format("%{} has {} readers", op.result()->name(), op.result()->numUses()));
+    return;
   }
-  for (size_t k = 0; linear->own(2) && k < bias.size(); ++k)
-    bias[k] += linear->own(2)->constant()->asDouble(static_cast<int64_t>(k));
-  FoldedNumbers found;
-  auto w = roundedWeights(numbers, weights, context.options(), found);
-  auto b = roundedWeights(bias, Tensor(weights.elem(), {static_cast<int64_t>(bias.size())}),
-                          context.options(), found);
-  if (!w || !b) return context.refused(w ? b.error() : w.error(), op);
+  if (!isLinear(linear->kind())) {
+    if (isNorm) context.refused(Reason::NotBeforeConv, op, "its reader is " + linear->describe());
+    return;
+  }
+  if (auto pair = checkPair(op, *linear); !pair) return context.refused(pair.error(), op);
+  if (context.options().unfolded.contains(linear->result()->name()))
+    return context.refused(Reason::RolledBack, op, "folding it costs more accuracy than allowed");
+  const auto chain = chainTo(op, *linear, context.options());
+  if (!chain) return context.refused(chain.error(), op);
+  auto result = folded(*linear, chain->s, context.options());
+  if (!result) return context.refused(result.error(), op);
   if (!context.begin(op)) return;
-  context.applied(Reason::Folded, op,
-                  fmt::format("multiplied into the weights of {} behind it", linear->describe()),
-                  {{"channels", static_cast<double>(s->channels())}});
-  rebuild(context, op, *linear, x, *std::move(w), *std::move(b));
+  context.count("denormals", result->found.denormals);
+  for (const Op* member : chain->ops)
+    context.applied(Reason::Folded, *member,
+                    fmt::format("multiplied into the weights of {} behind it{}", linear->describe(),
+                                describe(result->found, context.options())),
+                    numbersOf(result->found, *linear));
+  rebuild(context, *chain, *linear, *std::move(result));
 }
 
 } // namespace
 
 Result<> foldForward(PassContext& context) {
-  // A fold erases the op itself and its reader, which stands behind it: collect first.
-  std::vector<Value*> candidates;
+  // From the end, so that a chain is met at its last op. A fold erases ops in front of the
+  // candidate's reader and puts the new ones behind the candidate.
+  std::vector<std::string> names;
   for (const auto& op : context.graph().ops())
-    if (op->numResults() >= 1 && scaledOperand(*op)) candidates.push_back(op->result());
-  for (Value* candidate : candidates) tryFold(context, *candidate->producer());
+    if (op->numResults() >= 1 && scaledOperand(*op)) names.push_back(op->result()->name());
+  for (size_t i = names.size(); i-- > 0;)
+    if (const Value* value = context.graph().find(names[i])) tryFold(context, *value->producer());
   return {};
 }
 

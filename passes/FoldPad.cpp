@@ -1,9 +1,10 @@
 // fold-pad: an explicit padding in front of a convolution or pool becomes its own padding, where
 // that is the same: zeros for a convolution and for an average that counts its padding, minus
-// infinity for a maximum.
+// infinity for a maximum, or zeros for a maximum of numbers that are not negative.
 #include "passes/Match.h"
 #include "passes/Pass.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace enfold {
@@ -39,23 +40,44 @@ OrRefusal<void> checkReader(const Op& pad, const Op& user) {
     if (!number) return refuse(Reason::DataDependent, "its value is computed");
     value = *number;
   }
-  switch (user.kind()) {
-  case OpKind::Conv:
-    if (value != 0) return refuse(Reason::PadValue, "a convolution pads with zeros");
-    return {};
-  case OpKind::AveragePool:
-    if (value != 0) return refuse(Reason::PadValue, "an average pool pads with zeros");
-    // Padding that the pool would not count, or that ceil_mode would count differently.
-    if (!user.integer("count_include_pad") && !user.ints("pads").empty())
-      return refuse(Reason::PadCounts, "the pool has padding of its own that it does not count");
-    if (user.integer("ceil_mode")) return refuse(Reason::PadCounts, "the pool rounds its size up");
-    return {};
-  default:
-    if (value != -std::numeric_limits<double>::infinity())
-      return refuse(Reason::PadValue, "a maximum pool pads with minus infinity");
-    if (user.integer("ceil_mode")) return refuse(Reason::PadCounts, "the pool rounds its size up");
-    return {};
+  if (user.kind() == OpKind::MaxPool) {
+    const bool isLeast = value == -std::numeric_limits<double>::infinity() ||
+                         (value == 0 && isNonNegative(pad.own(0)));
+    if (!isLeast) return refuse(Reason::PadValue, "a maximum pool pads with minus infinity");
+  } else if (value != 0) {
+    return refuse(Reason::PadValue, "its reader pads with zeros");
   }
+  if (user.kind() == OpKind::Conv) return {};
+  if (user.integer("ceil_mode")) return refuse(Reason::PadCounts, "the pool rounds its size up");
+  const std::vector<int64_t> own = user.ints("pads");
+  const bool padsItself = std::ranges::any_of(own, [](int64_t p) { return p != 0; });
+  if (user.kind() == OpKind::AveragePool && !user.integer("count_include_pad") && padsItself)
+    return refuse(Reason::PadCounts, "the pool has padding of its own that it does not count");
+  return {};
+}
+
+/// The padding of both together, as the reader's attribute.
+std::vector<int64_t> mergedPads(const std::vector<int64_t>& pads, const Op& user) {
+  const size_t rank = pads.size() / 2, spatial = rank - 2;
+  std::vector<int64_t> merged = user.ints("pads");
+  if (merged.empty()) merged.assign(2 * spatial, 0);
+  for (size_t i = 0; i < spatial; ++i) {
+    merged[i] += pads[2 + i];
+    merged[spatial + i] += pads[rank + 2 + i];
+  }
+  return merged;
+}
+
+/// True when a window of the pool could lie in the padding as a whole: it must see some data.
+bool windowMissesData(const Op& pool, const std::vector<int64_t>& pads) {
+  const std::vector<int64_t> kernel = pool.ints("kernel_shape"), dilations = pool.ints("dilations");
+  for (size_t i = 0; i < pads.size(); ++i) {
+    const size_t axis = i % kernel.size();
+    // With dilation a window may step over data that it spans.
+    const bool dilated = !dilations.empty() && dilations[axis] != 1;
+    if (pads[i] >= kernel[axis] || (dilated && pads[i] > 0)) return true;
+  }
+  return false;
 }
 
 void tryFold(PassContext& context, Op& pad) {
@@ -67,18 +89,14 @@ void tryFold(PassContext& context, Op& pad) {
   const auto pads = padsOf(pad);
   if (!pads) return context.refused(pads.error(), pad);
   if (auto fits = checkReader(pad, *user); !fits) return context.refused(fits.error(), pad);
-  const size_t rank = pad.own(0)->shape().size(), spatial = rank - 2;
-  std::vector<int64_t> merged = user->ints("pads");
-  if (merged.empty()) merged.assign(2 * spatial, 0);
-  for (size_t i = 0; i < spatial; ++i) {
-    merged[i] += (*pads)[2 + i];
-    merged[spatial + i] += (*pads)[rank + 2 + i];
-  }
+  std::vector<int64_t> merged = mergedPads(*pads, *user);
+  if (isPool && windowMissesData(*user, merged))
+    return context.refused(Reason::PadCounts, pad, "a window of the pool could hold padding only");
   if (!context.begin(pad)) return;
   context.applied(Reason::Folded, pad, "became the padding of " + user->describe());
   Rewriter& rewriter = context.rewriter();
   rewriter.setOperand(user, 0, pad.own(0));
-  rewriter.setAttr(user, "pads", merged);
+  rewriter.setAttr(user, "pads", std::move(merged));
   if (user->kind() == OpKind::AveragePool) rewriter.setAttr(user, "count_include_pad", int64_t{1});
   rewriter.addOrigins(user, pad.origins());
   rewriter.eraseDead(&pad);

@@ -41,6 +41,9 @@ OrRefusal<void> canFuse(const Op& producer, const Op& user, const Value* between
       return refuse(Reason::ElementType, "it mixes element types");
   if (user.result()->shape() != between->shape())
     return refuse(Reason::ShapeGrows, "its result is larger than its operand");
+  if (std::ranges::find(user.operands().subspan(user.numOwnOperands()), between) !=
+      user.operands().end())
+    return refuse(Reason::ReadsTwice, "its epilogue reads the operand again");
   if (producer.epilogue().size() + user.epilogue().size() >= kMaxSteps ||
       producer.operands().size() + user.operands().size() > kMaxOperands)
     return refuse(Reason::EpilogueFull, "the epilogue of its producer is full");

@@ -60,6 +60,14 @@ std::optional<double> scalarValue(const Value* value) {
   return tensor->asDouble(0);
 }
 
+std::optional<WithNumber> withNumber(const Op& op) {
+  if (op.numOwnOperands() != 2 || !op.own(0) || !op.own(1)) return std::nullopt;
+  if (const auto number = splatValue(op.own(1))) return WithNumber{op.own(0), *number};
+  if (!op.info().is(traits::Commutative)) return std::nullopt;
+  const auto number = splatValue(op.own(0));
+  return number ? std::optional(WithNumber{op.own(1), *number}) : std::nullopt;
+}
+
 std::optional<std::vector<int64_t>> constantInts(const Value* value) {
   const Tensor* tensor = value ? value->constant() : nullptr;
   if (!tensor || !isInteger(tensor->elem())) return std::nullopt;

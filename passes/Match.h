@@ -22,6 +22,14 @@ std::optional<double> splatValue(const Value* value);
 /// The number of a constant with a single element.
 std::optional<double> scalarValue(const Value* value);
 
+/// An op of two operands one of which is a constant of equal elements.
+struct WithNumber {
+  Value* x;
+  double number;
+};
+/// Reads the op so; the number stands second, or for a commutative op on either side.
+std::optional<WithNumber> withNumber(const Op& op);
+
 /// The integers of a constant operand; none when it is absent or computed.
 std::optional<std::vector<int64_t>> constantInts(const Value* value);
 

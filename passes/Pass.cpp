@@ -7,17 +7,17 @@
 
 namespace enfold {
 
-void PassContext::applied(Reason reason, const Op& op, std::string message,
-                          std::map<std::string, double> numbers) {
+void PassContext::applied(Reason reason, const Op& op, std::string message, RemarkFacts facts) {
   count("applied");
-  remarks_.add(
-      {pass_, Outcome::Applied, reason, namesOf(op), std::move(message), std::move(numbers)},
-      op.result()->name());
+  remarks_.add({pass_, Outcome::Applied, reason, namesOf(op), std::move(message), op.info().name,
+                std::move(facts)},
+               op.result()->name());
 }
 
 void PassContext::refused(const Refusal& refusal, const Op& op) {
-  remarks_.add({pass_, Outcome::Refused, refusal.reason, namesOf(op), refusal.message},
-               op.result()->name());
+  remarks_.add(
+      {pass_, Outcome::Refused, refusal.reason, namesOf(op), refusal.message, op.info().name},
+      op.result()->name());
 }
 
 void PassContext::count(std::string_view counter, int64_t amount) {
@@ -26,8 +26,8 @@ void PassContext::count(std::string_view counter, int64_t amount) {
 
 std::span<const PassInfo> passTable() {
   static constexpr PassInfo kTable[] = {
-#define ENFOLD_PASS(name, function, visibility, summary)                                           \
-  {name, function, Visibility::visibility, summary},
+#define ENFOLD_PASS(name, function, visibility, layouts, summary)                                  \
+  {name, function, Visibility::visibility, Layouts::layouts, summary},
 #include "passes/Passes.def"
   };
   return kTable;

@@ -8,6 +8,7 @@
 
 #include <expected>
 #include <map>
+#include <set>
 
 namespace enfold {
 
@@ -26,6 +27,8 @@ struct PassOptions {
   Denormals denormals = Denormals::Flush;
   /// Treat training-mode batch normalization as inference with the stored statistics.
   bool assumeInferenceBn = false;
+  /// Tensors that no fold may compute: those whose measured error was too large.
+  std::set<std::string> unfolded;
   /// A folded constant may be as large as its operands together, or else this many bytes.
   int64_t constantBudget = int64_t{1} << 20;
 };
@@ -58,8 +61,7 @@ public:
   [[nodiscard]] bool begin(const Op& subject) { return rewriter_.begin(pass_, subject); }
 
   /// Reports the rewrite of `op`. To be called while the op still exists.
-  void applied(Reason reason, const Op& op, std::string message,
-               std::map<std::string, double> numbers = {});
+  void applied(Reason reason, const Op& op, std::string message, RemarkFacts facts = {});
   void refused(const Refusal& refusal, const Op& op);
   void refused(Reason reason, const Op& op, std::string message) {
     refused(Refusal{reason, std::move(message)}, op);
@@ -81,10 +83,16 @@ enum class Visibility : uint8_t {
   Hidden, ///< for tests: not listed
 };
 
+enum class Layouts : uint8_t {
+  Plain, ///< runs before assign-layout only
+  Any,
+};
+
 struct PassInfo {
   std::string_view name;
   Result<> (*run)(PassContext&);
   Visibility visibility;
+  Layouts layouts; ///< it can work on
   std::string_view summary;
 };
 
@@ -93,7 +101,8 @@ std::span<const PassInfo> passTable();
 /// The pass of that name, or null.
 const PassInfo* findPass(std::string_view name);
 
-#define ENFOLD_PASS(name, function, visibility, summary) Result<> function(PassContext& context);
+#define ENFOLD_PASS(name, function, visibility, layouts, summary)                                  \
+  Result<> function(PassContext& context);
 #include "passes/Passes.def"
 
 } // namespace enfold

@@ -12,6 +12,13 @@ namespace {
 /// after any other round, so it just ends.
 constexpr int kMaxRounds = 64;
 
+bool isPlain(const Graph& graph) {
+  for (const auto& op : graph.ops())
+    for (size_t i = 0; i < op->numResults(); ++i)
+      if (!op->result(i)->type().layout.isPlain()) return false;
+  return true;
+}
+
 class Run {
 public:
   Run(Graph& graph, const PipelineOptions& options)
@@ -36,6 +43,10 @@ private:
     using Clock = std::chrono::steady_clock;
     for (PassObserver* observer : options_.observers)
       ENFOLD_RETURN_IF_ERROR(observer->before(pass, rewriter_.graph()));
+    if (pass.layouts == Layouts::Plain && !isPlain(rewriter_.graph()))
+      return usageError(fmt::format("pass {} works on plain layouts only: the graph has blocked "
+                                    "ones, which assign-layout makes",
+                                    pass.name));
     PassContext context(pass.name, rewriter_, options_.passes, report_.remarks, report_.statistics);
     const int64_t rewrites = rewriter_.count();
     const auto start = Clock::now();

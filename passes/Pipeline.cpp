@@ -34,6 +34,8 @@ constexpr std::string_view kDefaultPipeline =
     // constant parameters is left. Not inside the group: an expanded one could not fold any more
     // as a whole.
     "expand-batchnorm,"
+    // What an expansion computes from constants alone.
+    "fold-constants,"
     // Sees each convolution followed by its real tail. Afterwards an elementwise op stands alone
     // only if its producer has other readers or cannot carry it.
     "fuse-epilogue,"

@@ -31,13 +31,20 @@ const ReasonInfo& info(Reason reason);
 
 enum class Outcome : uint8_t { Applied, Refused };
 
+/// What a remark states beyond its sentence.
+struct RemarkFacts {
+  std::map<std::string, double> numbers = {}; ///< by name: channels, denormals, bounds …
+  std::string value = {}; ///< the tensor of the model that the rewritten op computes
+};
+
 struct Remark {
   std::string pass;
   Outcome outcome;
   Reason reason;
   std::vector<std::string> ops; ///< names of the ONNX nodes concerned, the candidate's first
   std::string message;          ///< a sentence
-  std::map<std::string, double> numbers = {}; ///< facts by name: channels, denormals, bounds …
+  std::string kind = {};        ///< of the candidate: "batch_norm"
+  RemarkFacts facts = {};
 
   /// "fold-batchnorm: refused [conv-multi-use] '/conv1/Conv' …: sentence"
   std::string str() const;

@@ -24,7 +24,8 @@ std::optional<std::vector<double>> numbersAlong(const Tensor& tensor, int64_t ax
   return numbers;
 }
 
-OrRefusal<ScaleShift> ofBatchNorm(const Op& op, int64_t axis, const PassOptions& options) {
+OrRefusal<ScaleShift> ofBatchNorm(const Op& op, const Value* x, int64_t axis,
+                                  const PassOptions& options) {
   if (op.integer("training_mode") != 0 && !options.assumeInferenceBn)
     return refuse(Reason::BnTrainingMode, "it normalizes by the statistics of its own batch");
   for (size_t i = 1; i < op.numResults(); ++i)
@@ -37,11 +38,13 @@ OrRefusal<ScaleShift> ofBatchNorm(const Op& op, int64_t axis, const PassOptions&
     if (!params[i])
       return refuse(Reason::BnNotConstant, fmt::format("its {} is computed", kNames[i]));
   }
-  if (axis != 1)
+  if (axis != (x->type().rank() > 1 ? 1 : 0))
     return refuse(Reason::OtherAxis, fmt::format("channels of the product are axis {}", axis));
   const double epsilon = op.real("epsilon");
   ScaleShift result;
-  for (int64_t c = 0; c < params[1]->numElements(); ++c) {
+  // A vector is a batch of a single channel, whose numbers hold for all of it.
+  for (int64_t i = 0; i < x->shape()[static_cast<size_t>(axis)]; ++i) {
+    const int64_t c = axis == 0 ? 0 : i;
     const double scale = params[1]->asDouble(c) / std::sqrt(params[4]->asDouble(c) + epsilon);
     result.scale.push_back(scale);
     result.shift.push_back(params[2]->asDouble(c) - params[3]->asDouble(c) * scale);
@@ -136,7 +139,7 @@ OrRefusal<ScaleShift> scaleShiftOf(const Op& op, const Value* x, int64_t axis,
   if (!isFloat(x->elem()))
     return refuse(Reason::ElementType, "only floating-point arithmetic is distributive enough");
   if (!op.epilogue().empty()) return refuse(Reason::FusedElsewhere, "it carries an epilogue");
-  return op.kind() == OpKind::BatchNormalization ? ofBatchNorm(op, axis, options)
+  return op.kind() == OpKind::BatchNormalization ? ofBatchNorm(op, x, axis, options)
                                                  : ofArithmetic(op, x, axis);
 }
 

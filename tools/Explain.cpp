@@ -24,7 +24,7 @@ ordered_json remarkJson(const Remark& remark) {
           {"reason", info(remark.reason).code},
           {"nodes", remark.ops},
           {"message", remark.message},
-          {"numbers", remark.numbers}};
+          {"numbers", remark.facts.numbers}};
 }
 
 /// How every op of the optimized graph will run.
