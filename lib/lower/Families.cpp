@@ -5,6 +5,7 @@
 #include "lower/Storage.h"
 #include "lower/conv/Depthwise.h"
 #include "lower/conv/Direct.h"
+#include "lower/conv/Winograd.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/movement/Movement.h"
 #include "lower/norm/ChannelNorm.h"
@@ -30,6 +31,7 @@ std::vector<OpKind> elementwiseKinds() {
 std::span<const Family> families() {
   static const std::vector<Family> table = {
       {"conv_depthwise", refuseDepthwise, lowerDepthwise, {OpKind::Conv}},
+      {"conv_winograd", refuseWinograd, lowerWinograd, {OpKind::Conv}},
       {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
       {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
       {"global_pool_blocked",

@@ -34,26 +34,15 @@ bool sameBits(const Tensor& a, const Tensor& b) {
 
 } // namespace
 
-void expectCompiledAgrees(const BuildGraph& build, const DifferentialOptions& options) {
-  GraphBuilder g("test");
-  Value* result = build(g);
-  auto graph = g.finish(result, "y");
-  ASSERT_TRUE(graph) << graph.error().str();
-  const std::string text = print(**graph);
-  SCOPED_TRACE(text);
-  const std::vector<Tensor> inputs = randomInputs(**graph, options);
-  auto expected = reference::run(**graph, inputs);
-  ASSERT_TRUE(expected) << expected.error().str();
+namespace {
 
-  auto compiled = compile(*std::move(graph));
-  ASSERT_TRUE(compiled) << compiled.error().str();
-  if (options.generated) {
-    EXPECT_TRUE(compiled->executable->referenceOps().empty())
-        << compiled->executable->referenceOps().front();
-  }
+/// The compiled network, run on one thread and twice on two.
+void expectAnswer(const std::shared_ptr<const Executable>& executable,
+                  std::span<const Tensor> inputs, const Tensor& expected,
+                  const Tolerance& tolerance) {
   Tensor first;
   for (const int threads : {1, 2, 2}) {
-    auto session = Session::create(compiled->executable, {.threads = threads});
+    auto session = Session::create(executable, {.threads = threads});
     ASSERT_TRUE(session) << session.error().str();
     auto outputs = (*session)->run(inputs);
     ASSERT_TRUE(outputs) << outputs.error().str();
@@ -62,11 +51,40 @@ void expectCompiledAgrees(const BuildGraph& build, const DifferentialOptions& op
       continue;
     }
     first = outputs->front();
-    const Comparison comparison = compare(first, expected->front(), options.tolerance);
+    const Comparison comparison = compare(first, expected, tolerance);
     EXPECT_TRUE(comparison.same())
         << comparison.problem << comparison.mismatches << " of " << first.numElements()
         << " differ, by up to " << comparison.maxAbs << " at scale " << comparison.scale;
   }
+}
+
+} // namespace
+
+std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
+                                              const DifferentialOptions& options) {
+  GraphBuilder g("test");
+  Value* result = build(g);
+  auto graph = g.finish(result, "y");
+  if (!graph) {
+    ADD_FAILURE() << graph.error().str();
+    return {};
+  }
+  const std::string text = print(**graph);
+  SCOPED_TRACE(text);
+  const std::vector<Tensor> inputs = randomInputs(**graph, options);
+  auto expected = reference::run(**graph, inputs);
+  EXPECT_TRUE(expected) << expected.error().str();
+  auto compiled = compile(*std::move(graph));
+  EXPECT_TRUE(compiled) << compiled.error().str();
+  if (!expected || !compiled) return {};
+  if (options.generated) {
+    EXPECT_TRUE(compiled->executable->referenceOps().empty())
+        << compiled->executable->referenceOps().front();
+  }
+  expectAnswer(compiled->executable, inputs, expected->front(), options.tolerance);
+  std::vector<std::string> algorithms;
+  for (const auto& call : compiled->executable->plan().calls) algorithms.push_back(call.algorithm);
+  return algorithms;
 }
 
 } // namespace enfold

@@ -20,8 +20,9 @@ struct DifferentialOptions {
 };
 
 /// The graph, compiled with all passes, gives the reference's answer, and the same bits on one
-/// thread, on two, and in a second run.
-void expectCompiledAgrees(const BuildGraph& build, const DifferentialOptions& options = {});
+/// thread, on two, and in a second run. Gives the algorithms of its kernels ("conv_direct 6x2").
+std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
+                                              const DifferentialOptions& options = {});
 
 /// Random sizes for a sweep; the same ones in every run.
 class Sizes {

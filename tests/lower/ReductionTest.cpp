@@ -61,7 +61,9 @@ TEST(Reduction, Integers) {
             [&](GraphBuilder& g) {
               return reduce(g, kind, g.input("x", {elem, {9, 21}, {}}), {axis}, 1);
             },
-            {.tolerance = {0, 0}, .low = info(elem).cls == ElemClass::Unsigned ? 0.0 : -9.0, .high = 9});
+            {.tolerance = {0, 0},
+             .low = info(elem).cls == ElemClass::Unsigned ? 0.0 : -9.0,
+             .high = 9});
 }
 
 TEST(Reduction, OtherFloats) {

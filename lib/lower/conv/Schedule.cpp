@@ -11,13 +11,6 @@ namespace {
 constexpr int64_t kIterations = 16;
 constexpr double kFmasPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
 
-/// Cycles for one reduction step of a tile.
-double tileCycles(int64_t pixels, int64_t blocks) {
-  const auto fmas = static_cast<double>(pixels * blocks);
-  const auto loads = static_cast<double>(pixels + blocks);
-  return std::max({fmas / kFmasPerCycle, loads / kLoadsPerCycle, kFmaLatency});
-}
-
 /// Cycles per reduction step of a whole row of pixels for all channel blocks.
 double rowCycles(int64_t width, int64_t channelBlocks, int64_t pixels, int64_t blocks) {
   const int64_t tiles = (width + pixels - 1) / pixels;
@@ -31,6 +24,20 @@ double rowCycles(int64_t width, int64_t channelBlocks, int64_t pixels, int64_t b
 }
 
 } // namespace
+
+double tileCycles(int64_t pixels, int64_t blocks) {
+  const auto fmas = static_cast<double>(pixels * blocks);
+  const auto loads = static_cast<double>(pixels + blocks);
+  return std::max({fmas / kFmasPerCycle, loads / kLoadsPerCycle, kFmaLatency});
+}
+
+double directCycles(const ConvProblem& p, const kir::Target& target) {
+  const int64_t lanes = target.lanes(kir::Scalar::F32);
+  const int64_t channelBlocks = (p.coutPerGroup() + lanes - 1) / lanes;
+  const ConvSchedule s = scheduleConv(p, target);
+  return rowCycles(p.out[2], channelBlocks, s.pixels, s.blocks) *
+         static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * p.cinPerGroup() * p.taps());
+}
 
 ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {
   const int64_t lanes = target.lanes(kir::Scalar::F32);

@@ -15,6 +15,12 @@ struct ConvSchedule {
   int64_t unroll = 1; ///< input channels per iteration of the innermost loop
 };
 
+/// Cycles for one reduction step of a tile of `pixels` by `blocks` vectors.
+double tileCycles(int64_t pixels, int64_t blocks);
+
+/// Estimated cycles of the whole convolution on one core.
+double directCycles(const ConvProblem& problem, const kir::Target& target);
+
 ConvSchedule scheduleConv(const ConvProblem& problem, const kir::Target& target);
 
 } // namespace enfold::lower

@@ -1,0 +1,344 @@
+// Winograd convolution in chunks of tiles. Of a chunk, all input channels are transformed; then for
+// every group of output channel blocks the products over channels, one matrix product for each
+// point of the tile, and the transform back. Fused, a chunk is one iteration and lives in scratch;
+// staged, where chunks are too few to share, a first kernel transforms all inputs.
+//
+// Memory, innermost last: inputs [chunk][point][channel block][tile][lane], weights
+// [group][point][channel][block][lane], products [point][tile][block][lane]. Points are set apart
+// by a cache line more, so that they do not fall into one set of the cache.
+#include "lower/conv/Winograd.h"
+
+#include "lower/Epilogue.h"
+#include "lower/conv/WinogradSchedule.h"
+#include "lower/conv/WinogradTransform.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace enfold::lower {
+namespace {
+
+using kir::Index;
+using kir::Value;
+
+constexpr int64_t kCacheLine = 16; ///< floats
+
+class Winograd {
+public:
+  Winograd(const Op& op, Lowering& lowering, const WinogradSchedule& schedule)
+      : op_(op), lowering_(lowering), p_(convProblem(op)), s_(schedule),
+        w_(WinogradTransform::of(schedule.outputs)),
+        lanes_(lowering.target().lanes(kir::Scalar::F32)), cin_((p_.cin + lanes_ - 1) / lanes_),
+        cout_((p_.cout + lanes_ - 1) / lanes_), points_(w_.tile * w_.tile),
+        tilesX_((p_.out[2] + s_.outputs - 1) / s_.outputs),
+        tilesY_((p_.out[1] + s_.outputs - 1) / s_.outputs), epilogue_(op, lowering) {
+    inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
+    productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
+  }
+
+  void lower();
+
+private:
+  struct Tile {
+    Index image, y, x; ///< y, x: of its first output pixel
+  };
+
+  std::vector<float> packWeights() const;
+  std::vector<float> packBias() const;
+  Tile tileAt(const Index& tile) const;
+  Index tilesIn(const Index& chunk) const {
+    return min(Index(s_.chunk), s_.tiles(p_) - chunk * s_.chunk);
+  }
+  void declareRest(kir::Builder& b, std::vector<BufferRef>& buffers);
+  void transformInput(kir::Builder& b, const kir::Buffer& src, const kir::Place& to,
+                      const Tile& tile, const Index& channelBlock);
+  void multiplyGroup(kir::Builder& b, const kir::Place& from, const Index& group,
+                     const Index& count);
+  void product(kir::Builder& b, const kir::Place& from, const kir::Place& weights,
+               const kir::Place& to);
+  void transformOutput(kir::Builder& b, const kir::Place& from, const Tile& tile,
+                       const Index& channelBlock);
+  kir::Kernel fused(std::vector<BufferRef>& buffers);
+  kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
+  kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
+  std::string algorithm() const {
+    return fmt::format("winograd f{}{} {}x{}", s_.outputs, s_.staged ? " staged" : "", s_.pixels,
+                       s_.blocks);
+  }
+  int64_t inputElements() const { return points_ * inputPoint_; }
+
+  const Op& op_;
+  Lowering& lowering_;
+  const ConvProblem p_;
+  const WinogradSchedule s_;
+  const WinogradTransform w_;
+  const int64_t lanes_, cin_, cout_, points_, tilesX_, tilesY_;
+  int64_t inputPoint_, productPoint_; ///< distances between points
+  Epilogue epilogue_;
+  std::optional<kir::Buffer> weights_, bias_, dst_, products_, pixels_;
+};
+
+std::vector<float> Winograd::packWeights() const {
+  const float* data = op_.own(1)->constant()->data<float>();
+  const int64_t vectors = s_.blocks * lanes_, depth = cin_ * lanes_;
+  std::vector<float> packed(static_cast<size_t>(points_ * cin_ * cout_ * lanes_ * lanes_));
+  for (int64_t first = 0; first < p_.cout; first += vectors)
+    for (int64_t c = 0; c < p_.cin; ++c)
+      for (int64_t k = first; k < std::min(first + vectors, p_.cout); ++k)
+        transformWeights(w_, data + (k * p_.cin + c) * 9,
+                         packed.data() +
+                             (first * points_ * cin_ * lanes_ + c * vectors + k - first),
+                         depth * vectors);
+  return packed;
+}
+
+std::vector<float> Winograd::packBias() const {
+  std::vector<float> packed(static_cast<size_t>(cout_ * lanes_));
+  const float* bias = op_.own(2)->constant()->data<float>();
+  std::copy(bias, bias + p_.cout, packed.begin());
+  return packed;
+}
+
+Winograd::Tile Winograd::tileAt(const Index& tile) const {
+  return {tile / (tilesX_ * tilesY_), tile / tilesX_ % tilesY_ * s_.outputs,
+          tile % tilesX_ * s_.outputs};
+}
+
+/// B^T d B of one tile and channel block, to the points of `to`.
+void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir::Place& to,
+                              const Tile& tile, const Index& channelBlock) {
+  const int64_t height = p_.in[1], width = p_.in[2], n = w_.tile;
+  const Index plane = (tile.image * cin_ + channelBlock) * (height * width);
+  const Index y = tile.y - p_.padsBegin[1], x = tile.x - p_.padsBegin[2];
+  const auto store = [&](int64_t i, int64_t j, const Value& v) {
+    b.store(to + (i * n + j) * inputPoint_, v);
+  };
+  const kir::Condition inside =
+      (y >= Index(0)) & (x >= Index(0)) & (y + n <= Index(height)) & (x + n <= Index(width));
+  const auto whole = [&] {
+    const auto load = [&](int64_t i, int64_t j) {
+      return b.load(src[(plane + (y + i) * width + x + j) * lanes_], int(lanes_));
+    };
+    emitTransform(b, w_.input, load, store);
+  };
+  // At the borders pixels outside are zero; what is read in their place is the nearest one inside.
+  const auto clipped = [&] {
+    const Value zero = b.zero(kir::f32(int(lanes_)));
+    std::vector<Index> rows, columns;
+    std::vector<kir::Condition> rowInside, columnInside;
+    const auto clip = [&](const Index& at, int64_t size, std::vector<Index>& clippedTo,
+                          std::vector<kir::Condition>& isInside) {
+      for (int64_t i = 0; i < n; ++i) {
+        clippedTo.push_back(max(min(at + i, Index(size - 1)), Index(0)));
+        isInside.push_back((at + i >= Index(0)) & (at + i < Index(size)));
+      }
+    };
+    clip(y, height, rows, rowInside);
+    clip(x, width, columns, columnInside);
+    const auto load = [&](int64_t i, int64_t j) {
+      const auto r = static_cast<size_t>(i), c = static_cast<size_t>(j);
+      const Value v = b.load(src[(plane + rows[r] * width + columns[c]) * lanes_], int(lanes_));
+      const kir::Condition both = rowInside[r] & columnInside[c];
+      if (const auto known = both.known()) return *known ? v : zero;
+      return b.select(both.value(), v, zero);
+    };
+    emitTransform(b, w_.input, load, store);
+  };
+  b.ifElse(inside, whole, clipped);
+}
+
+/// One register tile: the products over all channels of `pixels` tiles and `blocks` vectors.
+void Winograd::product(kir::Builder& b, const kir::Place& from, const kir::Place& weights,
+                       const kir::Place& to) {
+  const int64_t vectors = s_.blocks * lanes_, panel = s_.paddedChunk() * lanes_;
+  std::vector<kir::Var> acc;
+  for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
+    acc.push_back(b.var("acc", b.zero(kir::f32(int(lanes_)))));
+  const auto channel = [&](const Index& block, int64_t c) {
+    std::vector<Value> w;
+    for (int64_t k = 0; k < s_.blocks; ++k)
+      w.push_back(b.load(weights + (block * lanes_ + c) * vectors + k * lanes_, int(lanes_)));
+    for (int64_t pixel = 0; pixel < s_.pixels; ++pixel) {
+      const Value v = b.broadcast(from + block * panel + pixel * lanes_ + c, int(lanes_));
+      for (int64_t k = 0; k < s_.blocks; ++k) {
+        kir::Var& sum = acc[static_cast<size_t>(pixel * s_.blocks + k)];
+        sum.set(b.fma(v, w[static_cast<size_t>(k)], sum));
+      }
+    }
+  };
+  const int64_t whole = p_.cin / lanes_, rest = p_.cin % lanes_;
+  b.forLoop("cb", 0, whole, [&](const Index& cb) {
+    for (int64_t c = 0; c < lanes_; ++c) channel(cb, c);
+  });
+  for (int64_t c = 0; c < rest; ++c) channel(whole, c);
+  for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
+    b.store(to + i * lanes_, acc[static_cast<size_t>(i)]);
+}
+
+/// All products of a chunk with one group of output channel blocks.
+void Winograd::multiplyGroup(kir::Builder& b, const kir::Place& from, const Index& group,
+                             const Index& count) {
+  const int64_t vectors = s_.blocks * lanes_;
+  b.forLoop("point", 0, points_, [&](const Index& point) {
+    const kir::Place weights = (*weights_)[(group * points_ + point) * (cin_ * lanes_ * vectors)];
+    b.forLoop("panel", 0, (count + (s_.pixels - 1)) / s_.pixels, [&](const Index& panel) {
+      product(b, from + point * inputPoint_ + panel * (s_.pixels * lanes_), weights,
+              (*products_)[point * productPoint_ + panel * (s_.pixels * vectors)]);
+    });
+  });
+}
+
+/// A^T M A of one tile and output channel block, then bias and epilogue for each pixel inside.
+void Winograd::transformOutput(kir::Builder& b, const kir::Place& from, const Tile& tile,
+                               const Index& channelBlock) {
+  const int64_t m = s_.outputs;
+  emitTransform(
+      b, w_.output,
+      [&](int64_t i, int64_t j) {
+        return b.load(from + (i * w_.tile + j) * productPoint_, int(lanes_));
+      },
+      [&](int64_t i, int64_t j, const Value& v) { b.store((*pixels_)[(i * m + j) * lanes_], v); });
+  std::optional<Value> bias;
+  if (bias_) bias = b.load((*bias_)[channelBlock * lanes_], int(lanes_));
+  const auto pixel = [&](const Index& i, const Index& j) {
+    const Value sum = b.load((*pixels_)[(i * m + j) * lanes_], int(lanes_));
+    const Index linear = (tile.y + i) * p_.out[2] + tile.x + j;
+    const std::vector<Index> at =
+        blockedCoordinates(op_.result()->type(), tile.image, channelBlock, linear);
+    b.store((*dst_)[((tile.image * cout_ + channelBlock) * p_.outPixels() + linear) * lanes_],
+            epilogue_.apply(b, bias ? sum + *bias : sum, at));
+  };
+  b.forLoop("i", 0, min(Index(m), p_.out[1] - tile.y), [&](const Index& i) {
+    b.ifElse(
+        tile.x + m <= Index(p_.out[2]),
+        [&] {
+          for (int64_t j = 0; j < m; ++j) pixel(i, j);
+        },
+        [&] {
+          b.forLoop("j", 0, min(Index(m), p_.out[2] - tile.x),
+                    [&](const Index& j) { pixel(i, j); });
+        });
+  });
+}
+
+/// Everything but the inputs, in the order of declaration.
+void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
+  weights_ = b.input("wei", kir::Scalar::F32, points_ * cin_ * cout_ * lanes_ * lanes_);
+  buffers.push_back(lowering_.constant(packWeights()));
+  if (op_.own(2)) {
+    bias_ = b.input("bia", kir::Scalar::F32, cout_ * lanes_);
+    buffers.push_back(lowering_.constant(packBias()));
+  }
+  epilogue_.declare(b);
+  epilogue_.appendBuffers(buffers);
+  dst_ = b.output("dst", kir::Scalar::F32, op_.result()->type().numBytes() / 4);
+  buffers.push_back(lowering_.storage(op_.result()));
+  products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
+  pixels_ = b.local("pixels", kir::Scalar::F32, s_.outputs * s_.outputs * lanes_);
+}
+
+kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
+  kir::Builder b("conv_winograd");
+  const kir::Buffer src = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
+  buffers.push_back(lowering_.storage(op_.own(0)));
+  declareRest(b, buffers);
+  const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::F32, inputElements());
+  b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
+    const Index count = tilesIn(chunk);
+    b.forLoop("tile", 0, count, [&](const Index& t) {
+      const Tile tile = tileAt(chunk * s_.chunk + t);
+      b.forLoop("cb", 0, cin_, [&](const Index& cb) {
+        transformInput(b, src, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
+      });
+    });
+    b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
+      multiplyGroup(b, inputs[0], group, count);
+      b.forLoop("tile", 0, count, [&](const Index& t) {
+        const Tile tile = tileAt(chunk * s_.chunk + t);
+        b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
+          transformOutput(b, (*products_)[(t * s_.blocks + k) * lanes_], tile,
+                          group * s_.blocks + k);
+        });
+      });
+    });
+  });
+  return b.finish();
+}
+
+kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
+  kir::Builder b("winograd_inputs");
+  const kir::Buffer src = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
+  const kir::Buffer to = b.output("to", kir::Scalar::F32, s_.chunks(p_) * inputElements());
+  buffers = {lowering_.storage(op_.own(0)), inputs};
+  const int64_t extents[] = {s_.chunks(p_), cin_};
+  const std::string_view names[] = {"chunk", "cb"};
+  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    const Index &chunk = at[0], &cb = at[1];
+    b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
+      transformInput(b, src, to[chunk * inputElements() + (cb * s_.paddedChunk() + t) * lanes_],
+                     tileAt(chunk * s_.chunk + t), cb);
+    });
+  });
+  return b.finish();
+}
+
+kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
+  kir::Builder b("winograd_products");
+  const kir::Buffer from = b.input("from", kir::Scalar::F32, s_.chunks(p_) * inputElements());
+  buffers = {inputs};
+  declareRest(b, buffers);
+  const int64_t extents[] = {s_.chunks(p_), cout_ / s_.blocks};
+  const std::string_view names[] = {"chunk", "group"};
+  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    const Index &chunk = at[0], &group = at[1];
+    const Index count = tilesIn(chunk);
+    multiplyGroup(b, from[chunk * inputElements()], group, count);
+    b.forLoop("tile", 0, count, [&](const Index& t) {
+      const Tile tile = tileAt(chunk * s_.chunk + t);
+      b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
+        transformOutput(b, (*products_)[(t * s_.blocks + k) * lanes_], tile, group * s_.blocks + k);
+      });
+    });
+  });
+  return b.finish();
+}
+
+void Winograd::lower() {
+  std::vector<BufferRef> buffers;
+  const double elements = static_cast<double>(op_.result()->type().numElements());
+  const double flops = p_.flops() + elements * epilogue_.flopsPerElement();
+  if (!s_.staged) {
+    kir::Kernel kernel = fused(buffers);
+    lowering_.call(std::move(kernel), std::move(buffers),
+                   {.algorithm = algorithm(), .flops = flops});
+    return;
+  }
+  const BufferRef inputs = lowering_.temporary(4 * s_.chunks(p_) * inputElements());
+  kir::Kernel first = inputStage(buffers, inputs);
+  lowering_.call(std::move(first), std::move(buffers),
+                 {.algorithm = "winograd_inputs",
+                  .flops = static_cast<double>(s_.tiles(p_) * points_ * cin_ * lanes_)});
+  kir::Kernel second = productStage(buffers, inputs);
+  lowering_.call(std::move(second), std::move(buffers), {.algorithm = algorithm(), .flops = flops});
+}
+
+} // namespace
+
+std::string refuseWinograd(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  const int block = target.lanes(kir::Scalar::F32);
+  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (x.rank() != 4) return "spatial rank is not 2";
+  if (!op.own(1)->constant()) return "weights are not constant";
+  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
+  if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
+  if (!scheduleWinograd(convProblem(op), target)) return "not 3x3 of stride 1, or direct is faster";
+  return epilogueRefusal(op);
+}
+
+void lowerWinograd(const Op& op, Lowering& lowering) {
+  Winograd(op, lowering, *scheduleWinograd(convProblem(op), lowering.target())).lower();
+}
+
+} // namespace enfold::lower
