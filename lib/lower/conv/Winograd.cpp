@@ -23,6 +23,9 @@ using kir::Index;
 using kir::Value;
 
 constexpr int64_t kCacheLine = 16; ///< floats
+/// Channels summed one after the other. The transform back makes rounding errors of the sums
+/// larger, so that they are kept from growing with the number of channels.
+constexpr int64_t kRunOfChannels = 32;
 
 class Winograd {
 public:
@@ -148,13 +151,17 @@ void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir
   b.ifElse(inside, whole, clipped);
 }
 
-/// One register tile: the products over all channels of `pixels` tiles and `blocks` vectors.
+/// One register tile: the products over all channels of `pixels` tiles and `blocks` vectors, summed
+/// in runs.
 void Winograd::product(kir::Builder& b, const kir::Place& from, const kir::Place& weights,
                        const kir::Place& to) {
   const int64_t vectors = s_.blocks * lanes_, panel = s_.paddedChunk() * lanes_;
   std::vector<kir::Var> acc;
-  for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
-    acc.push_back(b.var("acc", b.zero(kir::f32(int(lanes_)))));
+  const auto begin = [&] {
+    acc.clear();
+    for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
+      acc.push_back(b.var("acc", b.zero(kir::f32(int(lanes_)))));
+  };
   const auto channel = [&](const Index& block, int64_t c) {
     std::vector<Value> w;
     for (int64_t k = 0; k < s_.blocks; ++k)
@@ -167,13 +174,28 @@ void Winograd::product(kir::Builder& b, const kir::Place& from, const kir::Place
       }
     }
   };
+  const auto end = [&](const kir::Condition& isFirst) {
+    for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i) {
+      const kir::Place place = to + i * lanes_;
+      const kir::Var& sum = acc[static_cast<size_t>(i)];
+      b.ifElse(
+          isFirst, [&] { b.store(place, sum); },
+          [&] { b.store(place, b.load(place, int(lanes_)) + sum); });
+    }
+  };
   const int64_t whole = p_.cin / lanes_, rest = p_.cin % lanes_;
-  b.forLoop("cb", 0, whole, [&](const Index& cb) {
-    for (int64_t c = 0; c < lanes_; ++c) channel(cb, c);
+  const int64_t run = std::max<int64_t>(1, kRunOfChannels / lanes_);
+  b.forLoop("run", 0, (whole + run - 1) / run, [&](const Index& r) {
+    begin();
+    b.forLoop("cb", r * run, min(r * run + run, Index(whole)), [&](const Index& cb) {
+      for (int64_t c = 0; c < lanes_; ++c) channel(cb, c);
+    });
+    end(r == Index(0));
   });
+  if (rest == 0) return;
+  begin();
   for (int64_t c = 0; c < rest; ++c) channel(whole, c);
-  for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
-    b.store(to + i * lanes_, acc[static_cast<size_t>(i)]);
+  end(whole == 0);
 }
 
 /// All products of a chunk with one group of output channel blocks.
