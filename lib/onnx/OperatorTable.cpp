@@ -252,11 +252,12 @@ constexpr Reason kReasons[] = {
 };
 
 /// Attributes newer than the operators that have them: an op that uses one must be written with
-/// this opset. Only those younger than the oldest opset written matter.
+/// this opset. Only those younger than kLeastOpset matter.
 struct AttributeAge {
   OpKind kind;
   std::string_view attr;
   int64_t since;
+  std::string_view value = {}; ///< only this value of it is new
 };
 constexpr AttributeAge kAttributeAges[] = {
     {OpKind::AveragePool, "dilations", 19},
@@ -270,7 +271,7 @@ constexpr AttributeAge kAttributeAges[] = {
     {OpKind::QuantizeLinear, "output_dtype", 21},
     {OpKind::QuantizeLinear, "precision", 23},
     {OpKind::QuantizeLinear, "saturate", 19},
-    {OpKind::Resize, "coordinate_transformation_mode", 19},
+    {OpKind::Resize, "coordinate_transformation_mode", 19, "half_pixel_symmetric"},
     {OpKind::SpaceToDepth, "mode", 28},
 };
 
@@ -326,15 +327,17 @@ Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int6
   return unsupported(fmt::format("the operator ended with opset {}", rows.back().to));
 }
 
-int64_t opsetOf(const Op& op, int64_t least) {
-  const auto rows = rowsOf(onnxOperators(), op.info().onnxName);
-  int64_t opset = rows.empty() ? least : std::max(least, rows.back().from);
-  for (const AttributeAge& age : kAttributeAges)
-    if (age.kind == op.kind() && op.hasAttr(age.attr)) opset = std::max(opset, age.since);
-  for (const Value* operand : op.operands())
-    if (operand != nullptr) opset = std::max(opset, opsetOf(operand->elem()));
-  for (size_t i = 0; i < op.numResults(); ++i)
-    opset = std::max(opset, opsetOf(op.result(i)->elem()));
+int64_t opsetOf(OpKind kind, const AttrMap& attrs, std::span<const ElemType> elems) {
+  const auto rows = rowsOf(onnxOperators(), info(kind).onnxName);
+  ENFOLD_CHECK(!rows.empty(), "every op of ONNX has a row");
+  int64_t opset = std::max(kLeastOpset, rows.back().from);
+  for (const AttributeAge& age : kAttributeAges) {
+    const auto attr = attrs.find(age.attr);
+    if (age.kind == kind && attr != attrs.end() &&
+        (age.value.empty() || attr->second == AttrValue(std::string(age.value))))
+      opset = std::max(opset, age.since);
+  }
+  for (const ElemType elem : elems) opset = std::max(opset, opsetOf(elem));
   return opset;
 }
 

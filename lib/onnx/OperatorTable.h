@@ -28,7 +28,11 @@ std::span<const OperatorRow> microsoftOperators();
 /// why it is not.
 Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int64_t opset);
 
-/// The opset from which an op can be written to a file exactly as it is held; at least `least`.
-int64_t opsetOf(const Op& op, int64_t least);
+/// The oldest opset that is written: from here on, most operators have their newest form.
+constexpr int64_t kLeastOpset = 18;
+
+/// The first opset, from kLeastOpset on, that has the operator in the form the graph holds it in,
+/// with these attributes and for operands and results of these element types.
+int64_t opsetOf(OpKind kind, const AttrMap& attrs, std::span<const ElemType> elems);
 
 } // namespace enfold::onnx

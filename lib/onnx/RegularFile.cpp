@@ -52,23 +52,4 @@ Result<std::shared_ptr<const std::byte>> RegularFile::map() const {
       [size](const std::byte* bytes) { ::munmap(const_cast<std::byte*>(bytes), size); });
 }
 
-Result<> writeFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
-  const std::string beside = fmt::format("{}.tmp{}", path.string(), ::getpid());
-  const int descriptor = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0) return systemError("write", path);
-  bool good = true;
-  while (good && !bytes.empty()) {
-    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written >= 0)
-      bytes.remove_prefix(static_cast<size_t>(written));
-    else
-      good = errno == EINTR;
-  }
-  good = good && ::fsync(descriptor) == 0;
-  if (::close(descriptor) == 0 && good && ::rename(beside.c_str(), path.c_str()) == 0) return {};
-  auto error = systemError("write", path);
-  ::unlink(beside.c_str());
-  return error;
-}
-
 } // namespace enfold::onnx

@@ -34,8 +34,4 @@ private:
   std::filesystem::path path_;
 };
 
-/// Writes a file so that a reader sees the old or the new one, never a part: the bytes go beside it
-/// first and are then renamed.
-Result<> writeFileAtomically(const std::filesystem::path& path, std::string_view bytes);
-
 } // namespace enfold::onnx

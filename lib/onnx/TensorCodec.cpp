@@ -210,10 +210,14 @@ std::string encodeBytes(const Tensor& tensor) {
   return packed;
 }
 
-void encodeTensor(const Tensor& tensor, const std::string& name, pb::TensorProto& proto) {
+void encodeHeader(const Tensor& tensor, const std::string& name, pb::TensorProto& proto) {
   proto.set_name(name);
   proto.set_data_type(static_cast<int>(tensor.elem()));
   for (int64_t size : tensor.shape()) proto.add_dims(size);
+}
+
+void encodeTensor(const Tensor& tensor, const std::string& name, pb::TensorProto& proto) {
+  encodeHeader(tensor, name, proto);
   proto.set_raw_data(encodeBytes(tensor));
 }
 

@@ -26,7 +26,9 @@ size_t packedBytes(ElemType elem, int64_t count);
 /// The elements as an ONNX file holds them.
 std::string encodeBytes(const Tensor& tensor);
 
-/// With raw data.
+/// Name, type and shape.
+void encodeHeader(const Tensor& tensor, const std::string& name, pb::TensorProto& proto);
+/// The same with raw data.
 void encodeTensor(const Tensor& tensor, const std::string& name, pb::TensorProto& proto);
 
 } // namespace enfold::onnx

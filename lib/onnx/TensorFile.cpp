@@ -1,6 +1,7 @@
 // Tensor files and test data folders.
 #include "onnx/TensorFile.h"
 
+#include "onnx/NewFile.h"
 #include "onnx/Npy.h"
 #include "onnx/RegularFile.h"
 #include "onnx/TensorCodec.h"
@@ -62,7 +63,7 @@ Result<NamedTensor> readTensorFile(const std::filesystem::path& path) {
 }
 
 Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor) {
-  return writeFileAtomically(path, encodeNpy(tensor));
+  return writeFile(path, encodeNpy(tensor));
 }
 
 Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder) {

@@ -1,0 +1,231 @@
+// Names, then constants, ops and outputs.
+#include "onnx/GraphExporter.h"
+
+#include "onnx/Attributes.h"
+#include "onnx/OperatorTable.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace enfold::onnx {
+namespace {
+
+/// The value that holds the same numbers, layouts aside.
+const Value* withoutReorders(const Value* value) {
+  while (value->producer() && value->producer()->kind() == OpKind::Reorder)
+    value = value->producer()->own(0);
+  return value;
+}
+
+bool isComputed(const Value* value) { return value->producer() && !value->constant(); }
+
+void writeType(const Type& type, const std::string& name, pb::ValueInfoProto& proto) {
+  proto.set_name(name);
+  auto& tensor = *proto.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(static_cast<int>(type.elem));
+  tensor.mutable_shape(); // rank 0 is a shape, none is an unknown one
+  for (int64_t size : type.shape) tensor.mutable_shape()->add_dim()->set_dim_value(size);
+}
+
+std::vector<ElemType> elemsOf(const Op& op) {
+  std::vector<ElemType> elems;
+  for (const Value* operand : op.operands())
+    if (operand) elems.push_back(operand->elem());
+  for (size_t i = 0; i < op.numResults(); ++i) elems.push_back(op.result(i)->elem());
+  return elems;
+}
+
+/// The IR version that came with an opset.
+int64_t irVersionOf(int64_t opset) {
+  constexpr std::pair<int64_t, int64_t> kFirstOpsets[] = {{28, 14}, {25, 13}, {24, 12},
+                                                          {23, 11}, {21, 10}, {19, 9}};
+  for (const auto& [first, version] : kFirstOpsets)
+    if (opset >= first) return version;
+  return 8;
+}
+
+} // namespace
+
+Result<> GraphExporter::write() {
+  for (const auto& input : graph_.inputs()) {
+    names_.emplace(input.get(), input->name());
+    taken_.insert(input->name());
+  }
+  ENFOLD_RETURN_IF_ERROR(nameOutputs());
+  nameValues();
+  auto& proto = *model_.mutable_graph();
+  proto.set_name(graph_.name());
+  for (const auto& input : graph_.inputs())
+    writeType(input->type(), input->name(), *proto.add_input());
+  for (const auto& op : graph_.ops()) {
+    if (op->kind() == OpKind::Reorder) continue;
+    if (op->kind() == OpKind::Constant)
+      ENFOLD_RETURN_IF_ERROR(writeConstant(*op));
+    else
+      writeOp(*op);
+  }
+  writeOutputs();
+  writeVersions();
+  return {};
+}
+
+// An output's name is the model's; where the value can take it, no copy is needed. Values that have
+// the name already go first.
+Result<> GraphExporter::nameOutputs() {
+  const auto outputs = graph_.outputs();
+  const auto outputNames = graph_.outputNames();
+  std::vector<bool> done(outputs.size(), false);
+  std::unordered_set<std::string> seen;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const std::string& name = outputNames[i];
+    const Value* value = withoutReorders(outputs[i]);
+    if (!seen.insert(name).second)
+      return invalid(fmt::format("the graph has two outputs named '{}'", name));
+    done[i] = value->name() == name;
+    if (done[i])
+      names_.emplace(value, name);
+    else if (taken_.contains(name))
+      return invalid(fmt::format("the graph has an input and another output named '{}'", name));
+  }
+  taken_.insert(outputNames.begin(), outputNames.end());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (done[i]) continue;
+    const Value* value = withoutReorders(outputs[i]);
+    if (!isComputed(value) || !names_.emplace(value, outputNames[i]).second)
+      copies_.emplace_back(value, outputNames[i]);
+  }
+  return {};
+}
+
+void GraphExporter::nameValues() {
+  std::vector<const Value*> renamed;
+  for (const auto& op : graph_.ops()) {
+    if (op->kind() == OpKind::Reorder) continue;
+    for (size_t i = 0; i < op->numResults(); ++i) {
+      const Value* value = op->result(i);
+      if (names_.contains(value)) continue;
+      if (taken_.insert(value->name()).second)
+        names_.emplace(value, value->name());
+      else
+        renamed.push_back(value); // an output of another value has its name
+    }
+  }
+  for (const Value* value : renamed) names_.emplace(value, freshName(value->name()));
+}
+
+std::string GraphExporter::freshName(const std::string& stem) {
+  std::string name = stem;
+  for (int number = 1; !taken_.insert(name).second; ++number)
+    name = fmt::format("{}_{}", stem, number);
+  return name;
+}
+
+std::string GraphExporter::nameOf(const Value* value) const {
+  return value ? names_.at(withoutReorders(value)) : "";
+}
+
+Result<> GraphExporter::writeConstant(const Op& op) {
+  const Tensor& tensor = op.tensor("value");
+  auto& proto = *model_.mutable_graph()->add_initializer();
+  if (data_ && ExternalDataWriter::takes(tensor)) {
+    encodeHeader(tensor, nameOf(op.result()), proto);
+    return data_->store(tensor, proto);
+  }
+  encodeTensor(tensor, nameOf(op.result()), proto);
+  return {};
+}
+
+void GraphExporter::writeOp(const Op& op) {
+  Names results;
+  for (size_t i = 0; i < op.numResults(); ++i) {
+    results.push_back(nameOf(op.result(i)));
+    if (op.result(i)->outputUses() == 0)
+      writeType(op.result(i)->type(), results.back(), *model_.mutable_graph()->add_value_info());
+  }
+  Form form{op.kind(), &op.attrs(), {}, results};
+  for (const Value* operand : op.ownOperands()) form.inputs.push_back(nameOf(operand));
+  for (const EpilogueStep& step : op.epilogue()) {
+    const std::string accumulator = freshName(results[0] + "/" + info(form.kind).name);
+    form.outputs = {accumulator};
+    writeForm(std::move(form), op);
+    form = {step.kind, &step.attrs, {}, results};
+    for (const int arg : step.args)
+      form.inputs.push_back(arg == EpilogueStep::kAccumulator ? accumulator
+                            : arg == EpilogueStep::kAbsent
+                                ? ""
+                                : nameOf(op.operand(static_cast<size_t>(arg))));
+  }
+  writeForm(std::move(form), op);
+}
+
+void GraphExporter::writeForm(Form form, const Op& op) {
+  while (!form.inputs.empty() && form.inputs.back().empty()) form.inputs.pop_back();
+  // In training it is an error not to name the running statistics, even if nobody wants them.
+  if (form.kind == OpKind::BatchNormalization && op.integer("training_mode") != 0)
+    for (size_t i = form.outputs.size(); i < 3; ++i)
+      form.outputs.push_back(freshName(form.outputs[0] + "/" + op.info().results[i].name));
+  if (form.kind == OpKind::Swish)
+    writeSwish(form, op);
+  else
+    writeNode(form, op);
+}
+
+void GraphExporter::writeSwish(const Form& form, const Op& op) {
+  const AttrMap none;
+  const std::string &x = form.inputs[0], &y = form.outputs[0];
+  std::string scaled = x;
+  if (const auto alpha = form.attrs->find("alpha"); alpha != form.attrs->end()) {
+    Tensor factor(op.result()->elem(), {});
+    factor.setDouble(0, std::get<float>(alpha->second));
+    const std::string name = freshName(y + "/alpha");
+    encodeTensor(factor, name, *model_.mutable_graph()->add_initializer());
+    scaled = freshName(y + "/scaled");
+    writeNode({OpKind::Mul, &none, {x, name}, {scaled}}, op);
+  }
+  const std::string gate = freshName(y + "/sigmoid");
+  writeNode({OpKind::Sigmoid, &none, {scaled}, {gate}}, op);
+  writeNode({OpKind::Mul, &none, {x, gate}, {y}}, op);
+}
+
+void GraphExporter::writeNode(const Form& form, const Op& op) {
+  auto& node = *model_.mutable_graph()->add_node();
+  node.set_op_type(info(form.kind).onnxName);
+  for (const std::string& input : form.inputs) node.add_input(input);
+  for (const std::string& output : form.outputs) node.add_output(output);
+  for (const auto& [name, value] : *form.attrs) encodeAttribute(name, value, node);
+  const std::string origin = op.origins().empty() ? op.result()->name() : op.origins().front();
+  std::string name = origin;
+  for (int number = 1; !nodeNames_.insert(name).second; ++number)
+    name = fmt::format("{}/{}_{}", origin, info(form.kind).name, number);
+  node.set_name(name);
+  if (op.origins().size() > 1)
+    node.set_doc_string(fmt::format("from {}", fmt::join(op.origins(), ", ")));
+  opset_ = std::max(opset_, opsetOf(form.kind, *form.attrs, elemsOf(op)));
+}
+
+void GraphExporter::writeOutputs() {
+  auto& proto = *model_.mutable_graph();
+  for (const auto& [value, name] : copies_) {
+    auto& node = *proto.add_node();
+    node.set_op_type(info(OpKind::Identity).onnxName);
+    node.set_name(name);
+    node.add_input(nameOf(value));
+    node.add_output(name);
+  }
+  for (size_t i = 0; i < graph_.outputs().size(); ++i)
+    writeType(graph_.outputs()[i]->type(), graph_.outputNames()[i], *proto.add_output());
+}
+
+void GraphExporter::writeVersions() {
+  model_.set_producer_name("enfold");
+  model_.set_producer_version(ENFOLD_VERSION);
+  const int64_t opset = std::max(opset_, kLeastOpset);
+  model_.set_ir_version(irVersionOf(opset));
+  auto& import = *model_.add_opset_import();
+  import.set_domain("");
+  import.set_version(opset);
+}
+
+} // namespace enfold::onnx

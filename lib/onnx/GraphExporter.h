@@ -1,0 +1,55 @@
+// Writes one graph as a ModelProto. Names are settled before anything is written, so that what is
+// made up on the way never takes a name of the graph's.
+#pragma once
+
+#include "ir/Graph.h"
+#include "onnx/ExternalDataWriter.h"
+
+#include <unordered_set>
+
+namespace enfold::onnx {
+
+class GraphExporter {
+public:
+  /// Large constants go to `data` if there is one.
+  GraphExporter(const Graph& graph, ExternalDataWriter* data, pb::ModelProto& model)
+      : graph_(graph), data_(data), model_(model) {}
+
+  Result<> write();
+
+private:
+  using Names = std::vector<std::string>;
+
+  /// One node to write.
+  struct Form {
+    OpKind kind;
+    const AttrMap* attrs;
+    Names inputs, outputs;
+  };
+
+  Result<> nameOutputs();
+  void nameValues();
+  std::string freshName(const std::string& stem);
+  std::string nameOf(const Value* value) const;
+
+  Result<> writeConstant(const Op& op);
+  void writeOp(const Op& op);
+  /// One node, or a few where the form is too young; `op` is what it is a part of.
+  void writeForm(Form form, const Op& op);
+  void writeSwish(const Form& form, const Op& op);
+  void writeNode(const Form& form, const Op& op);
+  void writeOutputs();
+  void writeVersions();
+
+  const Graph& graph_;
+  ExternalDataWriter* data_;
+  pb::ModelProto& model_;
+  int64_t opset_ = 0;
+  std::unordered_map<const Value*, std::string> names_;
+  /// Outputs that are the identity of a value that goes by another name.
+  std::vector<std::pair<const Value*, std::string>> copies_;
+  std::unordered_set<std::string> taken_; ///< names of values
+  std::unordered_set<std::string> nodeNames_;
+};
+
+} // namespace enfold::onnx
