@@ -58,9 +58,11 @@ bool storeElement(Tensor& tensor, int64_t i, std::string_view text) {
 }
 
 void fillRandom(Tensor& tensor, uint64_t seed, double low, double high) {
-  const auto number = [&](int64_t i) {
-    const uint64_t bits = splitmix64(splitmix64(seed) + static_cast<uint64_t>(i));
-    return low + (high - low) * static_cast<double>(bits >> 11) * 0x1p-53;
+  const uint64_t start = splitmix64(seed);
+  // The conversion is of signed numbers because machines have an instruction for those.
+  const auto number = [=](int64_t i) {
+    const auto bits = static_cast<int64_t>(splitmix64(start + static_cast<uint64_t>(i)) >> 11);
+    return low + (high - low) * static_cast<double>(bits) * 0x1p-53;
   };
   const int64_t count = tensor.numElements();
   if (tensor.elem() == ElemType::F32) {

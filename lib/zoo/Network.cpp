@@ -31,6 +31,23 @@ AttrMap poolAttrs(const Value* x, const PoolSpec& spec) {
 
 } // namespace
 
+double gainAfter(Activation activation) {
+  switch (activation) {
+  case Activation::None:
+    return 1;
+  case Activation::Relu:
+  case Activation::Relu6:
+    return 2;
+  case Activation::Elu:
+    return 1.55;
+  case Activation::Silu:
+    return 2.8;
+  case Activation::HardSwish:
+    return 3;
+  }
+  return 1;
+}
+
 Network::Network(std::string_view name, const Shape& input)
     : GraphBuilder(std::string(name)),
       input_(GraphBuilder::input("input", {ElemType::F32, input, {}})) {}

@@ -9,11 +9,12 @@
 
 namespace enfold::zoo {
 
-/// The `gain` that makes up for what an activation in front of a layer takes from its input's mean
-/// square. A gate is a sigmoid the input was multiplied by.
-constexpr double kAfterLinear = 1, kAfterRelu = 2, kAfterSilu = 2.8, kAfterGate = 4;
-
 enum class Activation { None, Relu, Relu6, Elu, Silu, HardSwish };
+
+/// The gain of weights behind an activation that restores the mean square it takes from normally
+/// distributed inputs. A gate, a sigmoid the input is multiplied by, takes another kGateGain.
+double gainAfter(Activation activation);
+constexpr double kGateGain = 3;
 
 enum class Bias { No, Yes };
 
@@ -25,7 +26,7 @@ struct ConvSpec {
   std::vector<int64_t> pad = {0}; ///< at both ends
   int64_t group = 1;
   Bias bias = Bias::No;
-  double gain = kAfterRelu;
+  double gain = gainAfter(Activation::Relu);
 };
 
 struct PoolSpec {
@@ -51,7 +52,7 @@ public:
   Value* convTranspose(std::string_view name, Value* x, const ConvSpec& spec);
   /// As PyTorch's Linear: of `in` features, which a result of another size does not fit.
   Value* linear(std::string_view name, Value* x, int64_t in, int64_t out,
-                double gain = kAfterLinear);
+                double gain = gainAfter(Activation::None));
   Value* batchNorm(std::string_view name, Value* x, const BatchNormSpec& spec = {});
   Value* layerNorm(std::string_view name, Value* x); ///< over all but the batch
   Value* instanceNorm(std::string_view name, Value* x);
@@ -69,7 +70,7 @@ public:
   Value* add(Value* a, Value* b) { return op(OpKind::Add, "", {a, b}); }
   Value* mul(Value* a, Value* b) { return op(OpKind::Mul, "", {a, b}); }
 
-  /// torchvision's ConvNormActivation: a convolution, BatchNorm and activation named 0, 1 and 2.
+  /// torchvision's Conv2dNormActivation: a convolution, BatchNorm and activation, called 0, 1, 2.
   Value* convNorm(std::string_view name, Value* x, const ConvSpec& conv, Activation activation,
                   const BatchNormSpec& norm = {});
 

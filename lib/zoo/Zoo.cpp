@@ -31,6 +31,23 @@ const std::array kEntries = {
           cnnLinearBatchNorm},
     Entry{"cnn_1d", "The same in one dimension", {16, 4, 256}, cnn1d},
     Entry{"cnn_3d", "The same in three dimensions", {2, 1, 16, 32, 32}, cnn3d},
+    Entry{"resnet20_cifar",
+          "ResNet-20 for CIFAR-10, projections in its shortcuts",
+          {1, 3, 32, 32},
+          resnet20Cifar},
+    Entry{"resnet20_cifar_elu", "The same with ELU", {1, 3, 32, 32}, resnet20CifarElu},
+    Entry{"resnet18", "ResNet-18", {1, 3, 224, 224}, resnet18},
+    Entry{"resnet50", "ResNet-50", {1, 3, 224, 224}, resnet50},
+    Entry{"vgg16_bn", "VGG-16 with BatchNorm", {1, 3, 224, 224}, vgg16BatchNorm},
+    Entry{"densenet121", "DenseNet-121", {1, 3, 224, 224}, densenet121},
+    Entry{"inception_v3", "Inception v3", {1, 3, 299, 299}, inceptionV3},
+    Entry{"googlenet", "GoogLeNet with BatchNorm", {1, 3, 224, 224}, googlenet},
+    Entry{"mobilenet_v2", "MobileNetV2", {1, 3, 224, 224}, mobilenetV2},
+    Entry{"mobilenet_v3_large", "MobileNetV3-Large", {1, 3, 224, 224}, mobilenetV3Large},
+    Entry{"squeezenet1_1", "SqueezeNet 1.1", {1, 3, 224, 224}, squeezenet11},
+    Entry{"shufflenet_v2", "ShuffleNetV2 1.0x", {1, 3, 224, 224}, shufflenetV2},
+    Entry{"efficientnet_b0", "EfficientNet-B0", {1, 3, 224, 224}, efficientnetB0},
+    Entry{"unet", "U-Net of width 32, two classes a pixel", {1, 3, 256, 256}, unet},
 };
 
 /// Channels are what the weights are for; everything else the layers themselves check.

@@ -39,6 +39,42 @@ const std::map<std::string_view, Expected> kExpected = {
     {"cnn_linear_bn", {545546, "batch_norm 3, conv 2, flatten 1, gemm 2, max_pool 2, relu 3"}},
     {"cnn_1d", {47786, "batch_norm 2, conv 2, flatten 1, gemm 1, max_pool 2, relu 2"}},
     {"cnn_3d", {96330, "batch_norm 2, conv 2, flatten 1, gemm 1, max_pool 2, relu 2"}},
+    {"resnet20_cifar",
+     {272474, "add 9, batch_norm 21, conv 21, flatten 1, gemm 1, global_average_pool 1, relu 19"}},
+    {"resnet20_cifar_elu",
+     {272474, "add 9, batch_norm 21, conv 21, elu 19, flatten 1, gemm 1, global_average_pool 1"}},
+    {"resnet18",
+     {11689512, "add 8, batch_norm 20, conv 20, flatten 1, gemm 1, global_average_pool 1, max_pool "
+                "1, relu 17"}},
+    {"resnet50",
+     {25557032, "add 16, batch_norm 53, conv 53, flatten 1, gemm 1, global_average_pool 1, "
+                "max_pool 1, relu 49"}},
+    {"vgg16_bn",
+     {138365992, "average_pool 1, batch_norm 13, conv 13, flatten 1, gemm 3, max_pool 5, relu 15"}},
+    {"densenet121",
+     {7978856, "average_pool 3, batch_norm 121, concat 58, conv 120, flatten 1, gemm 1, "
+               "global_average_pool 1, max_pool 1, relu 121"}},
+    {"inception_v3",
+     {23834568, "average_pool 9, batch_norm 94, concat 11, conv 94, flatten 1, gemm 1, "
+                "global_average_pool 1, max_pool 4, relu 94"}},
+    {"googlenet",
+     {6624904, "batch_norm 57, concat 9, conv 57, flatten 1, gemm 1, global_average_pool 1, "
+               "max_pool 13, relu 57"}},
+    {"mobilenet_v2",
+     {3504872,
+      "add 10, batch_norm 52, clip 35, conv 52, flatten 1, gemm 1, global_average_pool 1"}},
+    {"mobilenet_v3_large",
+     {5483032, "add 10, batch_norm 46, conv 62, flatten 1, gemm 2, global_average_pool 9, "
+               "hard_sigmoid 8, hard_swish 21, mul 8, relu 19"}},
+    {"squeezenet1_1",
+     {1235496, "concat 8, conv 26, flatten 1, global_average_pool 1, max_pool 3, relu 26"}},
+    {"shufflenet_v2",
+     {2278604, "batch_norm 56, concat 16, conv 56, gemm 1, max_pool 1, reduce_mean 1, relu 37, "
+               "reshape 32, split 13, transpose 16"}},
+    {"efficientnet_b0",
+     {5288548, "add 9, batch_norm 49, conv 81, flatten 1, gemm 1, global_average_pool 17, mul 65, "
+               "sigmoid 65"}},
+    {"unet", {7763074, "batch_norm 18, concat 4, conv 19, conv_transpose 4, max_pool 4, relu 18"}},
 };
 
 std::unique_ptr<Graph> built(std::string_view name, std::optional<Shape> input = {}) {
@@ -168,8 +204,33 @@ TEST_P(SmallNetworks, FusedAndUnfusedGiveTheReferencesAnswer) {
 INSTANTIATE_TEST_SUITE_P(Networks, SmallNetworks,
                          testing::Values("cnn_batchnorm", "cnn_elu", "cnn_layernorm",
                                          "cnn_instancenorm", "cnn_groupnorm", "cnn_training_bn",
-                                         "cnn_linear_bn", "cnn_1d", "cnn_3d"),
+                                         "cnn_linear_bn", "cnn_1d", "cnn_3d", "resnet20_cifar",
+                                         "resnet20_cifar_elu"),
                          [](const auto& info) { return std::string(info.param); });
+
+/// The others, on images as small as they can take.
+class LargeNetworks : public testing::TestWithParam<std::pair<std::string_view, int64_t>> {};
+
+TEST_P(LargeNetworks, FusedAndUnfusedGiveTheSameAnswer) {
+  const auto [name, size] = GetParam();
+  auto graph = built(name, Shape{1, 3, size, size});
+  ASSERT_TRUE(graph);
+  const Tensor input = randomInput(*graph, 7);
+  const Tensor unfused = compiledAnswer(graph->clone(), false, input);
+  expectSaneSize(unfused);
+  expectSame(compiledAnswer(std::move(graph), true, input), unfused, "fused");
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, LargeNetworks,
+                         testing::Values(std::pair("resnet18", 64), std::pair("resnet50", 64),
+                                         std::pair("vgg16_bn", 224), std::pair("densenet121", 64),
+                                         std::pair("inception_v3", 107), std::pair("googlenet", 64),
+                                         std::pair("mobilenet_v2", 64),
+                                         std::pair("mobilenet_v3_large", 64),
+                                         std::pair("squeezenet1_1", 64),
+                                         std::pair("shufflenet_v2", 64),
+                                         std::pair("efficientnet_b0", 64), std::pair("unet", 64)),
+                         [](const auto& info) { return std::string(info.param.first); });
 
 TEST(ZooBuild, NamesTheNetworksThereAre) {
   const auto graph = zoo::build("resnet19");
