@@ -59,10 +59,12 @@ Result<> saveText(const Graph& graph, const std::filesystem::path& path) {
   return writeText(path.string(), text);
 }
 
-Result<> save(const Graph& graph, const std::string& output) {
+Result<> save(const LoadedModel& model, const std::string& output) {
+  const Graph& graph = *model.graph;
   const std::filesystem::path path = output;
   if (path.extension() == ".eir") return saveText(graph, path);
-  if (path.extension() == ".onnx") return onnx::exportModel(graph, path);
+  if (path.extension() == ".onnx")
+    return onnx::exportModel(graph, path, {.inputDefaults = model.inputDefaults});
   if (path.extension() == ".dot") return writeText(output, printDot(graph));
   return usageError(fmt::format("-o {}: the name must end in .eir, .onnx or .dot", output));
 }
@@ -87,7 +89,7 @@ Result<> opt(const OptOptions& options) {
                       std::to_string(run.rewrites)});
     fmt::print(stderr, "{}", table(rows));
   }
-  if (!options.output.empty()) return save(*model.graph, options.output);
+  if (!options.output.empty()) return save(model, options.output);
   if (options.printAfter.empty()) fmt::print("{}", print(*model.graph));
   return {};
 }

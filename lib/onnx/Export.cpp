@@ -13,8 +13,10 @@
 namespace enfold::onnx {
 namespace {
 
-int64_t bytesOfConstants(const Graph& graph) {
+int64_t bytesOfConstants(const Graph& graph, const ExportOptions& options) {
   int64_t bytes = 0;
+  for (const auto& [name, tensor] : options.inputDefaults)
+    bytes += static_cast<int64_t>(tensor.numBytes());
   for (const auto& op : graph.ops())
     if (op->kind() == OpKind::Constant)
       bytes += static_cast<int64_t>(op->result()->type().numBytes());
@@ -22,8 +24,9 @@ int64_t bytesOfConstants(const Graph& graph) {
 }
 
 /// Fills `model`, unless it is too large for protobuf.
-Result<> build(const Graph& graph, ExternalDataWriter* data, pb::ModelProto& model) {
-  ENFOLD_RETURN_IF_ERROR(GraphExporter(graph, data, model).write());
+Result<> build(const Graph& graph, const ExportOptions& options, ExternalDataWriter* data,
+               pb::ModelProto& model) {
+  ENFOLD_RETURN_IF_ERROR(GraphExporter(graph, options, data, model).write());
   if (model.ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int32_t>::max()))
     return unsupported(fmt::format("the model's {} bytes are more than an ONNX file can hold",
                                    model.ByteSizeLong()));
@@ -35,12 +38,12 @@ Result<> build(const Graph& graph, ExternalDataWriter* data, pb::ModelProto& mod
 Result<> exportModel(const Graph& graph, const std::filesystem::path& path,
                      const ExportOptions& options) {
   std::optional<ExternalDataWriter> data;
-  if (bytesOfConstants(graph) > options.inlineBytes) {
+  if (bytesOfConstants(graph, options) > options.inlineBytes) {
     ENFOLD_TRY(ExternalDataWriter created, ExternalDataWriter::create(path));
     data.emplace(std::move(created));
   }
   pb::ModelProto model;
-  ENFOLD_RETURN_IF_ERROR(build(graph, data ? &*data : nullptr, model));
+  ENFOLD_RETURN_IF_ERROR(build(graph, options, data ? &*data : nullptr, model));
   ENFOLD_TRY(NewFile file, NewFile::create(path));
   {
     google::protobuf::io::FileOutputStream stream(file.descriptor());
@@ -52,9 +55,9 @@ Result<> exportModel(const Graph& graph, const std::filesystem::path& path,
   return file.commit();
 }
 
-Result<std::string> exportModel(const Graph& graph) {
+Result<std::string> encodeModel(const Graph& graph, const ExportOptions& options) {
   pb::ModelProto model;
-  ENFOLD_RETURN_IF_ERROR(build(graph, nullptr, model));
+  ENFOLD_RETURN_IF_ERROR(build(graph, options, nullptr, model));
   return model.SerializeAsString();
 }
 

@@ -17,6 +17,7 @@
 #include "ir/Graph.h"
 
 #include <filesystem>
+#include <map>
 
 namespace enfold::onnx {
 
@@ -24,13 +25,15 @@ struct ExportOptions {
   /// Constants of more bytes than this together go to a file beside the model, named as the model
   /// with ".data" behind it. Protobuf takes no message of 2 GiB; the rest of that is for the nodes.
   int64_t inlineBytes = (int64_t{1} << 31) - (int64_t{1} << 26);
+  /// Values of inputs that a caller may leave out, by name; written as initializers.
+  std::map<std::string, Tensor> inputDefaults = {};
 };
 
 /// Writes the model whole or not at all.
 Result<> exportModel(const Graph& graph, const std::filesystem::path& path,
                      const ExportOptions& options = {});
 
-/// The bytes of the model, which must have room for the constants.
-Result<std::string> exportModel(const Graph& graph);
+/// The bytes of the model. All constants go into it.
+Result<std::string> encodeModel(const Graph& graph, const ExportOptions& options = {});
 
 } // namespace enfold::onnx

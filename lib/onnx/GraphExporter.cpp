@@ -57,12 +57,16 @@ Result<> GraphExporter::write() {
   nameValues();
   auto& proto = *model_.mutable_graph();
   proto.set_name(graph_.name());
-  for (const auto& input : graph_.inputs())
+  for (const auto& input : graph_.inputs()) {
     writeType(input->type(), input->name(), *proto.add_input());
+    if (const auto value = options_.inputDefaults.find(input->name());
+        value != options_.inputDefaults.end())
+      ENFOLD_RETURN_IF_ERROR(writeInitializer(value->second, input->name()));
+  }
   for (const auto& op : graph_.ops()) {
     if (op->kind() == OpKind::Reorder) continue;
     if (op->kind() == OpKind::Constant)
-      ENFOLD_RETURN_IF_ERROR(writeConstant(*op));
+      ENFOLD_RETURN_IF_ERROR(writeInitializer(op->tensor("value"), nameOf(op->result())));
     else
       writeOp(*op);
   }
@@ -126,15 +130,14 @@ std::string GraphExporter::nameOf(const Value* value) const {
   return value ? names_.at(withoutReorders(value)) : "";
 }
 
-Result<> GraphExporter::writeConstant(const Op& op) {
-  const Tensor& tensor = op.tensor("value");
+Result<> GraphExporter::writeInitializer(const Tensor& tensor, const std::string& name) {
   auto& proto = *model_.mutable_graph()->add_initializer();
-  if (data_ && ExternalDataWriter::takes(tensor)) {
-    encodeHeader(tensor, nameOf(op.result()), proto);
-    return data_->store(tensor, proto);
+  if (!data_ || !ExternalDataWriter::takes(tensor)) {
+    encodeTensor(tensor, name, proto);
+    return {};
   }
-  encodeTensor(tensor, nameOf(op.result()), proto);
-  return {};
+  encodeHeader(tensor, name, proto);
+  return data_->store(tensor, proto);
 }
 
 void GraphExporter::writeOp(const Op& op) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ir/Graph.h"
+#include "onnx/Export.h"
 #include "onnx/ExternalDataWriter.h"
 
 #include <unordered_set>
@@ -12,8 +13,9 @@ namespace enfold::onnx {
 class GraphExporter {
 public:
   /// Large constants go to `data` if there is one.
-  GraphExporter(const Graph& graph, ExternalDataWriter* data, pb::ModelProto& model)
-      : graph_(graph), data_(data), model_(model) {}
+  GraphExporter(const Graph& graph, const ExportOptions& options, ExternalDataWriter* data,
+                pb::ModelProto& model)
+      : graph_(graph), options_(options), data_(data), model_(model) {}
 
   Result<> write();
 
@@ -32,7 +34,7 @@ private:
   std::string freshName(const std::string& stem);
   std::string nameOf(const Value* value) const;
 
-  Result<> writeConstant(const Op& op);
+  Result<> writeInitializer(const Tensor& tensor, const std::string& name);
   void writeOp(const Op& op);
   /// One node, or a few where the form is too young; `op` is what it is a part of.
   void writeForm(Form form, const Op& op);
@@ -42,6 +44,7 @@ private:
   void writeVersions();
 
   const Graph& graph_;
+  const ExportOptions& options_;
   ExternalDataWriter* data_;
   pb::ModelProto& model_;
   int64_t opset_ = 0;
