@@ -239,6 +239,12 @@ void GraphImporter::importNodes(NodeList& nodes, Scope& scope) {
   scope.order = &order;
   for (Diag& problem : order.problems)
     problems_.add(Error(ErrorKind::Invalid, {std::move(problem)}), "");
+  for (int index : order.indices)
+    for (const std::string& name : nodes[index].output())
+      if (!name.empty() && scope.names.contains(name))
+        problems_.add(Error(ErrorKind::Invalid,
+                            fmt::format("it computes '{}', which is an input or constant", name)),
+                      describe(nodes[index], index));
   for (int index : order.indices) {
     if (overLimits_) return;
     importNode(nodes[index], index, scope);
