@@ -50,7 +50,8 @@ inline std::vector<Tensor> answers(const enfold::Graph& graph, std::vector<Tenso
 class Folder {
 public:
   Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "enfold-test-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "enfold-test-").string();
+    name.append(6, 'X');
     path_ = ::mkdtemp(name.data());
   }
   ~Folder() { std::filesystem::remove_all(path_); }
