@@ -2,15 +2,13 @@
 #include "tools/Common.h"
 
 #include "ir/ConstantText.h"
+#include "support/NewFile.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <unistd.h>
 
 namespace enfold::tool {
 namespace {
@@ -137,16 +135,7 @@ Result<> writeText(const std::string& path, const std::string& text) {
     std::cout << text << std::flush;
     return {};
   }
-  const std::string beside = fmt::format("{}.{}.part", path, getpid());
-  std::ofstream(beside, std::ios::binary) << text;
-  std::error_code error;
-  if (std::filesystem::file_size(beside, error) != text.size() || error) {
-    std::filesystem::remove(beside, error);
-    return usageError(fmt::format("{}: cannot be written", path));
-  }
-  std::filesystem::rename(beside, path, error);
-  if (error) return usageError(fmt::format("{}: {}", path, error.message()));
-  return {};
+  return writeFile(path, text);
 }
 
 std::string humanBytes(double bytes) {

@@ -10,7 +10,7 @@
 //   - an output that goes by another name than its value gives the value its name, or where the
 //     value is an input, a constant, or another output as well, becomes an identity of it;
 //   - where several ops have one origin, those behind the first have a number in theirs;
-//   - batch_norm in training names all its results;
+//   - batch_norm in training names all its results, and padding that is all zero is not stated;
 //   - swish, which few runtimes know, is a multiplication by a sigmoid.
 #pragma once
 

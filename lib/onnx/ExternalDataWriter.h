@@ -2,8 +2,8 @@
 #pragma once
 
 #include "ir/Tensor.h"
-#include "onnx/NewFile.h"
 #include "onnx/Proto.h"
+#include "support/NewFile.h"
 
 namespace enfold::onnx {
 

@@ -1,10 +1,10 @@
 // Tensor files and test data folders.
 #include "onnx/TensorFile.h"
 
-#include "onnx/NewFile.h"
 #include "onnx/Npy.h"
 #include "onnx/RegularFile.h"
 #include "onnx/TensorCodec.h"
+#include "support/NewFile.h"
 
 #include <fmt/format.h>
 

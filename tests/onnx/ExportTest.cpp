@@ -35,7 +35,23 @@ std::string encoded(const enfold::Graph& graph) {
 
 ImportedModel throughOnnx(const enfold::Graph& graph) { return imported(encoded(graph)); }
 
-/// The graph as it must come back if it has neither epilogues, nor outputs under other names, nor
+/// What an op or value is called in the file: outputs name their values.
+std::string fileName(const Value* value, const enfold::Graph& graph) {
+  const auto output = std::ranges::find(graph.outputs(), value);
+  if (output == graph.outputs().end() || value->constant()) return value->name();
+  return graph.outputNames()[static_cast<size_t>(output - graph.outputs().begin())];
+}
+
+/// Without padding that is none.
+AttrMap withoutZeroPads(AttrMap attrs) {
+  const auto pads = attrs.find("pads");
+  if (pads != attrs.end() && std::ranges::all_of(std::get<std::vector<int64_t>>(pads->second),
+                                                 [](auto p) { return p == 0; }))
+    attrs.erase(pads);
+  return attrs;
+}
+
+/// The graph as it must come back if it has neither epilogues, nor outputs that need a copy, nor
 /// ops that are written as others: constants first, and one origin of its own for every op.
 GraphPtr normalized(const enfold::Graph& graph) {
   auto copy = std::make_unique<enfold::Graph>(graph.name());
@@ -50,11 +66,12 @@ GraphPtr normalized(const enfold::Graph& graph) {
     if (op->kind() == OpKind::Constant) continue;
     std::string origin = op->origins().empty() ? op->result()->name() : op->origins()[0];
     for (int number = 1; !origins.insert(origin).second; ++number)
-      origin = fmt::format("{}/{}_{}", op->origins()[0], op->info().onnxName, number);
-    OpSpec spec{.kind = op->kind(), .attrs = op->attrs(), .numResults = op->numResults()};
+      origin = fmt::format("{}/{}_{}", op->origins()[0], op->info().name, number);
+    OpSpec spec{
+        .kind = op->kind(), .attrs = withoutZeroPads(op->attrs()), .numResults = op->numResults()};
     for (Value* operand : op->operands()) spec.operands.push_back(map.at(operand));
     for (size_t i = 0; i < op->numResults(); ++i) {
-      spec.resultNames.push_back(op->result(i)->name());
+      spec.resultNames.push_back(fileName(op->result(i), graph));
       spec.resultTypes.push_back(op->result(i)->type());
     }
     spec.origins = {origin};
@@ -188,7 +205,7 @@ graph @everything(%x: f32[1,4,6,6], %i: i64[2,3]) {
   %values, %indices = topk(%pool, %k) {axis=1, sorted=0} : f32[1,2,3,3], i64[1,2,3,3]  @"/topk"
   %padded = pad(%values, %pads, _, %axes) : f32[1,2,3,5]  @"/pad"
   %s0, %s1 = split(%up) {axis=2, num_outputs=2} : f32[1,8,6,12], f32[1,8,6,12]  @"/split"
-  %filled = constant_of_shape(%shape) {value=i32[1] [7]} : i32[2,3,4]  @"/filled"
+  %filled = constant_of_shape(%shape) {value=i32[1](7)} : i32[2,3,4]  @"/filled"
   %half = cast(%s0) {to=f16} : f16[1,8,6,12]  @"/half"
   %sum = reduce_sum(%s1) {keepdims=0} : f32[]  @"/sum"
   %mean = reduce_mean(%s1, %axes) {noop_with_empty_axes=1} : f32[1,8,1,1]  @"/mean"

@@ -1,5 +1,5 @@
 // Writing beside and renaming.
-#include "onnx/NewFile.h"
+#include "support/NewFile.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace enfold::onnx {
+namespace enfold {
 namespace {
 
 std::unexpected<Error> cannotWrite(const std::filesystem::path& path) {
@@ -18,8 +18,13 @@ std::unexpected<Error> cannotWrite(const std::filesystem::path& path) {
 } // namespace
 
 Result<NewFile> NewFile::create(const std::filesystem::path& path) {
-  std::string beside = fmt::format("{}.tmp{}", path.string(), ::getpid());
-  const int descriptor = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  std::error_code ignored;
+  const auto status = std::filesystem::status(path, ignored);
+  const bool inPlace = exists(status) && !is_regular_file(status);
+  std::string beside = inPlace ? "" : fmt::format("{}.tmp{}", path.string(), ::getpid());
+  const int descriptor =
+      inPlace ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC)
+              : ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor < 0) return cannotWrite(path);
   return NewFile(descriptor, path, std::move(beside));
 }
@@ -31,7 +36,7 @@ NewFile::NewFile(NewFile&& other) noexcept
 NewFile::~NewFile() {
   if (descriptor_ < 0) return;
   ::close(descriptor_);
-  ::unlink(beside_.c_str());
+  if (!beside_.empty()) ::unlink(beside_.c_str());
 }
 
 Result<> NewFile::append(std::string_view bytes) {
@@ -46,7 +51,8 @@ Result<> NewFile::append(std::string_view bytes) {
 }
 
 Result<> NewFile::commit() {
-  if (::fsync(descriptor_) != 0 || ::rename(beside_.c_str(), path_.c_str()) != 0)
+  if (!beside_.empty() &&
+      (::fsync(descriptor_) != 0 || ::rename(beside_.c_str(), path_.c_str()) != 0))
     return cannotWrite(path_);
   ::close(std::exchange(descriptor_, -1));
   return {};
@@ -58,4 +64,4 @@ Result<> writeFile(const std::filesystem::path& path, std::string_view bytes) {
   return file.commit();
 }
 
-} // namespace enfold::onnx
+} // namespace enfold

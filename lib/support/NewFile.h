@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace enfold::onnx {
+namespace enfold {
 
 class NewFile {
 public:
@@ -31,10 +31,10 @@ private:
 
   int descriptor_;
   std::filesystem::path path_;
-  std::string beside_;
+  std::string beside_; ///< empty: written in place
 };
 
 /// A whole file at once.
 Result<> writeFile(const std::filesystem::path& path, std::string_view bytes);
 
-} // namespace enfold::onnx
+} // namespace enfold
