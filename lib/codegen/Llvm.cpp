@@ -4,6 +4,7 @@
 #include "support/Result.h"
 
 #include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 
@@ -11,6 +12,16 @@
 #include <string>
 
 namespace enfold::codegen {
+namespace {
+
+/// Sets one of LLVM's own command line options, where there is no other way to.
+void setOption(llvm::StringRef name, llvm::StringRef value) {
+  auto& options = llvm::cl::getRegisteredOptions();
+  if (auto option = options.find(name); option != options.end())
+    option->second->addOccurrence(0, name, value);
+}
+
+} // namespace
 
 void initializeLlvm() {
   static std::once_flag once;
@@ -20,6 +31,9 @@ void initializeLlvm() {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser();
+    // Half of the code generator's time, to save a shift in an inner loop: addresses are already
+    // sums of a loop-invariant part, the innermost index and a constant.
+    setOption("disable-lsr", "true");
   });
 }
 

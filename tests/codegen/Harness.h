@@ -5,6 +5,7 @@
 #include "kernel/Builder.h"
 #include "kernel/Printer.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
