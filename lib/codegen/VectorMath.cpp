@@ -170,8 +170,9 @@ Value* VectorMath::tanh(Value* x) {
   Value* small = mulAdd(mul(x, square), p, x);
   Value* e = exp(atMost(add(magnitude, magnitude), 20), ExpRange::Moderate);
   Value* quotient = b_.CreateFDiv(number(x, 2), add(e, number(x, 1)));
-  Value* large = copySign(sub(number(x, 1), quotient), x);
-  return b_.CreateSelect(b_.CreateFCmpOLT(magnitude, number(x, 0.625)), small, large);
+  Value* large = sub(number(x, 1), quotient);
+  Value* isSmall = b_.CreateFCmpOLT(magnitude, number(x, 0.625));
+  return copySign(b_.CreateSelect(isSmall, small, large), x);
 }
 
 /// x + x P(x^2) below one, else 1 - exp(Q(|x|)) with Q a fit of log(erfc), 1 in f32 from 3.92 on.
@@ -226,7 +227,7 @@ Value* VectorMath::sinOrCosReduced(Op op, Value* x) {
   if (op == Op::Cos) quadrant = b_.CreateAdd(quadrant, integer(quadrant, 1));
   Value* square = mul(r, r);
   Value* s = polynomial(square, {-1.666665524e-01, 8.332155645e-03, -1.951463200e-04});
-  Value* sine = mulAdd(mul(r, square), s, r);
+  Value* sine = copySign(mulAdd(mul(r, square), s, r), r); // for -0
   Value* c = polynomial(square, {4.166664556e-02, -1.388730947e-03, 2.443241283e-05});
   Value* cosine = add(mulAdd(mul(square, square), c, mul(square, number(x, -0.5))), number(x, 1));
   Value* isOdd =

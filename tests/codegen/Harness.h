@@ -29,12 +29,14 @@ inline const std::vector<Target>& targets() {
 /// Memory with a guard of known bytes on both sides.
 class Guarded {
 public:
-  explicit Guarded(size_t bytes) : bytes_(bytes), memory_(bytes + 2 * kGuard, kByte) {
-    std::memset(data(), 0, bytes);
+  explicit Guarded(size_t bytes) : bytes_(bytes), memory_(kGuard, kByte) {
+    memory_.resize(kGuard + bytes, 0);
+    memory_.insert(memory_.end(), kGuard, kByte);
   }
   template <typename T>
   explicit Guarded(const std::vector<T>& from) : Guarded(from.size() * sizeof(T)) {
-    std::memcpy(data(), from.data(), bytes_);
+    const auto* first = reinterpret_cast<const uint8_t*>(from.data());
+    std::copy(first, first + bytes_, memory_.begin() + kGuard);
   }
   void* data() { return memory_.data() + kGuard; }
   template <typename T> std::vector<T> as() {

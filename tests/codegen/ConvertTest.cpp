@@ -1,0 +1,193 @@
+// Conversions between all types. f16 and bf16 are checked on every bit pattern.
+#include "tests/codegen/Elementwise.h"
+
+#include <bit>
+
+namespace enfold::codegen {
+namespace {
+
+using kir::Builder;
+using kir::Scalar;
+using kir::Value;
+using Values = std::vector<Value>;
+
+/// Whether truncating x gives a number of R.
+template <typename R> bool representable(double x) {
+  double whole = std::trunc(x);
+  // Both limits are exact in double or round away from the range.
+  return whole >= static_cast<double>(std::numeric_limits<R>::min()) &&
+         whole < std::ldexp(1.0, std::numeric_limits<R>::digits);
+}
+
+template <typename R> R saturated(double x) {
+  if (std::isnan(x)) return 0;
+  if (representable<R>(x)) return static_cast<R>(x);
+  return x < 0 ? std::numeric_limits<R>::min() : std::numeric_limits<R>::max();
+}
+
+template <typename T, typename R> void checkCast() {
+  std::vector<Expression<T, R>> list = {
+      {std::string("cast_from_") + std::string(kir::name(scalarOf<T>())) + "_to", 1,
+       [](Builder& b, const Values& v) { return b.cast(v[0], scalarOf<R>()); },
+       [](const T* x) { return static_cast<R>(x[0]); },
+       [](const T* x) {
+         if constexpr (std::floating_point<T> && std::integral<R> && !std::is_same_v<R, bool>)
+           return representable<R>(x[0]);
+         return true;
+       }}};
+  if constexpr (std::floating_point<T> && std::integral<R> && !std::is_same_v<R, bool>)
+    list.push_back({"cast_sat",
+                    1,
+                    [](Builder& b, const Values& v) { return b.castSat(v[0], scalarOf<R>()); },
+                    [](const T* x) { return saturated<R>(x[0]); },
+                    {}});
+  checkExpressions<T, R>(list);
+}
+
+template <typename T> void checkCastsFrom() {
+  checkCast<T, int8_t>();
+  checkCast<T, int16_t>();
+  checkCast<T, int32_t>();
+  checkCast<T, int64_t>();
+  checkCast<T, uint8_t>();
+  checkCast<T, uint16_t>();
+  checkCast<T, uint32_t>();
+  checkCast<T, uint64_t>();
+  checkCast<T, float>();
+  checkCast<T, double>();
+  checkCast<T, bool>();
+}
+
+template <typename T> class Casts : public testing::Test {};
+using AllTypes = testing::Types<bool, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t,
+                                uint32_t, uint64_t, float, double>;
+TYPED_TEST_SUITE(Casts, AllTypes);
+TYPED_TEST(Casts, ToEveryType) { checkCastsFrom<TypeParam>(); }
+
+TEST(Bitcast, KeepsTheBits) {
+  checkExpressions<float, int32_t>(
+      {{"bits", 1, [](Builder& b, const Values& v) { return b.bitcast(v[0], Scalar::I32); },
+        [](const float* x) { return std::bit_cast<int32_t>(*x); },
+        [](const float* x) { return !std::isnan(*x); }}});
+  checkExpressions<uint64_t, double>(
+      {{"double",
+        1,
+        [](Builder& b, const Values& v) { return b.bitcast(v[0], Scalar::F64); },
+        [](const uint64_t* x) { return std::bit_cast<double>(*x); },
+        {}}});
+}
+
+/// A storage float by its number of exponent and mantissa bits.
+struct Half {
+  Scalar scalar;
+  int exponentBits, mantissaBits;
+
+  int bias() const { return (1 << (exponentBits - 1)) - 1; }
+  uint16_t infinity() const {
+    return static_cast<uint16_t>(((1 << exponentBits) - 1) << mantissaBits);
+  }
+
+  double decode(uint16_t bits) const {
+    int exponent = (bits & 0x7fff) >> mantissaBits;
+    int mantissa = bits & ((1 << mantissaBits) - 1);
+    double sign = bits & 0x8000 ? -1 : 1;
+    if ((bits & 0x7fff) > infinity()) return std::numeric_limits<double>::quiet_NaN();
+    if ((bits & 0x7fff) == infinity()) return sign * std::numeric_limits<double>::infinity();
+    if (exponent == 0) return sign * std::ldexp(mantissa, 1 - bias() - mantissaBits);
+    return sign * std::ldexp(mantissa + (1 << mantissaBits), exponent - bias() - mantissaBits);
+  }
+
+  /// Nearest even; NaN gives any NaN.
+  uint16_t encode(double x) const {
+    auto sign = static_cast<uint16_t>(std::signbit(x) ? 0x8000 : 0);
+    if (std::isnan(x)) return static_cast<uint16_t>(infinity() + 1);
+    double magnitude = std::fabs(x);
+    int exponent = 1 - bias();
+    if (magnitude >= std::ldexp(1, exponent) && std::isfinite(x)) exponent = std::ilogb(magnitude);
+    double steps = std::nearbyint(std::ldexp(magnitude, mantissaBits - exponent));
+    // Counting in last places carries from the mantissa into the exponent by itself.
+    double code = steps + std::ldexp(exponent + bias() - 1, mantissaBits);
+    return static_cast<uint16_t>(sign |
+                                 (code < infinity() ? static_cast<uint16_t>(code) : infinity()));
+  }
+};
+constexpr Half kF16{Scalar::F16, 5, 10};
+constexpr Half kBf16{Scalar::BF16, 8, 7};
+
+/// Converts an array on `target`, `lanes` at a time.
+template <typename T, typename R>
+std::vector<R> converted(const Target& target, const std::vector<T>& x, Scalar from, Scalar to,
+                         int lanes) {
+  auto size = static_cast<int64_t>(x.size());
+  auto module =
+      compileAll({elementwise("convert", {from}, to, lanes, size,
+                              [&](Builder& b, const Values& v) { return b.cast(v[0], to); })},
+                 target);
+  Guarded in(x), out(x.size() * sizeof(R));
+  runStep(*module, 0, {in.data(), out.data()});
+  EXPECT_TRUE(out.intact());
+  return out.as<R>();
+}
+
+TEST(HalfFloats, EveryValueToF32AndBack) {
+  std::vector<uint16_t> all(0x10000);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<uint16_t>(i);
+  for (const Target& target : targets())
+    for (const Half& half : {kF16, kBf16})
+      for (int lanes : {1, 8, 16}) {
+        auto wide = converted<uint16_t, float>(target, all, half.scalar, Scalar::F32, lanes);
+        for (size_t i = 0; i < all.size(); ++i)
+          ASSERT_TRUE(sameBits(wide[i], static_cast<float>(half.decode(all[i])))) << i;
+        auto back = converted<float, uint16_t>(target, wide, Scalar::F32, half.scalar, lanes);
+        for (size_t i = 0; i < all.size(); ++i)
+          ASSERT_TRUE(back[i] == all[i] ||
+                      (std::isnan(wide[i]) && std::isnan(half.decode(back[i]))))
+              << i << " on " << name(target.isa);
+      }
+}
+
+template <typename T> std::vector<T> aroundHalfValues(const Half& half) {
+  std::vector<T> list;
+  for (uint32_t i = 0; i < 0x8000; ++i) {
+    auto x = static_cast<T>(half.decode(static_cast<uint16_t>(i)));
+    auto next = static_cast<T>(half.decode(static_cast<uint16_t>(i + 1)));
+    T middle = x / 2 + next / 2;
+    for (T v : {middle, std::nextafter(middle, x), std::nextafter(middle, next)}) {
+      list.push_back(v);
+      list.push_back(-v);
+    }
+  }
+  for (T v : edgeValues<T>()) list.push_back(v);
+  while (list.size() % 16) list.push_back(0);
+  return list;
+}
+
+/// Halfway cases and their neighbours, where double rounding would show.
+template <typename T> void checkRounding() {
+  for (const Target& target : targets())
+    for (const Half& half : {kF16, kBf16})
+      for (int lanes : {1, 8}) {
+        auto x = aroundHalfValues<T>(half);
+        auto bits = converted<T, uint16_t>(target, x, scalarOf<T>(), half.scalar, lanes);
+        for (size_t i = 0; i < x.size(); ++i)
+          ASSERT_TRUE(std::isnan(x[i]) ? std::isnan(half.decode(bits[i]))
+                                       : bits[i] == half.encode(x[i]))
+              << x[i] << " to " << kir::name(half.scalar) << " on " << name(target.isa);
+      }
+}
+
+TEST(HalfFloats, RoundF32) { checkRounding<float>(); }
+TEST(HalfFloats, RoundF64) { checkRounding<double>(); }
+
+TEST(HalfFloats, Integers) {
+  std::vector<int32_t> x;
+  for (int32_t i = -70000; i < 70000; i += 7) x.push_back(i);
+  for (const Target& target : targets())
+    for (const Half& half : {kF16, kBf16}) {
+      auto bits = converted<int32_t, uint16_t>(target, x, Scalar::I32, half.scalar, 8);
+      for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(bits[i], half.encode(x[i])) << x[i];
+    }
+}
+
+} // namespace
+} // namespace enfold::codegen
