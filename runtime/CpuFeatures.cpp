@@ -27,19 +27,47 @@ bool hasAvx512() {
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
-bool hasAvxVnni() { return __builtin_cpu_supports("avxvnni"); }
-bool hasAvx512Vnni() { return __builtin_cpu_supports("avx512vnni"); }
-bool hasAvx512Bf16() { return __builtin_cpu_supports("avx512bf16"); }
 
+/// A row for a feature that GCC and Clang know by the name given.
+#define ENFOLD_CPU_FEATURE(NAME, COMPILERS_NAME)                                                   \
+  {NAME, [] { return __builtin_cpu_supports(COMPILERS_NAME) != 0; }}
 constexpr Feature kFeatures[] = {
     {"scalar", always},
     {"sse4.2", hasSse42},
     {"avx2", hasAvx2},
-    {"avx_vnni", hasAvxVnni},
     {"avx512", hasAvx512},
-    {"avx512_vnni", hasAvx512Vnni},
-    {"avx512_bf16", hasAvx512Bf16},
+    ENFOLD_CPU_FEATURE("sse3", "sse3"),
+    ENFOLD_CPU_FEATURE("ssse3", "ssse3"),
+    ENFOLD_CPU_FEATURE("sse4.1", "sse4.1"),
+    ENFOLD_CPU_FEATURE("popcnt", "popcnt"),
+    ENFOLD_CPU_FEATURE("sse4a", "sse4a"),
+    ENFOLD_CPU_FEATURE("lzcnt", "lzcnt"),
+    ENFOLD_CPU_FEATURE("bmi", "bmi"),
+    ENFOLD_CPU_FEATURE("bmi2", "bmi2"),
+    ENFOLD_CPU_FEATURE("tbm", "tbm"),
+    ENFOLD_CPU_FEATURE("movbe", "movbe"),
+    ENFOLD_CPU_FEATURE("avx", "avx"),
+    ENFOLD_CPU_FEATURE("f16c", "f16c"),
+    ENFOLD_CPU_FEATURE("fma", "fma"),
+    ENFOLD_CPU_FEATURE("fma4", "fma4"),
+    ENFOLD_CPU_FEATURE("xop", "xop"),
+    ENFOLD_CPU_FEATURE("gfni", "gfni"),
+    ENFOLD_CPU_FEATURE("avx_vnni", "avxvnni"),
+    ENFOLD_CPU_FEATURE("avx512f", "avx512f"),
+    ENFOLD_CPU_FEATURE("avx512cd", "avx512cd"),
+    ENFOLD_CPU_FEATURE("avx512bw", "avx512bw"),
+    ENFOLD_CPU_FEATURE("avx512dq", "avx512dq"),
+    ENFOLD_CPU_FEATURE("avx512vl", "avx512vl"),
+    ENFOLD_CPU_FEATURE("avx512_vbmi", "avx512vbmi"),
+    ENFOLD_CPU_FEATURE("avx512_vbmi2", "avx512vbmi2"),
+    ENFOLD_CPU_FEATURE("avx512_ifma", "avx512ifma"),
+    ENFOLD_CPU_FEATURE("avx512_bitalg", "avx512bitalg"),
+    ENFOLD_CPU_FEATURE("avx512_vpopcntdq", "avx512vpopcntdq"),
+    ENFOLD_CPU_FEATURE("avx512_vnni", "avx512vnni"),
+    ENFOLD_CPU_FEATURE("avx512_bf16", "avx512bf16"),
+    ENFOLD_CPU_FEATURE("avx512_fp16", "avx512fp16"),
 };
+#undef ENFOLD_CPU_FEATURE
 #elif defined(__aarch64__)
 constexpr Feature kFeatures[] = {{"scalar", always}, {"neon", always}};
 #else

@@ -2,6 +2,7 @@
 #include "tools/Common.h"
 
 #include "ir/ConstantText.h"
+#include "ir/Printer.h"
 #include "support/NewFile.h"
 
 #include <fmt/format.h>
@@ -136,6 +137,22 @@ Result<> writeText(const std::string& path, const std::string& text) {
     return {};
   }
   return writeFile(path, text);
+}
+
+Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path) {
+  std::filesystem::path data = path;
+  data.replace_extension(".bin");
+  std::string bytes;
+  const std::string text = print(
+      graph, {.constants = PrintOptions::Constants::File,
+              .fileName = data.filename().string(),
+              .append = [&](const Tensor& tensor) {
+                const auto offset = static_cast<int64_t>(bytes.size());
+                bytes.append(reinterpret_cast<const char*>(tensor.bytes()), tensor.numBytes());
+                return offset;
+              }});
+  if (!bytes.empty()) ENFOLD_RETURN_IF_ERROR(writeText(data.string(), bytes));
+  return writeText(path.string(), text);
 }
 
 std::string humanBytes(double bytes) {

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -56,8 +57,11 @@ Tensor fitImages(Tensor tensor, const Value& input);
 /// Deterministic inputs: floats uniform in [0, 1), integers small.
 Tensor randomTensor(const Type& type, uint64_t seed);
 
-/// Writes to a file, or to stdout for "-". Files are written beside their place, then renamed.
+/// Writes to a file, whole or not at all, or to stdout for "-".
 Result<> writeText(const std::string& path, const std::string& text);
+
+/// Writes the graph as .eir, its large constants in a .bin file of the same name beside it.
+Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path);
 
 /// "12.3 MB", "4.5 GFLOP".
 std::string humanBytes(double bytes);

@@ -42,27 +42,10 @@ private:
   const OptOptions& options_;
 };
 
-/// The text with its large constants in a file of the same name beside it.
-Result<> saveText(const Graph& graph, const std::filesystem::path& path) {
-  std::filesystem::path data = path;
-  data.replace_extension(".bin");
-  std::string bytes;
-  const std::string text = print(
-      graph, {.constants = PrintOptions::Constants::File,
-              .fileName = data.filename().string(),
-              .append = [&](const Tensor& tensor) {
-                const auto offset = static_cast<int64_t>(bytes.size());
-                bytes.append(reinterpret_cast<const char*>(tensor.bytes()), tensor.numBytes());
-                return offset;
-              }});
-  if (!bytes.empty()) ENFOLD_RETURN_IF_ERROR(writeText(data.string(), bytes));
-  return writeText(path.string(), text);
-}
-
 Result<> save(const LoadedModel& model, const std::string& output) {
   const Graph& graph = *model.graph;
   const std::filesystem::path path = output;
-  if (path.extension() == ".eir") return saveText(graph, path);
+  if (path.extension() == ".eir") return saveGraphText(graph, path);
   if (path.extension() == ".onnx")
     return onnx::exportModel(graph, path, {.inputDefaults = model.inputDefaults});
   if (path.extension() == ".dot") return writeText(output, printDot(graph));

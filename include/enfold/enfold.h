@@ -2,9 +2,9 @@
  *
  * Link with -lenfold_runtime -lpthread -lm; nothing else is needed, no C++ library included.
  *
- *   extern const enfold_program my_model;            // from the header of `enfold compile`
+ *   #include "net.h" // written by `enfold compile net.onnx -o net.o --header net.h`
  *   enfold_context* context = NULL;
- *   if (enfold_create_context(&my_model, NULL, &context) != ENFOLD_OK)
+ *   if (enfold_create_context(net_program(), NULL, &context) != ENFOLD_OK)
  *     fprintf(stderr, "%s\n", enfold_last_error());
  *   const void* inputs[] = {image};
  *   void* outputs[] = {scores};

@@ -126,7 +126,7 @@ struct JitModule::Impl {
 
 void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) {
   tables.name = desc.name;
-  tables.isa = name(target.isa);
+  tables.isa = target.needs;
   tables.inputInfos = desc.inputs;
   tables.outputInfos = desc.outputs;
   tables.stepInfos = desc.steps;

@@ -112,6 +112,12 @@ Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::strin
   for (const Step& step : program.steps)
     if (std::string mistake = mistakeIn(step, program); !mistake.empty())
       diags.push_back({std::move(mistake), fmt::format("step '{}'", step.name)});
+  for (const auto* tensors : {&program.inputs, &program.outputs})
+    for (const TensorInfo& tensor : *tensors)
+      if (tensor.dims.size() > ENFOLD_MAX_RANK)
+        diags.push_back(
+            {fmt::format("has rank {}, and {} is the most", tensor.dims.size(), ENFOLD_MAX_RANK),
+             fmt::format("'{}'", tensor.name)});
   if (!diags.empty()) return std::unexpected(Error(ErrorKind::Invalid, std::move(diags)));
   return unique;
 }

@@ -33,9 +33,6 @@ struct UniqueKernels {
 /// `prefix`.
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix);
 
-/// Scratch that any step of the program needs.
-int64_t scratchBytes(const ProgramDesc& program);
-
 /// Emits and optimizes the kernels into a new module.
 std::unique_ptr<llvm::Module> makeModule(llvm::LLVMContext& context,
                                          std::span<const UniqueKernels::Entry> kernels,

@@ -45,4 +45,7 @@ struct ProgramDesc {
   int64_t scratchBytes = 0; ///< of `function` steps; raised to what the kernels need
 };
 
+/// Scratch that any step of the program needs.
+int64_t scratchBytes(const ProgramDesc& program);
+
 } // namespace enfold::codegen

@@ -34,6 +34,47 @@ constexpr std::array<IsaInfo, 4> kIsas = {{
     {Isa::Avx512, 64, 32, "+avx512f,+avx512bw,+avx512vl,+avx512dq,+fma,+f16c", ""},
 }};
 
+/// Instructions beyond those of the sets above that LLVM puts to use by itself, by its name and by
+/// that of runtime/CpuFeatures.cpp, and the set that includes them.
+struct FeatureInfo {
+  const char* feature;
+  const char* name;
+  Isa includedIn;
+};
+constexpr Isa kNone = static_cast<Isa>(static_cast<int>(Isa::Avx512) + 1);
+constexpr FeatureInfo kFeatures[] = {
+    {"+sse3", "sse3", Isa::Sse42},
+    {"+ssse3", "ssse3", Isa::Sse42},
+    {"+sse4.1", "sse4.1", Isa::Sse42},
+    {"+popcnt", "popcnt", Isa::Sse42},
+    {"+sse4a", "sse4a", kNone},
+    {"+lzcnt", "lzcnt", kNone},
+    {"+bmi", "bmi", kNone},
+    {"+bmi2", "bmi2", kNone},
+    {"+tbm", "tbm", kNone},
+    {"+movbe", "movbe", kNone},
+    {"+avx", "avx", Isa::Avx2},
+    {"+f16c", "f16c", Isa::Avx2},
+    {"+fma", "fma", Isa::Avx2},
+    {"+fma4", "fma4", kNone},
+    {"+xop", "xop", kNone},
+    {"+gfni", "gfni", kNone},
+    {"+avxvnni", "avx_vnni", kNone},
+    {"+avx512f", "avx512f", Isa::Avx512},
+    {"+avx512cd", "avx512cd", Isa::Avx512},
+    {"+avx512bw", "avx512bw", Isa::Avx512},
+    {"+avx512dq", "avx512dq", Isa::Avx512},
+    {"+avx512vl", "avx512vl", Isa::Avx512},
+    {"+avx512vbmi", "avx512_vbmi", kNone},
+    {"+avx512vbmi2", "avx512_vbmi2", kNone},
+    {"+avx512ifma", "avx512_ifma", kNone},
+    {"+avx512bitalg", "avx512_bitalg", kNone},
+    {"+avx512vpopcntdq", "avx512_vpopcntdq", kNone},
+    {"+avx512vnni", "avx512_vnni", kNone},
+    {"+avx512bf16", "avx512_bf16", kNone},
+    {"+avx512fp16", "avx512_fp16", kNone},
+};
+
 bool has(const llvm::MCSubtargetInfo& cpu, const std::string& features) {
   return features.empty() || cpu.checkFeatures(features);
 }
@@ -55,6 +96,10 @@ void describe(Target& target) {
     target.vectorBytes = isa.vectorBytes;
     target.vectorRegisters = isa.vectorRegisters;
   }
+  target.needs = name(target.isa);
+  for (const FeatureInfo& info : kFeatures)
+    if (target.isa < info.includedIn && has(*cpu, info.feature))
+      target.needs = joined(target.needs, info.name);
   target.hasFma = has(*cpu, "+fma");
   target.hasF16c = has(*cpu, "+f16c");
   target.hasVnni = has(*cpu, target.isa == Isa::Avx512 ? "+avx512vnni" : "+avxvnni");

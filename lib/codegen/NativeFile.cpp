@@ -1,0 +1,100 @@
+// One module holds everything; the forms differ in what is made of it.
+#include "codegen/NativeFile.h"
+
+#include "codegen/KernelModule.h"
+#include "codegen/Llvm.h"
+#include "codegen/ProgramTables.h"
+#include "codegen/SharedLibrary.h"
+
+#include <fmt/format.h>
+#include <llvm/Bitcode/BitcodeWriter.h>
+#include <llvm/IR/Verifier.h>
+#include <llvm/Object/ArchiveWriter.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <algorithm>
+#include <array>
+
+namespace enfold::codegen {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, NativeForm>, 6> kExtensions = {{
+    {".o", NativeForm::Object},
+    {".a", NativeForm::Archive},
+    {".so", NativeForm::SharedLibrary},
+    {".s", NativeForm::Assembly},
+    {".ll", NativeForm::LlvmText},
+    {".bc", NativeForm::LlvmBitcode},
+}};
+
+std::string machineCode(llvm::Module& module, llvm::TargetMachine& machine,
+                        llvm::CodeGenFileType type) {
+  const auto bytes = generate(module, machine, type);
+  return {bytes.data(), bytes.size()};
+}
+
+/// A static library in the GNU format, without times or owners.
+Result<std::string> archive(const std::string& object, const std::string& symbol) {
+  const std::string member = symbol + ".o";
+  std::array members = {llvm::NewArchiveMember(llvm::MemoryBufferRef(object, member))};
+  auto written = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
+                                            llvm::object::Archive::K_GNU,
+                                            /*Deterministic=*/true, /*Thin=*/false);
+  if (!written)
+    return unsupported("cannot write the archive: " + llvm::toString(written.takeError()));
+  return (*written)->getBuffer().str();
+}
+
+std::string text(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream(text) << module;
+  return text;
+}
+
+std::string bitcode(const llvm::Module& module) {
+  std::string bytes;
+  llvm::raw_string_ostream out(bytes);
+  llvm::WriteBitcodeToFile(module, out);
+  return bytes;
+}
+
+} // namespace
+
+std::optional<NativeForm> nativeFormOf(std::string_view extension) {
+  const auto* found =
+      std::ranges::find(kExtensions, extension, &std::pair<std::string_view, NativeForm>::first);
+  if (found == kExtensions.end()) return std::nullopt;
+  return found->second;
+}
+
+Result<std::string> nativeFile(const ProgramDesc& program, const Target& target, NativeForm form,
+                               const std::string& symbol) {
+  for (const Step& step : program.steps)
+    ENFOLD_CHECK(step.function == nullptr, "a function of this process cannot be in a file");
+  ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, symbol));
+  dumpKernels(kernels.entries, target);
+  const auto machine = makeTargetMachine(target);
+  llvm::LLVMContext context;
+  const auto module = makeModule(context, kernels.entries, target, *machine);
+  addProgramTables(*module, program, kernels, target, symbol);
+  ENFOLD_CHECK(!llvm::verifyModule(*module, &llvm::errs()), program.name);
+
+  switch (form) {
+  case NativeForm::LlvmText:
+    return text(*module);
+  case NativeForm::LlvmBitcode:
+    return bitcode(*module);
+  case NativeForm::Assembly:
+    return machineCode(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
+  case NativeForm::Object:
+  case NativeForm::Archive:
+  case NativeForm::SharedLibrary:
+    break;
+  }
+  std::string object = machineCode(*module, *machine, llvm::CodeGenFileType::ObjectFile);
+  if (form == NativeForm::Archive) return archive(object, symbol);
+  if (form == NativeForm::SharedLibrary) return linkShared(object);
+  return object;
+}
+
+} // namespace enfold::codegen

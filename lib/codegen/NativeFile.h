@@ -1,0 +1,33 @@
+// Ahead-of-time compilation: a program description becomes a file for other compilers and linkers.
+//
+// Every form holds the same program: kernels, tables and constants as data, position independent,
+// of which one function is visible, `const enfold_program* SYMBOL_program(void)`. The kernels are
+// those that just-in-time compilation makes for the same target, so both give the same bits. Equal
+// arguments give equal bytes.
+#pragma once
+
+#include "codegen/ProgramDesc.h"
+#include "codegen/TargetInfo.h"
+
+#include <optional>
+
+namespace enfold::codegen {
+
+enum class NativeForm : uint8_t {
+  Object,        ///< .o
+  Archive,       ///< .a, holding the object
+  SharedLibrary, ///< .so; linking needs a C compiler or a linker on the PATH
+  Assembly,      ///< .s
+  LlvmText,      ///< .ll
+  LlvmBitcode,   ///< .bc
+};
+
+/// The form that a file name extension like ".o" stands for.
+std::optional<NativeForm> nativeFormOf(std::string_view extension);
+
+/// The bytes of the file. `symbol`, a C identifier, begins the names of all symbols. Every step
+/// must call a kernel: functions of this process cannot be in a file.
+Result<std::string> nativeFile(const ProgramDesc& program, const Target& target, NativeForm form,
+                               const std::string& symbol);
+
+} // namespace enfold::codegen

@@ -1,0 +1,165 @@
+// The structs of include/enfold/program.h, field by field; their sizes are checked against C's.
+#include "codegen/ProgramTables.h"
+
+#include "support/Result.h"
+
+#include <fmt/format.h>
+#include <llvm/IR/IRBuilder.h>
+
+namespace enfold::codegen {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+
+class TableWriter {
+public:
+  TableWriter(llvm::Module& module, std::string symbol)
+      : module_(module), context_(module.getContext()), symbol_(std::move(symbol)),
+        pointer_(llvm::PointerType::getUnqual(context_)), i32_(llvm::Type::getInt32Ty(context_)),
+        i64_(llvm::Type::getInt64Ty(context_)), double_(llvm::Type::getDoubleTy(context_)),
+        tensorInfo_(
+            type("tensor_info", sizeof(enfold_tensor_info),
+                 {pointer_, i32_, i32_, llvm::ArrayType::get(i64_, ENFOLD_MAX_RANK), i64_})),
+        bufferRef_(type("buffer_ref", sizeof(enfold_buffer_ref), {i32_, i32_, i64_})),
+        step_(type(
+            "step", sizeof(enfold_step),
+            {pointer_, pointer_, i32_, i32_, i64_, i64_, pointer_, pointer_, double_, double_})),
+        program_(type("program", sizeof(enfold_program),
+                      {i32_, i32_, i32_, i32_, pointer_, pointer_, pointer_, pointer_, pointer_,
+                       i64_, i64_, i64_, pointer_})) {}
+
+  llvm::GlobalVariable* program(const ProgramDesc& desc, const UniqueKernels& kernels,
+                                const kir::Target& target);
+  /// The function that returns the address of the program.
+  void accessor(llvm::GlobalVariable* program);
+
+private:
+  using Constant = llvm::Constant;
+
+  llvm::StructType* type(const char* name, size_t size, std::vector<llvm::Type*> fields) {
+    auto* type = llvm::StructType::create(context_, fields, fmt::format("enfold_{}", name));
+    ENFOLD_CHECK(module_.getDataLayout().getTypeAllocSize(type) == size, name);
+    return type;
+  }
+
+  llvm::GlobalVariable* global(const std::string& name, Constant* value) {
+    return new llvm::GlobalVariable(module_, value->getType(), /*isConstant=*/true,
+                                    llvm::GlobalValue::InternalLinkage, value,
+                                    fmt::format("{}_{}", symbol_, name));
+  }
+  /// The address of an array of structs; null if it would be empty.
+  Constant* table(const std::string& name, llvm::StructType* row,
+                  const std::vector<Constant*>& rows) {
+    if (rows.empty()) return llvm::ConstantPointerNull::get(pointer_);
+    return global(name, llvm::ConstantArray::get(llvm::ArrayType::get(row, rows.size()), rows));
+  }
+  Constant* text(const std::string& text);
+  Constant* i32(int64_t value) { return llvm::ConstantInt::getSigned(i32_, value); }
+  Constant* i64(int64_t value) { return llvm::ConstantInt::getSigned(i64_, value); }
+  Constant* real(double value) { return llvm::ConstantFP::get(double_, value); }
+
+  Constant* tensors(const std::string& name, const std::vector<TensorInfo>& infos);
+  Constant* buffers(const std::string& name, const std::vector<enfold_buffer_ref>& refs);
+  Constant* steps(const ProgramDesc& desc, const UniqueKernels& kernels);
+  Constant* data(std::span<const std::byte> bytes);
+
+  llvm::Module& module_;
+  llvm::LLVMContext& context_;
+  std::string symbol_;
+  llvm::PointerType* pointer_;
+  llvm::Type *i32_, *i64_, *double_;
+  llvm::StructType *tensorInfo_, *bufferRef_, *step_, *program_;
+};
+
+/// Equal texts are merged by the linker.
+llvm::Constant* TableWriter::text(const std::string& text) {
+  llvm::GlobalVariable* variable =
+      global("text", llvm::ConstantDataArray::getString(context_, text));
+  variable->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
+  variable->setLinkage(llvm::GlobalValue::PrivateLinkage);
+  variable->setAlignment(llvm::Align(1));
+  return variable;
+}
+
+llvm::Constant* TableWriter::tensors(const std::string& name,
+                                     const std::vector<TensorInfo>& infos) {
+  std::vector<Constant*> rows;
+  for (const TensorInfo& info : infos) {
+    std::vector<uint64_t> dims(info.dims.begin(), info.dims.end());
+    dims.resize(ENFOLD_MAX_RANK);
+    rows.push_back(llvm::ConstantStruct::get(
+        tensorInfo_, {text(info.name), i32(info.elem), i32(static_cast<int64_t>(info.dims.size())),
+                      llvm::ConstantDataArray::get(context_, dims), i64(info.bytes)}));
+  }
+  return table(name, tensorInfo_, rows);
+}
+
+llvm::Constant* TableWriter::buffers(const std::string& name,
+                                     const std::vector<enfold_buffer_ref>& refs) {
+  std::vector<Constant*> rows;
+  for (const enfold_buffer_ref& ref : refs)
+    rows.push_back(
+        llvm::ConstantStruct::get(bufferRef_, {i32(ref.space), i32(ref.index), i64(ref.offset)}));
+  return table(name, bufferRef_, rows);
+}
+
+llvm::Constant* TableWriter::steps(const ProgramDesc& desc, const UniqueKernels& kernels) {
+  std::vector<Constant*> rows;
+  for (const Step& step : desc.steps) {
+    const auto kernel = static_cast<size_t>(step.kernel);
+    llvm::Function* function = module_.getFunction(kernels.entries[kernels.entryOf[kernel]].symbol);
+    Constant* refs = buffers(fmt::format("buffers_{}", rows.size()), step.buffers);
+    rows.push_back(llvm::ConstantStruct::get(
+        step_, {function, refs, i32(static_cast<int64_t>(step.buffers.size())), i32(step.parallel),
+                i64(desc.kernels[kernel].iterations), i64(step.grain), text(step.name),
+                text(step.origin), real(step.flops), real(step.bytes)}));
+  }
+  return table("steps", step_, rows);
+}
+
+/// In the section of large data, so that however many weights there are, code reaches what it
+/// addresses with 32 bits.
+llvm::Constant* TableWriter::data(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return llvm::ConstantPointerNull::get(pointer_);
+  const llvm::StringRef raw(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  llvm::GlobalVariable* variable =
+      global("constants", llvm::ConstantDataArray::getString(context_, raw, /*AddNull=*/false));
+  variable->setAlignment(llvm::Align(kAlignment));
+  variable->setCodeModel(llvm::CodeModel::Large);
+  return variable;
+}
+
+llvm::GlobalVariable* TableWriter::program(const ProgramDesc& desc, const UniqueKernels& kernels,
+                                           const kir::Target& target) {
+  return global(
+      "description",
+      llvm::ConstantStruct::get(
+          program_,
+          {i32(ENFOLD_PROGRAM_VERSION), i32(static_cast<int64_t>(desc.inputs.size())),
+           i32(static_cast<int64_t>(desc.outputs.size())),
+           i32(static_cast<int64_t>(desc.steps.size())), text(desc.name),
+           tensors("inputs", desc.inputs), tensors("outputs", desc.outputs), steps(desc, kernels),
+           data(desc.constants), i64(static_cast<int64_t>(desc.constants.size())),
+           i64(desc.arenaBytes), i64(scratchBytes(desc)), text(target.needs)}));
+}
+
+void TableWriter::accessor(llvm::GlobalVariable* program) {
+  auto* function =
+      llvm::Function::Create(llvm::FunctionType::get(pointer_, false),
+                             llvm::GlobalValue::ExternalLinkage, symbol_ + "_program", module_);
+  function->setDoesNotThrow();
+  llvm::IRBuilder<>(llvm::BasicBlock::Create(context_, "", function)).CreateRet(program);
+}
+
+} // namespace
+
+void addProgramTables(llvm::Module& module, const ProgramDesc& program,
+                      const UniqueKernels& kernels, const kir::Target& target,
+                      const std::string& symbol) {
+  for (const UniqueKernels::Entry& entry : kernels.entries)
+    module.getFunction(entry.symbol)->setLinkage(llvm::GlobalValue::InternalLinkage);
+  TableWriter writer(module, symbol);
+  writer.accessor(writer.program(program, kernels, target));
+}
+
+} // namespace enfold::codegen

@@ -1,0 +1,124 @@
+// The public C++ interface, in terms of the driver's own classes.
+#include "driver/Compiler.h"
+#include "driver/Model.h"
+
+#include <enfold/enfold.hpp>
+
+#include <fmt/format.h>
+
+namespace enfold {
+namespace {
+
+Failure failure(const Error& error) {
+  Failure::Kind kind = Failure::Kind::Invalid;
+  if (error.kind == ErrorKind::Usage) kind = Failure::Kind::Usage;
+  if (error.kind == ErrorKind::Unsupported) kind = Failure::Kind::Unsupported;
+  Failure failure{kind, {}};
+  for (const Diag& diag : error.diags) failure.problems.push_back(diag.str());
+  return failure;
+}
+
+LoadOptions loadOptions(const ModuleOptions& options) {
+  LoadOptions load;
+  for (const auto& [name, shape] : options.shapes) {
+    if (shape.size() == 1) load.dims[name] = shape[0];
+    load.shapes[name] = shape;
+  }
+  return load;
+}
+
+/// Adds what is wrong with the memory for tensors like `infos` to `problems`.
+template <typename Bytes>
+void checkSizes(const char* role, std::span<const enfold_tensor_info> infos,
+                std::span<const Bytes> given, std::vector<std::string>& problems) {
+  if (given.size() != infos.size()) {
+    problems.push_back(
+        fmt::format("the network has {} {}s, not {}", infos.size(), role, given.size()));
+    return;
+  }
+  for (size_t i = 0; i < infos.size(); ++i)
+    if (given[i].size() != static_cast<size_t>(infos[i].bytes))
+      problems.push_back(fmt::format("{} '{}' has {} bytes, not {}", role, infos[i].name,
+                                     infos[i].bytes, given[i].size()));
+}
+
+} // namespace
+
+std::string Failure::text() const { return fmt::format("{}", fmt::join(problems, "\n")); }
+
+struct Module::Impl {
+  std::shared_ptr<const Executable> executable;
+  bool strictDenormals;
+};
+
+Module::Module(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+std::expected<Module, Failure> Module::compile(const std::string& model,
+                                               const ModuleOptions& options) {
+  CompileOptions how{.disabled = options.disabledPasses, .cpu = options.cpu};
+  const bool strict = options.subnormals == ModuleOptions::Subnormals::Keep;
+  if (strict) how.passes.passes.denormals = Denormals::Keep;
+  auto loaded = loadModelFor(model, {}, loadOptions(options));
+  if (!loaded) return std::unexpected(failure(loaded.error()));
+  auto compiled = enfold::compile(std::move(loaded->graph), how);
+  if (!compiled) return std::unexpected(failure(compiled.error()));
+  return Module(std::make_shared<const Impl>(std::move(compiled->executable), strict));
+}
+
+std::span<const enfold_tensor_info> Module::inputs() const {
+  return {program().inputs, static_cast<size_t>(program().num_inputs)};
+}
+
+std::span<const enfold_tensor_info> Module::outputs() const {
+  return {program().outputs, static_cast<size_t>(program().num_outputs)};
+}
+
+std::vector<std::string> Module::referenceOps() const { return impl_->executable->referenceOps(); }
+
+const enfold_program& Module::program() const { return impl_->executable->program(); }
+
+struct Context::Impl {
+  Module module;
+  std::unique_ptr<Session> session;
+  std::vector<const void*> from; ///< pointers of the present call
+  std::vector<void*> to;
+};
+
+Context::Context(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Context::Context(Context&&) noexcept = default;
+Context& Context::operator=(Context&&) noexcept = default;
+Context::~Context() = default;
+
+std::expected<Context, Failure> Context::create(const Module& module,
+                                                const ContextOptions& options) {
+  auto session = Session::create(module.impl_->executable,
+                                 {options.threads, module.impl_->strictDenormals});
+  if (!session) return std::unexpected(failure(session.error()));
+  auto impl = std::make_unique<Impl>(module, std::move(*session));
+  impl->from.resize(module.inputs().size());
+  impl->to.resize(module.outputs().size());
+  return Context(std::move(impl));
+}
+
+std::expected<void, Failure> Context::run(std::span<const InputBytes> inputs,
+                                          std::span<const OutputBytes> outputs) {
+  std::vector<std::string> problems;
+  checkSizes("input", impl_->module.inputs(), inputs, problems);
+  checkSizes("output", impl_->module.outputs(), outputs, problems);
+  if (!problems.empty())
+    return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
+  for (size_t i = 0; i < inputs.size(); ++i) impl_->from[i] = inputs[i].data();
+  for (size_t i = 0; i < outputs.size(); ++i) impl_->to[i] = outputs[i].data();
+  if (auto done = impl_->session->runRaw(impl_->from, impl_->to); !done)
+    return std::unexpected(failure(done.error()));
+  return {};
+}
+
+std::expected<void, Failure> Context::run(std::initializer_list<InputBytes> inputs,
+                                          std::initializer_list<OutputBytes> outputs) {
+  return run(std::span(inputs.begin(), inputs.size()), std::span(outputs.begin(), outputs.size()));
+}
+
+enfold_context* Context::raw() { return impl_->session->context(); }
+
+} // namespace enfold
