@@ -160,10 +160,10 @@ void tryFold(PassContext& context, Op& op, std::unordered_set<const Op*>& gone) 
   if (!between) return reportAlone(context, op);
   Op& linear = *between->producer();
   if (auto pair = checkPair(linear, op, between); !pair) return context.refused(pair.error(), op);
-  if (context.options().unfolded.contains(op.result()->name()))
-    return context.refused(Reason::RolledBack, op, "folding it costs more accuracy than allowed");
   const auto chain = chainFrom(op, between, outputChannelAxis(linear), context.options());
   if (!chain) return context.refused(chain.error(), op);
+  if (context.options().unfolded.contains(chain->ops.back()->result()->name()))
+    return context.refused(Reason::RolledBack, op, "folding it costs more accuracy than allowed");
   auto result = folded(linear, chain->s, context.options());
   if (!result) return context.refused(result.error(), op);
   if (!context.begin(op)) return;

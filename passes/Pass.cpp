@@ -9,15 +9,13 @@ namespace enfold {
 
 void PassContext::applied(Reason reason, const Op& op, std::string message, RemarkFacts facts) {
   count("applied");
-  remarks_.add({pass_, Outcome::Applied, reason, namesOf(op), std::move(message), op.info().name,
-                std::move(facts)},
-               op.result()->name());
+  remarks_.add({pass_, Outcome::Applied, reason, op.result()->name(), namesOf(op),
+                std::move(message), op.info().name, std::move(facts)});
 }
 
 void PassContext::refused(const Refusal& refusal, const Op& op) {
-  remarks_.add(
-      {pass_, Outcome::Refused, refusal.reason, namesOf(op), refusal.message, op.info().name},
-      op.result()->name());
+  remarks_.add({pass_, Outcome::Refused, refusal.reason, op.result()->name(), namesOf(op),
+                refusal.message, op.info().name});
 }
 
 void PassContext::count(std::string_view counter, int64_t amount) {

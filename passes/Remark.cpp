@@ -24,8 +24,8 @@ std::string Remark::str() const {
                      fmt::join(ops, "', '"), message);
 }
 
-void RemarkStream::add(Remark remark, const std::string& candidate) {
-  const std::string key = remark.pass + '\n' + candidate;
+void RemarkStream::add(Remark remark) {
+  const std::string key = remark.pass + '\n' + remark.candidate;
   const bool refused = remark.outcome == Outcome::Refused;
   if (auto it = refused_.find(key); it != refused_.end()) {
     remarks_[it->second] = std::move(remark);

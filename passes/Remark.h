@@ -41,6 +41,7 @@ struct Remark {
   std::string pass;
   Outcome outcome;
   Reason reason;
+  std::string candidate;        ///< what the op computes: tells candidates of a pass apart
   std::vector<std::string> ops; ///< names of the ONNX nodes concerned, the candidate's first
   std::string message;          ///< a sentence
   std::string kind = {};        ///< of the candidate: "batch_norm"
@@ -54,8 +55,7 @@ struct Remark {
 /// gets its earlier refusal replaced, so that each appears once however often a pass runs.
 class RemarkStream {
 public:
-  /// `candidate` names what the remark is about within its pass.
-  void add(Remark remark, const std::string& candidate);
+  void add(Remark remark);
 
   std::span<const Remark> remarks() const { return remarks_; }
 

@@ -44,6 +44,10 @@ void ModelOptions::add(CLI::App& app) {
   app.add_flag("--assume-inference-bn", assumeInferenceBn,
                "Treat training-mode batch normalization as inference")
       ->group("Passes");
+  app.add_option("--tolerance", tolerance,
+                 "Undo folds that cost more accuracy than this, relative to the largest number")
+      ->check(CLI::NonNegativeNumber)
+      ->group("Numbers");
   app.add_flag("--strict-denormals", strictDenormals, "Keep denormal numbers")->group("Numbers");
   app.add_option("--precision", precision, "Arithmetic: fp32")
       ->check(CLI::IsMember({"fp32"}))
@@ -81,6 +85,7 @@ CompileOptions ModelOptions::compileOptions() const {
   options.pipeline = passes;
   options.disabled.insert(disabled.begin(), disabled.end());
   options.fuse = !noFuse;
+  options.tolerance = tolerance;
   options.passes.maxRewrites = maxRewrites;
   options.passes.passes.assumeInferenceBn = assumeInferenceBn;
   if (strictDenormals) options.passes.passes.denormals = Denormals::Keep;

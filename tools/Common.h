@@ -26,6 +26,7 @@ struct ModelOptions {
   bool strictDenormals = false;
   std::vector<std::string> disabled;
   std::string passes;
+  std::optional<double> tolerance;
   int64_t maxRewrites = std::numeric_limits<int64_t>::max();
   std::string precision = "fp32";
   int threads = 0;

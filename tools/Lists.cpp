@@ -27,6 +27,19 @@ Result<> listPasses() {
   return writeText("-", table(rows) + "\ndefault pipeline: " + defaultPipeline().str() + "\n");
 }
 
+/// The page on remarks of the documentation.
+std::string remarksMarkdown() {
+  std::string text =
+      "# Remarks\n\n"
+      "<!-- Written by `enfold passes --remarks` from passes/Reasons.def; not by hand. -->\n\n"
+      "Every pass reports each candidate as applied or refused, with a reason code and a sentence "
+      "on the case.\n`enfold explain MODEL` shows them. Codes never change their meaning, so "
+      "scripts and gates may match them.\n\n| code | meaning |\n|---|---|\n";
+  for (const ReasonInfo& row : reasonTable())
+    text += fmt::format("| `{}` | {} |\n", row.code, row.explanation);
+  return text;
+}
+
 std::string familiesOf(OpKind kind) {
   std::string names;
   for (const lower::Family& family : lower::families())
@@ -78,8 +91,11 @@ Action addZoo(CLI::App& app) {
   };
 }
 
-Action addPasses(CLI::App&) {
-  return [] { return finished(listPasses()); };
+Action addPasses(CLI::App& app) {
+  auto remarks = std::make_shared<bool>(false);
+  app.add_flag("--remarks", *remarks, "The reason codes, as the page of the documentation");
+  return
+      [remarks] { return finished(*remarks ? writeText("-", remarksMarkdown()) : listPasses()); };
 }
 
 Action addOps(CLI::App& app) {

@@ -1,6 +1,8 @@
 // The compiler driver.
 #include "driver/Compiler.h"
 
+#include "driver/FoldError.h"
+
 #include <chrono>
 
 namespace enfold {
@@ -11,8 +13,7 @@ const std::set<std::string>& fusionPasses() {
   return names;
 }
 
-Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
-                                const codegen::Target& target) {
+Result<Pipeline> pipelineOf(const CompileOptions& options) {
   Pipeline pipeline = defaultPipeline();
   if (!options.pipeline.empty()) {
     ENFOLD_TRY(pipeline, parsePipeline(options.pipeline));
@@ -20,9 +21,17 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   for (const std::string& name : options.disabled)
     if (!findPass(name)) return usageError("no pass is named '" + name + "'");
   pipeline = pipeline.without(options.disabled);
-  if (!options.fuse) pipeline = pipeline.without(fusionPasses());
+  return options.fuse ? pipeline : pipeline.without(fusionPasses());
+}
+
+Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
+                                const codegen::Target& target) {
+  ENFOLD_TRY(const Pipeline pipeline, pipelineOf(options));
   PipelineOptions passes = options.passes;
   passes.passes.target.channelBlock = target.lanes(kir::Scalar::F32);
+  if (options.tolerance) {
+    ENFOLD_TRY(passes.passes.unfolded, foldsBeyond(*options.tolerance, graph, pipeline, passes));
+  }
   return runPipeline(graph, pipeline, passes);
 }
 

@@ -4,6 +4,7 @@
 #include "driver/Executable.h"
 #include "passes/PassManager.h"
 
+#include <optional>
 #include <set>
 
 namespace enfold {
@@ -12,12 +13,17 @@ struct CompileOptions {
   std::string pipeline;           ///< text of a pipeline; empty: the default one
   std::set<std::string> disabled; ///< passes left out
   bool fuse = true;               ///< false: leave out every pass that folds or fuses
-  std::string cpu = "native";     ///< LLVM's name of the processor to compile for
-  PipelineOptions passes;         ///< target facts are filled in
+  /// Folds that cost more accuracy than this, relative to max(1, largest magnitude), are not done.
+  std::optional<double> tolerance = {};
+  std::string cpu = "native"; ///< LLVM's name of the processor to compile for
+  PipelineOptions passes;     ///< target facts are filled in
 };
 
 /// The passes that `fuse = false` leaves out.
 const std::set<std::string>& fusionPasses();
+
+/// The passes that the options ask for, in their order.
+Result<Pipeline> pipelineOf(const CompileOptions& options);
 
 /// Runs the passes over the graph.
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,

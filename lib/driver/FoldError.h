@@ -1,0 +1,34 @@
+// The error that folding costs, measured: the folded op, on the tensors that the unfolded model
+// computes, against what the unfolded model computes there. Both by the reference functions, with
+// accumulators in double, so that nothing but the folded numbers differs.
+#pragma once
+
+#include "passes/PassManager.h"
+
+namespace enfold {
+
+/// The certificate of one fold.
+struct FoldError {
+  std::string value; ///< the tensor of the model that the folded op computes
+  std::string nodes; ///< the folded ONNX nodes
+  double bound = 0;  ///< of the error by the folded numbers' rounding, for these inputs
+  double maxAbs = 0; ///< measured
+  double scale = 1;  ///< max(1, largest magnitude) of the tensor
+  double relative() const { return maxAbs / scale; }
+};
+
+/// Runs `pipeline` without the passes that do not fold over a copy of the graph, and measures every
+/// fold on the inputs.
+Result<std::vector<FoldError>> measureFolds(const Graph& graph, const Pipeline& pipeline,
+                                            const PipelineOptions& options,
+                                            std::span<const Tensor> inputs);
+
+/// The tensors whose folds cost more than `tolerance`, relative to max(1, largest magnitude), on
+/// seeded random inputs.
+Result<std::set<std::string>> foldsBeyond(double tolerance, const Graph& graph,
+                                          const Pipeline& pipeline, const PipelineOptions& options);
+
+/// Inputs to measure on: floats uniform in [0, 1), small integers.
+std::vector<Tensor> measuringInputs(const Graph& graph);
+
+} // namespace enfold
