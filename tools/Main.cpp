@@ -13,6 +13,7 @@ constexpr Command kCommands[] = {
     {"opt", "Run passes and show or save the graph", addOpt},
     {"explain", "Tell why each fusion was applied or refused, and how each op runs", addExplain},
     {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
+    {"fuzz", "Check the compiler with random networks and passes", addFuzz},
     {"zoo", "List or write well-known networks", addZoo},
     {"passes", "List the passes", addPasses},
     {"ops", "List the ops and how they run", addOps},
