@@ -41,7 +41,7 @@ class TemporaryFolder {
 public:
   TemporaryFolder() {
     std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "enfold-XXXXXX").string();
+    std::string name = (fs::temp_directory_path(error) / "enfold-").string() + std::string(6, 'X');
     if (!error && mkdtemp(name.data())) path_ = name;
   }
   ~TemporaryFolder() {

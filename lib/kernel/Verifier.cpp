@@ -282,8 +282,10 @@ private:
     }
   }
 
-  /// Only indices known exactly can be judged: others may be guarded by conditions.
+  /// Only indices known exactly, where control is known to come, can be judged: others may be
+  /// guarded by conditions.
   void bounds(const Inst& inst, const BufferInfo& buffer) {
+    if (emptyLoops_ > 0) return;
     Range base = kernel_.values[inst.operands[0]].range;
     if (base.lo != base.hi || inst.op == Op::Prefetch) return;
     int64_t first = base.lo + inst.imm, last = first;
@@ -317,9 +319,12 @@ private:
     if (inst.op == Op::Parallel) require(depth_ == 1, "a parallel loop inside another block");
     if (inst.op == Op::If) require(typeOf(inst, 0) == boolean(), "needs one bool");
     if (inst.op == Op::For) loop(inst);
+    const bool empty = inst.op == Op::For && neverRuns(inst);
+    emptyLoops_ += empty;
     size_t before = openValues_.size();
     define(inst);
     for (const Block& inner : inst.blocks) block(inner);
+    emptyLoops_ -= empty;
     for (; openValues_.size() > before; openValues_.pop_back())
       valueOpen_[openValues_.back()] = false;
   }
@@ -332,12 +337,17 @@ private:
     require(lo.lo == lo.hi && hi.lo == hi.hi, "an unrolled loop needs constant bounds");
   }
 
+  bool neverRuns(const Inst& loop) const {
+    return kernel_.values[loop.operands[1]].range.hi <= kernel_.values[loop.operands[0]].range.lo;
+  }
+
   const Kernel& kernel_;
   std::vector<bool> valueOpen_, varOpen_;
   std::vector<ValueId> openValues_;
   std::vector<VarId> openVars_;
   const Inst* current_ = nullptr;
   int depth_ = 0;
+  int emptyLoops_ = 0; ///< loops around the present place whose bodies are never run
   std::vector<Diag> diags_;
 };
 

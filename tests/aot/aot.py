@@ -274,10 +274,10 @@ def case_other_cpu(tools):
             expect("which this CPU lacks" in said, f"unclear: {said}")
 
 
-REFERENCE_MODEL = """graph @net(%x: f32[4,4], %i: i64[2]) {
-  %g = gather(%x, %i) {axis=0} : f32[2,4]                   @"first"
-  %c = cumsum(%g) {axis=0} : f32[2,4]                       @"second"
-  return %c
+REFERENCE_MODEL = """graph @net(%x: f32[4,4], %n: i64[4]) {
+  %a = reverse_sequence(%x, %n) {batch_axis=0, time_axis=1} : f32[4,4] @"first"
+  %b = reverse_sequence(%a, %n) {batch_axis=0, time_axis=1} : f32[4,4] @"second"
+  return %b
 }
 """
 
@@ -306,12 +306,12 @@ def case_refusals(tools):
     refused(2, ["same file"], plain, "-o", "plain.o", "--header", "plain.o")
     refused(2, ["z80"], plain, "-o", "plain.o", "--target-cpu", "z80")
     refused(3, ["missing.onnx"], "missing.onnx", "-o", "plain.o")
-    refused(3, ["gather", "first", "cumsum", "second"], reference, "-o", "plain.o")
-    refused(3, ["gather", "cumsum"], reference, "-o", "plain.so", "--header", "plain.h")
+    refused(3, ["reverse_sequence", "first", "second"], reference, "-o", "plain.o")
+    refused(3, ["reverse_sequence"], reference, "-o", "plain.so", "--header", "plain.h")
 
     (tools.folder / "plain.o").write_text("old")
     before = sorted(p.name for p in tools.folder.iterdir())
-    refused(3, ["gather"], reference, "-o", "plain.o")
+    refused(3, ["reverse_sequence"], reference, "-o", "plain.o")
     expect((tools.folder / "plain.o").read_text() == "old", "a failure changed the old file")
 
 

@@ -1,3 +1,4 @@
+/* Reading inputs, running a program and writing outputs, for the programs beside this file. */
 #include "network.h"
 
 #include <stdio.h>

@@ -100,6 +100,11 @@ TEST(Verifier, RefusesWrongMemory) {
   expectRefused([](Parts& p, const Index&) { p.b.load(p.src[60], 8); },
                 "elements 60..67 are outside buffer src of 64");
   expectRefused([](Parts& p, const Index&) { p.b.load(p.src[-1]); }, "outside buffer");
+  expectRefused(
+      [](Parts& p, const Index& t) {
+        p.b.forLoop("i", 0, t + 1, [&](const Index&) { p.b.load(p.src[64]); });
+      },
+      "outside buffer");
   expectRefused([](Parts& p, const Index&) { p.b.loadStrided(p.src[1], 21, 4); }, "outside buffer");
   expectRefused([](Parts& p, const Index& t) { p.b.store(p.src[t], p.b.load(p.src[t])); },
                 "writes a buffer declared as read");
@@ -111,6 +116,14 @@ TEST(Verifier, RefusesWrongMemory) {
   p.b.store(p.dst[0], p.b.zero(f32()));
   p.b.parallelFor("t", 4, [](const Index&) {});
   expectRefused(p.b.finish(), "outside the parallel loop");
+}
+
+TEST(Verifier, DoesNotJudgeWhatNeverRuns) {
+  Parts p;
+  p.b.parallelFor("t", 1, [&](const Index& t) {
+    p.b.forLoop("i", 0, t, [&](const Index& i) { p.b.load(p.src[i + 60], 8); });
+  });
+  EXPECT_TRUE(verify(p.b.finish()));
 }
 
 TEST(Verifier, RefusesWrongScopes) {
