@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The main job, step by step, for `./dev demo`: a network of the zoo and, where it is, the trained
-# example go from ONNX to fused native code, are checked against the reference, and are timed fused
-# against unfused. Stops at the first step that fails.
+# The main job, step by step, for `./dev demo`: a network of the zoo and the trained example go from
+# ONNX to fused native code, are checked against the reference, and are timed fused against unfused.
+# Stops at the first step that fails.
 #   demo.sh ENFOLD WORK-FOLDER
 set -euo pipefail
 enfold=$1
@@ -28,15 +28,18 @@ title "What was folded and fused, what was not, and why"
 run explain "$work/cnn_batchnorm.onnx"
 
 title "16 random images through the compiled network, checked against the reference"
-run run "$work/cnn_batchnorm.onnx" --random 1 --check reference
+run run "$work/cnn_batchnorm.onnx" --random 1 --against-reference
 
 title "Fused against unfused"
 run bench "$work/cnn_batchnorm.onnx" --seconds 2 --compare unfused
 
-if [[ -d $shapes ]]; then
-  title "The trained example: ten classes of shapes and textures, 500 images it has not seen"
-  run explain "$shapes/shapes10.onnx"
-  run run "$shapes/shapes10.onnx" --check "$shapes"
-  run run "$shapes/shapes10.onnx" --no-fuse --check "$shapes"
-  run bench "$shapes/shapes10.onnx" --seconds 2 --compare unfused
-fi
+title "The trained example: ten classes of shapes and textures"
+run explain "$shapes/model.onnx" --shape batch=16
+
+title "500 images that it has not seen, fused and unfused"
+run run "$shapes/model.onnx" --input "images=$shapes/images.npy" --labels "$shapes/labels.npy"
+run run "$shapes/model.onnx" --input "images=$shapes/images.npy" --labels "$shapes/labels.npy" \
+  --no-fuse
+
+title "Fused against unfused, 16 images at a time"
+run bench "$shapes/model.onnx" --shape batch=16 --seconds 2 --compare unfused
