@@ -136,8 +136,8 @@ void rebuild(PassContext& context, const Chain& chain, Op& linear, Folded folded
   Op* made = rewriter.create(std::move(spec), &linear);
   if (addAfter)
     made = rewriter.create({.kind = OpKind::Add, .operands = {made->result(), b}}, &linear);
-  for (size_t i = chain.ops.size(); i-- > 0;) rewriter.addOrigins(made, chain.ops[i]->origins());
   rewriter.addOrigins(made, linear.origins());
+  for (size_t i = chain.ops.size(); i-- > 0;) rewriter.addOrigins(made, chain.ops[i]->origins());
   const std::string name = linear.result()->name();
   rewriter.replace(linear.result(), made->result());
   rewriter.eraseDead(&linear);

@@ -50,7 +50,7 @@ public:
 
   Result<Pipeline> parse() {
     Pipeline pipeline;
-    if (text_.empty()) return pipeline;
+    if (text_ == "none") return pipeline;
     do {
       if (accept('(')) {
         ENFOLD_TRY(PipelineStep group, parseGroup());
@@ -100,6 +100,7 @@ private:
 } // namespace
 
 std::string Pipeline::str() const {
+  if (steps.empty()) return "none";
   std::string text;
   for (const PipelineStep& step : steps) {
     std::string names;

@@ -23,7 +23,8 @@ struct Pipeline {
   Pipeline without(const std::set<std::string>& disabled) const;
 };
 
-/// Error of kind Usage names the unknown pass or the misplaced character.
+/// Passes by name, in order, and groups to repeat until nothing changes: "a,(b,c)*,d"; "none" is
+/// the empty pipeline. Error of kind Usage names the unknown pass or the misplaced character.
 Result<Pipeline> parsePipeline(std::string_view text);
 
 /// What a model goes through unless told otherwise.

@@ -34,7 +34,8 @@ void ModelOptions::add(CLI::App& app) {
       ->group("Model");
   app.add_flag("--freeze-initializers", freeze, "Inputs that have a default become constants")
       ->group("Model");
-  app.add_option("--passes", passes, "Run these passes instead of the default pipeline")
+  app.add_option("--passes", passes,
+                 "Run these passes instead of the default pipeline: a,(b,c)*,d or none")
       ->group("Passes");
   app.add_option("--disable-pass", disabled, "Leave out a pass")->group("Passes");
   app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")

@@ -198,10 +198,23 @@ void nameByPlace(std::vector<NamedTensor>& inputs, const Runner& runner) {
     if (!runner.hasInput(inputs[i].name)) inputs[i].name = runner.graph().inputs()[i]->name();
 }
 
-/// Compares one test_data_set; prints a line per output.
+/// Prints a line on an output, and returns whether it is as expected.
+bool judge(const std::string& what, const Tensor& output, const Tensor& expected,
+           const Tolerance& tolerance) {
+  const Comparison c = compare(output, expected, tolerance);
+  if (!c.problem.empty())
+    fmt::print("{}: WRONG {}\n", what, c.problem);
+  else
+    fmt::print("{}: {} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}\n", what,
+               c.same() ? "ok" : "WRONG", c.maxAbs, c.scale, c.maxRelative,
+               c.same() ? ""
+                        : fmt::format("  {} elements differ, worst at {}", c.mismatches, c.worst));
+  return c.same();
+}
+
+/// Compares one test_data_set.
 Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   ENFOLD_TRY(Runner runner, Runner::make(options, set.inputs));
-  const Graph& graph = runner.graph();
   nameByPlace(set.inputs, runner);
   ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
@@ -211,22 +224,34 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   bool same = true;
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
-    const Comparison c = compare(outputs[i], set.outputs[i].tensor, tolerance);
-    same &= c.same();
-    const std::string where =
-        fmt::format("{} {}", set.folder.filename().string(), graph.outputNames()[i]);
-    if (!c.problem.empty())
-      fmt::print("{}: WRONG {}\n", where, c.problem);
-    else
-      fmt::print(
-          "{}: {} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}\n", where, c.same() ? "ok" : "WRONG",
-          c.maxAbs, c.scale, c.maxRelative,
-          c.same() ? "" : fmt::format("  {} elements differ, worst at {}", c.mismatches, c.worst));
+    const std::string& name = runner.graph().outputNames()[i];
+    same &= judge(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
+                  set.outputs[i].tensor, tolerance);
   }
   return same;
 }
 
+/// Compares with what the reference functions answer to the same inputs, without passes.
+Result<bool> checkAgainstReference(const RunOptions& options) {
+  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options));
+  ENFOLD_TRY(Runner runner, Runner::make(options, given));
+  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, given));
+  ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
+  RunOptions plain = options;
+  plain.reference = true;
+  ENFOLD_TRY(Runner reference, Runner::make(plain, given));
+  ENFOLD_TRY(const std::vector<Tensor> expected, reference.run(inputs));
+  const Tolerance standard;
+  const Tolerance tolerance{options.rtol.value_or(standard.rtol),
+                            options.atol.value_or(standard.atol)};
+  bool same = true;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    same &= judge(runner.graph().outputNames()[i], outputs[i], expected[i], tolerance);
+  return same;
+}
+
 Result<bool> check(const RunOptions& options) {
+  if (options.check == "reference") return checkAgainstReference(options);
   ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.check));
   bool same = true;
   for (const onnx::DataSet& set : sets) {
@@ -274,7 +299,10 @@ Action addRun(CLI::App& app) {
       ->each([options](const std::string&) { options->random = true; });
   app.add_option("--output", options->output, "Save the outputs as .npy into this folder");
   app.add_option("--labels", options->labels, "Classes expected, .npy: print the accuracy");
-  app.add_option("--check", options->check, "Compare with the test_data_set_* of this folder");
+  app.add_option(
+      "--check", options->check,
+      "Compare with the test_data_set_* of this folder, or with `reference`, the reference "
+      "functions");
   app.add_option("--rtol", options->rtol, "Relative tolerance of --check");
   app.add_option("--atol", options->atol, "Absolute tolerance of --check");
   app.add_flag("--reference", options->reference, "Run the reference functions, without passes");

@@ -28,7 +28,7 @@ title "What was folded and fused, what was not, and why"
 run explain "$work/cnn_batchnorm.onnx"
 
 title "16 random images through the compiled network, checked against the reference"
-run run "$work/cnn_batchnorm.onnx" --random 1 --against-reference
+run run "$work/cnn_batchnorm.onnx" --random 1 --check reference
 
 title "Fused against unfused"
 run bench "$work/cnn_batchnorm.onnx" --seconds 2 --compare unfused
