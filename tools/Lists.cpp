@@ -19,6 +19,12 @@ Result<> listZoo() {
   return writeText("-", table(rows));
 }
 
+Result<> writeNetwork(const std::string& name, const std::string& output) {
+  ENFOLD_TRY(const auto graph, zoo::build(name));
+  if (!output.ends_with(".onnx")) return usageError("zoo " + name + " needs -o FILE.onnx");
+  return onnx::exportModel(*graph, output);
+}
+
 Result<> listPasses() {
   std::vector<std::vector<std::string>> rows;
   for (const PassInfo& pass : passTable())
@@ -83,11 +89,7 @@ Action addZoo(CLI::App& app) {
   app.add_option("-o", *output, "The .onnx file to write");
   return [name, output] {
     if (*name == "list") return finished(listZoo());
-    auto graph = zoo::build(*name);
-    if (!graph) return report(graph.error());
-    if (output->empty())
-      return report(Error(ErrorKind::Usage, "zoo " + *name + " needs -o FILE.onnx"));
-    return finished(onnx::exportModel(**graph, *output));
+    return finished(writeNetwork(*name, *output));
   };
 }
 

@@ -45,7 +45,7 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
   const std::filesystem::path path = model;
   std::error_code error;
   if (!std::filesystem::exists(path, error))
-    return invalid(model + ": no such file (zoo networks are written zoo:NAME)");
+    return usageError(model + ": no such file (zoo networks are written zoo:NAME)");
   if (path.extension() != ".eir") return loadOnnx(path, options);
   ENFOLD_TRY(auto graph, parseGraphFile(path, {.allowElided = options.allowElided}));
   ENFOLD_RETURN_IF_ERROR(verify(*graph));
