@@ -22,8 +22,14 @@ enum class Denormals : uint8_t {
   Keep,
 };
 
+enum class Accuracy : uint8_t {
+  Standard, ///< within |a-b| <= 1e-5 m + 1e-4 |b| of exact arithmetic, m = max(1, max |b|)
+  Strict,   ///< no algorithm that rounds more than the definition's own sums of products
+};
+
 struct PassOptions {
   TargetFacts target;
+  Accuracy accuracy = Accuracy::Standard;
   Denormals denormals = Denormals::Flush;
   /// Treat training-mode batch normalization as inference with the stored statistics.
   bool assumeInferenceBn = false;

@@ -40,6 +40,8 @@ constexpr std::string_view kDefaultPipeline =
     // only if its producer has other readers or cannot carry it.
     "fuse-epilogue,"
     "eliminate-dead,"
+    // On the final convolutions. Does nothing unless strict accuracy is asked for.
+    "restrict-algorithms,"
     // Last: it knows the final ops, and no other pass has to deal with blocked layouts.
     "assign-layout,"
     "eliminate-dead";

@@ -50,6 +50,9 @@ void ModelOptions::add(CLI::App& app) {
       ->check(CLI::NonNegativeNumber)
       ->group("Numbers");
   app.add_flag("--strict-denormals", strictDenormals, "Keep denormal numbers")->group("Numbers");
+  app.add_option("--accuracy", accuracy, "standard, or strict: no algorithm that rounds more")
+      ->check(CLI::IsMember({"standard", "strict"}))
+      ->group("Numbers");
   app.add_option("--precision", precision, "Arithmetic: fp32")
       ->check(CLI::IsMember({"fp32"}))
       ->group("Numbers");
@@ -89,6 +92,7 @@ CompileOptions ModelOptions::compileOptions() const {
   options.tolerance = tolerance;
   options.passes.maxRewrites = maxRewrites;
   options.passes.passes.assumeInferenceBn = assumeInferenceBn;
+  if (accuracy == "strict") options.passes.passes.accuracy = Accuracy::Strict;
   if (strictDenormals) options.passes.passes.denormals = Denormals::Keep;
   return options;
 }

@@ -23,6 +23,7 @@ struct ModelOptions {
   bool freeze = false;
   bool noFuse = false;
   bool assumeInferenceBn = false;
+  std::string accuracy = "standard";
   bool strictDenormals = false;
   std::vector<std::string> disabled;
   std::string passes;

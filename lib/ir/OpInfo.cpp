@@ -86,10 +86,11 @@ std::vector<AttrInfo> parseAttrs(std::string_view text) {
   std::vector<AttrInfo> attrs;
   for (std::string_view part : split(text, ';')) {
     const size_t colon = part.find(':'), equals = part.find('=');
-    AttrInfo attr{std::string(trim(part.substr(0, colon))), AttrKind::Int, false, std::nullopt};
+    AttrInfo attr{std::string(trim(part.substr(0, colon))), AttrKind::Int};
     std::string_view kind = trim(
         part.substr(colon + 1, equals == std::string_view::npos ? equals : equals - colon - 1));
     const bool optional = dropSuffix(kind, "?");
+    attr.own = dropSuffix(kind, "!");
     attr.kind = parseKind(kind);
     if (equals != std::string_view::npos)
       attr.defaultValue = parseDefault(attr.kind, trim(part.substr(equals + 1)));

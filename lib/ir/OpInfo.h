@@ -39,7 +39,8 @@ struct AttrInfo {
   std::string name;
   AttrKind kind;
   bool required = false;
-  std::optional<AttrValue> defaultValue;
+  bool own = false; ///< of enfold alone: files of ONNX neither have nor get it
+  std::optional<AttrValue> defaultValue = std::nullopt;
 };
 
 class InferContext;

@@ -197,7 +197,8 @@ void GraphExporter::writeNode(const Form& form, const Op& op) {
   node.set_op_type(info(form.kind).onnxName);
   for (const std::string& input : form.inputs) node.add_input(input);
   for (const std::string& output : form.outputs) node.add_output(output);
-  for (const auto& [name, value] : *form.attrs) encodeAttribute(name, value, node);
+  for (const auto& [name, value] : *form.attrs)
+    if (!info(form.kind).attr(name)->own) encodeAttribute(name, value, node);
   const std::string origin = op.origins().empty() ? op.result()->name() : op.origins().front();
   std::string name = origin;
   for (int number = 1; !nodeNames_.insert(name).second; ++number)

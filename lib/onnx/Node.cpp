@@ -20,7 +20,7 @@ Result<AttrMap> fitAttrs(const OpInfo& row, const AttrMap& given) {
   AttrMap attrs;
   for (const auto& [name, value] : given) {
     const AttrInfo* wanted = row.attr(name);
-    if (wanted == nullptr) {
+    if (wanted == nullptr || wanted->own) {
       if (std::ranges::find(kIgnored, name) != std::end(kIgnored)) continue;
       return invalid(fmt::format("it has the attribute '{}', which its operator lacks", name));
     }

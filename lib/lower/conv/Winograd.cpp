@@ -350,6 +350,7 @@ void Winograd::lower() {
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   const int block = target.lanes(kir::Scalar::F32);
+  if (op.string("algorithm") == "direct") return "the convolution is to be computed directly";
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() != 4) return "spatial rank is not 2";
   if (!op.own(1)->constant()) return "weights are not constant";
