@@ -167,6 +167,17 @@ def case_resnet18(tools):
                                    tools.object("linked.c", "-DPROGRAM=resnet18_program"), code))
 
 
+def case_example(tools):
+    """The program of examples/c."""
+    tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "cnn_batchnorm.o", "--header",
+                 "cnn_batchnorm.h")
+    source, main = HERE.parents[1] / "examples/c/main.c", tools.folder / "main.o"
+    tools.run(tools.options.cc, *C_FLAGS, *tools.flags, f"-I{tools.options.include}",
+              f"-I{tools.folder}", "-c", source, "-o", main)
+    said = tools.run(tools.link("classify", main, tools.folder / "cnn_batchnorm.o")).stdout
+    expect(said.startswith("image 0: class ") and said.count("\n") == 3, said)
+
+
 def case_llvm_forms(tools):
     """LLVM's own compiler makes the same of .ll and of .bc."""
     llc = shutil.which("llc-19") or shutil.which("llc", path=tools.options.llvm)
