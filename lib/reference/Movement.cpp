@@ -282,6 +282,22 @@ Result<> evalTrilu(EvalContext& context) {
   return {};
 }
 
+Result<> evalOneHot(EvalContext& context) {
+  const Tensor &indices = context.operand(0), &values = context.operand(2);
+  if (values.numElements() != 2) return invalid("values of one_hot must be two: off and on");
+  Tensor& y = context.result();
+  const auto axis = static_cast<size_t>(frontAxis(context.integer("axis"), y.shape().size()));
+  const int64_t depth = y.shape()[axis];
+  Strides from = rowMajorStrides(indices.shape());
+  from.insert(from.begin() + static_cast<ptrdiff_t>(axis), 0);
+  int64_t to = 0;
+  forEachIndex(y.shape(), [&](Index i) {
+    const int64_t hot = indices.asInt(dot(i, from)); // out of range: all off
+    moveElement(values, (hot < 0 ? hot + depth : hot) == i[axis] ? 1 : 0, y, to++);
+  });
+  return {};
+}
+
 Result<> evalCenterCropPad(EvalContext& context) {
   const Shape &x = context.shape(0), &y = context.result().shape();
   const Strides from = rowMajorStrides(x);
