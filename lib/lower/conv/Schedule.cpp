@@ -49,8 +49,10 @@ ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {
     if (channelBlocks % blocks != 0) continue;
     for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= target.vectorRegisters; ++pixels) {
       const double cycles = rowCycles(p.out[2], channelBlocks, pixels, blocks);
-      if (cycles < bestCycles * 0.999) {
-        bestCycles = cycles;
+      // Of about equals the largest, which loads least.
+      const bool larger = pixels * blocks > best.pixels * best.blocks;
+      if (cycles < bestCycles * 0.999 || (cycles < bestCycles * 1.001 && larger)) {
+        bestCycles = std::min(cycles, bestCycles);
         best.pixels = pixels;
         best.blocks = blocks;
       }

@@ -20,6 +20,7 @@ using kir::Value;
 /// Sizes and element strides of a batched product.
 struct GemmProblem {
   Shape batch; ///< batch dimensions of the result
+  Shape rows;  ///< dimensions of the result that m runs over
   int64_t m = 1, n = 1, k = 1;
   int64_t aRow = 0, aCol = 0, bRow = 0, bCol = 0;
   std::vector<int64_t> aBatch, bBatch; ///< strides per batch dimension, 0 where broadcast
@@ -49,6 +50,7 @@ GemmProblem gemmProblem(const Op& op) {
     p.aCol = transA ? p.m : 1;
     p.bRow = transB ? 1 : p.n;
     p.bCol = transB ? p.k : 1;
+    p.rows = {p.m};
     return p;
   }
   p.hasM = a.size() > 1;
@@ -63,6 +65,13 @@ GemmProblem gemmProblem(const Op& op) {
   p.batch.assign(y.begin(), y.end() - (p.hasM ? 1 : 0) - (p.hasN ? 1 : 0));
   p.aBatch = batchStrides(a, p.hasM ? 2 : 1, p.batch);
   p.bBatch = batchStrides(b, p.hasN ? 2 : 1, p.batch);
+  if (p.hasM) p.rows = {p.m};
+  // One matrix for the whole batch: its products are one product with more rows.
+  if (b.size() <= 2 && !p.batch.empty()) {
+    p.rows.insert(p.rows.begin(), p.batch.begin(), p.batch.end());
+    p.m *= numElements(p.batch);
+    p.batch.clear();
+  }
   return p;
 }
 
@@ -80,7 +89,10 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, int registers) {
         const auto tiles = [](int64_t size, int64_t tile) { return (size + tile - 1) / tile; };
         const double step = std::max({double(r * v) / 2, double(r + v) / 2, 4.0});
         const double cost = step * double(tiles(p.m, r) * tiles(needed, v));
-        if (cost < bestCost) bestCost = cost, best = {r, v, 1};
+        // Of equals the largest, which loads least.
+        if (cost > bestCost || (cost == bestCost && r * v < best.rows * best.vectors)) continue;
+        bestCost = cost;
+        best = {r, v, 1};
       }
     best.rows = (p.m + (p.m + best.rows - 1) / best.rows - 1) / ((p.m + best.rows - 1) / best.rows);
   }
@@ -272,10 +284,15 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
 void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
                         int64_t columns, const std::vector<kir::Var>& acc) {
   const int64_t vectors = (columns + lanes_ - 1) / lanes_;
-  const std::vector<int64_t> strides = denseStrides(physicalExtents(op_.result()->type()));
   const bool isGemm = op_.kind() == OpKind::Gemm;
   const double alpha = isGemm ? op_.real("alpha") : 1, beta = isGemm ? op_.real("beta") : 1;
-  for (int64_t r = 0; r < rows; ++r)
+  Index matrix = 0;
+  for (size_t i = 0; i < batch.size(); ++i) matrix = matrix * p_.batch[i] + batch[i];
+  for (int64_t r = 0; r < rows; ++r) {
+    std::vector<Index> rowAt(p_.rows.size(), 0);
+    Index rest = m + r;
+    for (size_t i = p_.rows.size(); i-- > 0; rest = rest / p_.rows[i])
+      rowAt[i] = i == 0 ? rest : rest % p_.rows[i];
     for (int64_t v = 0; v < vectors; ++v) {
       Value sum = acc[static_cast<size_t>(r * vectors + v)];
       for (int64_t s = 1; s < tile_.split; ++s)
@@ -283,7 +300,7 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
       const int lanes = static_cast<int>(std::min(lanes_, columns - v * lanes_));
       if (lanes < sum.lanes()) sum = b_.slice(sum, 0, lanes);
       std::vector<Index> at(batch.begin(), batch.end());
-      if (p_.hasM) at.push_back(m + r);
+      at.insert(at.end(), rowAt.begin(), rowAt.end());
       if (p_.hasN) at.push_back(n + v * lanes_);
       if (at.empty()) at.push_back(0);
       if (alpha != 1) sum = sum * alpha;
@@ -292,10 +309,9 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
         sum = beta == 1 ? sum + c : sum + c * beta;
       }
       sum = epilogue_.apply(b_, sum, at);
-      Index element = 0;
-      for (size_t i = 0; i < at.size(); ++i) element = element + at[i] * strides[i];
-      b_.storeAs((*dst_)[element], sum);
+      b_.storeAs((*dst_)[(matrix * p_.m + m + r) * p_.n + n + v * lanes_], sum);
     }
+  }
 }
 
 } // namespace
