@@ -45,6 +45,11 @@ Op* producedBy(const Value* value, OpKind kind) {
   return op && op->kind() == kind ? op : nullptr;
 }
 
+Op* soleProducer(const Value* value, OpKind kind, const Op* user) {
+  Op* op = producedBy(value, kind);
+  return op && op->epilogue().empty() && isOnlyUsedBy(value, user) ? op : nullptr;
+}
+
 std::optional<double> splatValue(const Value* value) {
   const Tensor* tensor = value ? value->constant() : nullptr;
   if (!tensor || tensor->numElements() == 0) return std::nullopt;

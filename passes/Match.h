@@ -16,6 +16,10 @@ Op* onlyUser(const Value* value);
 /// The producer if it is of that kind, else null.
 Op* producedBy(const Value* value, OpKind kind);
 
+/// The op of that kind which alone feeds `value`, read by `user` only, and has no epilogue; else
+/// null.
+Op* soleProducer(const Value* value, OpKind kind, const Op* user);
+
 /// The number a constant holds when all its elements are the same; none otherwise.
 std::optional<double> splatValue(const Value* value);
 

@@ -36,10 +36,10 @@ OrRefusal<ScaleShift> ofBatchNorm(const Op& op, const Value* x, int64_t axis,
   for (size_t i = 1; i <= 4; ++i) {
     params[i] = op.own(i)->constant();
     if (!params[i])
-      return refuse(Reason::BnNotConstant,
-                    fmt::format("its {} is {}", kNames[i],
-                                op.own(i)->producer() ? "computed"
-                                                      : "an input that a caller may give"));
+      return refuse(
+          Reason::BnNotConstant,
+          fmt::format("its {} is {}", kNames[i],
+                      op.own(i)->producer() ? "computed" : "an input that a caller may give"));
   }
   if (axis != (x->type().rank() > 1 ? 1 : 0))
     return refuse(Reason::OtherAxis, fmt::format("channels of the product are axis {}", axis));

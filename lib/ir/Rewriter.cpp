@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace enfold {
 
@@ -138,15 +139,22 @@ void Rewriter::erase(Op* op) {
 }
 
 void Rewriter::eraseDead(Op* op) {
-  for (size_t i = 0; i < op->numResults(); ++i)
-    if (op->result(i)->numUses() != 0) return;
-  std::vector<Op*> producers;
-  for (Value* operand : op->operands())
-    if (operand && operand->producer() &&
-        std::ranges::find(producers, operand->producer()) == producers.end())
-      producers.push_back(operand->producer());
-  erase(op);
-  for (Op* producer : producers) eraseDead(producer);
+  const auto isUsed = [](const Op& op) {
+    for (size_t i = 0; i < op.numResults(); ++i)
+      if (op.result(i)->numUses() != 0) return true;
+    return false;
+  };
+  // A producer may be met again after it was erased, as that of several dead ops.
+  std::set<const Op*> erased;
+  for (std::vector<Op*> candidates = {op}; !candidates.empty();) {
+    Op* candidate = candidates.back();
+    candidates.pop_back();
+    if (erased.contains(candidate) || isUsed(*candidate)) continue;
+    for (Value* operand : candidate->operands())
+      if (operand && operand->producer()) candidates.push_back(operand->producer());
+    erase(candidate);
+    erased.insert(candidate);
+  }
 }
 
 } // namespace enfold
