@@ -174,6 +174,10 @@ llvm::Value* Emitter::loadStrided(const Inst& inst, Value* from) {
   int n = type.lanes;
   llvm::Type* element = memoryType(type.withLanes(1));
   if (n == 1 || inst.stride == 1) return fromMemory(plainLoad(from, type, inst), type);
+  if (inst.stride == -1) {
+    Value* forward = plainLoad(b_.CreateConstGEP1_64(element, from, 1 - n), type, inst);
+    return fromMemory(b_.CreateVectorReverse(forward), type);
+  }
   if (inst.stride == 2) {
     // Two whole loads that overlap in one element, so that nothing past the last one is touched.
     Value* low = plainLoad(from, type, inst);

@@ -275,7 +275,7 @@ private:
       require(typeOf(inst, 1) == inst.type, "moves another type than the value's");
       break;
     case Op::LoadStrided:
-      require(inst.stride >= 1, "needs a positive stride");
+      require(inst.stride != 0, "needs a stride");
       break;
     default:
       break;
@@ -291,7 +291,8 @@ private:
     int64_t first = base.lo + inst.imm, last = first;
     if (inst.op == Op::Load || inst.op == Op::Store || inst.op == Op::StoreStream)
       last += inst.type.lanes - 1;
-    if (inst.op == Op::LoadStrided) last += inst.stride * (inst.type.lanes - 1);
+    if (inst.op == Op::LoadStrided)
+      (inst.stride > 0 ? last : first) += inst.stride * (inst.type.lanes - 1);
     if (inst.op == Op::LoadPartial || inst.op == Op::StorePartial || inst.op == Op::Gather ||
         inst.op == Op::Scatter)
       return;

@@ -92,13 +92,14 @@ TYPED_TEST(Memory, StridedLoads) {
   using T = TypeParam;
   for (const Target& target : targets())
     for (int lanes : {1, 3, 4, 8, 16})
-      for (int64_t stride : {1, 2, 3, 4, 5, 8}) {
-        int64_t size = stride * (lanes - 1) + 1;
+      for (int64_t stride : {1, 2, 3, 4, 5, 8, -1, -2, -3}) {
+        int64_t size = std::abs(stride) * (lanes - 1) + 1, first = stride > 0 ? 0 : size - 1;
         Builder b("strided");
         Buffer src = b.input("src", scalarOf<T>(), size);
         Buffer dst = b.output("dst", scalarOf<T>(), lanes);
-        b.parallelFor(
-            "i", 1, [&](const Index& i) { b.store(dst[i], b.loadStrided(src[i], stride, lanes)); });
+        b.parallelFor("i", 1, [&](const Index& i) {
+          b.store(dst[i], b.loadStrided(src[i + first], stride, lanes));
+        });
         auto module = compileAll({b.finish()}, target);
         ASSERT_TRUE(module);
         AtPageEnd from(static_cast<size_t>(size) * sizeof(T));
@@ -106,7 +107,7 @@ TYPED_TEST(Memory, StridedLoads) {
         Guarded to(static_cast<size_t>(lanes) * sizeof(T));
         runStep(*module, 0, {from.as<T>(), to.data()});
         for (int64_t i = 0; i < lanes; ++i)
-          ASSERT_EQ(to.as<T>()[static_cast<size_t>(i)], element<T>(i * stride))
+          ASSERT_EQ(to.as<T>()[static_cast<size_t>(i)], element<T>(first + i * stride))
               << "stride " << stride << " x" << lanes << " on " << name(target.isa);
       }
 }

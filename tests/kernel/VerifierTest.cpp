@@ -110,8 +110,10 @@ TEST(Verifier, RefusesWrongMemory) {
                 "writes a buffer declared as read");
   expectRefused([](Parts& p, const Index& t) { p.b.load(p.dst[t]); },
                 "reads a buffer declared as write");
+  expectRefused([](Parts& p, const Index&) { p.b.loadStrided(p.src[8], -3, 4); },
+                "elements -1..8 are outside buffer");
   expectRefused([](Parts& p, const Index& t) { p.b.loadStrided(p.src[t], 0, 4); },
-                "positive stride");
+                "needs a stride");
   Parts p;
   p.b.store(p.dst[0], p.b.zero(f32()));
   p.b.parallelFor("t", 4, [](const Index&) {});
