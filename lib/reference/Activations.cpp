@@ -32,7 +32,7 @@ Result<> evalLeakyRelu(EvalContext& context) {
 
 Result<> evalThresholdedRelu(EvalContext& context) {
   const double alpha = context.real("alpha");
-  return mapElements(context, [=](Real auto x) { return x <= alpha ? 0 : x; });
+  return mapElements(context, [=](Real auto x) { return x > alpha ? x : 0; });
 }
 
 Result<> evalElu(EvalContext& context) {
@@ -87,7 +87,7 @@ Result<> evalShrink(EvalContext& context) {
     const auto threshold = static_cast<N>(lambd);
     if (value < -threshold) return value + shift;
     if (value > threshold) return value - shift;
-    return std::isnan(static_cast<double>(value)) ? value : N{0};
+    return N{0};
   });
 }
 
