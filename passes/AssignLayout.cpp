@@ -37,7 +37,10 @@ private:
   Wish convWish(const Op& op) const;
   Wish elementwiseWish(const Op& op) const;
   Wish partsWish(const Op& op) const;
+  bool broadcastsOntoBlocks(const Value* v, const Shape& y) const;
   bool epilogueFits(const Op& op) const;
+  bool isBestBlocked(const Op& op) const;
+  void expandEpilogue(Op& op);
   /// The value in that layout: itself, an earlier reorder of it, or a new one before `user`.
   Value* inLayout(Value* value, int block, Op* user);
   void apply(Op& op, Wish wish);
@@ -50,24 +53,49 @@ private:
   std::map<std::pair<Value*, int>, Value*> reorders_;
 };
 
+/// Whether blocks of shape `y` can be computed with that smaller operand as it is: a number, one
+/// per channel ([C,1,1]) or per image and channel, or one per pixel; channels next to each other.
+bool LayoutAssigner::broadcastsOntoBlocks(const Value* v, const Shape& y) const {
+  const Shape& shape = v->shape();
+  if (v->type().numElements() == 1) return true;
+  const size_t lead = y.size() - shape.size();
+  bool spatialOnes = true;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (lead + i >= 2) spatialOnes &= shape[i] == 1;
+  const bool oneChannel = lead > 1 || shape[1 - lead] == 1;
+  // Images of one channel block badly; they stay plain and are broadcast.
+  return (spatialOnes || oneChannel) && !(isBlocked(v) && shape[1] != y[1]);
+}
+
 /// Operands of an epilogue must be small and plain, or of the result's shape, which can be
 /// reordered.
 bool LayoutAssigner::epilogueFits(const Op& op) const {
   const Shape& y = op.result()->shape();
-  for (const Value* v : op.operands().subspan(op.numOwnOperands())) {
-    if (v->shape() == y || v->type().numElements() == 1) continue;
-    // Per channel ([C,1,1]), per image and channel, or per pixel: channels next to each other.
-    const size_t rank = v->shape().size();
-    bool spatialOnes = true;
-    for (size_t i = 0; i < rank; ++i)
-      if (y.size() - rank + i >= 2) spatialOnes &= v->shape()[i] == 1;
-    const bool oneChannel = rank + 1 < y.size() || (rank + 1 == y.size() && v->shape()[0] == 1) ||
-                            (rank == y.size() && v->shape()[1] == 1);
-    if (!spatialOnes && !oneChannel) return false;
-    // Images of one channel block badly; they stay plain and are broadcast.
-    if (isBlocked(v) && v->shape()[1] != y[1]) return false;
+  return std::ranges::all_of(op.operands().subspan(op.numOwnOperands()), [&](const Value* v) {
+    return !v || v->shape() == y || broadcastsOntoBlocks(v, y);
+  });
+}
+
+/// Convolutions, and pools of blocks, would pay more for a plain result than for large operands.
+bool LayoutAssigner::isBestBlocked(const Op& op) const {
+  if (op.numResults() != 1 || !canBlock(op.result())) return false;
+  if (op.kind() == OpKind::Conv) return convWish(op) != Wish::Plain;
+  return (op.kind() == OpKind::MaxPool || op.kind() == OpKind::AveragePool) && isBlocked(op.own(0));
+}
+
+/// Operands that would keep the op from being blocked get the shape of its result.
+void LayoutAssigner::expandEpilogue(Op& op) {
+  const Shape y = op.result()->shape();
+  for (size_t i = op.numOwnOperands(); i < op.operands().size(); ++i) {
+    Value* v = op.operand(i);
+    if (!v || v->shape() == y || broadcastsOntoBlocks(v, y)) continue;
+    Value* sizes = rewriter_.constant(Tensor::of<int64_t>({std::ssize(y)}, y), "sizes", &op);
+    Op* expand = rewriter_.create({.kind = OpKind::Expand,
+                                   .operands = {inLayout(v, 0, &op), sizes},
+                                   .resultNames = {v->name() + "_expanded"}},
+                                  &op);
+    rewriter_.setOperand(&op, i, expand->result());
   }
-  return true;
 }
 
 LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {
@@ -87,15 +115,7 @@ LayoutAssigner::Wish LayoutAssigner::elementwiseWish(const Op& op) const {
       anyBlocked |= isBlocked(v);
       continue;
     }
-    if (v->type().numElements() == 1) continue;
-    const size_t rank = v->shape().size();
-    bool spatialOnes = true;
-    for (size_t i = 0; i < rank; ++i)
-      if (y.size() - rank + i >= 2) spatialOnes &= v->shape()[i] == 1;
-    const bool oneChannel = rank + 1 < y.size() || (rank + 1 == y.size() && v->shape()[0] == 1) ||
-                            (rank == y.size() && v->shape()[1] == 1);
-    if (!spatialOnes && !oneChannel) return Wish::Plain;
-    if (isBlocked(v) && v->shape()[1] != y[1]) return Wish::Plain;
+    if (!broadcastsOntoBlocks(v, y)) return Wish::Plain;
   }
   return anyBlocked ? Wish::Blocked : Wish::Plain;
 }
@@ -210,6 +230,7 @@ Result<> LayoutAssigner::run() {
   for (auto it = ops.begin(); it != ops.end();) {
     Op& op = **it++;
     if (op.kind() == OpKind::Constant || op.kind() == OpKind::Reorder) continue;
+    if (isBestBlocked(op)) expandEpilogue(op);
     const Wish wish = wishOf(op);
     apply(op, wish);
     if (wish != Wish::Plain)
