@@ -6,8 +6,11 @@
 #include "ir/Printer.h"
 #include "reference/Reference.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -21,8 +24,11 @@ std::vector<Tensor> randomInputs(const Graph& graph, const DifferentialOptions& 
     Tensor real(ElemType::F64, input->shape());
     fillRandom(real, seed++, options.low, options.high);
     Tensor tensor(input->elem(), input->shape());
-    for (int64_t i = 0; i < tensor.numElements(); ++i)
-      tensor.setDouble(i, isFloat(input->elem()) ? real.asDouble(i) : std::round(real.asDouble(i)));
+    for (int64_t i = 0; i < tensor.numElements(); ++i) {
+      double value = real.asDouble(i);
+      if (!isFloat(input->elem())) value = std::round(value);
+      tensor.setDouble(i, options.nonzero && value == 0 ? 1 : value);
+    }
     inputs.push_back(std::move(tensor));
   }
   return inputs;
@@ -32,9 +38,12 @@ bool sameBits(const Tensor& a, const Tensor& b) {
   return a.numBytes() == b.numBytes() && std::memcmp(a.bytes(), b.bytes(), a.numBytes()) == 0;
 }
 
-} // namespace
-
-namespace {
+void expectSame(const Tensor& answer, const Tensor& expected, const Tolerance& tolerance) {
+  const Comparison comparison = compare(answer, expected, tolerance);
+  EXPECT_TRUE(comparison.same()) << comparison.problem << comparison.mismatches << " of "
+                                 << answer.numElements() << " differ, by up to "
+                                 << comparison.maxAbs << " at scale " << comparison.scale;
+}
 
 /// The compiled network, run on one thread and twice on two.
 void expectAnswer(const std::shared_ptr<const Executable>& executable,
@@ -51,10 +60,27 @@ void expectAnswer(const std::shared_ptr<const Executable>& executable,
       continue;
     }
     first = outputs->front();
-    const Comparison comparison = compare(first, expected, tolerance);
-    EXPECT_TRUE(comparison.same())
-        << comparison.problem << comparison.mismatches << " of " << first.numElements()
-        << " differ, by up to " << comparison.maxAbs << " at scale " << comparison.scale;
+    expectSame(first, expected, tolerance);
+  }
+}
+
+void expectAnswersToFills(const std::shared_ptr<const Executable>& executable, const Graph& graph,
+                          const DifferentialOptions& options) {
+  if (options.fills.empty()) return;
+  auto session = Session::create(executable, {.threads = 1});
+  ASSERT_TRUE(session) << session.error().str();
+  for (const std::vector<double>& fill : options.fills) {
+    SCOPED_TRACE(fmt::format("inputs filled with {}", fmt::join(fill, ", ")));
+    std::vector<Tensor> inputs;
+    for (const auto& input : graph.inputs()) {
+      Tensor tensor(input->elem(), input->shape());
+      for (int64_t i = 0; i < tensor.numElements(); ++i) tensor.setDouble(i, fill[inputs.size()]);
+      inputs.push_back(std::move(tensor));
+    }
+    const auto expected = reference::run(graph, inputs);
+    const auto outputs = (*session)->run(inputs);
+    ASSERT_TRUE(expected && outputs);
+    expectSame(outputs->front(), expected->front(), options.tolerance);
   }
 }
 
@@ -74,7 +100,7 @@ std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
   const std::vector<Tensor> inputs = randomInputs(**graph, options);
   auto expected = reference::run(**graph, inputs);
   EXPECT_TRUE(expected) << expected.error().str();
-  auto compiled = compile(*std::move(graph));
+  auto compiled = compile((*graph)->clone());
   EXPECT_TRUE(compiled) << compiled.error().str();
   if (!expected || !compiled) return {};
   if (options.generated) {
@@ -82,9 +108,32 @@ std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
         << compiled->executable->referenceOps().front();
   }
   expectAnswer(compiled->executable, inputs, expected->front(), options.tolerance);
+  expectAnswersToFills(compiled->executable, **graph, options);
   std::vector<std::string> algorithms;
   for (const auto& call : compiled->executable->plan().calls) algorithms.push_back(call.algorithm);
   return algorithms;
+}
+
+bool uses(const std::vector<std::string>& algorithms, std::string_view kind) {
+  return std::ranges::any_of(algorithms, [&](const std::string& algorithm) {
+    return algorithm.starts_with(kind) &&
+           (algorithm.size() == kind.size() || algorithm[kind.size()] == ' ');
+  });
+}
+
+Tolerance toleranceOf(ElemType elem) {
+  switch (elem) {
+  case ElemType::F64:
+    return {.rtol = 1e-12, .atol = 1e-13};
+  case ElemType::F32:
+    return {.rtol = 1e-5, .atol = 1e-6};
+  case ElemType::F16:
+    return {.rtol = 1e-3, .atol = 1e-6};
+  case ElemType::BF16:
+    return {.rtol = 8e-3, .atol = 1e-6};
+  default:
+    return {.rtol = 0, .atol = 0};
+  }
 }
 
 } // namespace enfold

@@ -15,6 +15,9 @@ using BuildGraph = std::function<Value*(GraphBuilder& g)>;
 struct DifferentialOptions {
   Tolerance tolerance;
   double low = -2, high = 2; ///< of the inputs, which are uniform; integers are rounded
+  bool nonzero = false;      ///< zeros among the inputs become ones
+  /// Once more on each of these: a number for every input, which is filled with it.
+  std::vector<std::vector<double>> fills = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
 };
@@ -23,6 +26,9 @@ struct DifferentialOptions {
 /// thread, on two, and in a second run. Gives the algorithms of its kernels ("conv_direct 6x2").
 std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
                                               const DifferentialOptions& options = {});
+
+/// Whether one of the algorithms is `kind`, "conv_direct" say.
+bool uses(const std::vector<std::string>& algorithms, std::string_view kind);
 
 /// Random sizes for a sweep; the same ones in every run.
 class Sizes {
@@ -38,6 +44,11 @@ public:
 private:
   std::mt19937_64 engine_;
 };
+
+/// The tolerance for results computed in f32 and rounded to the type; integers must be equal.
+Tolerance toleranceOf(ElemType elem);
+
+inline bool isUnsigned(ElemType elem) { return info(elem).cls == ElemClass::Unsigned; }
 
 inline Type f32(Shape shape) { return {ElemType::F32, std::move(shape), {}}; }
 

@@ -1,0 +1,167 @@
+// Direct and depthwise convolutions against the reference: all ranks, windows, groups and widths.
+#include "Window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace enfold {
+namespace {
+
+struct ConvCase {
+  int64_t batch = 1, cin = 1, cout = 1, groups = 1;
+  RandomWindow window;
+  bool bias = false;
+};
+
+std::vector<std::string> expectConvAgrees(const ConvCase& c) {
+  return expectCompiledAgrees([&](GraphBuilder& g) {
+    Shape x = {c.batch, c.cin}, w = {c.cout, c.cin / c.groups};
+    x.insert(x.end(), c.window.image.begin(), c.window.image.end());
+    w.insert(w.end(), c.window.kernel.begin(), c.window.kernel.end());
+    std::vector<Value*> operands = {g.input("x", f32(x)), g.uniform("weight", w, -0.5, 0.5)};
+    if (c.bias) operands.push_back(g.uniform("bias", {c.cout}, -1, 1));
+    AttrMap attrs = c.window.attrs();
+    attrs["group"] = c.groups;
+    return g.op(OpKind::Conv, "conv", operands, attrs);
+  });
+}
+
+/// 3x3, stride 1, as the rest of a network sees it most.
+RandomWindow usual(const Shape& image) { return {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, image}; }
+
+TEST(ConvDirect, AnyWindowOfEveryRank) {
+  Sizes sizes(21);
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 20; ++round) {
+      ConvCase c{.batch = sizes.between(1, 3), .cout = sizes.between(1, 40)};
+      c.cin = round % 2 ? sizes.between(1, 16) : sizes.between(17, 40);
+      c.window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
+      c.bias = round % 3 == 0;
+      const auto algorithms = expectConvAgrees(c);
+      EXPECT_TRUE(uses(algorithms, "conv_direct") || uses(algorithms, "winograd"));
+    }
+}
+
+TEST(ConvDirect, GroupsOfOddSizes) {
+  Sizes sizes(22);
+  for (const int64_t groups : {2, 3, 4, 7, 16})
+    for (int round = 0; round < 6; ++round) {
+      ConvCase c{.batch = sizes.between(1, 2), .groups = groups, .bias = round % 2 == 0};
+      c.cin = groups * sizes.oneOf<int64_t>({1, 2, 3, 5, 8});
+      c.cout = groups * sizes.oneOf<int64_t>({2, 3, 4, 7, 16});
+      c.window = randomWindow(sizes, 1 + round % 3, {.kernel = 3, .side = 5});
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+    }
+}
+
+TEST(ConvDirect, EveryWidthAroundTheTile) {
+  for (int64_t width = 1; width <= 33; width += width < 20 ? 1 : 3) {
+    ConvCase c{.cin = 17, .cout = 24, .window = usual({3, width})};
+    c.window.strides = {2, 1}; // not for Winograd's
+    EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+  }
+}
+
+TEST(ConvDirect, StridedWidthsThatNeedNoPadding) {
+  for (const int64_t stride : {2, 3, 5})
+    for (int64_t width = 3; width <= 40; width += 7) {
+      ConvCase c{.cin = 8, .cout = 16, .window = usual({4, width})};
+      c.window.strides = {1, stride};
+      c.window.pads = {0, 0, 0, 0};
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+    }
+}
+
+TEST(ConvDirect, EveryCountOfChannelsAroundTheVector) {
+  for (const int64_t cout : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65})
+    EXPECT_TRUE(
+        uses(expectConvAgrees({.batch = 2, .cin = 5, .cout = cout, .window = usual({1, 7})}),
+             "conv_direct"));
+  for (const int64_t cin : {1, 2, 8, 15, 16, 17, 23, 24, 25, 31, 33, 64})
+    EXPECT_TRUE(
+        uses(expectConvAgrees({.cin = cin, .cout = 12, .window = usual({1, 7}), .bias = true}),
+             "conv_direct"));
+}
+
+TEST(ConvDirect, PointwiseAsAProduct) {
+  for (const Shape& image : {Shape{1, 1}, Shape{7, 7}, Shape{3, 31}, Shape{2, 32}, Shape{5, 41}})
+    for (const int64_t cin : {16, 19, 40})
+      EXPECT_TRUE(uses(expectConvAgrees({.batch = 2,
+                                         .cin = cin,
+                                         .cout = 37,
+                                         .window = {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, image},
+                                         .bias = true}),
+                       "conv_direct"));
+}
+
+TEST(ConvDirect, WindowsLargerThanTheImage) {
+  for (const Shape& image : {Shape{1, 1}, Shape{2, 3}, Shape{5, 1}}) {
+    ConvCase c{.cin = 9, .cout = 10, .window = {{7, 5}, {1, 2}, {1, 1}, {4, 3, 5, 2}, image}};
+    c.window.pads = {6, 4, 6, 4}; // some outputs read padding alone
+    EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+    c.window.dilations = {1, 2};
+    c.window.pads = {6, 8, 6, 8};
+    EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+  }
+}
+
+TEST(ConvDirect, ChainsStayBlocked) {
+  const auto algorithms = expectCompiledAgrees([](GraphBuilder& g) {
+    Value* x = blockedInput(g, 2, 32, {9, 11});
+    for (const std::string name : {"a", "b"})
+      x = g.op(OpKind::Conv, name, {x, g.uniform(name + ".weight", {32, 32, 3, 1}, -0.3, 0.3)},
+               {{"pads", std::vector<int64_t>{0, 1, 2, 0}}});
+    return x;
+  });
+  EXPECT_EQ(std::ranges::count(algorithms, "strided_copy"), 1)
+      << "nothing is reordered but the result";
+}
+
+TEST(ConvDepthwise, AnyWindowOfEveryRank) {
+  Sizes sizes(23);
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 14; ++round) {
+      const int64_t channels = sizes.between(2, 40);
+      ConvCase c{.batch = sizes.between(1, 3), .cin = channels, .cout = channels};
+      c.groups = channels;
+      c.window = randomWindow(sizes, rank, {.kernel = 5, .side = rank == 3 ? 6 : 14});
+      c.bias = round % 2 == 0;
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_depthwise"));
+    }
+}
+
+TEST(ConvDepthwise, EveryWidthAroundTheTile) {
+  for (int64_t width = 1; width <= 20; ++width)
+    for (const int64_t stride : {1, 2}) {
+      ConvCase c{.cin = 16, .cout = 16, .groups = 16, .window = usual({3, width})};
+      c.window.strides = {stride, stride};
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_depthwise"));
+    }
+}
+
+TEST(ConvDepthwise, SeveralFiltersAChannelAreNotDepthwise) {
+  for (const int64_t filters : {2, 3}) {
+    const ConvCase c{
+        .cin = 12, .cout = 12 * filters, .groups = 12, .window = usual({6, 9}), .bias = true};
+    EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+  }
+}
+
+/// A large constant of opposite signs cancels only when both halves are added in full.
+TEST(Conv, LargeBiasesDoNotRoundTheProducts) {
+  for (const int64_t groups : {1, 8})
+    expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          Value* x = g.input("x", f32({1, 8, 6, 6}));
+          Value* y = g.op(OpKind::Conv, "conv",
+                          {x, g.uniform("weight", {8, 8 / groups, 3, 3}, -0.5, 0.5),
+                           g.uniform("bias", {8}, 4096, 4097)},
+                          {{"group", groups}});
+          return g.op(OpKind::Sub, "sub", {y, g.constant("c", Tensor::scalar(4096.0f))});
+        },
+        {.tolerance = {.rtol = 1e-4, .atol = 5e-4}});
+}
+
+} // namespace
+} // namespace enfold
