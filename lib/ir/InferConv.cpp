@@ -1,4 +1,5 @@
 // Types of convolutions, pools and matrix products.
+#include "ir/Einsum.h"
 #include "ir/Graph.h"
 #include "ir/Infer.h"
 
@@ -234,65 +235,10 @@ Types inferRoiAlign(const InferContext& c) {
 }
 
 Types inferEinsum(const InferContext& c) {
-  std::string equation = c.string("equation");
-  std::erase(equation, ' ');
-  const size_t arrow = equation.find("->");
-  const std::string left = equation.substr(0, arrow);
-  std::map<char, int64_t> sizes;
-  std::map<char, int> uses;
-  Shape ellipsis;
-  size_t operand = 0, begin = 0;
-  while (begin <= left.size()) {
-    const size_t end = std::min(left.find(',', begin), left.size());
-    const std::string term = left.substr(begin, end - begin);
-    begin = end + 1;
-    if (operand >= c.numOperands()) return invalid("einsum equation has too many terms");
-    const Shape& x = c.shape(operand++);
-    const size_t dots = term.find("...");
-    const size_t letters = dots == std::string::npos ? term.size() : term.size() - 3;
-    if (x.size() < letters || (dots == std::string::npos && x.size() != letters))
-      return invalid(fmt::format("einsum term '{}' does not fit {}", term, str(x)));
-    const size_t covered = x.size() - letters;
-    for (size_t i = 0, axis = 0; i < term.size(); ++i) {
-      if (i == dots) {
-        ENFOLD_TRY(ellipsis,
-                   broadcastShapes(ellipsis, Shape(x.begin() + ptrdiff_t(axis),
-                                                   x.begin() + ptrdiff_t(axis + covered))));
-        axis += covered;
-        i += 2;
-        continue;
-      }
-      if (!std::isalpha(static_cast<unsigned char>(term[i])))
-        return invalid(fmt::format("einsum equation has a '{}'", term[i]));
-      auto [it, fresh] = sizes.emplace(term[i], x[axis]);
-      if (!fresh && it->second == 1) it->second = x[axis];
-      if (it->second != x[axis] && x[axis] != 1)
-        return invalid(fmt::format("einsum label '{}' has two sizes", term[i]));
-      ++uses[term[i]];
-      ++axis;
-    }
-  }
-  if (operand != c.numOperands()) return invalid("einsum equation has too few terms");
-  std::string right;
-  if (arrow != std::string::npos) {
-    right = equation.substr(arrow + 2);
-  } else {
-    right = "...";
-    for (const auto& [label, count] : uses)
-      if (count == 1) right += label;
-  }
-  Shape y;
-  for (size_t i = 0; i < right.size(); ++i) {
-    if (right.compare(i, 3, "...") == 0) {
-      y.insert(y.end(), ellipsis.begin(), ellipsis.end());
-      i += 2;
-    } else if (auto it = sizes.find(right[i]); it != sizes.end()) {
-      y.push_back(it->second);
-    } else {
-      return invalid(fmt::format("einsum label '{}' is in no operand", right[i]));
-    }
-  }
-  return std::vector{Type{c.type(0).elem, y, {}}};
+  std::vector<Shape> shapes;
+  for (size_t i = 0; i < c.numOperands(); ++i) shapes.push_back(c.shape(i));
+  ENFOLD_TRY(const EinsumLabels labels, parseEinsum(c.string("equation"), shapes));
+  return std::vector{Type{c.type(0).elem, labels.outputShape(), {}}};
 }
 
 } // namespace enfold

@@ -164,10 +164,10 @@ Types inferCastLike(const InferContext& c) {
 }
 
 Types inferBitCast(const InferContext& c) {
-  const ElemType to = c.elem("to");
-  if (info(to).bits != info(c.type(0).elem).bits)
-    return invalid(
-        fmt::format("bit_cast from {} to {}: the widths differ", name(c.type(0).elem), name(to)));
+  const ElemType from = c.type(0).elem, to = c.elem("to");
+  const auto bits = [](ElemType elem) { return elem == ElemType::Bool ? 8 : info(elem).bits; };
+  if (bits(to) != bits(from))
+    return invalid(fmt::format("bit_cast from {} to {}: the widths differ", name(from), name(to)));
   return std::vector{Type{to, c.shape(0), {}}};
 }
 

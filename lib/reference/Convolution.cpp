@@ -3,6 +3,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
 #include "reference/Parallel.h"
+#include "reference/Quantization.h"
 #include "reference/WindowLoop.h"
 
 namespace enfold::reference {
@@ -50,16 +51,6 @@ Sizes sizesOf(const Shape& x, const Shape& w, const Shape& y, int64_t groups) {
           numElements(spatialOf(w))};
 }
 
-/// A zero point per channel along axis 0 of `values`, or one for all, subtracted.
-Result<> subtractZeroPoint(std::vector<int64_t>& values, const Tensor& zero, int64_t channels) {
-  if (zero.numElements() != 1 && zero.numElements() != channels)
-    return invalid("a zero point must be one number or one a channel");
-  const size_t each = values.size() / static_cast<size_t>(std::max<int64_t>(channels, 1));
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] -= zero.asInt(zero.numElements() == 1 ? 0 : static_cast<int64_t>(i / each));
-  return {};
-}
-
 } // namespace
 
 Result<> evalConv(EvalContext& context) {
@@ -85,6 +76,26 @@ Result<> evalConvInteger(EvalContext& context) {
                {window, spatialOf(x), spatialOf(y)});
   int32_t* out = context.result().mutableData<int32_t>();
   for (size_t i = 0; i < sums.size(); ++i) out[i] = static_cast<int32_t>(sums[i]);
+  return {};
+}
+
+/// Operands: x, its scale and zero point, w, its scales and zero points, the result's, the bias.
+Result<> evalQLinearConv(EvalContext& context) {
+  const Shape &x = context.shape(0), &w = context.shape(3), &y = context.result().shape();
+  ENFOLD_TRY(const Window window, context.window(spatialOf(w)));
+  const auto channels = static_cast<size_t>(w[0]);
+  ENFOLD_TRY(const Requantization requantization, Requantization::of(context, channels));
+  std::vector<int64_t> input = context.operand(0).toInts(), weights = context.operand(3).toInts();
+  ENFOLD_RETURN_IF_ERROR(subtractZeroPoint(input, context.operand(2), 1));
+  ENFOLD_RETURN_IF_ERROR(subtractZeroPoint(weights, context.operand(5), w[0]));
+  const std::vector<int64_t> bias =
+      context.has(8) ? context.operand(8).toInts() : std::vector<int64_t>();
+  const Sizes sizes = sizesOf(x, w, y, context.integer("group"));
+  const std::vector<int64_t> sums =
+      convolve(input, weights, bias, sizes, {window, spatialOf(x), spatialOf(y)});
+  const auto pixels = static_cast<size_t>(sizes.outPixels);
+  for (size_t i = 0; i < sums.size(); ++i)
+    requantization.store(context.result(), static_cast<int64_t>(i), sums[i], i / pixels % channels);
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "reference/Indexing.h"
 #include "reference/Numbers.h"
 #include "reference/Parallel.h"
+#include "reference/Quantization.h"
 
 namespace enfold::reference {
 namespace {
@@ -50,6 +51,20 @@ std::vector<N> matmul(const std::vector<N>& a, Shape as, const std::vector<N>& b
   return c;
 }
 
+/// Subtracts the zero point of A: one number or one a row.
+void subtractRowZeros(std::vector<int64_t>& a, const Tensor& zero, int64_t rowLength) {
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] -= zero.asInt(static_cast<int64_t>(i) / rowLength % zero.numElements());
+}
+
+/// Subtracts the zero point of B: one number or one a column.
+void subtractColumnZeros(std::vector<int64_t>& b, const Tensor& zero, int64_t columns) {
+  for (size_t i = 0; i < b.size(); ++i)
+    b[i] -= zero.asInt(static_cast<int64_t>(i) % columns % zero.numElements());
+}
+
+int64_t columnsOf(const Shape& b) { return b.size() > 1 ? b.back() : 1; }
+
 } // namespace
 
 Result<> evalMatMul(EvalContext& context) {
@@ -64,24 +79,28 @@ Result<> evalMatMul(EvalContext& context) {
       [&]() -> Result<> { return context.unsupportedElem(context.elem(0)); });
 }
 
-/// Zero points: one number, one a row of A or one a column of B.
 Result<> evalMatMulInteger(EvalContext& context) {
   std::vector<int64_t> a = context.operand(0).toInts(), b = context.operand(1).toInts();
-  const int64_t k = context.shape(0).back();
-  const int64_t n = context.shape(1).size() > 1 ? context.shape(1).back() : 1;
-  if (context.has(2)) {
-    const Tensor& zero = context.operand(2);
-    for (size_t i = 0; i < a.size(); ++i)
-      a[i] -= zero.asInt(static_cast<int64_t>(i) / k % zero.numElements());
-  }
-  if (context.has(3)) {
-    const Tensor& zero = context.operand(3);
-    for (size_t i = 0; i < b.size(); ++i)
-      b[i] -= zero.asInt(static_cast<int64_t>(i) % n % zero.numElements());
-  }
+  if (context.has(2)) subtractRowZeros(a, context.operand(2), context.shape(0).back());
+  if (context.has(3)) subtractColumnZeros(b, context.operand(3), columnsOf(context.shape(1)));
   const std::vector<int64_t> c = matmul(a, context.shape(0), b, context.shape(1));
   int32_t* out = context.result().mutableData<int32_t>();
   for (size_t i = 0; i < c.size(); ++i) out[i] = static_cast<int32_t>(c[i]);
+  return {};
+}
+
+/// Operands: A, its scale and zero point, B, its scales and zero points, the result's.
+Result<> evalQLinearMatMul(EvalContext& context) {
+  const int64_t columns = columnsOf(context.shape(3));
+  ENFOLD_TRY(const Requantization requantization,
+             Requantization::of(context, static_cast<size_t>(columns)));
+  std::vector<int64_t> a = context.operand(0).toInts(), b = context.operand(3).toInts();
+  subtractRowZeros(a, context.operand(2), context.shape(0).back());
+  subtractColumnZeros(b, context.operand(5), columns);
+  const std::vector<int64_t> c = matmul(a, context.shape(0), b, context.shape(3));
+  for (size_t i = 0; i < c.size(); ++i)
+    requantization.store(context.result(), static_cast<int64_t>(i), c[i],
+                         i % static_cast<size_t>(columns));
   return {};
 }
 

@@ -32,11 +32,12 @@ struct Mode {
 double sourceOf(const Mode& m, const Axis& a, int64_t o) {
   const auto x = static_cast<double>(o);
   const auto in = static_cast<double>(a.in), out = static_cast<double>(a.out);
+  const double resized = a.scale * in; // the result's length before it is cut to a whole number
   if (m.transform == "asymmetric") return x / a.scale;
-  if (m.transform == "align_corners") return a.out == 1 ? 0 : x * (in - 1) / (out - 1);
+  if (m.transform == "align_corners") return a.out == 1 ? 0 : x * (in - 1) / (resized - 1);
   if (m.transform == "pytorch_half_pixel") return a.out > 1 ? (x + 0.5) / a.scale - 0.5 : 0;
   if (m.transform == "half_pixel_symmetric") {
-    const double adjustment = out / (a.scale * in), center = in / 2;
+    const double adjustment = out / resized, center = in / 2;
     return center * (1 - adjustment) + (x + 0.5) / a.scale - 0.5;
   }
   if (m.transform == "tf_crop_and_resize")
@@ -78,7 +79,7 @@ std::vector<Tap> tapsOf(const Mode& m, const Axis& a, int64_t o) {
   for (int64_t i = first; i <= last; ++i) {
     const bool outside = i < 0 || i >= a.in;
     double weight = kernelWeight(m, (static_cast<double>(i) - x) / stretch);
-    if (outside && (m.excludeOutside || m.antialias)) weight = 0;
+    if (outside && m.excludeOutside) weight = 0;
     sum += weight;
     taps.push_back({std::clamp<int64_t>(i, 0, a.in - 1), weight});
   }

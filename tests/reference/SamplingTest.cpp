@@ -1,0 +1,87 @@
+// Ops that read images between their pixels, and the choice among boxes.
+#include "Support.h"
+
+#include <cmath>
+
+namespace enfold::reference::test {
+namespace {
+
+const Tensor kImage = floats({1, 1, 2, 2}, {1, 2, 3, 4});
+
+/// One row of places (x, y).
+Result<Tensor> sampled(const Tensor& image, std::vector<float> places, const std::string& mode,
+                       const std::string& padding, int64_t align) {
+  const auto count = static_cast<int64_t>(places.size()) / 2;
+  return evaluated(OpKind::GridSample, {image, floats({1, 1, count, 2}, std::move(places))},
+                   {{"mode", mode}, {"padding_mode", padding}, {"align_corners", align}});
+}
+
+TEST(GridSample, PlacesReachFromCornerToCornerOrFromEdgeToEdge) {
+  expectTensor(sampled(kImage, {-1, -1, 1, -1, 0, 0}, "linear", "zeros", 1),
+               floats({1, 1, 1, 3}, {1, 2, 2.5f}));
+  // An edge is half a pixel from the center: half of everything there is outside.
+  expectTensor(sampled(kImage, {-0.5f, -0.5f, -1, -0.5f, 0, 0}, "linear", "zeros", 0),
+               floats({1, 1, 1, 3}, {1, 0.5f, 2.5f}));
+}
+
+TEST(GridSample, Padding) {
+  expectTensor(sampled(kImage, {-3, -1}, "nearest", "zeros", 1), floats({1, 1, 1, 1}, {0}));
+  expectTensor(sampled(kImage, {-3, -1}, "nearest", "border", 1), floats({1, 1, 1, 1}, {1}));
+  expectTensor(sampled(kImage, {-3, -1}, "nearest", "reflection", 1), floats({1, 1, 1, 1}, {2}));
+  expectTensor(sampled(kImage, {NAN, -1}, "linear", "border", 1), floats({1, 1, 1, 1}, {1}));
+}
+
+TEST(GridSample, CubicKeepsPixels) {
+  const Tensor row = floats({1, 1, 1, 5}, {1, 7, 3, 5, 2});
+  expectTensor(sampled(row, {0, 0, 0.5f, 0}, "cubic", "border", 1), floats({1, 1, 1, 2}, {3, 5}));
+}
+
+TEST(AffineGrid, IdentityIsThePixelCenters) {
+  const Tensor theta = floats({1, 2, 3}, {1, 0, 0, 0, 1, 0});
+  expectTensor(evaluated(OpKind::AffineGrid, {theta, ints({4}, {1, 1, 1, 2})}),
+               floats({1, 1, 2, 2}, {-0.5f, 0, 0.5f, 0}));
+  expectTensor(evaluated(OpKind::AffineGrid, {theta, ints({4}, {1, 1, 1, 2})},
+                         {{"align_corners", int64_t{1}}}),
+               floats({1, 1, 2, 2}, {-1, 0, 1, 0}));
+}
+
+TEST(DeformConv, OffsetsMoveTaps) {
+  const Tensor weight = floats({1, 1, 1, 1}, {2});
+  const Tensor right = floats({1, 2, 2, 2}, {0, 0, 0, 0, 1, 1, 0.5f, 1});
+  expectTensor(evaluated(OpKind::DeformConv, {kImage, weight, right}),
+               floats({1, 1, 2, 2}, {4, 0, 7, 0}));
+  const Tensor mask = floats({1, 1, 2, 2}, {0.5f, 1, 0, 1}), bias = floats({1}, {10});
+  expectTensor(evaluated(OpKind::DeformConv, {kImage, weight, right, bias, mask}),
+               floats({1, 1, 2, 2}, {12, 10, 10, 10}));
+}
+
+TEST(RoiAlign, MeanOfSamplesOfABox) {
+  const Tensor box = floats({1, 4}, {0, 0, 2, 2}), first = ints({1}, {0});
+  const auto aligned = [&](const char* transform, const Tensor& image) {
+    return evaluated(OpKind::RoiAlign, {kImage, box, image},
+                     {{"sampling_ratio", int64_t{2}},
+                      {"coordinate_transformation_mode", std::string(transform)}});
+  };
+  expectTensor(aligned("half_pixel", first), floats({1, 1, 1, 1}, {2.5f}));
+  // Half a pixel further, samples behind the last pixel take its value.
+  expectTensor(aligned("output_half_pixel", first), floats({1, 1, 1, 1}, {3.25f}));
+  expectRefused(aligned("half_pixel", ints({1}, {1})), "out of range");
+}
+
+TEST(NonMaxSuppression, TheBestOfBoxesThatOverlap) {
+  const Tensor boxes = floats({1, 4, 4}, {0, 0, 1, 1, 0, 0.1f, 1, 1.1f, 0, 5, 1, 6, 0, 9, 1, 10});
+  const Tensor scores = floats({1, 1, 4}, {0.8f, 0.9f, 0.7f, 0.1f});
+  const Type unknown{ElemType::I64, {0, 3}, {}};
+  const auto chosen = [&](int64_t most, float overlap, float least) {
+    const Tensor count = ints({}, {most}), iou = floats({}, {overlap}), score = floats({}, {least});
+    const std::vector<const Tensor*> operands = {&boxes, &scores, &count, &iou, &score};
+    return evaluate(OpKind::NonMaxSuppression, operands, {}, std::span(&unknown, 1))->at(0);
+  };
+  EXPECT_TRUE(chosen(10, 0.5f, 0.5f) == ints({2, 3}, {0, 0, 1, 0, 0, 2}));
+  EXPECT_TRUE(chosen(10, 0.95f, 0) == ints({4, 3}, {0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 3}));
+  EXPECT_TRUE(chosen(1, 0.5f, 0) == ints({1, 3}, {0, 0, 1}));
+  EXPECT_TRUE(chosen(0, 0.5f, 0) == ints({0, 3}, {}));
+}
+
+} // namespace
+} // namespace enfold::reference::test
