@@ -105,8 +105,15 @@ void Lowering::callReference(const Op& op) {
   append(std::move(call));
 }
 
+/// All its results are without elements: kernels may count on there being some.
+static bool hasNothingToCompute(const Op& op) {
+  for (size_t i = 0; i < op.numResults(); ++i)
+    if (op.result(i)->type().numElements() > 0) return false;
+  return true;
+}
+
 void Lowering::lower(const Op& op) {
-  if (op.kind() == OpKind::Constant || storage_.isView(op)) return;
+  if (op.kind() == OpKind::Constant || storage_.isView(op) || hasNothingToCompute(op)) return;
   origin_ = fmt::format("{}", fmt::join(op.origins(), " + "));
   if (const Family* family = familyFor(op, target_))
     family->lower(op, *this);

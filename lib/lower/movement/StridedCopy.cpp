@@ -56,7 +56,7 @@ void Copier::normalize() {
   if (c_.extents.empty()) c_.extents = c_.srcStrides = c_.dstStrides = {1};
   collapse(c_.extents, {&c_.srcStrides, &c_.dstStrides});
   const size_t last = c_.extents.size() - 1;
-  if (c_.srcStrides[last] == 1 || c_.srcStrides[last] == 0 || c_.dstStrides[last] != 1) return;
+  if (c_.srcStrides[last] <= 1 || c_.dstStrides[last] != 1) return;
   for (size_t i = 0; i < last; ++i)
     if (c_.srcStrides[i] == 1) {
       across_ = i;
@@ -120,7 +120,8 @@ void Copier::copyRow(std::span<const Index> at) {
                                             : b_.loadStrided(place, from, lanes);
     b_.store(target, v);
   };
-  if (to != 1) {
+  // Vectors are read forwards only.
+  if (to != 1 || from < 0) {
     b_.forLoop("i", 0, length, [&](const Index& i) { move(i, 1); });
     return;
   }
