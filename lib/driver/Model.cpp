@@ -15,7 +15,7 @@ namespace {
 Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOptions& options) {
   onnx::ImportOptions import;
   import.shapes = options.shapes;
-  import.fallbackShapes = options.fallbackShapes;
+  import.samples = options.samples;
   import.dims = options.dims;
   import.values = options.values;
   if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
@@ -63,17 +63,8 @@ Result<LoadedModel> loadModelFor(const std::string& model, std::span<const Named
     const bool allNamed = std::ranges::find(inputs, "", &NamedTensor::name) == inputs.end();
     if (!loaded || allNamed || inputs.size() <= loaded->graph->inputs().size()) return loaded;
   }
-  for (const auto& [name, tensor] : inputs)
-    options.fallbackShapes.emplace_back(name, tensor.shape());
-  auto loaded = loadModel(model, options);
-  if (loaded || loaded.error().kind != ErrorKind::DataDependent) return loaded;
-  for (const auto& [name, tensor] : inputs)
-    if (isInteger(tensor.elem())) options.values.emplace(name, tensor);
-  ENFOLD_TRY(LoadedModel bound, loadModel(model, options));
-  for (const auto& [name, tensor] : bound.boundInputs)
-    bound.notes.push_back("input '" + name +
-                          "' decides shapes: the model is compiled for its value");
-  return bound;
+  options.samples.assign(inputs.begin(), inputs.end());
+  return loadModel(model, options);
 }
 
 } // namespace enfold

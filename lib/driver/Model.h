@@ -11,8 +11,8 @@ namespace enfold {
 
 struct LoadOptions {
   std::map<std::string, Shape> shapes; ///< sizes of inputs, by input name
-  /// Of data at hand, in the order of the inputs, nameless or not: they settle what is still open.
-  std::vector<std::pair<std::string, Shape>> fallbackShapes;
+  /// Data at hand, in the order of the inputs, nameless or not: it settles what is still open.
+  std::vector<NamedTensor> samples;
   std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
   std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
   bool freezeInitializers = false;      ///< inputs that have a default become that constant,
@@ -31,8 +31,8 @@ struct LoadedModel {
 Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});
 
 /// Loads the model to be run on `inputs`, in their order and nameless or not: they settle open
-/// sizes, integer inputs that decide a shape become constants, which a note tells, and so do the
-/// defaults of inputs that are not given.
+/// sizes, inputs that decide a shape become constants, which a note tells, and so do the defaults
+/// of inputs that are not given.
 Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
                                  LoadOptions options);
 

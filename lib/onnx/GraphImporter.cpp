@@ -35,14 +35,21 @@ GraphImporter::GraphImporter(ImportedModel& model, const ImportOptions& options,
                              const Functions& functions, ExternalData& external)
     : model_(model), graph_(*model.graph), options_(options), functions_(functions),
       external_(external), dims_(options),
-      knownValues_([this](const Value* input) { return decidingDefault(input); }),
+      knownValues_([this](const Value* input) { return decidingValue(input); }),
       known_([this](const Value* value) { return knownValues_.lookup(value); }),
       freshName_([this](std::string stem) { return freshName(std::move(stem)); }) {}
 
-const Tensor* GraphImporter::decidingDefault(const Value* input) {
+const Tensor* GraphImporter::decidingValue(const Value* input) {
+  const auto decides = [&](const Tensor& value) {
+    return &decidingValues_.emplace(input->name(), value).first->second;
+  };
+  // Images and the like do not decide shapes: sizes, scales and counts are lists.
+  if (const Tensor* sample = dims_.sample(input->name()))
+    return sample->type() == input->type() && (sample->rank() <= 1 || isInteger(sample->elem()))
+               ? decides(*sample)
+               : nullptr;
   const auto it = model_.inputDefaults.find(input->name());
-  if (it == model_.inputDefaults.end()) return nullptr;
-  return &decidingDefaults_.insert(*it).first->second;
+  return it == model_.inputDefaults.end() ? nullptr : decides(it->second);
 }
 
 void GraphImporter::import(pb::GraphProto& proto) {
@@ -112,10 +119,10 @@ void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
   std::vector<std::string> open;
   for (const auto& info : proto.input())
     if (!scope.names.contains(info.name())) open.push_back(info.name());
-  dims_.nameFallbacks(open);
+  dims_.nameSamples(open);
   for (const auto& info : proto.input())
     if (const auto type = readType(info); type && !scope.names.contains(info.name()))
-      dims_.learnFallback(info.name(), *type);
+      dims_.learnSample(info.name(), *type);
   const auto checkNames = [&](const auto& given) {
     for (const auto& [name, _] : given)
       if (!names.contains(name))

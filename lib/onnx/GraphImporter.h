@@ -24,7 +24,6 @@ public:
   Error take() &&;
 
 private:
-  const Tensor* decidingDefault(const Value* input);
   ErrorKind kind_ = ErrorKind::DataDependent;
   std::vector<Diag> diags_;
 };
@@ -39,11 +38,11 @@ public:
   /// Fills the model's graph. Problems are collected, not returned.
   void import(pb::GraphProto& proto);
   Problems& problems() { return problems_; }
-  /// Overridable inputs whose default some shape depends on, with those defaults.
-  const std::map<std::string, Tensor>& decidingDefaults() const { return decidingDefaults_; }
+  /// Inputs with a default or a sample on which some shape depends, with that value.
+  const std::map<std::string, Tensor>& decidingValues() const { return decidingValues_; }
 
 private:
-  const Tensor* decidingDefault(const Value* input);
+  const Tensor* decidingValue(const Value* input);
   /// What a name stands for.
   struct Binding {
     enum class State {
@@ -105,7 +104,7 @@ private:
   DimBindings dims_;
   Problems problems_;
   reference::KnownValues knownValues_;
-  std::map<std::string, Tensor> decidingDefaults_;
+  std::map<std::string, Tensor> decidingValues_;
   ConstantLookup known_;
   std::function<std::string(std::string)> freshName_;
   std::unordered_map<std::string, DeclaredType> valueInfos_;

@@ -57,7 +57,7 @@ Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
   return {};
 }
 
-/// Imports once. Overridable inputs whose default a shape turned out to depend on are put into
+/// Imports once. Inputs whose default or sample a shape turned out to depend on are put into
 /// `deciding`: then the result is of no use, and the import has to be done with those bound.
 Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& options,
                                  const std::filesystem::path& folder,
@@ -72,7 +72,7 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   ExternalData external(folder);
   GraphImporter importer(model, options, functions, external);
   importer.import(*proto.mutable_graph());
-  deciding = importer.decidingDefaults();
+  deciding = importer.decidingValues();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
   return model;
 }
@@ -92,8 +92,9 @@ Result<ImportedModel> import(const Parse& parse, ImportOptions options,
       return model;
     }
     for (auto& [name, tensor] : deciding) {
-      notes.push_back(fmt::format(
-          "input '{}' decides shapes: the model is compiled for its default value", name));
+      notes.push_back(
+          fmt::format("input '{}' decides shapes: the model is compiled for its value, {}", name,
+                      tensor.numElements() <= 8 ? str(tensor.toInts()) : tensor.type().str()));
       options.values.emplace(name, std::move(tensor));
     }
   }

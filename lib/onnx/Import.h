@@ -1,6 +1,6 @@
 // ONNX model to Graph IR.
 //
-// Models of opset 7 to 28 and IR version 3 up are read; every node is brought to the newest form of
+// Models of opset 1 to 28 and IR version 3 up are read; every node is brought to the newest form of
 // its operator on the way, so that nothing behind the importer knows opset versions. Shapes are
 // static in the graph: symbolic dimensions are bound here. A model is either imported whole or
 // refused with every problem listed; nothing a file holds can do more harm than that.
@@ -29,9 +29,10 @@ struct ImportLimits {
 struct ImportOptions {
   /// Sizes of inputs whose declared shape is not fully known, by input name.
   std::map<std::string, Shape> shapes;
-  /// Shapes of data at hand, in the order of the inputs; a nameless one goes by its place. They
-  /// settle what nothing else states, and are ignored where they do not fit.
-  std::vector<std::pair<std::string, Shape>> fallbackShapes;
+  /// Data at hand, in the order of the inputs; a nameless tensor goes by its place. Its shapes
+  /// settle sizes that nothing else states, its values become those of inputs that decide shapes.
+  /// Ignored where it does not fit.
+  std::vector<NamedTensor> samples;
   /// Sizes of symbolic dimensions by their name ("batch").
   std::map<std::string, int64_t> dims;
   /// Inputs to be replaced by these constants: for shapes and the like that come in as inputs.
@@ -66,7 +67,7 @@ Result<ImportedModel> importModel(std::span<const std::byte> bytes,
                                   const std::filesystem::path& folder = {});
 
 /// The range of opsets of the domain "" that can be read.
-constexpr int64_t kOldestOpset = 7;
+constexpr int64_t kOldestOpset = 1;
 constexpr int64_t kNewestOpset = 28;
 constexpr int64_t kOldestIrVersion = 3;
 constexpr int64_t kNewestIrVersion = 14;

@@ -90,33 +90,38 @@ Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) 
   return {};
 }
 
-void DimBindings::nameFallbacks(std::span<const std::string> inputs) {
-  for (size_t i = 0; i < options_.fallbackShapes.size(); ++i) {
-    const auto& [name, shape] = options_.fallbackShapes[i];
+void DimBindings::nameSamples(std::span<const std::string> inputs) {
+  for (size_t i = 0; i < options_.samples.size(); ++i) {
+    const auto& [name, tensor] = options_.samples[i];
     if (!name.empty())
-      fallbacks_.insert_or_assign(name, shape);
+      samples_.insert_or_assign(name, &tensor);
     else if (i < inputs.size())
-      fallbacks_.emplace(inputs[i], shape);
+      samples_.emplace(inputs[i], &tensor);
   }
 }
 
-void DimBindings::learnFallback(const std::string& input, const DeclaredType& type) {
-  const Shape* shape = fallback(input, type);
+void DimBindings::learnSample(const std::string& input, const DeclaredType& type) {
+  const Shape* shape = sampleShape(input, type);
   if (!shape || !type.dims) return;
   for (size_t i = 0; i < shape->size(); ++i)
     if (const Dim& dim = (*type.dims)[i]; !dim.size && !isAnonymous(dim.symbol))
       sizes_.emplace(dim.symbol, (*shape)[i]);
 }
 
-const Shape* DimBindings::fallback(const std::string& input, const DeclaredType& type) const {
-  const auto it = fallbacks_.find(input);
-  if (it == fallbacks_.end()) return nullptr;
-  return !type.dims || type.dims->size() == it->second.size() ? &it->second : nullptr;
+const Tensor* DimBindings::sample(const std::string& input) const {
+  const auto it = samples_.find(input);
+  return it == samples_.end() ? nullptr : it->second;
+}
+
+const Shape* DimBindings::sampleShape(const std::string& input, const DeclaredType& type) const {
+  const Tensor* tensor = sample(input);
+  if (!tensor) return nullptr;
+  return !type.dims || type.dims->size() == tensor->shape().size() ? &tensor->shape() : nullptr;
 }
 
 Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType& type) const {
   Shape shape;
-  const Shape* known = fallback(input, type);
+  const Shape* known = sampleShape(input, type);
   if (const auto given = options_.shapes.find(input); given != options_.shapes.end()) {
     shape = given->second;
   } else if (!type.dims && known) {

@@ -27,23 +27,25 @@ public:
 
   /// Learns the symbols of an input whose shape is given. Call for all inputs before shapeOf.
   Result<> learn(const std::string& input, const DeclaredType& type);
-  /// Says which inputs the fallback shapes belong to, given those without a value in their order.
-  void nameFallbacks(std::span<const std::string> inputs);
-  /// Learns from the fallback shape where a symbol is still open. Call after learn for all.
-  void learnFallback(const std::string& input, const DeclaredType& type);
+  /// Says which inputs the samples belong to, given those without a value in their order.
+  void nameSamples(std::span<const std::string> inputs);
+  /// Learns from the sample where a symbol is still open. Call after learn for all.
+  void learnSample(const std::string& input, const DeclaredType& type);
+  /// The sample of an input, or null.
+  const Tensor* sample(const std::string& input) const;
   /// The shape of an input, or an error that says how to state it.
   Result<Shape> shapeOf(const std::string& input, const DeclaredType& type) const;
   /// The type if all its dimensions are known.
   std::optional<Type> resolve(const DeclaredType& type) const;
 
 private:
-  /// The input's fallback shape if its rank fits.
-  const Shape* fallback(const std::string& input, const DeclaredType& type) const;
+  /// The shape of the input's sample if its rank fits.
+  const Shape* sampleShape(const std::string& input, const DeclaredType& type) const;
   std::optional<int64_t> sizeOf(const DeclaredType::Dim& dim) const;
 
   const ImportOptions& options_;
   std::map<std::string, int64_t> sizes_;
-  std::map<std::string, Shape> fallbacks_;
+  std::map<std::string, const Tensor*> samples_;
 };
 
 } // namespace enfold::onnx

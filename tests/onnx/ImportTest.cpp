@@ -53,7 +53,7 @@ TEST(Import, EveryIrVersionAndOpset) {
   spec.irVersion = 8;
   for (spec.opset = kOldestOpset; spec.opset <= kNewestOpset; ++spec.opset)
     EXPECT_EQ(imported(test::model(spec)).opsets.at(""), spec.opset);
-  for (const int64_t opset : {int64_t{6}, int64_t{29}, int64_t{0}, int64_t{-1}, INT64_MAX})
+  for (const int64_t opset : {int64_t{29}, int64_t{0}, int64_t{-1}, INT64_MAX})
     expectRefused(test::model(atOpset(spec, opset)), {fmt::format("opset {}", opset)});
 }
 
@@ -185,6 +185,36 @@ TEST(Import, DefaultsOfTheOpset) {
   // Transpose reverses.
   EXPECT_EQ(answerOf(simple({{"Transpose", {"x"}, {"y"}}}), {2, 3}, {1, 2, 3, 4, 5, 6}),
             (std::vector<float>{1, 4, 2, 5, 3, 6}));
+}
+
+TEST(Import, FormsBeforeOpset7) {
+  // Broadcasting was aligned by an axis.
+  const ModelSpec add =
+      simple({{"Add", {"x", "b"}, {"y"}, {intAttr("broadcast", 1), intAttr("axis", 0)}}}, {2, 2},
+             {floats("b", {2}, {10, 20})});
+  EXPECT_EQ(answerOf(atOpset(add, 6), {2, 2}, {1, 2, 3, 4}), (std::vector<float>{11, 12, 23, 24}));
+  // A slope belonged to a channel, even where the last axis has as many elements.
+  const ModelSpec prelu =
+      simple({{"PRelu", {"x", "s"}, {"y"}}}, {1, 2, 2}, {floats("s", {2}, {10, 100})});
+  EXPECT_EQ(answerOf(atOpset(prelu, 6), {1, 2, 2}, {-1, -2, -3, -4}),
+            (std::vector<float>{-10, -20, -300, -400}));
+  const ModelSpec reshape = simple({{"Reshape", {"x"}, {"y"}, {intsAttr("shape", {3, 2})}}}, {6});
+  EXPECT_EQ(imported(test::model(atOpset(reshape, 4))).graph->outputs()[0]->shape(), (Shape{3, 2}));
+  const ModelSpec pad =
+      simple({{"Pad", {"x"}, {"y"}, {intsAttr("paddings", {1, 0}), floatAttr("value", 7)}}}, {1});
+  EXPECT_EQ(answerOf(atOpset(pad, 1), {1}, {5}), (std::vector<float>{7, 5}));
+}
+
+TEST(Import, SamplesSettleWhatDecidesShapes) {
+  ModelSpec spec = simple({{"Expand", {"x", "shape"}, {"y"}}}, {1});
+  spec.graph.inputs.push_back(valueInfo("shape", I64, {1}));
+  expectRefused(test::model(spec), {"Expand"});
+  ImportOptions options;
+  options.samples = {{"", Tensor::of<float>({1}, {5})}, {"", Tensor::of<int64_t>({1}, {3})}};
+  const ImportedModel model = imported(test::model(spec), options);
+  EXPECT_EQ(model.graph->outputs()[0]->shape(), Shape{3});
+  EXPECT_EQ(model.graph->inputs().size(), 1U) << "what decides no shape stays an input";
+  EXPECT_TRUE(model.boundInputs.contains("shape"));
 }
 
 TEST(Import, OperandsThatWereAttributes) {

@@ -36,6 +36,19 @@ Result<Values> constantForms(Node& node);
 Result<Values> inferenceDropout(Node& node);
 Result<Values> preluSlope(Node& node);
 Result<Values> renamedScatter(Node& node);
+Result<Values> seededDropout(Node& node);
+
+// Early.cpp: forms that opsets before 7 had.
+Result<Values> axisBroadcast(Node& node);
+Result<Values> batchNormInTest(Node& node);
+Result<Values> castByName(Node& node);
+Result<Values> concatOfChannels(Node& node);
+Result<Values> gemmBroadcast(Node& node);
+Result<Values> padPaddings(Node& node);
+Result<Values> preluOfChannels(Node& node);
+Result<Values> reshapeByAttribute(Node& node);
+Result<Values> roundedSelu(Node& node);
+Result<Values> testDropout(Node& node);
 
 // Experimental.cpp: operators of early releases that never became official.
 Result<Values> affine(Node& node);

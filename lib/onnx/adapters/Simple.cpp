@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <random>
+
 namespace enfold::onnx {
 namespace {
 
@@ -25,6 +27,22 @@ Result<Tensor> constantValue(const AttrValue& value) {
   default:
     return unsupported("constants of strings are not supported");
   }
+}
+
+/// Of what a model of a few bytes can ask for.
+constexpr int64_t kMostRandomNumbers = int64_t{1} << 27;
+
+/// Numbers in [0, 1), always the same ones for a seed. ONNX leaves the generator open; as its test
+/// suite has it, this is the Mersenne Twister (Matsumoto and Nishimura 1998) in 53-bit numbers.
+Tensor uniformNumbers(const Shape& shape, int64_t seed) {
+  std::mt19937 bits(static_cast<uint32_t>(seed));
+  Tensor numbers(ElemType::F64, shape);
+  double* data = numbers.mutableData<double>();
+  for (int64_t i = 0; i < numbers.numElements(); ++i) {
+    const double high = bits() >> 5, low = bits() >> 6;
+    data[i] = (high * 67108864 + low) / 9007199254740992;
+  }
+  return numbers;
 }
 
 } // namespace
@@ -50,6 +68,35 @@ Result<Values> inferenceDropout(Node& node) {
   node.declared.clear();
   ENFOLD_TRY(const Values mask, node.finish(OpKind::Cast, {made[1]}, {{"to", x->elem()}}));
   made[1] = mask[0];
+  return made;
+}
+
+// In training mode only a seed makes it a function: elements whose number is below the ratio become
+// 0, the others grow to keep the mean.
+Result<Values> seededDropout(Node& node) {
+  ENFOLD_TRY(const auto seed, node.take<int64_t>("seed"));
+  ENFOLD_TRY(Value * x, node.required(0));
+  const Tensor* training = node.operand(2) ? node.known(node.operand(2)) : nullptr;
+  if (!seed || !training || training->numElements() != 1 || training->asInt(0) == 0)
+    return node.finish();
+  if (x->type().numElements() > kMostRandomNumbers)
+    return unsupported("it draws too many random numbers");
+  Value* ratio = node.operand(1) ? node.operand(1) : node.scalarConstant(x->elem(), 0.5, "ratio");
+  Value* numbers = node.constant(uniformNumbers(x->shape(), *seed), "numbers");
+  ENFOLD_TRY(Value * limit, node.emit(OpKind::Cast, {ratio}, {{"to", ElemType::F64}}));
+  ENFOLD_TRY(Value * kept, node.emit(OpKind::GreaterOrEqual, {numbers, limit}));
+  Value* one = node.scalarConstant(ratio->elem(), 1, "one");
+  ENFOLD_TRY(Value * share, node.emit(OpKind::Sub, {one, ratio}));
+  ENFOLD_TRY(Value * divisor, node.emit(OpKind::Cast, {share}, {{"to", x->elem()}}));
+  ENFOLD_TRY(Value * grown, node.emit(OpKind::Div, {x, divisor}));
+  Value* zero = node.scalarConstant(x->elem(), 0, "zero");
+  const std::string mask = node.wantsResult(1) ? node.results[1] : "";
+  ENFOLD_TRY(Values made, node.finish(OpKind::Where, {kept, grown, zero}));
+  if (mask.empty()) return made;
+  node.results = {mask};
+  node.declared.clear();
+  ENFOLD_TRY(const Values second, node.finish(OpKind::Identity, {kept}));
+  made.push_back(second[0]);
   return made;
 }
 
