@@ -14,29 +14,12 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import venv
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from environment import python_with_packages  # noqa: E402
 
 SKIPPED = 77
 PACKAGES = ["numpy", "onnx", "onnxruntime"]
-
-
-def python_with_packages(folder):
-    """The interpreter of the environment in `folder`, made if need be; None if it cannot be had."""
-    python = folder / "bin" / "python"
-    probe = [python, "-c", "import " + ", ".join(PACKAGES)]
-    if python.exists() and subprocess.run(probe, capture_output=True).returncode == 0:
-        return python
-    try:
-        venv.create(folder, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        installed = subprocess.run(pip + PACKAGES, capture_output=True, text=True, timeout=600)
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"skipped: no virtual environment with pip: {error}")
-        return None
-    if installed.returncode != 0:
-        print(f"skipped: pip cannot install {' '.join(PACKAGES)}: {installed.stderr.strip()[-300:]}")
-        return None
-    return python
 
 
 def enfold(options, *arguments):
@@ -152,7 +135,7 @@ def main():
     options = parser.parse_args()
     if pathlib.Path(sys.prefix).resolve() == options.environment.resolve():
         return check_all(options)
-    python = python_with_packages(options.environment)
+    python = python_with_packages(options.environment, PACKAGES)
     if python is None:
         return SKIPPED
     return subprocess.run([python, os.path.abspath(__file__), *sys.argv[1:]]).returncode
