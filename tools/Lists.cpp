@@ -1,8 +1,8 @@
 // enfold zoo, passes and ops: what there is.
-#include "lower/Families.h"
 #include "onnx/Export.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
+#include "tools/SupportTable.h"
 #include "zoo/Zoo.h"
 
 #include <fmt/format.h>
@@ -46,35 +46,13 @@ std::string remarksMarkdown() {
   return text;
 }
 
-std::string familiesOf(OpKind kind) {
-  std::string names;
-  for (const lower::Family& family : lower::families())
-    if (std::ranges::find(family.kinds, kind) != family.kinds.end())
-      names += (names.empty() ? "" : ", ") + std::string(family.name);
-  return names.empty() ? "reference" : names;
-}
-
-std::string operandText(const std::vector<OperandInfo>& operands) {
-  std::string text;
-  for (const OperandInfo& operand : operands)
-    text += (text.empty() ? "" : ", ") + operand.name + (operand.optional ? "?" : "") +
-            (operand.variadic ? "..." : "");
-  return text;
-}
-
-std::string opsMarkdown() {
-  std::string text = "| op | ONNX | operands | results | runs as |\n|---|---|---|---|---|\n";
-  for (const OpInfo& row : opTable())
-    text += fmt::format("| {} | {} | {} | {} | {} |\n", row.name, row.onnxName,
-                        operandText(row.operands), operandText(row.results), familiesOf(row.kind));
-  return text;
-}
-
 Result<> listOps(bool markdown) {
-  if (markdown) return writeText("-", opsMarkdown());
+  if (markdown) return writeText("-", operatorsMarkdown());
   std::vector<std::vector<std::string>> rows = {{"op", "ONNX", "runs as"}};
-  for (const OpInfo& row : opTable())
-    rows.push_back({row.name, row.onnxName, familiesOf(row.kind)});
+  for (const OpInfo& row : opTable()) {
+    const std::string families = familiesOf(row.kind);
+    rows.push_back({row.name, row.onnxName, families.empty() ? "reference" : families});
+  }
   return writeText("-", table(rows));
 }
 
@@ -102,7 +80,7 @@ Action addPasses(CLI::App& app) {
 
 Action addOps(CLI::App& app) {
   auto markdown = std::make_shared<bool>(false);
-  app.add_flag("--markdown", *markdown, "As the support table of the documentation");
+  app.add_flag("--markdown", *markdown, "As the page of the documentation");
   return [markdown] { return finished(listOps(*markdown)); };
 }
 
