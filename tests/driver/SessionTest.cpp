@@ -1,0 +1,142 @@
+// Sessions: what they refuse, that runs neither leak nor disturb each other, and recover.
+#include "driver/Compiler.h"
+#include "ir/Builder.h"
+#include "ir/ConstantText.h"
+#include "zoo/Zoo.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+namespace enfold {
+namespace {
+
+std::shared_ptr<const Executable> compiledZoo(const char* name) {
+  auto graph = zoo::build(name);
+  EXPECT_TRUE(graph) << graph.error().str();
+  auto compilation = compile(*std::move(graph));
+  EXPECT_TRUE(compilation) << compilation.error().str();
+  return compilation->executable;
+}
+
+Tensor randomInput(const Executable& executable, uint64_t seed) {
+  Tensor tensor(ElemType::F32, executable.graph().inputs()[0]->shape());
+  fillRandom(tensor, seed, 0, 1);
+  return tensor;
+}
+
+std::unique_ptr<Session> sessionOf(std::shared_ptr<const Executable> executable, int threads) {
+  auto session = Session::create(std::move(executable), {.threads = threads});
+  EXPECT_TRUE(session) << session.error().str();
+  return *std::move(session);
+}
+
+void expectRefused(Session& session, const std::vector<Tensor>& inputs,
+                   std::initializer_list<std::string_view> words) {
+  const auto outputs = session.run(inputs);
+  ASSERT_FALSE(outputs);
+  EXPECT_EQ(outputs.error().kind, ErrorKind::Usage);
+  for (const std::string_view word : words)
+    EXPECT_NE(outputs.error().str().find(word), std::string::npos) << outputs.error().str();
+}
+
+TEST(Session, RefusesInputsThatAreNotTheNetworks) {
+  const auto executable = compiledZoo("cnn_batchnorm");
+  const auto session = sessionOf(executable, 1);
+  const Tensor right = randomInput(*executable, 1);
+  Shape larger = right.shape();
+  larger[0] += 1;
+  expectRefused(*session, {}, {"1 inputs, not 0"});
+  expectRefused(*session, {right, right}, {"1 inputs, not 2"});
+  expectRefused(*session, {Tensor(ElemType::F32, larger)}, {"input", right.type().str()});
+  expectRefused(*session, {Tensor(ElemType::F64, right.shape())}, {"f64"});
+  expectRefused(*session, {right.reshaped({right.numElements()})}, {right.type().str()});
+  EXPECT_TRUE(session->run(std::span(&right, 1)));
+}
+
+TEST(Session, OfTooManyThreadsIsRefused) {
+  const auto session =
+      Session::create(compiledZoo("cnn_batchnorm"), {.threads = ENFOLD_MAX_THREADS + 1});
+  EXPECT_FALSE(session);
+}
+
+TEST(Session, LaterRunsDoNotSeeEarlierOnes) {
+  const auto executable = compiledZoo("resnet20_cifar");
+  const auto session = sessionOf(executable, 2);
+  const Tensor a = randomInput(*executable, 1), b = randomInput(*executable, 2);
+  const auto first = session->run(std::span(&a, 1));
+  const auto other = session->run(std::span(&b, 1));
+  const auto again = session->run(std::span(&a, 1));
+  ASSERT_TRUE(first && other && again);
+  EXPECT_TRUE(first->front() == again->front());
+  EXPECT_FALSE(first->front() == other->front());
+}
+
+TEST(Session, SeveralRunOneExecutableAtOnce) {
+  const auto executable = compiledZoo("resnet20_cifar");
+  const Tensor input = randomInput(*executable, 1);
+  const auto expected = sessionOf(executable, 1)->run(std::span(&input, 1));
+  ASSERT_TRUE(expected);
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 3; ++i)
+    threads.emplace_back([&, i] {
+      const auto session = sessionOf(executable, 1 + i % 2);
+      for (int round = 0; round < 5; ++round)
+        if (const auto outputs = session->run(std::span(&input, 1)))
+          right += outputs->front() == expected->front();
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 15);
+}
+
+TEST(Session, OutlivesItsCompilation) {
+  auto session = sessionOf(compiledZoo("cnn_1d"), 1); // the only owner of the executable
+  const Tensor input = randomInput(session->executable(), 1);
+  EXPECT_TRUE(session->run(std::span(&input, 1)));
+}
+
+TEST(Session, RecoversFromAnIndexOutOfRange) {
+  GraphBuilder g("test");
+  Value* x = g.input("x", {ElemType::F32, {3}, {}});
+  Value* picked = g.op(OpKind::GatherND, "pick", {x, g.input("at", {ElemType::I64, {2, 1}, {}})});
+  auto graph = g.finish(picked, "y");
+  ASSERT_TRUE(graph) << graph.error().str();
+  auto compilation = compile(*std::move(graph));
+  ASSERT_TRUE(compilation) << compilation.error().str();
+  const auto session = sessionOf(compilation->executable, 2);
+  const Tensor data = Tensor::of<float>({3}, {1, 2, 3});
+  const auto at = [&](int64_t a, int64_t b) {
+    const Tensor inputs[] = {data, Tensor::of<int64_t>({2, 1}, {a, b})};
+    return session->run(inputs);
+  };
+  const auto wrong = at(0, 7);
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().str().find("pick"), std::string::npos) << wrong.error().str();
+  const auto right = at(2, 0);
+  ASSERT_TRUE(right) << right.error().str();
+  EXPECT_TRUE(right->front() == Tensor::of<float>({2}, {3, 1}));
+}
+
+#if defined(__GLIBC__)
+TEST(Session, RunsDoNotMakeTheHeapGrow) {
+  const auto executable = compiledZoo("cnn_batchnorm");
+  const auto session = sessionOf(executable, 2);
+  const Tensor input = randomInput(*executable, 1);
+  const Value* output = executable->graph().outputs()[0];
+  Tensor result(output->elem(), output->shape());
+  const void* from[] = {input.bytes()};
+  void* to[] = {result.mutableBytes()};
+  ASSERT_TRUE(session->runRaw(from, to));
+  const size_t before = ::mallinfo2().uordblks;
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(session->runRaw(from, to));
+  EXPECT_EQ(::mallinfo2().uordblks, before);
+}
+#endif
+
+} // namespace
+} // namespace enfold
