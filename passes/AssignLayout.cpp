@@ -144,6 +144,7 @@ LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
   if (!epilogueFits(op)) return Wish::Plain;
   switch (op.kind()) {
   case OpKind::Conv:
+  case OpKind::ConvTranspose:
     return convWish(op);
   case OpKind::MaxPool:
   case OpKind::AveragePool:

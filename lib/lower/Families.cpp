@@ -5,6 +5,7 @@
 #include "lower/Storage.h"
 #include "lower/conv/Depthwise.h"
 #include "lower/conv/Direct.h"
+#include "lower/conv/Transposed.h"
 #include "lower/conv/Winograd.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/movement/Movement.h"
@@ -33,6 +34,7 @@ std::span<const Family> families() {
       {"conv_depthwise", refuseDepthwise, lowerDepthwise, {OpKind::Conv}},
       {"conv_winograd", refuseWinograd, lowerWinograd, {OpKind::Conv}},
       {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
+      {"conv_transposed", refuseConvTransposed, lowerConvTransposed, {OpKind::ConvTranspose}},
       {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
       {"global_pool_blocked",
        refuseBlockedGlobalPool,

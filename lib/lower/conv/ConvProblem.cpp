@@ -10,18 +10,27 @@ bool ConvProblem::isPointwise() const {
   return kernel == ones && strides == ones && padsBegin == zeros && padsEnd == zeros;
 }
 
+ConvProblem mergedGroups(ConvProblem p, int64_t lanes) {
+  const int64_t groups = p.groups;
+  for (int64_t merge = 1; merge <= groups; ++merge) {
+    p.groups = groups / merge;
+    if (groups % merge == 0 && p.cinPerGroup() % lanes == 0 && p.coutPerGroup() % lanes == 0) break;
+  }
+  return p;
+}
+
 ConvProblem convProblem(const Op& op) {
   const Shape &x = op.own(0)->shape(), &y = op.result()->shape();
-  const bool isConv = op.kind() == OpKind::Conv;
-  const Shape kernel = isConv ? Shape(op.own(1)->shape().begin() + 2, op.own(1)->shape().end())
-                              : op.ints("kernel_shape");
+  const bool hasWeights = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvTranspose;
+  const Shape kernel = hasWeights ? Shape(op.own(1)->shape().begin() + 2, op.own(1)->shape().end())
+                                  : op.ints("kernel_shape");
   const auto window = windowOf(op.attrs(), kernel);
   ENFOLD_CHECK(window.has_value(), "a verified op has a valid window");
   ConvProblem p;
   p.batch = x[0];
   p.cin = x[1];
   p.cout = y[1];
-  p.groups = isConv ? op.integer("group") : x[1];
+  p.groups = hasWeights ? op.integer("group") : x[1];
   const size_t rank = kernel.size(), lead = 3 - rank;
   for (size_t i = 0; i < rank; ++i) {
     p.in[lead + i] = x[2 + i];

@@ -34,7 +34,11 @@ struct ConvProblem {
 };
 
 /// The problem of a conv, or of a pool (weights absent: one input channel a group, cout = cin).
+/// That of a conv_transpose has the op's own window, which slides over the output.
 /// Spatial rank at most 3.
 ConvProblem convProblem(const Op& op);
+
+/// As few groups merged into one as fill whole blocks of `lanes` channels.
+ConvProblem mergedGroups(ConvProblem problem, int64_t lanes);
 
 } // namespace enfold::lower

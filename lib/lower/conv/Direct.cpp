@@ -29,7 +29,7 @@ class DirectConv {
 public:
   DirectConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
-        p_(flattened(merged(convProblem(op), lanes_))),
+        p_(flattened(mergedGroups(convProblem(op), lanes_))),
         schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
         plainInput_(op.own(0)->type().layout.isPlain()) {
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
@@ -40,8 +40,6 @@ public:
   void lower();
 
 private:
-  /// As few groups merged into one as fill whole blocks of channels.
-  static ConvProblem merged(ConvProblem p, int64_t lanes);
   /// Rows of a 1x1 convolution are one long row when that tiles better.
   static ConvProblem flattened(ConvProblem p);
 
@@ -77,15 +75,6 @@ private:
   int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
   ConvProblem::Spatial strideX_{};
 };
-
-ConvProblem DirectConv::merged(ConvProblem p, int64_t lanes) {
-  const int64_t groups = p.groups;
-  for (int64_t merge = 1; merge <= groups; ++merge) {
-    p.groups = groups / merge;
-    if (groups % merge == 0 && p.cinPerGroup() % lanes == 0 && p.coutPerGroup() % lanes == 0) break;
-  }
-  return p;
-}
 
 ConvProblem DirectConv::flattened(ConvProblem p) {
   if (!p.isPointwise() || p.out[2] >= 32) return p;

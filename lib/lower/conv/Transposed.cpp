@@ -1,0 +1,266 @@
+// Transposed convolution: any window, stride, dilation, padding, group and rank up to 3; input
+// blocked, or plain with few channels; output blocked. No output is written twice: each is gathered
+// from the inputs that reach it. An output row is computed phase by phase along the width, where it
+// is a direct convolution of stride 1 with every stride-th tap; along depth and height the loops
+// over taps step by the stride. The register tile is that of conv/Direct.cpp.
+#include "lower/conv/Transposed.h"
+
+#include "lower/Epilogue.h"
+#include "lower/conv/Phases.h"
+#include "lower/conv/Schedule.h"
+#include "lower/conv/Tiles.h"
+
+#include <fmt/format.h>
+
+namespace enfold::lower {
+namespace {
+
+using kir::Index;
+using kir::Value;
+
+/// Plain inputs are read through this many channels at most; above, the blocked layout is better.
+constexpr int64_t kMaxPlainChannels = 16;
+
+/// The schedule of the phase with the most taps; the others are narrower by a pixel at most.
+ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& target) {
+  ConvProblem p = phases.front().problem;
+  for (const Phase& phase : phases)
+    p.kernel[2] = std::max({p.kernel[2], phase.problem.kernel[2], int64_t{1}});
+  return scheduleConv(p, target);
+}
+
+class TransposedConv {
+public:
+  TransposedConv(const Op& op, Lowering& lowering)
+      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
+        p_(mergedGroups(convProblem(op), lanes_)), phases_(phasesOf(p_)),
+        schedule_(scheduleOf(phases_, lowering.target())), epilogue_(op, lowering),
+        plainInput_(op.own(0)->type().layout.isPlain()),
+        channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
+        step_(plainInput_ ? p_.cin : lanes_), inputBlocks_((p_.cinPerGroup() + step_ - 1) / step_),
+        vectors_(schedule_.blocks * lanes_) {
+    for (const Phase& phase : phases_) widthTaps_ += phase.problem.kernel[2];
+    const int64_t element = plainInput_ ? 1 : lanes_;
+    strideX_ = {p_.in[1] * p_.in[2] * element, p_.in[2] * element, element};
+    strideC_ = plainInput_ ? p_.inPixels() : 1;
+    strideBlock_ = p_.inPixels() * step_;
+  }
+
+  void lower();
+
+private:
+  /// Weights of one block of output channels.
+  int64_t weightsPerBlock() const {
+    return inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * widthTaps_ * lanes_;
+  }
+  std::vector<float> packWeights() const;
+  std::vector<float> packBias() const;
+  void row(const Index& od, const Index& oh);
+  void tile(const TileRun& run, const Index& shift);
+  void taps(const TileRun& run, const Index& shift);
+  void channels(const Index& src, const Index& wei, const TileRun& run, int64_t count);
+  void finish(const TileRun& run, const Index& shift);
+  kir::Var& accumulator(int64_t pixel, int64_t block) {
+    return accumulators_[static_cast<size_t>(pixel * schedule_.blocks + block)];
+  }
+
+  const Op& op_;
+  Lowering& lowering_;
+  const int64_t lanes_;
+  const ConvProblem p_;
+  const std::vector<Phase> phases_;
+  const ConvSchedule schedule_;
+  Epilogue epilogue_;
+  const bool plainInput_;
+  const int64_t channelBlocks_; ///< of output, per group
+  const int64_t step_;          ///< input channels in a block
+  const int64_t inputBlocks_;   ///< of input, per group
+  const int64_t vectors_;       ///< output channels of a tile
+  int64_t widthTaps_ = 0;       ///< of all phases
+  // Element strides of the input.
+  int64_t strideBlock_ = 0, strideC_ = 0;
+  ConvProblem::Spatial strideX_{};
+
+  kir::Builder b_{"conv_transposed"};
+  std::optional<kir::Buffer> src_, wei_, bia_, dst_;
+  std::vector<kir::Var> accumulators_;
+  // Of the row being written; firstBlock_ counts output channel blocks over all groups.
+  Index n_ = 0, group_ = 0, firstBlock_ = 0, od_ = 0, oh_ = 0;
+  const Phase* phase_ = nullptr;
+  int64_t phaseWeights_ = 0; ///< where those of the phase begin
+};
+
+/// [group][block group][phase][input block][kd][kh][input channel][tap of the phase][block][lane]
+std::vector<float> TransposedConv::packWeights() const {
+  const float* data = op_.own(1)->constant()->data<float>();
+  const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup();
+  const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
+  // Sizes of the groups of the op itself.
+  const int64_t merge = op_.integer("group") / p_.groups, cown = cing / merge, kown = coutg / merge;
+  std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * weightsPerBlock()));
+  size_t at = 0;
+  for (int64_t g = 0; g < p_.groups; ++g)
+    for (int64_t kb = 0; kb < coutg; kb += vectors_)
+      for (const Phase& phase : phases_)
+        for (int64_t cb = 0; cb < inputBlocks_; ++cb)
+          for (int64_t t = 0; t < outer; ++t)
+            for (int64_t c = cb * step_; c < (cb + 1) * step_; ++c)
+              for (const int64_t x : phase.taps)
+                for (int64_t k = kb; k < kb + vectors_; ++k, ++at)
+                  if (c < cing && k < coutg && c / cown == k / kown)
+                    packed[at] = data[(((g * cing + c) * kown + k % kown) * outer + t) * kw + x];
+  return packed;
+}
+
+std::vector<float> TransposedConv::packBias() const {
+  std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * lanes_));
+  const float* bias = op_.own(2)->constant()->data<float>();
+  std::copy(bias, bias + p_.cout, packed.begin());
+  return packed;
+}
+
+void TransposedConv::lower() {
+  const Type &x = op_.own(0)->type(), &y = op_.result()->type();
+  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)),
+                                    lowering_.constant(packWeights())};
+  src_ = b_.input("src", kir::Scalar::F32, x.numBytes() / 4);
+  wei_ = b_.input("wei", kir::Scalar::F32, p_.groups * channelBlocks_ * weightsPerBlock());
+  if (op_.own(2)) {
+    bia_ = b_.input("bia", kir::Scalar::F32, p_.groups * channelBlocks_ * lanes_);
+    buffers.push_back(lowering_.constant(packBias()));
+  }
+  epilogue_.declare(b_);
+  epilogue_.appendBuffers(buffers);
+  dst_ = b_.output("dst", kir::Scalar::F32, y.numBytes() / 4);
+  buffers.push_back(lowering_.storage(op_.result()));
+
+  const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
+  const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups,
+                             channelBlocks_ / schedule_.blocks};
+  const std::string_view names[] = {"n", "od", "piece", "g", "kb"};
+  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    n_ = at[0];
+    group_ = at[3];
+    firstBlock_ = at[3] * channelBlocks_ + at[4] * schedule_.blocks;
+    const Index lo = at[2] * schedule_.rows;
+    b_.forLoop("oh", lo, min(lo + schedule_.rows, Index(p_.out[1])),
+               [&](const Index& oh) { row(at[1], oh); });
+  });
+  const double elements = static_cast<double>(y.numElements());
+  const double products = static_cast<double>(p_.batch * p_.inPixels() * p_.taps() * p_.cin) *
+                          static_cast<double>(op_.own(1)->shape()[1]);
+  lowering_.call(
+      b_.finish(), std::move(buffers),
+      {.algorithm = fmt::format("conv_transposed {}x{}", schedule_.pixels, schedule_.blocks),
+       .flops = 2 * products + elements * epilogue_.flopsPerElement()});
+}
+
+void TransposedConv::row(const Index& od, const Index& oh) {
+  od_ = od;
+  oh_ = oh;
+  phaseWeights_ = 0;
+  for (const Phase& phase : phases_) {
+    phase_ = &phase;
+    for (const TileRun& run : tileRow(phase.problem, schedule_.pixels))
+      b_.forLoop("tile", 0, run.count, [&](const Index& t) { tile(run, t * run.pixels); });
+    phaseWeights_ += weightsPerBlock() / widthTaps_ * phase.problem.kernel[2] * schedule_.blocks;
+  }
+}
+
+/// Pixels [begin + shift, begin + shift + pixels) of the phase's part of the row.
+void TransposedConv::tile(const TileRun& run, const Index& shift) {
+  accumulators_.clear();
+  for (int64_t i = 0; i < run.pixels * schedule_.blocks; ++i)
+    accumulators_.push_back(b_.var("acc", b_.zero(kir::f32(int(lanes_)))));
+  if (phase_->problem.kernel[2] > 0) taps(run, shift);
+  finish(run, shift);
+}
+
+void TransposedConv::taps(const TileRun& run, const Index& shift) {
+  const ReachingTaps depth = tapsReaching(p_, 0, od_), height = tapsReaching(p_, 1, oh_);
+  const int64_t rowWeights = step_ * phase_->problem.kernel[2] * vectors_;
+  const Index image = (n_ * p_.groups + group_) * (strideBlock_ * inputBlocks_) +
+                      (run.begin + shift - phase_->problem.padsBegin[2]) * strideX_[2];
+  const Index weights = firstBlock_ * weightsPerBlock() + phaseWeights_;
+  const auto block = [&](const Index& cb, int64_t count) {
+    b_.forLoop("jd", depth.lo, depth.hi, [&](const Index& jd) {
+      b_.forLoop("jh", height.lo, height.hi, [&](const Index& jh) {
+        const Index id = depth.firstInput - jd * depth.inputStep;
+        const Index ih = height.firstInput - jh * height.inputStep;
+        const Index kd = depth.firstTap + jd * depth.tapStep;
+        const Index kh = height.firstTap + jh * height.tapStep;
+        channels(image + cb * strideBlock_ + id * strideX_[0] + ih * strideX_[1],
+                 weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights, run, count);
+      });
+    });
+  };
+  // Lanes past the last channel hold anything, so a ragged last block is shorter.
+  const int64_t rest = p_.cinPerGroup() % step_, whole = p_.cinPerGroup() / step_;
+  b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, step_); });
+  if (rest) block(whole, rest);
+}
+
+/// One row of taps over `count` input channels.
+void TransposedConv::channels(const Index& src, const Index& wei, const TileRun& run,
+                              int64_t count) {
+  const ConvProblem& q = phase_->problem;
+  const auto channel = [&](const Index& c) {
+    for (int64_t x = 0; x < q.kernel[2]; ++x) {
+      std::vector<Value> w;
+      for (int64_t block = 0; block < schedule_.blocks; ++block)
+        w.push_back(
+            b_.load((*wei_)[wei + (c * q.kernel[2] + x) * vectors_ + block * lanes_], int(lanes_)));
+      for (int64_t pixel = 0; pixel < run.pixels; ++pixel) {
+        if (!tapInside(q, run.begin + pixel, x)) continue;
+        const Index from = src + c * strideC_ + (pixel + x * q.dilations[2]) * strideX_[2];
+        const Value v = b_.broadcast((*src_)[from], int(lanes_));
+        for (int64_t block = 0; block < schedule_.blocks; ++block) {
+          kir::Var& acc = accumulator(pixel, block);
+          acc.set(b_.fma(v, w[static_cast<size_t>(block)], acc));
+        }
+      }
+    }
+  };
+  const int64_t unroll = std::min(schedule_.unroll, count), rest = count % unroll;
+  b_.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
+    for (int64_t u = 0; u < unroll; ++u) channel(c + u);
+  });
+  for (int64_t u = 0; u < rest; ++u) channel(count - rest + u);
+}
+
+/// The bias comes last: begun with, a bias much larger than the products would round each of them.
+void TransposedConv::finish(const TileRun& run, const Index& shift) {
+  for (int64_t block = 0; block < schedule_.blocks; ++block) {
+    const Index kb = firstBlock_ + block;
+    std::optional<Value> bias;
+    if (bia_) bias = b_.load((*bia_)[kb * lanes_], int(lanes_));
+    for (int64_t pixel = 0; pixel < run.pixels; ++pixel) {
+      const Index ow = (run.begin + shift + pixel) * p_.strides[2] + phase_->residue;
+      const Index linear = (od_ * p_.out[1] + oh_) * p_.out[2] + ow;
+      const std::vector<Index> at = blockedCoordinates(op_.result()->type(), n_, kb, linear);
+      const Value sum = accumulator(pixel, block);
+      const Value value = epilogue_.apply(b_, bias ? sum + *bias : sum, at);
+      const Index plane = (n_ * (p_.groups * channelBlocks_) + kb) * p_.outPixels();
+      b_.store((*dst_)[(plane + linear) * lanes_], value);
+    }
+  }
+}
+
+} // namespace
+
+std::string refuseConvTransposed(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  const int block = target.lanes(kir::Scalar::F32);
+  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
+  if (y.numElements() == 0) return "the result is empty";
+  if (!op.own(1)->constant()) return "weights are not constant";
+  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
+  if (y.layout.block != block) return "result is not channel-blocked";
+  if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
+  return epilogueRefusal(op);
+}
+
+void lowerConvTransposed(const Op& op, Lowering& lowering) { TransposedConv(op, lowering).lower(); }
+
+} // namespace enfold::lower

@@ -1,0 +1,100 @@
+// Transposed convolution against the reference.
+#include "Differential.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace enfold {
+namespace {
+
+struct Layer {
+  int64_t batch, cin, cout, group;
+  std::vector<int64_t> in, kernel, strides, dilations, pads, extra;
+  bool bias, residual;
+};
+
+Value* build(GraphBuilder& g, const Layer& l, Value* x) {
+  Shape weights = {l.cin, l.cout / l.group};
+  weights.insert(weights.end(), l.kernel.begin(), l.kernel.end());
+  std::vector<Value*> operands = {x, g.uniform("weight", weights, -0.4, 0.4)};
+  if (l.bias) operands.push_back(g.uniform("bias", {l.cout}, -1, 1));
+  AttrMap attrs{{"strides", l.strides}, {"dilations", l.dilations}, {"pads", l.pads}};
+  attrs["output_padding"] = l.extra;
+  attrs["group"] = l.group;
+  Value* y = g.op(OpKind::ConvTranspose, "deconv", operands, attrs);
+  if (!l.residual) return y;
+  y = g.op(OpKind::Add, "add", {y, g.input("r", y->type())});
+  return g.op(OpKind::Relu, "relu", {y});
+}
+
+void expectLayerAgrees(const Layer& l) {
+  const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+    Shape shape = {l.batch, l.cin};
+    shape.insert(shape.end(), l.in.begin(), l.in.end());
+    return build(g, l, g.input("x", f32(shape)));
+  });
+  EXPECT_TRUE(std::ranges::any_of(
+      algorithms, [](const std::string& a) { return a.starts_with("conv_transposed"); }));
+}
+
+Layer randomLayer(Sizes& sizes, size_t rank) {
+  Layer l;
+  l.batch = sizes.between(1, 2);
+  l.group = sizes.oneOf<int64_t>({1, 1, 1, 2, 3});
+  l.cin = l.group * sizes.oneOf<int64_t>({1, 3, 4, 8, 9, 17});
+  l.cout = l.group * sizes.oneOf<int64_t>({1, 3, 7, 8, 9, 16, 33});
+  for (size_t i = 0; i < rank; ++i) {
+    l.in.push_back(sizes.between(1, rank == 3 ? 5 : 17));
+    l.kernel.push_back(sizes.between(1, 5));
+    l.strides.push_back(sizes.between(1, 4));
+    l.dilations.push_back(sizes.between(1, 3));
+    l.extra.push_back(sizes.between(0, l.strides[i] - 1));
+  }
+  // The result keeps at least a pixel.
+  std::vector<int64_t> end;
+  for (size_t i = 0; i < rank; ++i) {
+    const int64_t reach = (l.kernel[i] - 1) * l.dilations[i];
+    const int64_t room = (l.in[i] - 1) * l.strides[i] + reach + l.extra[i];
+    l.pads.push_back(sizes.between(0, std::min(reach, room)));
+    end.push_back(sizes.between(0, std::min(reach, room - l.pads[i])));
+  }
+  l.pads.insert(l.pads.end(), end.begin(), end.end());
+  l.bias = sizes.between(0, 1) != 0;
+  l.residual = sizes.between(0, 1) != 0;
+  return l;
+}
+
+TEST(Transposed, SweepsImages) {
+  Sizes sizes(5);
+  for (int round = 0; round < 60; ++round) expectLayerAgrees(randomLayer(sizes, 2));
+}
+
+TEST(Transposed, SweepsSequences) {
+  Sizes sizes(6);
+  for (int round = 0; round < 25; ++round) expectLayerAgrees(randomLayer(sizes, 1));
+}
+
+TEST(Transposed, SweepsVolumes) {
+  Sizes sizes(7);
+  for (int round = 0; round < 20; ++round) expectLayerAgrees(randomLayer(sizes, 3));
+}
+
+TEST(Transposed, CommonUpsamplings) {
+  const auto square = [](int64_t cin, int64_t cout, int64_t side, int64_t k, int64_t s, int64_t p,
+                         int64_t extra) {
+    return Layer{
+        1,    cin, cout, 1, {side, side + 1}, {k, k}, {s, s}, {1, 1}, {p, p, p, p}, {extra, extra},
+        true, true};
+  };
+  expectLayerAgrees(square(32, 16, 28, 2, 2, 0, 0));
+  expectLayerAgrees(square(24, 3, 33, 4, 2, 1, 0));
+  expectLayerAgrees(square(20, 12, 16, 3, 2, 1, 1));
+  expectLayerAgrees(square(12, 1, 21, 9, 3, 4, 2));
+  expectLayerAgrees(square(100, 128, 1, 4, 1, 0, 0));
+  expectLayerAgrees(
+      {1, 21, 21, 21, {6, 7}, {16, 16}, {8, 8}, {1, 1}, {4, 4, 4, 4}, {0, 0}, false, false});
+}
+
+} // namespace
+} // namespace enfold
