@@ -5,6 +5,7 @@
 // Ops that need the blocked layout (convolutions with enough channels, windows on blocked tensors)
 // get it; ops that merely accept it (elementwise ops, channel-aligned concat, split and slice)
 // follow their operands; everything else is plain.
+#include "ir/ResizeTaps.h"
 #include "passes/Match.h"
 #include "passes/Pass.h"
 
@@ -158,6 +159,8 @@ LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
     const bool whole = channels % groups == 0 && channels / groups % block_ == 0;
     return isBlocked(op.own(0)) && whole ? Wish::Blocked : Wish::Plain;
   }
+  case OpKind::Resize:
+    return isBlocked(op.own(0)) && resizesPixels(op) ? Wish::Blocked : Wish::Plain;
   case OpKind::Concat:
   case OpKind::Split:
     return partsWish(op);

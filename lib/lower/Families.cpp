@@ -14,6 +14,8 @@
 #include "lower/pool/BlockedPool.h"
 #include "lower/reduce/Reduction.h"
 #include "lower/reduce/Softmax.h"
+#include "lower/resize/BlockedResize.h"
+#include "lower/resize/PlainResize.h"
 
 #include <algorithm>
 
@@ -40,6 +42,8 @@ std::span<const Family> families() {
        refuseBlockedGlobalPool,
        lowerBlockedGlobalPool,
        {OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
+      {"resize_blocked", refuseBlockedResize, lowerBlockedResize, {OpKind::Resize}},
+      {"resize_plain", refusePlainResize, lowerPlainResize, {OpKind::Resize}},
       {"gemm", refuseGemm, lowerGemm, {OpKind::Gemm, OpKind::MatMul}},
       {"strided_copy",
        refuseMovement,

@@ -1,0 +1,11 @@
+// Resize on the channel-blocked layout.
+#pragma once
+
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+std::string refuseBlockedResize(const Op& op, const kir::Target& target);
+void lowerBlockedResize(const Op& op, Lowering& lowering);
+
+} // namespace enfold::lower
