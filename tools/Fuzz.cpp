@@ -5,6 +5,7 @@
 #include "fuzz/RandomGraph.h"
 #include "fuzz/Reduce.h"
 #include "ir/Printer.h"
+#include "runtime/CpuBudget.h"
 #include "support/Hash.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
@@ -13,7 +14,10 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
+#include <poll.h>
 #include <set>
+#include <unistd.h>
 
 namespace enfold::tool {
 namespace {
@@ -21,12 +25,13 @@ namespace {
 struct FuzzOptions {
   uint64_t seed = 1;
   int64_t first = 0, count = 100;
+  int jobs = 0;
   std::string graph, passes, folder = ".";
-  bool reduce = true;
+  bool reduce = true, listOps = false;
 };
 
 constexpr int kSecondsPerGraph = 60;
-constexpr int64_t kChunk = 64; ///< graphs that share a process
+constexpr int64_t kChunk = 32; ///< graphs that share a process
 
 /// One random case, known by its number.
 struct FuzzCase {
@@ -42,9 +47,10 @@ FuzzCase makeCase(uint64_t seed, int64_t number) {
 
 /// Examines in a process of its own; the crash is the failure if there is one.
 std::optional<fuzz::Failure> examineApart(const Graph& graph, const std::string& pipeline,
-                                          uint64_t seed) {
-  const fuzz::Isolated result = fuzz::isolate(kSecondsPerGraph, [&](const auto& send) {
-    if (const auto failure = fuzz::examine(graph, pipeline, seed))
+                                          uint64_t seed,
+                                          fuzz::Depth depth = fuzz::Depth::Everything) {
+  const fuzz::Isolated result = fuzz::isolate(kSecondsPerGraph, [&](const fuzz::Send& send) {
+    if (const auto failure = fuzz::examine(graph, pipeline, seed, depth))
       send(failure->oracle + '\n' + failure->message);
   });
   if (!result.crash.empty()) return fuzz::Failure{"crash", result.crash};
@@ -58,8 +64,9 @@ Result<> reportFailure(const FuzzOptions& options, const std::string& name, Fuzz
                        fuzz::Failure failure) {
   fuzz::Case small{std::move(found.graph), std::move(found.pipeline)};
   if (options.reduce) {
+    const fuzz::Depth depth = fuzz::depthOf(failure.oracle);
     small = fuzz::reduce(std::move(small), [&](const Graph& graph, const std::string& pipeline) {
-      const auto again = examineApart(graph, pipeline, found.seed);
+      const auto again = examineApart(graph, pipeline, found.seed, depth);
       return again && again->oracle == failure.oracle;
     });
     if (const auto last = examineApart(*small.graph, small.pipeline, found.seed)) failure = *last;
@@ -78,51 +85,146 @@ Result<> reportFailure(const FuzzOptions& options, const std::string& name, Fuzz
   return {};
 }
 
-/// What a run over many graphs found.
+/// What a run over many graphs looked at and found.
 struct Tally {
-  int64_t graphs = 0, failures = 0, ops = 0;
-  std::set<std::string> kinds;
+  int64_t graphs = 0, failures = 0;
+  std::map<std::string, int64_t> ops; ///< how many of each kind
+
+  void count(const Graph& graph) {
+    ++graphs;
+    for (const auto& op : graph.ops())
+      if (op->kind() != OpKind::Constant) ++ops[op->info().name];
+  }
 };
 
-void countOps(const Graph& graph, Tally& tally) {
-  for (const auto& op : graph.ops()) {
-    if (op->kind() == OpKind::Constant) continue;
-    ++tally.ops;
-    tally.kinds.insert(op->info().name);
-  }
-}
+/// Tells on a terminal how far a run is; silent elsewhere.
+class Progress {
+public:
+  explicit Progress(int64_t total) : total_(total) {}
+  ~Progress() { hide(); }
 
-/// Numbers of the cases in [first, last) that fail. A process takes many cases, and the next one
-/// goes on where one crashed.
-std::vector<int64_t> failingCases(const FuzzOptions& options, int64_t first, int64_t last) {
-  std::vector<int64_t> failing;
-  while (first < last) {
-    const fuzz::Isolated result = fuzz::isolate(kSecondsPerGraph * 10, [&](const auto& send) {
-      for (int64_t number = first; number < last; ++number) {
-        const FuzzCase c = makeCase(options.seed, number);
-        send(fuzz::examine(*c.graph, c.pipeline, c.seed) ? "F" : ".");
-      }
-    });
-    const auto done = static_cast<int64_t>(result.text.size());
-    for (int64_t i = 0; i < done; ++i)
-      if (result.text[static_cast<size_t>(i)] == 'F') failing.push_back(first + i);
-    first += done;
-    if (!result.crash.empty() && first < last) failing.push_back(first++);
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   }
-  return failing;
+  void show(int64_t done, int64_t failures) {
+    if (!terminal_) return;
+    shown_ = true;
+    fmt::print(stderr, "\r\033[K{} of {} graphs, {:.1f}/s, {} failures", done, total_,
+               static_cast<double>(done) / seconds(), failures);
+    std::fflush(stderr);
+  }
+  void hide() {
+    if (std::exchange(shown_, false)) fmt::print(stderr, "\r\033[K");
+  }
+
+private:
+  const bool terminal_ = isatty(STDERR_FILENO) != 0;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  int64_t total_;
+  bool shown_ = false;
+};
+
+/// Looks for failing cases by several processes, each of which takes many, and tells them in the
+/// order of their numbers.
+class Search {
+public:
+  explicit Search(const FuzzOptions& options)
+      : options_(options), next_(options.first), end_(options.first + options.count) {
+    const int jobs = options.jobs ? options.jobs : rt::defaultThreads();
+    for (int job = 0; job < jobs; ++job) start();
+  }
+
+  /// Waits a moment for reports. False when there is nothing left to do.
+  bool advance() {
+    std::vector<pollfd> files;
+    for (const Worker& worker : workers_)
+      files.push_back({.fd = worker.child.descriptor(), .events = POLLIN, .revents = 0});
+    if (poll(files.data(), files.size(), 200) > 0)
+      for (size_t i = files.size(); i-- > 0;)
+        if (files[i].revents) listen(static_cast<ptrdiff_t>(i));
+    return !workers_.empty();
+  }
+
+  int64_t done() const { return done_; }
+  /// Failing cases before which every case has been looked at.
+  std::vector<int64_t> take() {
+    int64_t sure = next_;
+    for (const Worker& worker : workers_) sure = std::min(sure, worker.at);
+    std::vector<int64_t> taken(failing_.begin(), failing_.lower_bound(sure));
+    failing_.erase(failing_.begin(), failing_.lower_bound(sure));
+    return taken;
+  }
+
+private:
+  struct Worker {
+    int64_t at, last; ///< the case it is looking at, and the end of its chunk
+    fuzz::Child child;
+  };
+
+  void start() {
+    if (next_ == end_) return;
+    const int64_t last = std::min(end_, next_ + kChunk);
+    workers_.push_back({next_, last, look(next_, last)});
+    next_ = last;
+  }
+
+  fuzz::Child look(int64_t first, int64_t last) const {
+    return {kSecondsPerGraph, [this, first, last](const fuzz::Send& send) {
+              for (int64_t number = first; number < last; ++number) {
+                const FuzzCase c = makeCase(options_.seed, number);
+                send(fuzz::examine(*c.graph, c.pipeline, c.seed) ? "F" : ".");
+              }
+            }};
+  }
+
+  void listen(ptrdiff_t index) {
+    Worker& worker = workers_[static_cast<size_t>(index)];
+    std::string text;
+    const bool more = worker.child.receive(text);
+    for (char mark : text) pass(worker, mark == 'F');
+    if (more) return;
+    // A crash is the failure of the case it was at; another process goes on behind it.
+    if (!worker.child.finish().empty() && worker.at < worker.last) pass(worker, true);
+    const int64_t at = worker.at, last = worker.last;
+    workers_.erase(workers_.begin() + index);
+    if (at < last)
+      workers_.push_back({at, last, look(at, last)});
+    else
+      start();
+  }
+
+  void pass(Worker& worker, bool failed) {
+    if (failed) failing_.insert(worker.at);
+    ++worker.at;
+    ++done_;
+  }
+
+  const FuzzOptions& options_;
+  int64_t next_, end_, done_ = 0;
+  std::vector<Worker> workers_;
+  std::set<int64_t> failing_;
+};
+
+void printTally(const FuzzOptions& options, const Tally& tally, double seconds) {
+  int64_t ops = 0;
+  for (const auto& [name, count] : tally.ops) ops += count;
+  if (options.listOps)
+    for (const auto& [name, count] : tally.ops) fmt::print("{:8} {}\n", count, name);
+  fmt::print("{} graphs, {} ops of {} kinds, {:.1f} graphs/s: {} failures\n", tally.graphs, ops,
+             tally.ops.size(), static_cast<double>(tally.graphs) / seconds, tally.failures);
 }
 
 Result<int> fuzzMany(const FuzzOptions& options) {
   Tally tally;
-  const auto start = std::chrono::steady_clock::now();
-  const int64_t end = options.first + options.count;
-  for (int64_t first = options.first; first < end; first += kChunk) {
-    const int64_t last = std::min(end, first + kChunk);
-    for (int64_t number = first; number < last; ++number) {
-      ++tally.graphs;
-      countOps(*makeCase(options.seed, number).graph, tally);
-    }
-    for (int64_t number : failingCases(options, first, last)) {
+  Progress progress(options.count);
+  for (int64_t number = options.first; number < options.first + options.count; ++number)
+    tally.count(*makeCase(options.seed, number).graph);
+  Search search(options);
+  for (bool more = true; more;) {
+    more = search.advance();
+    progress.show(search.done(), tally.failures);
+    for (int64_t number : search.take()) {
+      progress.hide();
       ++tally.failures;
       FuzzCase c = makeCase(options.seed, number);
       const auto failure = examineApart(*c.graph, c.pipeline, c.seed);
@@ -131,10 +233,8 @@ Result<int> fuzzMany(const FuzzOptions& options) {
                         failure.value_or(fuzz::Failure{"unsteady", "it does not fail again"})));
     }
   }
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  fmt::print("{} graphs, {} ops of {} kinds, {:.1f} graphs/s: {} failures\n", tally.graphs,
-             tally.ops, tally.kinds.size(), static_cast<double>(tally.graphs) / time.count(),
-             tally.failures);
+  progress.hide();
+  printTally(options, tally, progress.seconds());
   return tally.failures ? kWrong : kDone;
 }
 
@@ -160,6 +260,9 @@ Action addFuzz(CLI::App& app) {
   app.add_option("--count", options->count, "How many graphs")->check(CLI::NonNegativeNumber);
   app.add_option("--first", options->first, "Number of the first graph")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--jobs", options->jobs, "Processes at once; 0 is as many as there are processors")
+      ->check(CLI::Range(0, 256));
+  app.add_flag("--list-ops", options->listOps, "Print how often each op occurred");
   app.add_option("--graph", options->graph, "Check this graph instead of random ones");
   app.add_option("--passes", options->passes, "With --graph: the pipeline it goes through");
   app.add_option("--save", options->folder, "Folder that failing graphs are written to");

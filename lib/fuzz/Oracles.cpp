@@ -8,6 +8,8 @@
 #include "ir/Parser.h"
 #include "ir/Printer.h"
 #include "ir/Verifier.h"
+#include "onnx/Export.h"
+#include "onnx/Import.h"
 #include "reference/Reference.h"
 
 #include <fmt/format.h>
@@ -39,25 +41,40 @@ void addNoise(Tensor& tensor, Random& random) {
     tensor.setDouble(i, tensor.asDouble(i) * (1 + random.uniform(-noise, noise)));
 }
 
-/// The reference's outputs when every op errs a little.
-Result<std::vector<Tensor>> runWithNoise(const Graph& graph, std::span<const Tensor> inputs,
-                                         uint64_t seed) {
+/// The outputs and values of a run by the reference.
+struct Run {
+  std::vector<Tensor> outputs;
+  std::unordered_map<std::string, Tensor> values; ///< by name, but constants
+};
+
+Result<Run> runAll(const Graph& graph, std::span<const Tensor> inputs) {
+  Run run;
+  ENFOLD_TRY(run.outputs,
+             reference::run(graph, inputs, [&](const Value& value, const Tensor& tensor) {
+               if (!value.constant()) run.values.emplace(value.name(), tensor);
+             }));
+  return run;
+}
+
+/// The same when every op errs a little.
+Result<Run> runWithNoise(const Graph& graph, std::span<const Tensor> inputs, uint64_t seed) {
   Random random(seed);
   std::unordered_map<const Value*, Tensor> known;
   for (size_t i = 0; i < inputs.size(); ++i) known[graph.inputs()[i].get()] = inputs[i];
+  Run run;
   for (const auto& op : graph.ops()) {
     std::vector<const Tensor*> operands;
     for (const Value* operand : op->operands())
       operands.push_back(operand ? &known.at(operand) : nullptr);
     ENFOLD_TRY(std::vector<Tensor> results, reference::evaluate(*op, operands));
     for (size_t i = 0; i < op->numResults(); ++i) {
-      addNoise(results[i], random);
+      if (op->kind() != OpKind::Constant) addNoise(results[i], random);
+      run.values[op->result(i)->name()] = results[i];
       known[op->result(i)] = std::move(results[i]);
     }
   }
-  std::vector<Tensor> outputs;
-  for (const Value* output : graph.outputs()) outputs.push_back(known.at(output));
-  return outputs;
+  for (const Value* output : graph.outputs()) run.outputs.push_back(known.at(output));
+  return run;
 }
 
 class Examination {
@@ -65,11 +82,11 @@ public:
   Examination(const Graph& graph, const std::string& pipeline, uint64_t seed)
       : graph_(graph), pipeline_(pipeline), seed_(seed) {}
 
-  std::optional<Failure> run() {
+  std::optional<Failure> run(Depth depth) {
     if (auto failure = isSound(graph_)) return failure;
     if (auto failure = prepare()) return failure;
     if (auto failure = optimizeInSteps()) return failure;
-    return runCompiled();
+    return depth == Depth::Everything ? runCompiled() : std::nullopt;
   }
 
 private:
@@ -94,36 +111,65 @@ private:
       inputs_.emplace_back(input->elem(), input->shape());
       fillRandom(inputs_.back(), seed_ + inputs_.size(), -1, 1);
     }
-    auto expected = reference::run(graph_, inputs_);
+    auto expected = runAll(graph_, inputs_);
     if (!expected) return failed("reference", expected.error().str());
     expected_ = *std::move(expected);
-    const auto noisy = runWithNoise(graph_, inputs_, seed_);
+    auto noisy = runWithNoise(graph_, inputs_, seed_);
     if (!noisy) return failed("reference", noisy.error().str());
-    for (size_t i = 0; i < expected_.size(); ++i) {
-      const Comparison c = compare((*noisy)[i], expected_[i], {});
-      noise_.push_back(c.maxAbs);
-    }
+    noisy_ = *std::move(noisy);
+    return throughOnnx(graph_, "export");
+  }
+
+  /// A tensor must agree with what is expected up to a few times what noise makes of it.
+  static std::optional<Failure> agrees(const std::string& oracle, const std::string& what,
+                                       const Tensor& result, const Tensor& expected,
+                                       const Tensor& noisy) {
+    const double noise = compare(noisy, expected, {}).maxAbs;
+    if (!std::isfinite(noise)) return std::nullopt;
+    const double narrow = noiseOf(expected.elem()) * 0x1p20;
+    Tolerance tolerance{1e-4 * narrow, 1e-5 * narrow};
+    Comparison c = compare(result, expected, tolerance);
+    tolerance.atol += 4 * noise / c.scale;
+    c = compare(result, expected, tolerance);
+    if (!c.problem.empty()) return failed(oracle, c.problem);
+    if (c.same()) return std::nullopt;
+    return failed(oracle, fmt::format("{} differs in {} of {} elements by up to {:.3g} (of {:.3g}; "
+                                      "noise {:.2g}), worst at {}",
+                                      what, c.mismatches, expected.numElements(), c.maxAbs, c.scale,
+                                      noise, c.worst));
+  }
+
+  std::optional<Failure> outputsAgree(const std::string& oracle,
+                                      std::span<const Tensor> results) const {
+    for (size_t i = 0; i < results.size(); ++i)
+      if (auto failure = agrees(oracle, "output " + graph_.outputNames()[i], results[i],
+                                expected_.outputs[i], noisy_.outputs[i]))
+        return failure;
     return std::nullopt;
   }
 
-  /// The outputs must agree up to a few times what noise makes of them.
-  std::optional<Failure> agrees(const std::string& oracle, std::span<const Tensor> results) const {
-    for (size_t i = 0; i < expected_.size(); ++i) {
-      if (!std::isfinite(noise_[i])) continue;
-      const double narrow = noiseOf(expected_[i].elem()) * 0x1p20;
-      Tolerance tolerance{1e-4 * narrow, 1e-5 * narrow};
-      Comparison c = compare(results[i], expected_[i], tolerance);
-      tolerance.atol += 4 * noise_[i] / c.scale;
-      c = compare(results[i], expected_[i], tolerance);
-      if (!c.problem.empty()) return failed(oracle, c.problem);
-      if (!c.same())
-        return failed(oracle,
-                      fmt::format("output {} differs in {} of {} elements by up to {:.3g} "
-                                  "(of {:.3g}; noise {:.2g}), worst at {}",
-                                  graph_.outputNames()[i], c.mismatches, expected_[i].numElements(),
-                                  c.maxAbs, c.scale, noise_[i], c.worst));
-    }
+  /// The graph computes what the model does: its outputs, and every value that has kept a name.
+  std::optional<Failure> meansTheSame(const std::string& oracle, const Graph& graph) const {
+    const auto run = runAll(graph, inputs_);
+    if (!run) return failed(oracle, run.error().str());
+    if (auto failure = outputsAgree(oracle, run->outputs)) return failure;
+    for (const auto& [name, tensor] : run->values)
+      if (const auto it = expected_.values.find(name);
+          it != expected_.values.end() && graph_.find(name)->producer())
+        if (auto failure = agrees("name", "%" + name, tensor, it->second, noisy_.values.at(name)))
+          return failure;
     return std::nullopt;
+  }
+
+  /// Written as ONNX and read again, the graph computes the same.
+  std::optional<Failure> throughOnnx(const Graph& graph, const std::string& oracle) const {
+    const auto bytes = onnx::encodeModel(graph);
+    if (!bytes) return failed(oracle, bytes.error().str());
+    const auto again = onnx::importModel(std::as_bytes(std::span(*bytes)));
+    if (!again) return failed(oracle, again.error().str());
+    const auto outputs = reference::run(*again->graph, inputs_);
+    if (!outputs) return failed(oracle, outputs.error().str());
+    return outputsAgree(oracle, *outputs);
   }
 
   /// Looks at the graph behind every pass.
@@ -133,11 +179,7 @@ private:
     Result<> after(const PassRun& run, const Graph& graph) override {
       if (run.rewrites == 0) return {};
       failure = isSound(graph);
-      if (!failure) {
-        const auto results = reference::run(graph, examination_.inputs_);
-        failure =
-            results ? examination_.agrees("pass", *results) : failed("pass", results.error().str());
-      }
+      if (!failure) failure = examination_.meansTheSame("pass", graph);
       if (!failure) return {};
       failure->message = fmt::format("after {}: {}", run.pass->name, failure->message);
       return usageError("stopped");
@@ -161,6 +203,7 @@ private:
     const auto report = runPipeline(*optimized_, *pipeline, options);
     if (steps.failure) return steps.failure;
     if (!report) return failed("pipeline", report.error().str());
+    if (auto failure = throughOnnx(*optimized_, "export-after")) return failure;
     return cutShort(*pipeline, options.passes, static_cast<int64_t>(report->rewrites.size()));
   }
 
@@ -177,9 +220,7 @@ private:
     };
     if (!report) return where(failed("cut", report.error().str()));
     if (auto failure = isSound(*graph)) return where(*failure);
-    const auto results = reference::run(*graph, inputs_);
-    if (!results) return where(failed("cut", results.error().str()));
-    if (auto failure = agrees("cut", *results)) return where(*failure);
+    if (auto failure = meansTheSame("cut", *graph)) return where(*failure);
     return std::nullopt;
   }
 
@@ -195,7 +236,7 @@ private:
         const auto results = (*session)->run(inputs_);
         if (!results) return failed("run", results.error().str());
         if (first.empty()) {
-          if (auto failure = agrees("jit", *results)) return failure;
+          if (auto failure = outputsAgree("jit", *results)) return failure;
           first = *results;
         }
         if (!std::ranges::equal(*results, first))
@@ -208,15 +249,24 @@ private:
   const Graph& graph_;
   const std::string& pipeline_;
   uint64_t seed_;
-  std::vector<Tensor> inputs_, expected_;
-  std::vector<double> noise_; ///< per output, its largest error when every op errs
+  std::vector<Tensor> inputs_;
+  Run expected_;
+  Run noisy_; ///< when every op errs
   std::unique_ptr<Graph> optimized_;
 };
 
 } // namespace
 
-std::optional<Failure> examine(const Graph& graph, const std::string& pipeline, uint64_t seed) {
-  return Examination(graph, pipeline, seed).run();
+std::optional<Failure> examine(const Graph& graph, const std::string& pipeline, uint64_t seed,
+                               Depth depth) {
+  return Examination(graph, pipeline, seed).run(depth);
+}
+
+Depth depthOf(const std::string& oracle) {
+  for (const char* early : {"verify", "round-trip", "reference", "export", "export-after", "pass",
+                            "name", "cut", "pipeline", "target"})
+    if (oracle == early) return Depth::Passes;
+  return Depth::Everything;
 }
 
 } // namespace enfold::fuzz

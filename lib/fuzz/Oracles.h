@@ -1,6 +1,8 @@
 // Everything that must hold of a graph and a pipeline, whatever they are: the graph is valid and
-// reads back from its text after every pass; the reference computes the same before and after; the
-// compiled code computes what the reference does, with the same bits on one thread and on two.
+// reads back from its text after every pass; the reference computes the same before and after, in
+// the outputs and in every value that keeps its name; written as ONNX and read again it is the same
+// network; the compiled code computes what the reference does, with the same bits on one thread and
+// on two.
 #pragma once
 
 #include "ir/Graph.h"
@@ -16,8 +18,15 @@ struct Failure {
   std::string message;
 };
 
+/// How much is examined: code generation takes most of the time.
+enum class Depth : uint8_t { Passes, Everything };
+
 /// What is wrong first; none if all holds. `seed` decides the inputs. Crashes of the compiler are
 /// not caught here (see Isolate.h).
-std::optional<Failure> examine(const Graph& graph, const std::string& pipeline, uint64_t seed);
+std::optional<Failure> examine(const Graph& graph, const std::string& pipeline, uint64_t seed,
+                               Depth depth = Depth::Everything);
+
+/// How deep one must look to find a failure of that oracle.
+Depth depthOf(const std::string& oracle);
 
 } // namespace enfold::fuzz

@@ -287,7 +287,8 @@ void Graph::addOrigins(Op* op, std::span<const std::string> origins) {
 }
 
 void Graph::rename(Value* value, std::string name) {
-  names_.erase(value->name_);
+  retireName(value);
+  retired_.erase(name);
   value->name_ = uniqueName(std::move(name));
   names_[value->name_] = value;
 }
@@ -297,25 +298,26 @@ void Graph::moveBefore(Op* op, Op* before) { ops_.splice(before->position_, ops_
 void Graph::erase(Op* op) {
   for (const auto& result : op->results_) {
     ENFOLD_CHECK(result->numUses() == 0, "erased an op whose result is used");
-    names_.erase(result->name_);
+    retireName(result.get());
   }
   for (Value* operand : op->operands_) removeUse(operand, op);
   ops_.erase(op->position_);
 }
 
-void Graph::removeInput(Value* input) {
-  ENFOLD_CHECK(input->numUses() == 0, "removed an input that is used");
-  names_.erase(input->name_);
-  std::erase_if(inputs_, [&](const auto& owned) { return owned.get() == input; });
-  for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i]->index_ = i;
+void Graph::retireName(const Value* value) {
+  names_.erase(value->name_);
+  if (!value->constant()) retired_.insert(value->name_);
 }
 
 std::string Graph::uniqueName(std::string wish) {
-  if (!wish.empty() && !names_.contains(wish)) return wish;
+  const auto isTaken = [&](const std::string& name) {
+    return names_.contains(name) || retired_.contains(name);
+  };
+  if (!wish.empty() && !isTaken(wish)) return wish;
   const std::string stem = wish.empty() ? "v" : wish + "_";
   std::string name;
   do name = fmt::format("{}{}", stem, nextName_++);
-  while (names_.contains(name));
+  while (isTaken(name));
   return name;
 }
 
