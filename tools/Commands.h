@@ -24,6 +24,8 @@ Action addCompile(CLI::App& app);
 Action addOpt(CLI::App& app);
 Action addExplain(CLI::App& app);
 Action addInspect(CLI::App& app);
+Action addBisect(CLI::App& app);
+Action addDiff(CLI::App& app);
 Action addFuzz(CLI::App& app);
 Action addZoo(CLI::App& app);
 Action addPasses(CLI::App& app);

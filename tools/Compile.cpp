@@ -60,8 +60,7 @@ Result<> compileToFile(const FileOptions& options) {
         fmt::format("--name {}: must be a C identifier that begins with a letter, and not with "
                     "the runtime's prefix enfold",
                     options.name));
-  if (options.header == options.output)
-    return usageError("-o and --header name the same file");
+  if (options.header == options.output) return usageError("-o and --header name the same file");
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
   ENFOLD_TRY(LoadedModel model, load(options.model));
   ENFOLD_TRY(const PipelineReport report,

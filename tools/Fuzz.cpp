@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <map>
 #include <poll.h>
-#include <set>
 #include <unistd.h>
 
 namespace enfold::tool {
@@ -30,8 +29,8 @@ struct FuzzOptions {
   bool reduce = true, listOps = false;
 };
 
-constexpr int kSecondsPerGraph = 60;
-constexpr int64_t kChunk = 32; ///< graphs that share a process
+constexpr int kSecondsPerGraph = 300; ///< on a machine that has other work as well
+constexpr int64_t kChunk = 32;        ///< graphs that share a process
 
 /// One random case, known by its number.
 struct FuzzCase {
@@ -63,7 +62,7 @@ std::optional<fuzz::Failure> examineApart(const Graph& graph, const std::string&
 Result<> reportFailure(const FuzzOptions& options, const std::string& name, FuzzCase found,
                        fuzz::Failure failure) {
   fuzz::Case small{std::move(found.graph), std::move(found.pipeline)};
-  if (options.reduce) {
+  if (options.reduce && failure.oracle != "unsteady") {
     const fuzz::Depth depth = fuzz::depthOf(failure.oracle);
     small = fuzz::reduce(std::move(small), [&](const Graph& graph, const std::string& pipeline) {
       const auto again = examineApart(graph, pipeline, found.seed, depth);
@@ -147,10 +146,10 @@ public:
 
   int64_t done() const { return done_; }
   /// Failing cases before which every case has been looked at.
-  std::vector<int64_t> take() {
+  std::map<int64_t, std::string> take() {
     int64_t sure = next_;
     for (const Worker& worker : workers_) sure = std::min(sure, worker.at);
-    std::vector<int64_t> taken(failing_.begin(), failing_.lower_bound(sure));
+    std::map<int64_t, std::string> taken(failing_.begin(), failing_.lower_bound(sure));
     failing_.erase(failing_.begin(), failing_.lower_bound(sure));
     return taken;
   }
@@ -181,10 +180,16 @@ private:
     Worker& worker = workers_[static_cast<size_t>(index)];
     std::string text;
     const bool more = worker.child.receive(text);
-    for (char mark : text) pass(worker, mark == 'F');
+    for (char mark : text) {
+      if (mark == 'F') failing_[worker.at] = "a failure";
+      pass(worker);
+    }
     if (more) return;
     // A crash is the failure of the case it was at; another process goes on behind it.
-    if (!worker.child.finish().empty() && worker.at < worker.last) pass(worker, true);
+    if (std::string crash = worker.child.finish(); !crash.empty() && worker.at < worker.last) {
+      failing_[worker.at] = std::move(crash);
+      pass(worker);
+    }
     const int64_t at = worker.at, last = worker.last;
     workers_.erase(workers_.begin() + index);
     if (at < last)
@@ -193,8 +198,7 @@ private:
       start();
   }
 
-  void pass(Worker& worker, bool failed) {
-    if (failed) failing_.insert(worker.at);
+  void pass(Worker& worker) {
     ++worker.at;
     ++done_;
   }
@@ -202,7 +206,7 @@ private:
   const FuzzOptions& options_;
   int64_t next_, end_, done_ = 0;
   std::vector<Worker> workers_;
-  std::set<int64_t> failing_;
+  std::map<int64_t, std::string> failing_; ///< with how the process ended, if it crashed
 };
 
 void printTally(const FuzzOptions& options, const Tally& tally, double seconds) {
@@ -223,14 +227,14 @@ Result<int> fuzzMany(const FuzzOptions& options) {
   for (bool more = true; more;) {
     more = search.advance();
     progress.show(search.done(), tally.failures);
-    for (int64_t number : search.take()) {
+    for (const auto& [number, crash] : search.take()) {
       progress.hide();
       ++tally.failures;
       FuzzCase c = makeCase(options.seed, number);
       const auto failure = examineApart(*c.graph, c.pipeline, c.seed);
-      ENFOLD_RETURN_IF_ERROR(
-          reportFailure(options, fmt::format("fuzz-{}-{}", options.seed, number), std::move(c),
-                        failure.value_or(fuzz::Failure{"unsteady", "it does not fail again"})));
+      ENFOLD_RETURN_IF_ERROR(reportFailure(
+          options, fmt::format("fuzz-{}-{}", options.seed, number), std::move(c),
+          failure.value_or(fuzz::Failure{"unsteady", crash + ", and none when tried again"})));
     }
   }
   progress.hide();

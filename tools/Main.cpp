@@ -13,6 +13,8 @@ constexpr Command kCommands[] = {
     {"opt", "Run passes and show or save the graph", addOpt},
     {"explain", "Tell why each fusion was applied or refused, and how each op runs", addExplain},
     {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
+    {"diff", "Compare every tensor of a model with another way to compute it", addDiff},
+    {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
     {"fuzz", "Check the compiler with random networks and passes", addFuzz},
     {"zoo", "List or write well-known networks", addZoo},
     {"passes", "List the passes", addPasses},

@@ -1,30 +1,25 @@
 // enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
-#include "driver/Compare.h"
-#include "onnx/TensorFile.h"
+#include "driver/Tap.h"
 #include "reference/Reference.h"
 #include "tools/Commands.h"
-#include "tools/Common.h"
+#include "tools/Inputs.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 namespace enfold::tool {
 namespace {
 
 struct RunOptions {
   ModelOptions model;
-  std::vector<std::string> inputs;
-  bool random = false;
+  InputOptions inputs;
+  ToleranceOptions tolerance;
   bool reference = false;
-  uint64_t seed = 0;
+  std::vector<std::string> taps;
   std::string output, check, labels;
-  std::optional<double> rtol, atol;
 };
-
-using Inputs = std::map<std::string, Tensor>; // by name
 
 /// Runs a graph by its executable or by the reference functions.
 class Runner {
@@ -35,8 +30,7 @@ public:
     ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
     for (const std::string& text : model.notes) note("note: " + text);
     Runner runner;
-    runner.bound_ = std::move(model.boundInputs);
-    runner.defaults_ = std::move(model.inputDefaults);
+    runner.optional_ = {std::move(model.inputDefaults), std::move(model.boundInputs)};
     if (options.reference) {
       runner.graph_ = std::move(model.graph);
       return runner;
@@ -51,12 +45,7 @@ public:
   }
 
   const Graph& graph() const { return graph_ ? *graph_ : session_->executable().graph(); }
-  const Inputs& defaults() const { return defaults_; }
-  /// Whether the model has that input, be it compiled in.
-  bool hasInput(const std::string& name) const {
-    return bound_.contains(name) ||
-           std::ranges::any_of(graph().inputs(), [&](const auto& i) { return i->name() == name; });
-  }
+  const OptionalInputs& optional() const { return optional_; }
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
     return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
   }
@@ -64,46 +53,8 @@ public:
 private:
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Session> session_;
-  Inputs defaults_, bound_;
+  OptionalInputs optional_;
 };
-
-/// The tensors of --input.
-Result<std::vector<NamedTensor>> readInputs(const RunOptions& options) {
-  std::vector<NamedTensor> inputs;
-  for (const std::string& text : options.inputs) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return usageError(fmt::format("--input {}: expected NAME=FILE", text));
-    ENFOLD_TRY(NamedTensor file, onnx::readTensorFile(text.substr(equals + 1)));
-    inputs.push_back({text.substr(0, equals), std::move(file.tensor)});
-  }
-  return inputs;
-}
-
-/// The tensors in the order of the graph's inputs.
-Result<std::vector<Tensor>> arrange(const RunOptions& options, const Runner& runner,
-                                    std::span<const NamedTensor> given) {
-  std::vector<Tensor> inputs;
-  uint64_t seed = options.seed;
-  for (const auto& input : runner.graph().inputs()) {
-    const auto named = std::ranges::find(given, input->name(), &NamedTensor::name);
-    if (named != given.end()) {
-      inputs.push_back(fitImages(named->tensor, *input));
-    } else if (auto it = runner.defaults().find(input->name()); it != runner.defaults().end()) {
-      inputs.push_back(it->second);
-    } else if (options.random) {
-      inputs.push_back(randomTensor(input->type(), seed++));
-    } else {
-      return usageError(
-          fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED",
-                      input->name(), input->type().str(), input->name()));
-    }
-  }
-  for (const NamedTensor& tensor : given)
-    if (!runner.hasInput(tensor.name))
-      return usageError(fmt::format("the model has no input '{}'", tensor.name));
-  return inputs;
-}
 
 /// Runs a batch of any size through a network compiled for another, piece by piece.
 Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inputs) {
@@ -175,29 +126,6 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
   return kDone;
 }
 
-/// The tolerance of a folder: what its tolerance.json says, if there is one.
-Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
-  Tolerance tolerance;
-  std::ifstream file(folder / "tolerance.json");
-  if (!file) return tolerance;
-  const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
-  const auto read = [&](const char* key, double& value) {
-    if (!json.contains(key)) return true;
-    if (!json[key].is_number()) return false;
-    value = json[key];
-    return true;
-  };
-  if (!json.is_object() || !read("rtol", tolerance.rtol) || !read("atol", tolerance.atol))
-    return usageError((folder / "tolerance.json").string() + ": not an object of rtol and atol");
-  return tolerance;
-}
-
-/// Inputs of a set that go by another name than the graph's, or none, get the name of their place.
-void nameByPlace(std::vector<NamedTensor>& inputs, const Runner& runner) {
-  for (size_t i = 0; i < std::min(inputs.size(), runner.graph().inputs().size()); ++i)
-    if (!runner.hasInput(inputs[i].name)) inputs[i].name = runner.graph().inputs()[i]->name();
-}
-
 /// Prints a line on an output, and returns whether it is as expected.
 bool judge(const std::string& what, const Tensor& output, const Tensor& expected,
            const Tolerance& tolerance) {
@@ -215,12 +143,12 @@ bool judge(const std::string& what, const Tensor& output, const Tensor& expected
 /// Compares one test_data_set.
 Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   ENFOLD_TRY(Runner runner, Runner::make(options, set.inputs));
-  nameByPlace(set.inputs, runner);
-  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, set.inputs));
+  nameByPlace(set.inputs, runner.graph(), runner.optional());
+  ENFOLD_TRY(const std::vector<Tensor> inputs,
+             arrange(options.inputs, runner.graph(), runner.optional(), set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
   ENFOLD_TRY(const Tolerance standard, folderTolerance(options.check));
-  const Tolerance tolerance{options.rtol.value_or(standard.rtol),
-                            options.atol.value_or(standard.atol)};
+  const Tolerance tolerance = options.tolerance.over(standard);
   bool same = true;
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
@@ -233,17 +161,16 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
 
 /// Compares with what the reference functions answer to the same inputs, without passes.
 Result<bool> checkAgainstReference(const RunOptions& options) {
-  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options));
+  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
-  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(options, runner, given));
+  ENFOLD_TRY(const std::vector<Tensor> inputs,
+             arrange(options.inputs, runner.graph(), runner.optional(), given));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
   RunOptions plain = options;
   plain.reference = true;
   ENFOLD_TRY(Runner reference, Runner::make(plain, given));
   ENFOLD_TRY(const std::vector<Tensor> expected, reference.run(inputs));
-  const Tolerance standard;
-  const Tolerance tolerance{options.rtol.value_or(standard.rtol),
-                            options.atol.value_or(standard.atol)};
+  const Tolerance tolerance = options.tolerance.over({});
   bool same = true;
   for (size_t i = 0; i < outputs.size(); ++i)
     same &= judge(runner.graph().outputNames()[i], outputs[i], expected[i], tolerance);
@@ -261,32 +188,52 @@ Result<bool> check(const RunOptions& options) {
   return same;
 }
 
-int run(const RunOptions& options) {
+/// Prints a tensor, and saves it if asked to.
+Result<> show(const RunOptions& options, const std::string& name, const Tensor& tensor) {
+  printSummary(name, tensor);
+  if (options.output.empty()) return {};
+  std::error_code error;
+  std::filesystem::create_directories(options.output, error);
+  return onnx::writeNpy(tensorPath(options.output, name), tensor);
+}
+
+/// Runs with intermediate tensors shown behind the outputs.
+Result<int> runTapped(const RunOptions& options) {
+  if (options.reference) return usageError("--tap reads the compiled network, not --reference");
+  ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, nullptr));
+  ENFOLD_TRY(auto network,
+             TappedNetwork::create(std::move(trial.graph), options.model.compileOptions(),
+                                   options.model.sessionOptions(), options.taps));
+  ENFOLD_TRY(const TappedRun result, network->run(trial.inputs));
+  const auto names = network->graph().outputNames();
+  for (size_t i = 0; i < result.outputs.size(); ++i)
+    ENFOLD_RETURN_IF_ERROR(show(options, names[i], result.outputs[i]));
+  for (const auto& [name, tensor] : result.taps)
+    ENFOLD_RETURN_IF_ERROR(show(options, name, tensor));
+  if (!result.sameProgram)
+    note("note: storing these tensors changed how others are computed: they may differ in the last "
+         "bits from what the outputs were computed of");
+  return kDone;
+}
+
+Result<int> runOnce(const RunOptions& options) {
+  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs));
+  ENFOLD_TRY(Runner runner, Runner::make(options, given));
+  ENFOLD_TRY(std::vector<Tensor> inputs,
+             arrange(options.inputs, runner.graph(), runner.optional(), given));
+  ENFOLD_TRY(const std::vector<Tensor> outputs, runInPieces(runner, std::move(inputs)));
+  for (size_t i = 0; i < outputs.size(); ++i)
+    ENFOLD_RETURN_IF_ERROR(show(options, runner.graph().outputNames()[i], outputs[i]));
+  return options.labels.empty() ? kDone : printAccuracy(outputs.front(), options.labels);
+}
+
+Result<int> run(const RunOptions& options) {
   if (!options.check.empty()) {
-    const auto same = check(options);
-    return same ? *same ? kDone : kWrong : report(same.error());
+    if (!options.taps.empty()) return usageError("--tap and --check do not go together");
+    ENFOLD_TRY(const bool same, check(options));
+    return same ? kDone : kWrong;
   }
-  auto given = readInputs(options);
-  if (!given) return report(given.error());
-  auto runner = Runner::make(options, *given);
-  if (!runner) return report(runner.error());
-  auto inputs = arrange(options, *runner, *given);
-  if (!inputs) return report(inputs.error());
-  const auto outputs = runInPieces(*runner, std::move(*inputs));
-  if (!outputs) return report(outputs.error());
-  for (size_t i = 0; i < outputs->size(); ++i) {
-    const std::string& name = runner->graph().outputNames()[i];
-    printSummary(name, (*outputs)[i]);
-    if (options.output.empty()) continue;
-    std::string file = name;
-    std::ranges::replace(file, '/', '_');
-    std::error_code error;
-    std::filesystem::create_directories(options.output, error);
-    const auto path = std::filesystem::path(options.output) / (file + ".npy");
-    if (auto written = onnx::writeNpy(path, (*outputs)[i]); !written)
-      return report(written.error());
-  }
-  return options.labels.empty() ? kDone : printAccuracy(outputs->front(), options.labels);
+  return options.taps.empty() ? runOnce(options) : runTapped(options);
 }
 
 } // namespace
@@ -294,19 +241,21 @@ int run(const RunOptions& options) {
 Action addRun(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   options->model.add(app);
-  app.add_option("--input", options->inputs, "An input: NAME=FILE.npy or NAME=FILE.pb");
-  app.add_option("--random", options->seed, "Fill inputs that are not given from this seed")
-      ->each([options](const std::string&) { options->random = true; });
+  options->inputs.add(app);
   app.add_option("--output", options->output, "Save the outputs as .npy into this folder");
   app.add_option("--labels", options->labels, "Classes expected, .npy: print the accuracy");
   app.add_option(
       "--check", options->check,
       "Compare with the test_data_set_* of this folder, or with `reference`, the reference "
       "functions");
-  app.add_option("--rtol", options->rtol, "Relative tolerance of --check");
-  app.add_option("--atol", options->atol, "Absolute tolerance of --check");
+  options->tolerance.add(app);
+  app.add_option("--tap", options->taps,
+                 "Show this tensor too, or the result of this node; the outputs keep their bits");
   app.add_flag("--reference", options->reference, "Run the reference functions, without passes");
-  return [options] { return run(*options); };
+  return [options] {
+    const auto code = run(*options);
+    return code ? *code : report(code.error());
+  };
 }
 
 } // namespace enfold::tool

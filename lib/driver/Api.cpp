@@ -91,8 +91,8 @@ Context::~Context() = default;
 
 std::expected<Context, Failure> Context::create(const Module& module,
                                                 const ContextOptions& options) {
-  auto session = Session::create(module.impl_->executable,
-                                 {options.threads, module.impl_->strictDenormals});
+  auto session =
+      Session::create(module.impl_->executable, {options.threads, module.impl_->strictDenormals});
   if (!session) return std::unexpected(failure(session.error()));
   auto impl = std::make_unique<Impl>(module, std::move(*session));
   impl->from.resize(module.inputs().size());
@@ -105,8 +105,7 @@ std::expected<void, Failure> Context::run(std::span<const InputBytes> inputs,
   std::vector<std::string> problems;
   checkSizes("input", impl_->module.inputs(), inputs, problems);
   checkSizes("output", impl_->module.outputs(), outputs, problems);
-  if (!problems.empty())
-    return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
+  if (!problems.empty()) return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
   for (size_t i = 0; i < inputs.size(); ++i) impl_->from[i] = inputs[i].data();
   for (size_t i = 0; i < outputs.size(); ++i) impl_->to[i] = outputs[i].data();
   if (auto done = impl_->session->runRaw(impl_->from, impl_->to); !done)

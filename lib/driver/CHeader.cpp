@@ -197,8 +197,7 @@ static inline enfold_status {symbol}_run(
 #endif
 #endif
 )",
-             fmt::arg("symbol", symbol),
-             fmt::arg("input_macros", inputs.macros(symbol)),
+             fmt::arg("symbol", symbol), fmt::arg("input_macros", inputs.macros(symbol)),
              fmt::arg("output_macros", outputs.macros(symbol)),
              fmt::arg("input_parameters", inputs.parameters("const ")),
              fmt::arg("output_parameters", outputs.parameters("")),

@@ -103,6 +103,19 @@ std::string Op::describe() const {
 
 Graph::~Graph() = default;
 
+namespace {
+
+/// The name of a tensor that is no more stays taken, by nobody: only rename() gives it out again.
+/// So a name of the model never means another tensor than it does there.
+void retireName(std::unordered_map<std::string, Value*>& names, const Value& value) {
+  if (value.constant())
+    names.erase(value.name());
+  else
+    names[value.name()] = nullptr;
+}
+
+} // namespace
+
 Value* Graph::addInput(std::string name, Type type) {
   auto value = std::make_unique<Value>();
   value->name_ = uniqueName(std::move(name));
@@ -287,8 +300,8 @@ void Graph::addOrigins(Op* op, std::span<const std::string> origins) {
 }
 
 void Graph::rename(Value* value, std::string name) {
-  retireName(value);
-  retired_.erase(name);
+  retireName(names_, *value);
+  if (const auto it = names_.find(name); it != names_.end() && !it->second) names_.erase(it);
   value->name_ = uniqueName(std::move(name));
   names_[value->name_] = value;
 }
@@ -298,26 +311,25 @@ void Graph::moveBefore(Op* op, Op* before) { ops_.splice(before->position_, ops_
 void Graph::erase(Op* op) {
   for (const auto& result : op->results_) {
     ENFOLD_CHECK(result->numUses() == 0, "erased an op whose result is used");
-    retireName(result.get());
+    retireName(names_, *result);
   }
   for (Value* operand : op->operands_) removeUse(operand, op);
   ops_.erase(op->position_);
 }
 
-void Graph::retireName(const Value* value) {
-  names_.erase(value->name_);
-  if (!value->constant()) retired_.insert(value->name_);
+void Graph::removeInput(Value* input) {
+  ENFOLD_CHECK(input->numUses() == 0, "removed an input that is used");
+  names_.erase(input->name_);
+  std::erase_if(inputs_, [&](const auto& owned) { return owned.get() == input; });
+  for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i]->index_ = i;
 }
 
 std::string Graph::uniqueName(std::string wish) {
-  const auto isTaken = [&](const std::string& name) {
-    return names_.contains(name) || retired_.contains(name);
-  };
-  if (!wish.empty() && !isTaken(wish)) return wish;
+  if (!wish.empty() && !names_.contains(wish)) return wish;
   const std::string stem = wish.empty() ? "v" : wish + "_";
   std::string name;
   do name = fmt::format("{}{}", stem, nextName_++);
-  while (isTaken(name));
+  while (names_.contains(name));
   return name;
 }
 

@@ -12,7 +12,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 
 namespace enfold {
 
@@ -175,9 +174,9 @@ private:
   void rename(Value* value, std::string name);
   void moveBefore(Op* op, Op* before);
   void erase(Op* op);
+  void removeInput(Value* input);
 
   std::string uniqueName(std::string wish);
-  void retireName(const Value* value);
   void addUse(Value* value, Op* user);
   void removeUse(Value* value, Op* user);
 
@@ -187,9 +186,6 @@ private:
   std::vector<std::string> outputNames_;
   std::list<std::unique_ptr<Op>> ops_;
   std::unordered_map<std::string, Value*> names_;
-  /// Names of tensors that are no more. Only rename() gives one out again, so that a name of the
-  /// model never means another tensor than it does there.
-  std::unordered_set<std::string> retired_;
   uint64_t nextName_ = 0;
 };
 

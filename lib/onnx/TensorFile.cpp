@@ -66,6 +66,12 @@ Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor) {
   return writeFile(path, encodeNpy(tensor));
 }
 
+Result<> writeTensorProto(const std::filesystem::path& path, const NamedTensor& tensor) {
+  pb::TensorProto proto;
+  encodeTensor(tensor.tensor, tensor.name, proto);
+  return writeFile(path, proto.SerializeAsString());
+}
+
 Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder) {
   constexpr std::string_view kPrefix = "test_data_set_";
   std::map<size_t, std::filesystem::path> folders; // by number: 10 comes after 9

@@ -16,6 +16,9 @@ Result<NamedTensor> readTensorFile(const std::filesystem::path& path);
 /// Writes NumPy format 1.0. Element types NumPy lacks are widened to float32.
 Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor);
 
+/// Writes a TensorProto.
+Result<> writeTensorProto(const std::filesystem::path& path, const NamedTensor& tensor);
+
 /// One test_data_set_N folder: inputs and expected outputs in the order of their numbers.
 struct DataSet {
   std::filesystem::path folder;

@@ -1,0 +1,152 @@
+// The search, and what is cut out of the network it ends at.
+#include "driver/Bisect.h"
+
+#include "ir/Extract.h"
+#include "ir/Printer.h"
+#include "reference/Reference.h"
+
+#include <algorithm>
+
+namespace enfold {
+namespace {
+
+/// Compares the outputs that are expected; keeps the worst comparison.
+bool isWrong(std::span<const Tensor> outputs, const BisectProblem& problem, Comparison& worst) {
+  bool wrong = false;
+  for (size_t i = 0; i < problem.expected.size(); ++i) {
+    const Comparison c = compare(outputs[i], problem.expected[i], problem.tolerance);
+    if (i == 0 || (!c.same() && !wrong) || !(c.maxAbs / c.scale <= worst.maxAbs / worst.scale))
+      worst = c;
+    wrong |= !c.same();
+  }
+  return wrong;
+}
+
+/// Remarks on rewrites done; the last one is about the last rewrite, if that was reported at all.
+int64_t countApplied(const PipelineReport& report) {
+  return std::ranges::count(report.remarks.remarks(), Outcome::Applied, &Remark::outcome);
+}
+
+const Remark* lastApplied(const PipelineReport& report) {
+  const Remark* last = nullptr;
+  for (const Remark& remark : report.remarks.remarks())
+    if (remark.outcome == Outcome::Applied) last = &remark;
+  return last;
+}
+
+void describe(Bisection& found) {
+  found.name = found.after.report.rewrites.back();
+  found.pass = found.name.substr(0, found.name.find(' '));
+  if (countApplied(found.after.report) > countApplied(found.before.report))
+    found.remark = lastApplied(found.after.report);
+}
+
+} // namespace
+
+Result<Cut> tryCut(const BisectProblem& problem, int64_t rewrites) {
+  Cut cut;
+  cut.graph = problem.model.clone();
+  PipelineOptions passes = problem.passes;
+  passes.maxRewrites = rewrites;
+  passes.passes.target.channelBlock = problem.target.lanes(kir::Scalar::F32);
+  ENFOLD_TRY(cut.report, runPipeline(*cut.graph, problem.pipeline, passes));
+  cut.rewrites = static_cast<int64_t>(cut.report.rewrites.size());
+  ENFOLD_TRY(auto executable, Executable::build(cut.graph->clone(), problem.target));
+  ENFOLD_TRY(auto session, Session::create(std::move(executable), problem.session));
+  ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(problem.inputs));
+  cut.wrong = isWrong(outputs, problem, cut.worst);
+  return cut;
+}
+
+Result<Bisection> bisect(const BisectProblem& problem) {
+  Bisection found;
+  ENFOLD_TRY(found.after, tryCut(problem, problem.passes.maxRewrites));
+  found.total = found.after.rewrites;
+  found.tries = 1;
+  if (!found.after.wrong) return found;
+  ENFOLD_TRY(found.before, tryCut(problem, 0));
+  ++found.tries;
+  if (found.before.wrong) {
+    found.verdict = Verdict::WrongAnyway;
+    return found;
+  }
+  while (found.after.rewrites - found.before.rewrites > 1) {
+    ENFOLD_TRY(Cut middle, tryCut(problem, (found.before.rewrites + found.after.rewrites) / 2));
+    ++found.tries;
+    (middle.wrong ? found.after : found.before) = std::move(middle);
+  }
+  found.verdict = Verdict::WrongRewrite;
+  describe(found);
+  ENFOLD_TRY(const std::vector<Tensor> outputs, reference::run(*found.after.graph, problem.inputs));
+  Comparison worst;
+  found.wrongByReference = isWrong(outputs, problem, worst);
+  return found;
+}
+
+// ---- The part a rewrite changed
+// -------------------------------------------------------------------
+
+namespace {
+
+/// Values of either graph, by their names, that are computed differently in the other.
+class Differences {
+public:
+  Differences(const Graph& before, const Graph& after) : before_(before), after_(after) {}
+
+  /// Whether both graphs have the value and compute it by the same op from the same operands.
+  bool isUnchanged(const Value* value) const {
+    const Value* other = after_.find(value->name());
+    if (!other || other->type() != value->type()) return false;
+    if (!value->producer() || !other->producer()) return value->producer() == other->producer();
+    if (print(*value->producer()) != print(*other->producer())) return false;
+    for (const Value* operand : value->producer()->operands())
+      if (operand && operand->constant() && !isUnchanged(operand)) return false;
+    return true;
+  }
+
+  /// Tensors that both have and that must come out the same.
+  std::vector<const Value*> outputs() const {
+    std::vector<const Value*> found;
+    for (const auto& op : before_.ops()) {
+      if (op->kind() == OpKind::Constant) continue;
+      for (size_t i = 0; i < op->numResults(); ++i) {
+        const Value* value = op->result(i);
+        const Value* other = after_.find(value->name());
+        if (other && other->type() == value->type() && !isUnchanged(value)) found.push_back(value);
+      }
+    }
+    for (size_t i = 0; i < before_.outputs().size(); ++i)
+      if (const Value* value = before_.outputs()[i]; value->producer() &&
+                                                     after_.outputs()[i]->name() != value->name() &&
+                                                     std::ranges::find(found, value) == found.end())
+        found.push_back(value);
+    return found;
+  }
+
+private:
+  const Graph& before_;
+  const Graph& after_;
+};
+
+bool isPlain(const Graph& graph) {
+  for (const auto& op : graph.ops())
+    for (size_t i = 0; i < op->numResults(); ++i)
+      if (!op->result(i)->type().layout.isPlain()) return false;
+  return true;
+}
+
+} // namespace
+
+std::unique_ptr<Graph> changedPart(const Graph& before, const Graph& after) {
+  if (!isPlain(before) || !isPlain(after)) return nullptr;
+  const Differences differences(before, after);
+  const std::vector<const Value*> outputs = differences.outputs();
+  if (outputs.empty()) return nullptr;
+  std::unordered_set<const Value*> inputs;
+  for (const auto& op : before.ops())
+    for (size_t i = 0; op->kind() != OpKind::Constant && i < op->numResults(); ++i)
+      if (differences.isUnchanged(op->result(i))) inputs.insert(op->result(i));
+  return extract(before, outputs, inputs);
+}
+
+} // namespace enfold

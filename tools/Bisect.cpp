@@ -1,0 +1,232 @@
+// enfold bisect: finds the rewrite that makes a model answer wrongly, and writes a folder from
+// which the failure can be seen again:
+//
+//   model.eir, model.bin     the smallest part of the model that shows it
+//   test_data_set_0/         what to run that on, and the answer expected
+//   before.eir, after.eir    the whole graph around the rewrite, for reading
+//   bundle.json              the rewrite, the machine, and the command that replays it
+#include "driver/Bisect.h"
+
+#include "driver/FoldError.h"
+#include "ir/Printer.h"
+#include "reference/Reference.h"
+#include "tools/Commands.h"
+#include "tools/Inputs.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace enfold::tool {
+namespace {
+
+struct BisectOptions {
+  ModelOptions model;
+  InputOptions inputs;
+  ToleranceOptions tolerance;
+  std::string check, folder = "enfold-bundle";
+};
+
+/// A network and a pipeline that show the failure.
+struct Replay {
+  std::unique_ptr<Graph> graph;
+  std::string passes;
+  int64_t maxRewrites = PipelineOptions{}.maxRewrites;
+  std::vector<Tensor> inputs, expected;
+};
+
+/// What the command line says besides the model and the passes.
+std::string flagsOf(const ModelOptions& options) {
+  std::string flags;
+  if (options.assumeInferenceBn) flags += " --assume-inference-bn";
+  if (options.strictDenormals) flags += " --strict-denormals";
+  if (options.accuracy != ModelOptions{}.accuracy) flags += " --accuracy " + options.accuracy;
+  if (options.threads) flags += fmt::format(" --threads {}", options.threads);
+  return flags;
+}
+
+/// Whether the network still comes out wrong.
+Result<bool> showsFailure(const Replay& replay, const BisectProblem& problem) {
+  ENFOLD_TRY(Pipeline pipeline, parsePipeline(replay.passes));
+  const BisectProblem smaller{.model = *replay.graph,
+                              .pipeline = std::move(pipeline),
+                              .passes = problem.passes,
+                              .target = problem.target,
+                              .inputs = replay.inputs,
+                              .expected = replay.expected,
+                              .tolerance = problem.tolerance,
+                              .session = problem.session};
+  ENFOLD_TRY(const Cut cut, tryCut(smaller, replay.maxRewrites));
+  return cut.wrong;
+}
+
+/// The tensors that the reference computes of the graph, by name.
+Result<std::map<std::string, Tensor>> tensorsOf(const Graph& graph,
+                                                std::span<const Tensor> inputs) {
+  std::map<std::string, Tensor> tensors;
+  ENFOLD_RETURN_IF_ERROR(
+      reference::run(graph, inputs, [&](const Value& value, const Tensor& tensor) {
+        tensors.emplace(value.name(), tensor);
+      }));
+  for (size_t i = 0; i < inputs.size(); ++i)
+    tensors.insert_or_assign(graph.inputs()[i]->name(), inputs[i]);
+  return tensors;
+}
+
+/// The ops that the rewrite changed, alone with its pass; else the whole model up to the rewrite.
+Result<Replay> smallestReplay(const BisectProblem& problem, const Bisection& found) {
+  Replay part{.graph = changedPart(*found.before.graph, *found.after.graph),
+              .passes = found.pass,
+              .inputs = {},
+              .expected = {}};
+  if (part.graph) {
+    ENFOLD_TRY(const auto tensors, tensorsOf(*found.before.graph, problem.inputs));
+    for (const auto& input : part.graph->inputs()) part.inputs.push_back(tensors.at(input->name()));
+    for (const std::string& name : part.graph->outputNames())
+      part.expected.push_back(tensors.at(name));
+    if (auto wrong = showsFailure(part, problem); wrong && *wrong) return part;
+  }
+  return Replay{.graph = problem.model.clone(),
+                .passes = problem.pipeline.str(),
+                .maxRewrites = found.after.rewrites,
+                .inputs = {problem.inputs.begin(), problem.inputs.end()},
+                .expected = problem.expected};
+}
+
+Result<> writeTensors(const std::filesystem::path& folder, std::string_view kind,
+                      std::span<const Tensor> tensors, std::span<const std::string> names) {
+  for (size_t i = 0; i < tensors.size(); ++i)
+    ENFOLD_RETURN_IF_ERROR(
+        onnx::writeTensorProto(folder / fmt::format("{}_{}.pb", kind, i), {names[i], tensors[i]}));
+  return {};
+}
+
+Result<> writeBundle(const BisectOptions& options, const BisectProblem& problem,
+                     const Bisection& found) {
+  const std::filesystem::path folder = options.folder, data = folder / "test_data_set_0";
+  std::error_code error;
+  std::filesystem::create_directories(data, error);
+  if (error) return usageError(fmt::format("{}: {}", data.string(), error.message()));
+  ENFOLD_TRY(const Replay replay, smallestReplay(problem, found));
+  ENFOLD_RETURN_IF_ERROR(saveGraphText(*replay.graph, folder / "model.eir"));
+  std::vector<std::string> inputNames;
+  for (const auto& input : replay.graph->inputs()) inputNames.push_back(input->name());
+  ENFOLD_RETURN_IF_ERROR(writeTensors(data, "input", replay.inputs, inputNames));
+  ENFOLD_RETURN_IF_ERROR(
+      writeTensors(data, "output", replay.expected, replay.graph->outputNames()));
+  ENFOLD_RETURN_IF_ERROR(writeText((folder / "before.eir").string(), print(*found.before.graph)));
+  ENFOLD_RETURN_IF_ERROR(writeText((folder / "after.eir").string(), print(*found.after.graph)));
+  std::string command =
+      fmt::format("enfold run {} --check {} --rtol {} --atol {} --passes '{}'{}",
+                  (folder / "model.eir").string(), folder.string(), problem.tolerance.rtol,
+                  problem.tolerance.atol, replay.passes, flagsOf(options.model));
+  if (replay.maxRewrites != PipelineOptions{}.maxRewrites)
+    command += fmt::format(" --max-rewrites {}", replay.maxRewrites);
+  const nlohmann::ordered_json json = {
+      {"model", options.model.model},
+      {"rewrite", found.after.rewrites},
+      {"pass", found.pass},
+      {"name", found.name},
+      {"remark", found.remark ? found.remark->str() : ""},
+      {"nodes", found.remark ? found.remark->ops : std::vector<std::string>()},
+      {"wrong_by_reference", found.wrongByReference},
+      {"max_abs_before", found.before.worst.maxAbs},
+      {"max_abs_after", found.after.worst.maxAbs},
+      {"passes", problem.pipeline.str()},
+      {"cpu", problem.target.cpu},
+      {"isa", kir::name(problem.target.isa)},
+      {"version", ENFOLD_VERSION},
+      {"replay", command}};
+  ENFOLD_RETURN_IF_ERROR(writeText((folder / "bundle.json").string(), json.dump(2) + "\n"));
+  fmt::print("written to {}; seen again by\n  {}\n", folder.string(), command);
+  return {};
+}
+
+void printFinding(const Bisection& found) {
+  fmt::print("rewrite {} of {} is the first that makes the answer wrong ({} networks tried)\n",
+             found.after.rewrites, found.total, found.tries);
+  if (found.remark)
+    fmt::print("  {}\n", found.remark->str());
+  else
+    fmt::print("  {}\n", found.name);
+  fmt::print("  max abs {:.3g} before, {:.3g} after (of {:.3g}), worst at element {}\n",
+             found.before.worst.maxAbs, found.after.worst.maxAbs, found.after.worst.scale,
+             found.after.worst.worst);
+  fmt::print("  {}\n", found.wrongByReference
+                           ? "by the reference functions, too, the rewritten graph is wrong"
+                           : "by the reference functions the rewritten graph is right: the code "
+                             "generated for it is wrong");
+}
+
+/// True when there was something to find.
+Result<bool> search(const BisectOptions& options, Trial trial) {
+  const CompileOptions compile = options.model.compileOptions();
+  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(compile.cpu));
+  ENFOLD_TRY(Pipeline pipeline, pipelineOf(compile));
+  BisectProblem problem{.model = *trial.graph,
+                        .pipeline = std::move(pipeline),
+                        .passes = compile.passes,
+                        .target = target,
+                        .inputs = trial.inputs,
+                        .expected = std::move(trial.expected),
+                        .tolerance = options.tolerance.over(trial.tolerance),
+                        .session = options.model.sessionOptions()};
+  if (compile.tolerance) {
+    ENFOLD_TRY(problem.passes.passes.unfolded,
+               foldsBeyond(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
+  }
+  if (problem.expected.empty()) {
+    ENFOLD_TRY(problem.expected, reference::run(problem.model, problem.inputs));
+  }
+  ENFOLD_TRY(const Bisection found, bisect(problem));
+  switch (found.verdict) {
+  case Verdict::Right:
+    fmt::print("the answer is right with all {} rewrites: max abs {:.3g} (of {:.3g})\n",
+               found.total, found.after.worst.maxAbs, found.after.worst.scale);
+    return false;
+  case Verdict::WrongAnyway:
+    fmt::print("the answer is wrong without any rewrite, too: max abs {:.3g} (of {:.3g}); either "
+               "the code generated for an op is wrong, which `enfold diff` shows, or what is "
+               "expected\n",
+               found.before.worst.maxAbs, found.before.worst.scale);
+    return true;
+  case Verdict::WrongRewrite:
+    printFinding(found);
+    ENFOLD_RETURN_IF_ERROR(writeBundle(options, problem, found));
+    return true;
+  }
+  return false;
+}
+
+Result<int> bisectModel(const BisectOptions& options) {
+  if (options.check.empty()) {
+    ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, nullptr));
+    ENFOLD_TRY(const bool found, search(options, std::move(trial)));
+    return found ? kWrong : kDone;
+  }
+  ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.check));
+  for (const onnx::DataSet& set : sets) {
+    ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, &set));
+    fmt::print("{}: ", set.folder.filename().string());
+    ENFOLD_TRY(const bool found, search(options, std::move(trial)));
+    if (found) return kWrong;
+  }
+  return kDone;
+}
+
+} // namespace
+
+Action addBisect(CLI::App& app) {
+  auto options = std::make_shared<BisectOptions>();
+  options->model.add(app);
+  options->inputs.add(app);
+  options->tolerance.add(app);
+  app.add_option("--check", options->check,
+                 "Expect the answers of the test_data_set_* of this folder; else the reference's");
+  app.add_option("-o", options->folder, "Folder to write what is found to");
+  return [options] {
+    const auto code = bisectModel(*options);
+    return code ? *code : report(code.error());
+  };
+}
+
+} // namespace enfold::tool

@@ -1,0 +1,122 @@
+// Inputs of models.
+#include "tools/Inputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace enfold::tool {
+
+void InputOptions::add(CLI::App& app) {
+  app.add_option("--input", files, "An input: NAME=FILE.npy or NAME=FILE.pb");
+  app.add_option("--random", seed, "Fill inputs that are not given from this seed")
+      ->expected(0, 1)
+      ->each([this](const std::string&) { random = true; });
+}
+
+void ToleranceOptions::add(CLI::App& app) {
+  app.add_option("--rtol", rtol, "Relative tolerance of comparisons");
+  app.add_option("--atol", atol, "Absolute tolerance of comparisons");
+}
+
+bool OptionalInputs::has(const Graph& graph, const std::string& name) const {
+  return bound.contains(name) ||
+         std::ranges::any_of(graph.inputs(), [&](const auto& i) { return i->name() == name; });
+}
+
+Result<std::vector<NamedTensor>> readInputs(const InputOptions& options) {
+  std::vector<NamedTensor> inputs;
+  for (const std::string& text : options.files) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return usageError(fmt::format("--input {}: expected NAME=FILE", text));
+    ENFOLD_TRY(NamedTensor file, onnx::readTensorFile(text.substr(equals + 1)));
+    inputs.push_back({text.substr(0, equals), std::move(file.tensor)});
+  }
+  return inputs;
+}
+
+Result<std::vector<Tensor>> arrange(const InputOptions& options, const Graph& graph,
+                                    const OptionalInputs& optional,
+                                    std::span<const NamedTensor> given) {
+  std::vector<Tensor> inputs;
+  uint64_t seed = options.seed;
+  for (const auto& input : graph.inputs()) {
+    const auto named = std::ranges::find(given, input->name(), &NamedTensor::name);
+    const auto known = optional.defaults.find(input->name());
+    if (named != given.end()) {
+      inputs.push_back(fitImages(named->tensor, *input));
+    } else if (known != optional.defaults.end()) {
+      inputs.push_back(known->second);
+    } else if (options.random) {
+      inputs.push_back(randomTensor(input->type(), seed++));
+    } else {
+      return usageError(
+          fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED",
+                      input->name(), input->type().str(), input->name()));
+    }
+  }
+  for (const NamedTensor& tensor : given)
+    if (!optional.has(graph, tensor.name))
+      return usageError(fmt::format("the model has no input '{}'", tensor.name));
+  return inputs;
+}
+
+void nameByPlace(std::vector<NamedTensor>& inputs, const Graph& graph,
+                 const OptionalInputs& optional) {
+  for (size_t i = 0; i < std::min(inputs.size(), graph.inputs().size()); ++i)
+    if (!optional.has(graph, inputs[i].name)) inputs[i].name = graph.inputs()[i]->name();
+}
+
+Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
+  Tolerance tolerance;
+  std::ifstream file(folder / "tolerance.json");
+  if (!file) return tolerance;
+  const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const auto read = [&](const char* key, double& value) {
+    if (!json.contains(key)) return true;
+    if (!json[key].is_number()) return false;
+    value = json[key];
+    return true;
+  };
+  if (!json.is_object() || !read("rtol", tolerance.rtol) || !read("atol", tolerance.atol))
+    return usageError((folder / "tolerance.json").string() + ": not an object of rtol and atol");
+  return tolerance;
+}
+
+Result<Trial> makeTrial(const ModelOptions& model, const InputOptions& options,
+                        const onnx::DataSet* set) {
+  std::vector<NamedTensor> given;
+  if (set) {
+    given = set->inputs;
+  } else {
+    ENFOLD_TRY(given, readInputs(options));
+  }
+  ENFOLD_TRY(LoadOptions how, model.loadOptions());
+  ENFOLD_TRY(LoadedModel loaded, loadModelFor(model.model, given, std::move(how)));
+  for (const std::string& text : loaded.notes) note("note: " + text);
+  const OptionalInputs optional{std::move(loaded.inputDefaults), std::move(loaded.boundInputs)};
+  if (set) nameByPlace(given, *loaded.graph, optional);
+  Trial trial;
+  ENFOLD_TRY(trial.inputs, arrange(options, *loaded.graph, optional, given));
+  for (size_t i = 0; i < trial.inputs.size(); ++i)
+    if (const Value& input = *loaded.graph->inputs()[i]; trial.inputs[i].type() != input.type())
+      return usageError(fmt::format("input '{}' must be {}, not {}", input.name(),
+                                    input.type().str(), trial.inputs[i].type().str()));
+  if (set) {
+    for (const NamedTensor& output : set->outputs) trial.expected.push_back(output.tensor);
+    if (trial.expected.size() > loaded.graph->outputs().size())
+      return usageError("more expected outputs than the model has");
+    ENFOLD_TRY(trial.tolerance, folderTolerance(set->folder.parent_path()));
+  }
+  trial.graph = std::move(loaded.graph);
+  return trial;
+}
+
+std::filesystem::path tensorPath(const std::filesystem::path& folder, std::string name) {
+  std::ranges::replace(name, '/', '_');
+  return folder / (name + ".npy");
+}
+
+} // namespace enfold::tool

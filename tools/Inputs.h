@@ -1,0 +1,66 @@
+// What a command runs a model on: tensors from files, folders of test data, or random numbers.
+#pragma once
+
+#include "driver/Compare.h"
+#include "onnx/TensorFile.h"
+#include "tools/Common.h"
+
+namespace enfold::tool {
+
+struct InputOptions {
+  std::vector<std::string> files; ///< NAME=FILE
+  bool random = false;
+  uint64_t seed = 0;
+
+  void add(CLI::App& app);
+};
+
+/// Tolerances that a user states.
+struct ToleranceOptions {
+  std::optional<double> rtol, atol;
+
+  void add(CLI::App& app);
+  Tolerance over(const Tolerance& standard) const {
+    return {rtol.value_or(standard.rtol), atol.value_or(standard.atol)};
+  }
+};
+
+/// Inputs of a loaded model that need not be given, or no longer can be.
+struct OptionalInputs {
+  std::map<std::string, Tensor> defaults, bound;
+
+  /// Whether the model has that input, be it compiled in.
+  bool has(const Graph& graph, const std::string& name) const;
+};
+
+/// The tensors of --input.
+Result<std::vector<NamedTensor>> readInputs(const InputOptions& options);
+
+/// The tensors in the order of the graph's inputs.
+Result<std::vector<Tensor>> arrange(const InputOptions& options, const Graph& graph,
+                                    const OptionalInputs& optional,
+                                    std::span<const NamedTensor> given);
+
+/// Inputs of a set that go by another name than the graph's, or none, get the name of their place.
+void nameByPlace(std::vector<NamedTensor>& inputs, const Graph& graph,
+                 const OptionalInputs& optional);
+
+/// The tolerance of a folder: what its tolerance.json says, if there is one.
+Result<Tolerance> folderTolerance(const std::filesystem::path& folder);
+
+/// A model and what it is run on, with the answer expected.
+struct Trial {
+  std::unique_ptr<Graph> graph;
+  std::vector<Tensor> inputs;
+  std::vector<Tensor> expected; ///< empty: nothing is known
+  Tolerance tolerance;
+};
+
+/// Of a set of test data, or of --input and --random when `set` is null.
+Result<Trial> makeTrial(const ModelOptions& model, const InputOptions& options,
+                        const onnx::DataSet* set);
+
+/// Where the tensor of that name is stored: slashes and the like do not make folders.
+std::filesystem::path tensorPath(const std::filesystem::path& folder, std::string name);
+
+} // namespace enfold::tool
