@@ -17,6 +17,37 @@ struct InspectOptions {
   std::string json;
 };
 
+/// A fold with the bound on its error (docs/numerics.md).
+ordered_json certificateJson(const Remark& remark) {
+  ordered_json json = {{"pass", remark.pass},
+                       {"reason", info(remark.reason).code},
+                       {"nodes", remark.ops},
+                       {"tensor", remark.facts.value}};
+  for (const auto& [name, number] : remark.facts.numbers) json[name] = number;
+  return json;
+}
+
+std::vector<const Remark*> certificatesOf(const PipelineReport& report) {
+  std::vector<const Remark*> folds;
+  for (const Remark& remark : report.remarks.remarks())
+    if (remark.outcome == Outcome::Applied && remark.facts.numbers.contains("bound_per_input"))
+      folds.push_back(&remark);
+  return folds;
+}
+
+std::string certificatesText(const PipelineReport& report) {
+  const std::vector<const Remark*> folds = certificatesOf(report);
+  if (folds.empty()) return "";
+  double perInput = 0, constant = 0;
+  for (const Remark* fold : folds) {
+    perInput = std::max(perInput, fold->facts.numbers.at("bound_per_input"));
+    constant = std::max(constant, fold->facts.numbers.at("bound_constant"));
+  }
+  return fmt::format(
+      "  folds       {}, each changes its tensor by at most {:.2g} max|x| + {:.2g}\n", folds.size(),
+      perInput, constant);
+}
+
 struct Facts {
   std::map<std::string, int64_t> before, after; ///< ops by name
   int64_t parameters = 0;
@@ -39,7 +70,7 @@ ordered_json typesJson(std::span<const Value* const> values, std::span<const std
 }
 
 std::string text(const InspectOptions& options, const Graph& graph, const lower::Plan& plan,
-                 const Facts& facts, double flops) {
+                 const Facts& facts, double flops, const PipelineReport& report) {
   std::string out = fmt::format("{}\n", options.model.model);
   for (const auto& input : graph.inputs())
     out += fmt::format("  input   {}: {}\n", input->name(), input->type().str());
@@ -52,6 +83,7 @@ std::string text(const InspectOptions& options, const Graph& graph, const lower:
                      humanBytes(static_cast<double>(plan.arenaBytes)),
                      humanBytes(static_cast<double>(plan.constantBytes)), plan.calls.size(),
                      plan.kernels.size());
+  out += certificatesText(report);
   std::vector<std::vector<std::string>> rows = {{"op", "in the model", "after the passes"}};
   std::map<std::string, std::pair<int64_t, int64_t>> both;
   for (const auto& [op, count] : facts.before) both[op].first = count;
@@ -71,13 +103,13 @@ Result<> inspect(const InspectOptions& options) {
       facts.parameterBytes += static_cast<double>(op->tensor("value").numBytes());
     }
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
-  ENFOLD_RETURN_IF_ERROR(optimize(graph, options.model.compileOptions(), target));
+  ENFOLD_TRY(const PipelineReport report, optimize(graph, options.model.compileOptions(), target));
   facts.after = countOps(graph);
   const lower::Plan plan = lower::lowerGraph(graph, target);
   double flops = 0;
   for (const lower::Call& call : plan.calls) flops += call.flops;
   if (options.json != "-")
-    ENFOLD_RETURN_IF_ERROR(writeText("-", text(options, graph, plan, facts, flops)));
+    ENFOLD_RETURN_IF_ERROR(writeText("-", text(options, graph, plan, facts, flops, report)));
   if (options.model.verbosity > 0) fmt::print(stderr, "{}", print(plan));
   if (options.json.empty()) return {};
   std::vector<const Value*> inputs;
@@ -87,6 +119,8 @@ Result<> inspect(const InspectOptions& options) {
     names.push_back(input->name());
   }
   const std::vector<const Value*> outputs(graph.outputs().begin(), graph.outputs().end());
+  ordered_json certificates = ordered_json::array();
+  for (const Remark* fold : certificatesOf(report)) certificates.push_back(certificateJson(*fold));
   const ordered_json json = {{"model", options.model.model},
                              {"inputs", typesJson(inputs, names)},
                              {"outputs", typesJson(outputs, graph.outputNames())},
@@ -99,7 +133,8 @@ Result<> inspect(const InspectOptions& options) {
                              {"constant_bytes", plan.constantBytes},
                              {"calls", plan.calls.size()},
                              {"kernels", plan.kernels.size()},
-                             {"reference_ops", plan.referenceOps()}};
+                             {"reference_ops", plan.referenceOps()},
+                             {"certificates", certificates}};
   return writeText(options.json, json.dump(2) + "\n");
 }
 
