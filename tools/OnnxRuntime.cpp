@@ -34,7 +34,8 @@ for i, result in enumerate(session.run(None, feeds)):
 class TemporaryFolder {
 public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "enfold-XXXXXX").string();
+    std::string name =
+        (std::filesystem::temp_directory_path() / "enfold-").string() + std::string(6, 'X');
     if (::mkdtemp(name.data())) path_ = name;
   }
   ~TemporaryFolder() {

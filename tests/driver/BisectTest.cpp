@@ -65,7 +65,7 @@ TEST(Bisect, FindsTheBrokenRewriteAmongManyOthers) {
   // It is neither the first rewrite nor the last, and there are many.
   EXPECT_GT(found->before.rewrites, 10);
   EXPECT_LT(found->after.rewrites, found->total - 10);
-  EXPECT_GT(found->total, 50);
+  EXPECT_GT(found->total, 40);
   EXPECT_LT(found->tries, 12);
 
   // What it changed stands alone: the one activation, between its operand and its reader.

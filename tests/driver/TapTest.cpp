@@ -53,8 +53,7 @@ TEST_P(Tap, ReadsEveryTensorAndKeepsTheBitsOfTheOutputs) {
   EXPECT_LT(static_cast<size_t>(fused), names.size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Zoo, Tap,
-                         testing::Values("resnet18", "mobilenet_v2", "shufflenet_v2_x1_0"),
+INSTANTIATE_TEST_SUITE_P(Zoo, Tap, testing::Values("resnet18", "mobilenet_v2", "shufflenet_v2"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(Tap, OfOneTensorLeavesTheOthersFused) {
