@@ -10,9 +10,8 @@ namespace enfold::tool {
 
 void InputOptions::add(CLI::App& app) {
   app.add_option("--input", files, "An input: NAME=FILE.npy or NAME=FILE.pb");
-  app.add_option("--random", seed, "Fill inputs that are not given from this seed")
-      ->expected(0, 1)
-      ->each([this](const std::string&) { random = true; });
+  random = app.add_option("--random", seeds, "Fill inputs that are not given, from this seed (1)")
+               ->expected(0, 1);
 }
 
 void ToleranceOptions::add(CLI::App& app) {
@@ -41,7 +40,7 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, const Graph& gr
                                     const OptionalInputs& optional,
                                     std::span<const NamedTensor> given) {
   std::vector<Tensor> inputs;
-  uint64_t seed = options.seed;
+  uint64_t seed = options.seed();
   for (const auto& input : graph.inputs()) {
     const auto named = std::ranges::find(given, input->name(), &NamedTensor::name);
     const auto known = optional.defaults.find(input->name());
@@ -49,7 +48,7 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, const Graph& gr
       inputs.push_back(fitImages(named->tensor, *input));
     } else if (known != optional.defaults.end()) {
       inputs.push_back(known->second);
-    } else if (options.random) {
+    } else if (options.isRandom()) {
       inputs.push_back(randomTensor(input->type(), seed++));
     } else {
       return usageError(

@@ -9,8 +9,11 @@ namespace enfold::tool {
 
 struct InputOptions {
   std::vector<std::string> files; ///< NAME=FILE
-  bool random = false;
-  uint64_t seed = 0;
+  std::vector<uint64_t> seeds;
+  CLI::Option* random = nullptr; ///< --random, with a seed or without
+
+  bool isRandom() const { return random->count() > 0; }
+  uint64_t seed() const { return seeds.empty() ? 1 : seeds.front(); }
 
   void add(CLI::App& app);
 };

@@ -113,7 +113,7 @@ TEST(Api, FailuresSayWhatIsWrong) {
     EXPECT_EQ(result.error().kind, kind);
     EXPECT_NE(result.error().text().find(part), std::string::npos) << result.error().text();
   };
-  expectFailure(Module::compile("no_such.onnx"), Failure::Kind::Invalid, "no_such.onnx");
+  expectFailure(Module::compile("no_such.onnx"), Failure::Kind::Usage, "no_such.onnx");
   expectFailure(Module::compile(kModel, {.cpu = "z80"}), Failure::Kind::Usage, "'z80'");
   expectFailure(Module::compile(kModel, {.disabledPasses = {"fold-nothing"}}), Failure::Kind::Usage,
                 "fold-nothing");
