@@ -189,27 +189,24 @@ Value* VectorMath::erf(Value* x) {
   return b_.CreateSelect(b_.CreateFCmpOLT(magnitude, number(x, 1)), small, large);
 }
 
-/// Arguments beyond 2^20, infinities and NaN go to the C library: if any lane has one, all do.
+/// Arguments beyond 2^20, infinities and NaN take the C library's value. A lane's result depends on
+/// that lane alone: what stands beside it may be anything.
 Value* VectorMath::sinOrCos(Op op, Value* x) {
-  llvm::Function* function = b_.GetInsertBlock()->getParent();
-  llvm::LLVMContext& context = b_.getContext();
-  auto* reduced = llvm::BasicBlock::Create(context, "reduced", function);
-  auto* other = llvm::BasicBlock::Create(context, "other", function);
-  auto* join = llvm::BasicBlock::Create(context, "join", function);
-  Value* magnitude = intrinsic(llvm::Intrinsic::fabs, x);
-  Value* isLarge = b_.CreateFCmpUGT(magnitude, number(x, 0x1p20));
-  b_.CreateCondBr(x->getType()->isVectorTy() ? b_.CreateOrReduce(isLarge) : isLarge, other,
-                  reduced);
-  b_.SetInsertPoint(reduced);
   Value* fast = sinOrCosReduced(op, x);
-  b_.CreateBr(join);
+  Value* isLarge = b_.CreateFCmpUGT(intrinsic(llvm::Intrinsic::fabs, x), number(x, 0x1p20));
+  llvm::BasicBlock* reduced = b_.GetInsertBlock();
+  llvm::LLVMContext& context = b_.getContext();
+  auto* other = llvm::BasicBlock::Create(context, "other", reduced->getParent());
+  auto* join = llvm::BasicBlock::Create(context, "join", reduced->getParent());
+  b_.CreateCondBr(x->getType()->isVectorTy() ? b_.CreateOrReduce(isLarge) : isLarge, other, join);
   b_.SetInsertPoint(other);
-  Value* slow = callLibm(libmName(op), x);
+  Value* mixed = b_.CreateSelect(isLarge, callLibm(libmName(op), x), fast);
+  llvm::BasicBlock* mixedEnd = b_.GetInsertBlock();
   b_.CreateBr(join);
   b_.SetInsertPoint(join);
   llvm::PHINode* result = b_.CreatePHI(x->getType(), 2);
   result->addIncoming(fast, reduced);
-  result->addIncoming(slow, other);
+  result->addIncoming(mixed, mixedEnd);
   return result;
 }
 

@@ -65,6 +65,23 @@ Layer randomLayer(Sizes& sizes, size_t rank) {
   return l;
 }
 
+/// Strides jump over the only column of the result, so that it is the bias.
+TEST(Transposed, NoTapReachesTheResult) {
+  for (int64_t group : {1, 31})
+    expectLayerAgrees({.batch = 1,
+                       .cin = 31,
+                       .cout = 62,
+                       .group = group,
+                       .in = {2, 2},
+                       .kernel = {4, 1},
+                       .strides = {2, 2},
+                       .dilations = {1, 1},
+                       .pads = {1, 1, 0, 1},
+                       .extra = {0, 0},
+                       .bias = true,
+                       .residual = false});
+}
+
 TEST(Transposed, SweepsImages) {
   Sizes sizes(5);
   for (int round = 0; round < 60; ++round) expectLayerAgrees(randomLayer(sizes, 2));

@@ -50,9 +50,11 @@ public:
 
 private:
   /// Weights of one block of output channels.
-  int64_t weightsPerBlock() const {
-    return inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * widthTaps_ * lanes_;
+  /// Of a block of output channels, for one tap of the width.
+  int64_t weightsPerTap() const {
+    return inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * lanes_;
   }
+  int64_t weightsPerBlock() const { return weightsPerTap() * widthTaps_; }
   std::vector<float> packWeights() const;
   std::vector<float> packBias() const;
   void row(const Index& od, const Index& oh);
@@ -163,7 +165,7 @@ void TransposedConv::row(const Index& od, const Index& oh) {
     phase_ = &phase;
     for (const TileRun& run : tileRow(phase.problem, schedule_.pixels))
       b_.forLoop("tile", 0, run.count, [&](const Index& t) { tile(run, t * run.pixels); });
-    phaseWeights_ += weightsPerBlock() / widthTaps_ * phase.problem.kernel[2] * schedule_.blocks;
+    phaseWeights_ += weightsPerTap() * phase.problem.kernel[2] * schedule_.blocks;
   }
 }
 
