@@ -6,6 +6,7 @@
 // get it; ops that merely accept it (elementwise ops, channel-aligned concat, split and slice)
 // follow their operands; everything else is plain.
 #include "ir/ResizeTaps.h"
+#include "ir/Slicing.h"
 #include "passes/Match.h"
 #include "passes/Pass.h"
 
@@ -39,6 +40,7 @@ private:
   Wish elementwiseWish(const Op& op) const;
   Wish partsWish(const Op& op) const;
   bool broadcastsOntoBlocks(const Value* v, const Shape& y) const;
+  Wish sliceWish(const Op& op) const;
   bool epilogueFits(const Op& op) const;
   bool isBestBlocked(const Op& op) const;
   void expandEpilogue(Op& op);
@@ -121,7 +123,7 @@ LayoutAssigner::Wish LayoutAssigner::elementwiseWish(const Op& op) const {
   return anyBlocked ? Wish::Blocked : Wish::Plain;
 }
 
-/// concat, split and slice move whole blocks; only the last part may end inside one.
+/// concat and split move whole blocks; only the last part may end inside one.
 LayoutAssigner::Wish LayoutAssigner::partsWish(const Op& op) const {
   const Value* whole = op.kind() == OpKind::Concat ? op.result() : op.own(0);
   const int64_t axis = frontAxis(op.integer("axis"), whole->type().rank());
@@ -137,6 +139,15 @@ LayoutAssigner::Wish LayoutAssigner::partsWish(const Op& op) const {
   if (!isBlocked(whole)) return Wish::Plain;
   for (size_t i = 0; i + 1 < op.numResults(); ++i)
     if (axis == 1 && !whole_blocks(op.result(i))) return Wish::Plain;
+  return Wish::Blocked;
+}
+
+/// A slice takes whole blocks, too; what it does to other axes does not matter.
+LayoutAssigner::Wish LayoutAssigner::sliceWish(const Op& op) const {
+  const auto axes = slicedAxes(op);
+  if (!isBlocked(op.own(0)) || !axes) return Wish::Plain;
+  for (const SlicedAxis& cut : *axes)
+    if (cut.axis == 1 && (cut.step != 1 || cut.begin % block_ != 0)) return Wish::Plain;
   return Wish::Blocked;
 }
 
@@ -164,6 +175,8 @@ LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
   case OpKind::Concat:
   case OpKind::Split:
     return partsWish(op);
+  case OpKind::Slice:
+    return sliceWish(op);
   default:
     return op.info().is(traits::Elementwise) ? elementwiseWish(op) : Wish::Plain;
   }

@@ -72,6 +72,8 @@ const char* enfold_status_text(enfold_status status) {
     return "no memory";
   case ENFOLD_NO_THREADS:
     return "no threads";
+  case ENFOLD_INVALID_DATA:
+    return "invalid data";
   case ENFOLD_BUSY:
     return "busy";
   }

@@ -90,7 +90,10 @@ bool Context::buildTables() {
   void** entry = entries_.begin();
   for (int32_t i = 0; i < program_.num_steps; ++i) {
     const enfold_step& step = program_.steps[i];
-    steps_[size_t(i)].task = {step.kernel, entry, step.iterations, step.grain};
+    ReadyStep& ready = steps_[size_t(i)];
+    ready.task = {step.kernel, entry, step.iterations, step.grain};
+    ready.fault = step.fault;
+    ready.verdict = step.fault != nullptr ? entry + step.num_buffers - 1 : nullptr;
     for (int32_t b = 0; b < step.num_buffers; ++b, ++entry) {
       const enfold_buffer_ref& buffer = step.buffers[b];
       if (const int32_t tensor = tensorOf(buffer); tensor >= 0) {
@@ -120,11 +123,20 @@ void Context::countFollowers() {
 enfold_status Context::run(const void* const* inputs, void* const* outputs) {
   if (const enfold_status status = bind(inputs, outputs)) return status;
   const FloatMode mode(denormals());
-  if (isProfiling_)
-    runProfiled();
-  else
-    for (const ReadyStep& step : steps_) runStep(step);
+  return isProfiling_ ? runProfiled() : runSteps();
+}
+
+enfold_status Context::runSteps() {
+  for (const ReadyStep& step : steps_) {
+    runStep(step);
+    if (const enfold_status status = judgement(step)) return status;
+  }
   return ENFOLD_OK;
+}
+
+enfold_status Context::judgement(const ReadyStep& step) {
+  if (step.fault == nullptr || *static_cast<const int32_t*>(*step.verdict) == 0) return ENFOLD_OK;
+  return fail(ENFOLD_INVALID_DATA, "%s", step.fault);
 }
 
 void Context::runStep(const ReadyStep& step) {
@@ -135,17 +147,20 @@ void Context::runStep(const ReadyStep& step) {
     task.kernel(task.buffers, 0, task.iterations, pool_->scratch(0));
 }
 
-void Context::runProfiled() {
+enfold_status Context::runProfiled() {
   pool_->measureBusy(true);
+  enfold_status status = ENFOLD_OK;
   int64_t before = nanoseconds();
-  for (size_t i = 0; i < steps_.size(); ++i) {
+  for (size_t i = 0; i < steps_.size() && status == ENFOLD_OK; ++i) {
     runStep(steps_[i]);
+    status = judgement(steps_[i]);
     const int64_t after = nanoseconds();
     const int64_t elapsed = after - before;
     profiler_.add(i, elapsed, steps_[i].lanes > 1 ? pool_->busyNanoseconds() : elapsed);
     before = after;
   }
   pool_->measureBusy(false);
+  return status;
 }
 
 enfold_step_profile Context::profile(int32_t index) const {

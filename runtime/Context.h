@@ -44,6 +44,8 @@ private:
   struct ReadyStep {
     Task task;
     int32_t lanes;
+    const char* fault; ///< the message of a step that judges data, else null
+    void** verdict;    ///< the table entry of what such a step leaves its judgement in
   };
   /// A table entry that follows the pointer of an input or output.
   struct Follower {
@@ -60,7 +62,10 @@ private:
   enfold_status checkBound();
   enfold_status checkPointer(int32_t tensor) const;
   void runStep(const ReadyStep& step);
-  void runProfiled();
+  enfold_status runSteps();
+  enfold_status runProfiled();
+  /// An error if the step, which has run, judges data and found it invalid.
+  static enfold_status judgement(const ReadyStep& step);
 
   bool isInput(int32_t tensor) const { return tensor < program_.num_inputs; }
   const enfold_tensor_info& tensorInfo(int32_t tensor) const;

@@ -51,6 +51,15 @@ int64_t spaceBytes(const enfold_program& program, const enfold_buffer_ref& buffe
   }
 }
 
+/// The last buffer is an int32_t in the arena.
+bool endsInVerdict(const enfold_program& program, const enfold_step& step) {
+  if (step.num_buffers < 1) return false;
+  constexpr int64_t kSize = sizeof(int32_t);
+  const enfold_buffer_ref& last = step.buffers[step.num_buffers - 1];
+  return last.space == ENFOLD_SPACE_ARENA && last.offset % kSize == 0 &&
+         last.offset <= program.arena_bytes - kSize;
+}
+
 enfold_status checkStep(const enfold_program& program, int32_t index) {
   const enfold_step& step = program.steps[index];
   const char* name = orUnnamed(step.name);
@@ -73,6 +82,9 @@ enfold_status checkStep(const enfold_program& program, int32_t index) {
                   index, name, i, static_cast<long long>(buffer.offset),
                   static_cast<long long>(bytes));
   }
+  if (step.fault != nullptr && !endsInVerdict(program, step))
+    return fail(ENFOLD_INVALID_PROGRAM, "step %d '%s' judges data, but has no verdict in the arena",
+                index, name);
   return ENFOLD_OK;
 }
 

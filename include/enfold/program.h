@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define ENFOLD_PROGRAM_VERSION 1
+#define ENFOLD_PROGRAM_VERSION 2
 #define ENFOLD_MAX_RANK 8
 
 /* Runs iterations [begin, end). `buffers` is the step's own pointer table, `scratch` is private to
@@ -73,6 +73,9 @@ typedef struct enfold_step {
   const char* origin; /* the ONNX nodes it computes, for profiles */
   double flops;       /* arithmetic of the whole step */
   double bytes;       /* least memory traffic of the whole step */
+  const char* fault;  /* NULL for most. Else the step judges data: when it leaves a number other
+                       * than 0 in the int32_t that its last buffer is, which must lie in the arena,
+                       * the run ends there with this message */
 } enfold_step;
 
 typedef struct enfold_program {

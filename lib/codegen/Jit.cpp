@@ -109,7 +109,8 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
           .name = step.name.c_str(),
           .origin = step.origin.c_str(),
           .flops = step.flops,
-          .bytes = step.bytes};
+          .bytes = step.bytes,
+          .fault = step.fault.empty() ? nullptr : step.fault.c_str()};
 }
 
 } // namespace

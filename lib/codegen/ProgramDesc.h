@@ -32,6 +32,7 @@ struct Step {
   std::string origin; ///< the ONNX nodes it computes
   double flops = 0;
   double bytes = 0;
+  std::string fault; ///< of a step that judges data: the message that ends the run; else empty
 };
 
 struct ProgramDesc {

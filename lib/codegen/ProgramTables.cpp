@@ -21,9 +21,9 @@ public:
             type("tensor_info", sizeof(enfold_tensor_info),
                  {pointer_, i32_, i32_, llvm::ArrayType::get(i64_, ENFOLD_MAX_RANK), i64_})),
         bufferRef_(type("buffer_ref", sizeof(enfold_buffer_ref), {i32_, i32_, i64_})),
-        step_(type(
-            "step", sizeof(enfold_step),
-            {pointer_, pointer_, i32_, i32_, i64_, i64_, pointer_, pointer_, double_, double_})),
+        step_(type("step", sizeof(enfold_step),
+                   {pointer_, pointer_, i32_, i32_, i64_, i64_, pointer_, pointer_, double_,
+                    double_, pointer_})),
         program_(type("program", sizeof(enfold_program),
                       {i32_, i32_, i32_, i32_, pointer_, pointer_, pointer_, pointer_, pointer_,
                        i64_, i64_, i64_, pointer_})) {}
@@ -112,7 +112,8 @@ llvm::Constant* TableWriter::steps(const ProgramDesc& desc, const UniqueKernels&
     rows.push_back(llvm::ConstantStruct::get(
         step_, {function, refs, i32(static_cast<int64_t>(step.buffers.size())), i32(step.parallel),
                 i64(desc.kernels[kernel].iterations), i64(step.grain), text(step.name),
-                text(step.origin), real(step.flops), real(step.bytes)}));
+                text(step.origin), real(step.flops), real(step.bytes),
+                step.fault.empty() ? llvm::ConstantPointerNull::get(pointer_) : text(step.fault)}));
   }
   return table("steps", step_, rows);
 }

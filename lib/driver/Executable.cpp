@@ -62,9 +62,11 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Executabl
 }
 
 Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* const> outputs) {
-  if (enfold_run(context_.get(), inputs.data(), static_cast<int32_t>(inputs.size()), outputs.data(),
-                 static_cast<int32_t>(outputs.size())) != ENFOLD_OK)
-    return usageError(enfold_last_error());
+  const enfold_status status =
+      enfold_run(context_.get(), inputs.data(), static_cast<int32_t>(inputs.size()), outputs.data(),
+                 static_cast<int32_t>(outputs.size()));
+  if (status == ENFOLD_INVALID_DATA) return invalid(enfold_last_error());
+  if (status != ENFOLD_OK) return usageError(enfold_last_error());
   if (std::string error = executable_->takeError(); !error.empty()) return invalid(error);
   return {};
 }

@@ -103,6 +103,7 @@ ProgramParts makeProgram(const lower::Plan& plan) {
       step.grain = call.grain;
       step.flops = call.flops;
       step.bytes = call.bytes;
+      step.fault = call.fault;
     }
     for (const lower::BufferRef& ref : call.buffers) step.buffers.push_back(address(plan, ref));
     desc.steps.push_back(std::move(step));

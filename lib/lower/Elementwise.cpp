@@ -124,7 +124,33 @@ Value shrink(const Context& c) {
   return c.b.select(c.x() < -lambda, c.x() + bias, inner);
 }
 
-Value power(const Context& c) { return c.b.pow(c.x(), c.y()); }
+/// base^exponent, wrapping, by squaring; for a negative exponent the reciprocal, cut to an integer.
+Value integerPower(Builder& b, const Value& base, const Value& exponent) {
+  const Value one = kir::constantLike(base, 1);
+  const kir::Var power = b.var("power", one), square = b.var("square", base);
+  const kir::Var rest = b.var("rest", exponent);
+  const int bits = 8 * static_cast<int>(kir::sizeInBytes(exponent.type().scalar));
+  b.forLoop("bit", 0, bits, [&](const kir::Index&) {
+    power.set(b.select((rest & 1) != 0, power * square, power));
+    square.set(square * square);
+    rest.set(rest >> 1);
+  });
+  if (kir::isUnsigned(exponent.type().scalar)) return power;
+  const Value zero = kir::constantLike(base, 0);
+  Value reciprocal = b.select(base == one, one, zero);
+  if (!kir::isUnsigned(base.type().scalar)) {
+    const Value sign = b.select((exponent & 1) != 0, -one, one);
+    reciprocal = b.select(base == -one, sign, reciprocal);
+  }
+  return b.select(exponent < 0, reciprocal, power);
+}
+
+Value power(const Context& c) {
+  if (!c.isFloating()) return integerPower(c.b, c.x(), c.y());
+  return c.b.pow(c.x(), c.b.cast(c.y(), c.x().type().scalar));
+}
+
+Value swiGlu(const Context& c) { return c.x() * c.b.sigmoid(c.x() * c.real("alpha")) * c.y(); }
 
 Value modulo(const Context& c) {
   const bool truncated = attrOr<int64_t>(c.info, c.attrs, "fmod") != 0;
@@ -145,7 +171,12 @@ Value shift(const Context& c) {
                                                                      : c.x() >> c.y();
 }
 
-Value castTo(const Context& c) { return c.b.cast(c.x(), computeScalar(*scalarOf(c.to))); }
+/// Floats beyond an integer's range saturate, and NaN becomes 0.
+Value castTo(const Context& c) {
+  const kir::Scalar to = computeScalar(*scalarOf(c.to));
+  const bool saturates = c.isFloating() && kir::isInteger(to);
+  return saturates ? c.b.castSat(c.x(), to) : c.b.cast(c.x(), to);
+}
 
 Value mean(const Context& c) { return fold<Op::Add>(c) / static_cast<double>(c.args.size()); }
 
@@ -204,7 +235,8 @@ const Row kRows[] = {
     {OpKind::Sub, Domain::Number, binary<Op::Sub>},
     {OpKind::Mul, Domain::Number, binary<Op::Mul>},
     {OpKind::Div, Domain::Number, binary<Op::Div>},
-    {OpKind::Pow, Domain::Float, power},
+    {OpKind::Pow, Domain::Number, power},
+    {OpKind::SwiGLU, Domain::Float, swiGlu},
     {OpKind::Mod, Domain::Number, modulo},
     {OpKind::Max, Domain::Number, fold<Op::Max>},
     {OpKind::Min, Domain::Number, fold<Op::Min>},
@@ -295,9 +327,8 @@ std::string elementwiseRefusal(OpKind kind, const AttrMap& attrs, ElemType elem)
   if (!row) return "no formula";
   if (!scalarOf(elem)) return "element type without arithmetic";
   if (!inDomain(row->domain, elem)) return "formula is for other element types";
-  // Converting floats to integers is defined in range only; the reference states the rest.
-  if (kind == OpKind::Cast && isFloat(elem) && !isFloat(attrOr<ElemType>(info(kind), attrs, "to")))
-    return "conversion of floats to integers";
+  if (kind == OpKind::Cast && !scalarOf(attrOr<ElemType>(info(kind), attrs, "to")))
+    return "conversion to an element type without arithmetic";
   return "";
 }
 

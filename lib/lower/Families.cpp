@@ -8,10 +8,12 @@
 #include "lower/conv/Transposed.h"
 #include "lower/conv/Winograd.h"
 #include "lower/gemm/Gemm.h"
+#include "lower/index/Gather.h"
 #include "lower/movement/Movement.h"
 #include "lower/norm/ChannelNorm.h"
 #include "lower/norm/RowNorm.h"
 #include "lower/pool/BlockedPool.h"
+#include "lower/reduce/ArgReduce.h"
 #include "lower/reduce/Reduction.h"
 #include "lower/reduce/Softmax.h"
 #include "lower/resize/BlockedResize.h"
@@ -51,6 +53,10 @@ std::span<const Family> families() {
        {OpKind::Transpose, OpKind::Slice, OpKind::Split, OpKind::Concat, OpKind::Expand,
         OpKind::Tile, OpKind::DepthToSpace, OpKind::SpaceToDepth, OpKind::Reorder, OpKind::Pad,
         OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze}},
+      {"gather_rows", refuseGatherRows, lowerGatherRows, {OpKind::Gather, OpKind::GatherND}},
+      {"gather_elements", refuseGatherElements, lowerGatherElements, {OpKind::GatherElements}},
+      {"reverse_sequence", refuseReverseSequence, lowerReverseSequence, {OpKind::ReverseSequence}},
+      {"arg_reduce", refuseArgReduce, lowerArgReduce, {OpKind::ArgMax, OpKind::ArgMin}},
       {"reduction",
        refuseReduction,
        lowerReduction,

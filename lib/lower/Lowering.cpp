@@ -87,7 +87,8 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
             .origin = {},
             .flops = facts.flops,
             .bytes = facts.bytes,
-            .grain = std::max<int64_t>(1, static_cast<int64_t>(kSmallestShare / work))};
+            .grain = std::max<int64_t>(1, static_cast<int64_t>(kSmallestShare / work)),
+            .fault = std::move(facts.fault)};
   call.kernel = addKernel(std::move(kernel));
   append(std::move(call));
 }

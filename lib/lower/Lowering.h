@@ -13,6 +13,7 @@ struct CallFacts {
   std::string algorithm; ///< "conv_direct 6x2"
   double flops = 0;      ///< arithmetic of the whole call
   double bytes = 0;      ///< least memory traffic of the whole call; 0: the buffers' sizes
+  std::string fault;     ///< as Call::fault
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,

@@ -46,6 +46,9 @@ struct Call {
   double flops = 0;               ///< arithmetic of the whole call
   double bytes = 0;               ///< least memory traffic of the whole call
   int64_t grain = 1;              ///< fewest iterations worth a thread of their own
+  /// Of a kernel that judges data: the error that ends the run when it leaves a number other than 0
+  /// in its last buffer, an int32 in the arena. Else empty.
+  std::string fault;
 };
 
 struct Plan {

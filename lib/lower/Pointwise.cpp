@@ -12,21 +12,32 @@ namespace {
 constexpr int64_t kElementsPerIteration = 4096;
 constexpr int kUnroll = 4;
 
+/// The operand that says in which type an op computes: of where the second, else the first.
+const Value* subjectOf(const Op& op) { return op.own(op.kind() == OpKind::Where ? 1 : 0); }
+
+/// Operands are of the subject's type but for a condition, and for exponents of another type.
+std::string refuseTypes(const Op& op) {
+  const ElemType elem = subjectOf(op)->elem();
+  for (const Value* operand : op.ownOperands()) {
+    if (!operand || operand->elem() == elem || op.kind() == OpKind::Where) continue;
+    if (op.kind() != OpKind::Pow) return "operands of several element types";
+    if (!isFloat(elem) && !isInteger(operand->elem())) return "an integer to the power of a float";
+    if (operand->elem() == ElemType::Bool) return "a bool as exponent";
+  }
+  return "";
+}
+
 } // namespace
 
 std::string refusePointwise(const Op& op, const kir::Target&) {
   const Type& result = op.result()->type();
   if (!scalarOf(result.elem)) return "element type without arithmetic";
-  // What an op computes on is its first operand, of where the second.
-  const Value* subject = op.own(op.kind() == OpKind::Where ? 1 : 0);
-  std::string reason = elementwiseRefusal(op.kind(), op.attrs(), subject->elem());
+  std::string reason = elementwiseRefusal(op.kind(), op.attrs(), subjectOf(op)->elem());
   if (!reason.empty()) return reason;
-  for (const Value* operand : op.ownOperands()) {
-    if (!operand) continue;
-    if (!Operand::fits(operand->type(), result)) return "operand layout does not fit the result";
-    if (operand->elem() != subject->elem() && op.kind() != OpKind::Where)
-      return "operands of several element types";
-  }
+  for (const Value* operand : op.ownOperands())
+    if (operand && !Operand::fits(operand->type(), result))
+      return "operand layout does not fit the result";
+  if (reason = refuseTypes(op); !reason.empty()) return reason;
   return epilogueRefusal(op);
 }
 
@@ -64,7 +75,9 @@ void lowerPointwise(const Op& op, Lowering& lowering) {
   for (Operand& operand : epilogue.operands()) collect(operand);
   if (!rigid) collapse(extents, all);
 
-  const int lanes = lowering.target().lanes(computeScalar(stored));
+  const int lanes =
+      std::min(lowering.target().lanes(computeScalar(stored)),
+               lowering.target().lanes(computeScalar(*scalarOf(subjectOf(op)->elem()))));
   const auto vector = [&](std::span<const kir::Index> at, int width) {
     std::vector<std::optional<kir::Value>> args;
     for (const auto& operand : operands)

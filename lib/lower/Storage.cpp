@@ -44,25 +44,11 @@ bool reorderIsNoOp(const Type& from, const Type& to) {
   return innerSize(from.shape, 1) == 1 && from.shape[1] % block == 0;
 }
 
-std::optional<SliceRange> simpleSlice(const Op& op) {
-  const Shape &whole = op.own(0)->shape(), &part = op.result()->shape();
-  const auto ints = [&](size_t i) -> std::optional<std::vector<int64_t>> {
-    const Tensor* tensor = op.own(i) ? op.own(i)->constant() : nullptr;
-    return tensor ? std::optional(tensor->toInts()) : std::nullopt;
-  };
-  const auto starts = ints(1), axes = ints(3), steps = ints(4);
-  if (!starts || (op.own(3) && !axes) || (op.own(4) && !steps)) return std::nullopt;
-  std::optional<SliceRange> range;
-  for (size_t i = 0; i < starts->size(); ++i) {
-    const int64_t axis =
-        frontAxis(axes ? (*axes)[i] : static_cast<int64_t>(i), op.own(0)->type().rank());
-    const int64_t size = whole[static_cast<size_t>(axis)];
-    if (part[static_cast<size_t>(axis)] == size && (!steps || (*steps)[i] == 1)) continue;
-    if (range || (steps && (*steps)[i] != 1)) return std::nullopt;
-    const int64_t start = (*starts)[i];
-    range = {axis, std::clamp<int64_t>(start < 0 ? start + size : start, 0, size)};
-  }
-  return range ? range : SliceRange{0, 0};
+std::optional<SlicedAxis> simpleSlice(const Op& op) {
+  const auto axes = slicedAxes(op);
+  if (!axes || axes->size() > 1 || (axes->size() == 1 && axes->front().step != 1))
+    return std::nullopt;
+  return axes->empty() ? SlicedAxis{0, 0, 1} : axes->front();
 }
 
 StorageMap::StorageMap(Plan& plan, const Graph& graph) : plan_(plan) {

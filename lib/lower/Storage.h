@@ -3,6 +3,7 @@
 // wherever the part is contiguous. What is left gets memory of its own, or that of a graph output.
 #pragma once
 
+#include "ir/Slicing.h"
 #include "lower/Plan.h"
 
 #include <unordered_map>
@@ -55,9 +56,6 @@ std::optional<int64_t> contiguousOffset(const Type& whole, const Type& part, int
 bool reorderIsNoOp(const Type& from, const Type& to);
 
 /// The one axis a slice with unit steps cuts, and where it begins; none for any other slice.
-struct SliceRange {
-  int64_t axis, begin;
-};
-std::optional<SliceRange> simpleSlice(const Op& op);
+std::optional<SlicedAxis> simpleSlice(const Op& op);
 
 } // namespace enfold::lower

@@ -82,7 +82,7 @@ constexpr int64_t kHuge = std::numeric_limits<int64_t>::max();
 constexpr enfold_status kInvalid = ENFOLD_INVALID_PROGRAM;
 
 const BrokenProgram kBrokenPrograms[] = {
-    {"Version", [](Breakable& b) { b.program.version = 2; }, ENFOLD_WRONG_VERSION, "version 2"},
+    {"Version", [](Breakable& b) { b.program.version = 1; }, ENFOLD_WRONG_VERSION, "version 1"},
     {"UnknownIsa", [](Breakable& b) { b.program.isa = "scalar,vliw9"; }, ENFOLD_WRONG_CPU, "vliw9"},
     {"NegativeInputs", [](Breakable& b) { b.program.num_inputs = -1; }, kInvalid, "negative"},
     {"NegativeOutputs", [](Breakable& b) { b.program.num_outputs = -1; }, kInvalid, "negative"},
@@ -125,6 +125,7 @@ const BrokenProgram kBrokenPrograms[] = {
        b.step.kernel = nullptr;
      },
      kInvalid, "unnamed"},
+    {"NoVerdict", [](Breakable& b) { b.step.fault = "wrong"; }, kInvalid, "verdict"},
     {"ArenaTooLarge", [](Breakable& b) { b.program.arena_bytes = kHuge; }, ENFOLD_NO_MEMORY,
      "arena"},
     {"ScratchTooLarge", [](Breakable& b) { b.program.scratch_bytes = kHuge; }, ENFOLD_NO_MEMORY,
@@ -226,6 +227,32 @@ TEST_F(CallerErrors, ProfileIndex) {
   EXPECT_EQ(enfold_read_profile(context.get(), 0, nullptr), ENFOLD_INVALID_ARGUMENT);
 }
 
+void judgeFirst(void* const* buffers, int64_t, int64_t, void*) {
+  *static_cast<int32_t*>(buffers[1]) = *static_cast<const float*>(buffers[0]) < 0 ? 1 : 0;
+}
+
+TEST(InvalidData, EndsTheRunBeforeTheNextStep) {
+  TestProgram program;
+  program.addInput("in", 8);
+  program.addOutput("out", 8);
+  program.arenaBytes = 64;
+  program.addStep(judgeFirst, {input(0), arena(4)}, 1).fault = "the first number is negative";
+  program.addStep(copyFloats, {input(0), output(0)}, 8);
+  const ContextPointer context = makeContext(program);
+  ASSERT_NE(context, nullptr) << enfold_last_error();
+  float x[8] = {1}, y[8] = {};
+  for (const bool profiled : {false, true}) {
+    if (profiled) enfold_start_profile(context.get());
+    x[0] = 1;
+    EXPECT_EQ(run(context.get(), x, y), ENFOLD_OK);
+    EXPECT_EQ(y[0], 1.0F);
+    x[0] = -2;
+    EXPECT_EQ(run(context.get(), x, y), ENFOLD_INVALID_DATA);
+    EXPECT_STREQ(enfold_last_error(), "the first number is negative");
+    EXPECT_EQ(y[0], 1.0F) << "later steps do not run";
+  }
+}
+
 TEST(LastError, BelongsToTheThread) {
   EXPECT_EQ(enfold_run(nullptr, nullptr, 0, nullptr, 0), ENFOLD_INVALID_ARGUMENT);
   EXPECT_STRNE(enfold_last_error(), "");
@@ -235,7 +262,7 @@ TEST(LastError, BelongsToTheThread) {
 }
 
 TEST(Status, EachHasAName) {
-  for (int status = ENFOLD_OK; status <= ENFOLD_BUSY; ++status)
+  for (int status = ENFOLD_OK; status <= ENFOLD_INVALID_DATA; ++status)
     EXPECT_STRNE(enfold_status_text(static_cast<enfold_status>(status)), "unknown status");
   EXPECT_STREQ(enfold_status_text(static_cast<enfold_status>(99)), "unknown status");
 }

@@ -64,22 +64,13 @@ std::vector<Move> transposeMoves(const Op& op) {
 
 std::vector<Move> sliceMoves(const Op& op) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (!x.layout.isPlain()) {
-    const SliceRange range = *simpleSlice(op);
-    return {partMove(x, y, static_cast<size_t>(range.axis), range.begin, false)};
-  }
   Move move = denseMove(x, y, physicalExtents(y));
   move.copy.srcStrides = denseStrides(physicalExtents(x));
-  const std::vector<int64_t> starts = op.own(1)->constant()->toInts();
-  for (size_t i = 0; i < starts.size(); ++i) {
-    const auto axis = static_cast<size_t>(
-        frontAxis(op.own(3) ? op.own(3)->constant()->asInt(int64_t(i)) : int64_t(i), x));
-    const int64_t step = op.own(4) ? op.own(4)->constant()->asInt(int64_t(i)) : 1;
-    const int64_t size = x.shape[axis];
-    const int64_t start = std::clamp<int64_t>(starts[i] < 0 ? starts[i] + size : starts[i], 0,
-                                              step < 0 ? size - 1 : size);
-    move.copy.srcOffset += start * move.copy.srcStrides[axis];
-    move.copy.srcStrides[axis] *= step;
+  const auto cuts = slicedAxes(op);
+  for (const SlicedAxis& cut : *cuts) {
+    const auto axis = static_cast<size_t>(cut.axis);
+    move.copy.srcOffset += physicalOffset(x, axis, cut.begin);
+    move.copy.srcStrides[axis] *= cut.step;
   }
   return {move};
 }
@@ -268,9 +259,11 @@ std::string refuseBlocked(const Op& op) {
     axis = frontAxis(op.integer("axis"), whole);
     break;
   case OpKind::Slice: {
-    const auto range = simpleSlice(op);
-    if (!range) return "blocked layout";
-    if (range->axis == 1 && range->begin % whole.layout.block) return "slice inside a block";
+    const auto axes = slicedAxes(op);
+    if (!axes) return "bounds not constant";
+    for (const SlicedAxis& cut : *axes)
+      if (cut.axis == 1 && (cut.step != 1 || cut.begin % whole.layout.block != 0))
+        return "slice inside a block";
     return "";
   }
   default:
