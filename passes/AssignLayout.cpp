@@ -31,9 +31,13 @@ public:
 private:
   enum class Wish : uint8_t { Plain, Blocked, PlainToBlocked };
 
+  /// Kernels of blocks compute in f32; conversions lead to and from halves.
+  static bool isBlockable(ElemType elem) {
+    return elem == ElemType::F32 || elem == ElemType::F16 || elem == ElemType::BF16;
+  }
   bool isBlocked(const Value* v) const { return !v->type().layout.isPlain(); }
   bool canBlock(const Value* v) const {
-    return v->elem() == ElemType::F32 && v->type().rank() >= 3 && v->type().rank() <= 5;
+    return isBlockable(v->elem()) && v->type().rank() >= 3 && v->type().rank() <= 5;
   }
   Wish wishOf(const Op& op) const;
   Wish convWish(const Op& op) const;
@@ -113,7 +117,7 @@ LayoutAssigner::Wish LayoutAssigner::elementwiseWish(const Op& op) const {
   bool anyBlocked = false;
   for (const Value* v : op.ownOperands()) {
     if (!v) continue;
-    if (v->elem() != ElemType::F32) return Wish::Plain;
+    if (!isBlockable(v->elem())) return Wish::Plain;
     if (v->shape() == y) {
       anyBlocked |= isBlocked(v);
       continue;
@@ -154,6 +158,8 @@ LayoutAssigner::Wish LayoutAssigner::sliceWish(const Op& op) const {
 LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
   if (op.numResults() == 0 || !canBlock(op.result()) || !op.own(0)) return Wish::Plain;
   if (!epilogueFits(op)) return Wish::Plain;
+  const bool computes = !op.info().is(traits::Elementwise) && op.info().supportsEpilogue();
+  if (computes && op.result()->elem() != ElemType::F32) return Wish::Plain;
   switch (op.kind()) {
   case OpKind::Conv:
   case OpKind::ConvTranspose:

@@ -5,17 +5,21 @@
 #include "lower/Storage.h"
 #include "lower/conv/Depthwise.h"
 #include "lower/conv/Direct.h"
+#include "lower/conv/Plain.h"
 #include "lower/conv/Transposed.h"
 #include "lower/conv/Winograd.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/index/Gather.h"
+#include "lower/index/Scatter.h"
 #include "lower/movement/Movement.h"
 #include "lower/norm/ChannelNorm.h"
 #include "lower/norm/RowNorm.h"
 #include "lower/pool/BlockedPool.h"
 #include "lower/reduce/ArgReduce.h"
 #include "lower/reduce/Reduction.h"
+#include "lower/reduce/Scan.h"
 #include "lower/reduce/Softmax.h"
+#include "lower/reduce/TopK.h"
 #include "lower/resize/BlockedResize.h"
 #include "lower/resize/PlainResize.h"
 
@@ -39,6 +43,7 @@ std::span<const Family> families() {
       {"conv_winograd", refuseWinograd, lowerWinograd, {OpKind::Conv}},
       {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
       {"conv_transposed", refuseConvTransposed, lowerConvTransposed, {OpKind::ConvTranspose}},
+      {"conv_plain", refuseConvPlain, lowerConvPlain, {OpKind::Conv}},
       {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
       {"global_pool_blocked",
        refuseBlockedGlobalPool,
@@ -56,6 +61,10 @@ std::span<const Family> families() {
       {"gather_rows", refuseGatherRows, lowerGatherRows, {OpKind::Gather, OpKind::GatherND}},
       {"gather_elements", refuseGatherElements, lowerGatherElements, {OpKind::GatherElements}},
       {"reverse_sequence", refuseReverseSequence, lowerReverseSequence, {OpKind::ReverseSequence}},
+      {"scatter_elements", refuseScatterElements, lowerScatterElements, {OpKind::ScatterElements}},
+      {"scatter_nd", refuseScatterND, lowerScatterND, {OpKind::ScatterND}},
+      {"topk", refuseTopK, lowerTopK, {OpKind::TopK}},
+      {"scan", refuseScan, lowerScan, {OpKind::CumSum, OpKind::CumProd}},
       {"arg_reduce", refuseArgReduce, lowerArgReduce, {OpKind::ArgMax, OpKind::ArgMin}},
       {"reduction",
        refuseReduction,

@@ -15,7 +15,7 @@ constexpr ElemType kElems[] = {ElemType::F32, ElemType::F64, ElemType::F16, Elem
 constexpr ElemType kIntegers[] = {ElemType::I8, ElemType::I16, ElemType::I32, ElemType::I64,
                                   ElemType::U8, ElemType::U16, ElemType::U32, ElemType::U64};
 
-bool isUnsigned(ElemType elem) {
+bool startsAtZero(ElemType elem) {
   return info(elem).cls == ElemClass::Unsigned || elem == ElemType::Bool;
 }
 
@@ -29,7 +29,7 @@ TEST(Cast, BetweenAllTypes) {
           [&](GraphBuilder& g) {
             return g.op(OpKind::Cast, "cast", {g.input("x", {from, shape, {}})}, {{"to", to}});
           },
-          {.tolerance = {0, 0}, .low = isUnsigned(from) ? 0.0 : -120.0, .high = 120});
+          {.tolerance = {0, 0}, .low = startsAtZero(from) ? 0.0 : -120.0, .high = 120});
       EXPECT_EQ(algorithms, std::vector<std::string>{"pointwise"});
     }
 }
@@ -54,16 +54,16 @@ TEST(Cast, FloatsOutOfRangeSaturate) {
 TEST(Integers, ArithmeticOfEveryWidth) {
   Sizes sizes(32);
   for (const ElemType elem : kIntegers)
-    for (const OpKind kind : {OpKind::Add, OpKind::Sub, OpKind::Mul, OpKind::Div, OpKind::Mod,
-                              OpKind::Max, OpKind::Min, OpKind::Pow, OpKind::PRelu,
-                              OpKind::BitwiseAnd, OpKind::BitwiseOr, OpKind::BitwiseXor}) {
+    for (const OpKind kind :
+         {OpKind::Add, OpKind::Sub, OpKind::Mul, OpKind::Div, OpKind::Mod, OpKind::Max, OpKind::Min,
+          OpKind::Pow, OpKind::PRelu, OpKind::BitwiseAnd, OpKind::BitwiseOr, OpKind::BitwiseXor}) {
       const Shape shape = {sizes.between(1, 4), sizes.between(1, 70)};
       const auto algorithms = expectCompiledAgrees(
           [&](GraphBuilder& g) {
             return g.op(kind, "op",
                         {g.input("a", {elem, shape, {}}), g.input("b", {elem, shape, {}})});
           },
-          {.tolerance = {0, 0}, .low = isUnsigned(elem) ? 0.0 : -120.0, .high = 120});
+          {.tolerance = {0, 0}, .low = startsAtZero(elem) ? 0.0 : -120.0, .high = 120});
       EXPECT_EQ(algorithms, std::vector<std::string>{"pointwise"});
     }
 }
@@ -72,10 +72,10 @@ TEST(Integers, FunctionsOfOne) {
   for (const ElemType elem : kIntegers)
     for (const OpKind kind :
          {OpKind::Abs, OpKind::Neg, OpKind::Sign, OpKind::Relu, OpKind::BitwiseNot}) {
-      if (isUnsigned(elem) && kind == OpKind::Neg) continue;
+      if (startsAtZero(elem) && kind == OpKind::Neg) continue;
       expectCompiledAgrees(
           [&](GraphBuilder& g) { return g.op(kind, "op", {g.input("a", {elem, {3, 29}, {}})}); },
-          {.tolerance = {0, 0}, .low = isUnsigned(elem) ? 0.0 : -120.0, .high = 120});
+          {.tolerance = {0, 0}, .low = startsAtZero(elem) ? 0.0 : -120.0, .high = 120});
     }
 }
 

@@ -1,0 +1,11 @@
+// Convolution of plain tensors: any element type with arithmetic, and weights that are computed.
+#pragma once
+
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+std::string refuseConvPlain(const Op& op, const kir::Target& target);
+void lowerConvPlain(const Op& op, Lowering& lowering);
+
+} // namespace enfold::lower

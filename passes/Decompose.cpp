@@ -1,0 +1,61 @@
+// decompose: an op without a kernel of its own, or one that is cheaper as something else, is
+// written as ops that have kernels. Each kind has a function under passes/decompose.
+#include "passes/Pass.h"
+#include "passes/decompose/Parts.h"
+
+#include <algorithm>
+
+namespace enfold {
+namespace {
+
+struct Row {
+  OpKind kind;
+  Decomposition decompose;
+};
+
+constexpr Row kRows[] = {
+    {OpKind::CastLike, decomposeCastLike},
+    {OpKind::CenterCropPad, decomposeCenterCropPad},
+    {OpKind::DequantizeLinear, decomposeDequantizeLinear},
+    {OpKind::DynamicQuantizeLinear, decomposeDynamicQuantizeLinear},
+    {OpKind::Gather, decomposeGather},
+    {OpKind::Hardmax, decomposeHardmax},
+    {OpKind::LpNormalization, decomposeLpNormalization},
+    {OpKind::MatMulInteger, decomposeMatMulInteger},
+    {OpKind::MeanVarianceNormalization, decomposeMeanVarianceNormalization},
+    {OpKind::OneHot, decomposeOneHot},
+    {OpKind::QLinearMatMul, decomposeQLinearMatMul},
+    {OpKind::QuantizeLinear, decomposeQuantizeLinear},
+    {OpKind::ReduceLogSumExp, decomposeReduceLogSumExp},
+    {OpKind::Trilu, decomposeTrilu},
+};
+
+void decompose(PassContext& context, Op& op, Decomposition by) {
+  if (!context.begin(op)) return;
+  Rewriter& rewriter = context.rewriter();
+  Parts parts(rewriter, op);
+  const std::vector<Value*> values = by(parts).values;
+  if (values.empty()) return rewriter.retract();
+  context.applied(Reason::Expanded, op, "written as ops that have kernels");
+  std::vector<std::pair<Value*, std::string>> names;
+  for (size_t i = 0; i < op.numResults(); ++i) {
+    const bool isNew = std::ranges::find(op.operands(), values[i]) == op.operands().end();
+    if (isNew) names.emplace_back(values[i], op.result(i)->name());
+    rewriter.replace(op.result(i), values[i]);
+  }
+  rewriter.eraseDead(&op);
+  for (const auto& [value, name] : names) rewriter.rename(value, name);
+}
+
+} // namespace
+
+Result<> decompose(PassContext& context) {
+  for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
+    Op& op = **it++;
+    const auto* row = std::ranges::find(kRows, op.kind(), &Row::kind);
+    if (row != std::end(kRows) && op.epilogue().empty()) decompose(context, op, row->decompose);
+  }
+  return {};
+}
+
+} // namespace enfold

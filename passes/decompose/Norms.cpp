@@ -1,0 +1,60 @@
+// Normalizations and reductions that are arithmetic around reductions which have kernels.
+#include "passes/decompose/Parts.h"
+
+namespace enfold {
+namespace {
+
+bool hasFloats(const Value* x) { return isFloat(x->elem()) && x->type().numElements() != 0; }
+
+} // namespace
+
+/// log(sum(exp(x - m))) + m, where m is the greatest element, or 0 where that is infinite.
+Results decomposeReduceLogSumExp(Parts& parts) {
+  const Op& op = parts.op();
+  if (!hasFloats(parts.own(0))) return {};
+  Value *x = parts.wide(parts.own(0)), *axes = parts.own(1);
+  const auto reduce = [&](OpKind kind, Value* value) {
+    std::vector<Value*> operands = {value};
+    if (axes) operands.push_back(axes);
+    return parts.make(kind, operands,
+                      {{"noop_with_empty_axes", op.integer("noop_with_empty_axes")}});
+  };
+  Value* greatest = reduce(OpKind::ReduceMax, x);
+  Value* shift = parts.make(OpKind::Where, {parts.make(OpKind::IsInf, {greatest}),
+                                            parts.number(x->elem(), 0, "zero"), greatest});
+  Value* powers = parts.make(OpKind::Exp, {parts.make(OpKind::Sub, {x, shift})});
+  Value* sum = parts.make(OpKind::Log, {reduce(OpKind::ReduceSum, powers)});
+  Value* result = parts.make(OpKind::Add, {sum, shift});
+  return parts.cast(parts.reshape(result, op.result()->shape()), op.result()->elem());
+}
+
+/// x divided by its norm; vectors of zeros stay.
+Results decomposeLpNormalization(Parts& parts) {
+  const Op& op = parts.op();
+  const int64_t p = op.integer("p");
+  if (!hasFloats(parts.own(0)) || (p != 1 && p != 2)) return {};
+  Value* x = parts.wide(parts.own(0));
+  Value* norm = parts.make(p == 1 ? OpKind::ReduceL1 : OpKind::ReduceL2,
+                           {x, parts.ints({op.integer("axis")}, "axes")});
+  Value* isZero = parts.make(OpKind::Equal, {norm, parts.number(x->elem(), 0, "zero")});
+  Value* divisor = parts.make(OpKind::Where, {isZero, parts.number(x->elem(), 1, "one"), norm});
+  return parts.cast(parts.make(OpKind::Div, {x, divisor}), op.result()->elem());
+}
+
+/// (x - mean) / (standard deviation + 1e-9)
+Results decomposeMeanVarianceNormalization(Parts& parts) {
+  const Op& op = parts.op();
+  if (!hasFloats(parts.own(0))) return {};
+  Value* x = parts.wide(parts.own(0));
+  const std::vector<int64_t> axes = op.ints("axes");
+  const auto mean = [&](Value* value) {
+    return axes.empty() ? value : parts.make(OpKind::ReduceMean, {value, parts.ints(axes, "axes")});
+  };
+  Value* centered = parts.make(OpKind::Sub, {x, mean(x)});
+  Value* variance = mean(parts.make(OpKind::Mul, {centered, centered}));
+  Value* deviation = parts.make(OpKind::Add, {parts.make(OpKind::Sqrt, {variance}),
+                                              parts.number(x->elem(), 1e-9, "epsilon")});
+  return parts.cast(parts.make(OpKind::Div, {centered, deviation}), op.result()->elem());
+}
+
+} // namespace enfold

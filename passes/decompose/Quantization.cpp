@@ -1,0 +1,137 @@
+// Quantized ops. A quantized number q stands for (q - zero point) * scale. Products are summed
+// exactly in i32; scales are applied in f32, and conversion to the quantized type saturates.
+#include "passes/decompose/Parts.h"
+
+namespace enfold {
+namespace {
+
+bool isQuantized(ElemType elem) { return isInteger(elem) && info(elem).bits >= 8; }
+
+/// A scale or zero point shaped to broadcast over x: one for all, one for each index along `axis`,
+/// or, of x's rank, one for each block of `block` indices along it.
+Value* spread(Parts& parts, Value* parameter, const Shape& x, int64_t axis, int64_t block) {
+  if (parameter->type().numElements() == 1) return parts.reshape(parameter, {});
+  const auto at = static_cast<size_t>(frontAxis(axis, static_cast<int64_t>(x.size())));
+  if (parameter->type().rank() == 1) {
+    Shape column(x.size(), 1);
+    column[at] = parameter->shape()[0];
+    return parts.reshape(parameter, column);
+  }
+  if (block == 0) return parameter;
+  Shape apart = parameter->shape(), together = apart;
+  apart.insert(apart.begin() + static_cast<ptrdiff_t>(at) + 1, 1);
+  Value* one = parts.reshape(parameter, apart);
+  apart[at + 1] = block;
+  together[at] *= block;
+  Value* repeated =
+      parts.reshape(parts.make(OpKind::Expand, {one, parts.ints(apart, "blocks")}), together);
+  if (together[at] == x[at]) return repeated;
+  const auto number = static_cast<int64_t>(at);
+  return parts.make(OpKind::Slice, {repeated, parts.ints({0}, "starts"),
+                                    parts.ints({x[at]}, "ends"), parts.ints({number}, "axes")});
+}
+
+/// round(x) + zero point, saturated.
+Value* quantized(Parts& parts, Value* x, Value* zeroPoint, ElemType to) {
+  Value* rounded = parts.make(OpKind::Round, {x});
+  if (zeroPoint) rounded = parts.make(OpKind::Add, {rounded, parts.cast(zeroPoint, ElemType::F32)});
+  return parts.cast(rounded, to);
+}
+
+/// x - zero point in i32.
+Value* centered(Parts& parts, Value* x, Value* zeroPoint) {
+  Value* wide = parts.cast(x, ElemType::I32);
+  if (!zeroPoint) return wide;
+  return parts.make(OpKind::Sub, {wide, parts.cast(zeroPoint, ElemType::I32)});
+}
+
+/// A parameter of the rows of a matrix: a vector of them becomes a column.
+Value* ofRows(Parts& parts, Value* parameter) {
+  if (!parameter || parameter->type().numElements() == 1)
+    return parameter ? parts.reshape(parameter, {}) : nullptr;
+  if (parameter->type().rank() > 1) return parameter;
+  return parts.reshape(parameter, {parameter->shape()[0], 1});
+}
+
+Value* ofColumns(Parts& parts, Value* parameter) {
+  const bool isOne = parameter && parameter->type().numElements() == 1;
+  return isOne ? parts.reshape(parameter, {}) : parameter;
+}
+
+Value* f32(Parts& parts, Value* x) { return parts.cast(x, ElemType::F32); }
+
+/// sums * (scale of x * scale of w / scale of y)
+Value* rescaled(Parts& parts, Value* sums, Value* xScale, Value* wScale, Value* yScale) {
+  Value* products = parts.make(OpKind::Mul, {f32(parts, xScale), f32(parts, wScale)});
+  Value* factor = parts.make(OpKind::Div, {products, parts.reshape(f32(parts, yScale), {})});
+  return parts.make(OpKind::Mul, {f32(parts, sums), factor});
+}
+
+} // namespace
+
+Results decomposeQuantizeLinear(Parts& parts) {
+  const Op& op = parts.op();
+  Value *x = parts.own(0), *zeroPoint = parts.own(2);
+  const ElemType to = op.result()->elem();
+  if (!isQuantized(to) || x->elem() == ElemType::F64) return {};
+  const int64_t axis = op.integer("axis"), block = op.integer("block_size");
+  const auto over = [&](Value* parameter) {
+    return spread(parts, parameter, x->shape(), axis, block);
+  };
+  Value* quotient = parts.make(OpKind::Div, {f32(parts, x), f32(parts, over(parts.own(1)))});
+  return quantized(parts, quotient, zeroPoint ? over(zeroPoint) : nullptr, to);
+}
+
+Results decomposeDequantizeLinear(Parts& parts) {
+  const Op& op = parts.op();
+  Value *x = parts.own(0), *zeroPoint = parts.own(2);
+  const ElemType to = op.result()->elem();
+  if (!isQuantized(x->elem()) || to == ElemType::F64) return {};
+  const int64_t axis = op.integer("axis"), block = op.integer("block_size");
+  const auto over = [&](Value* parameter) {
+    return spread(parts, parameter, x->shape(), axis, block);
+  };
+  // Numbers of up to 16 bits and their differences are exact in f32.
+  const bool small = info(x->elem()).bits <= 16;
+  Value* difference = nullptr;
+  if (!zeroPoint)
+    difference = f32(parts, x);
+  else if (small)
+    difference = parts.make(OpKind::Sub, {f32(parts, x), f32(parts, over(zeroPoint))});
+  else
+    difference = f32(parts, centered(parts, x, over(zeroPoint)));
+  return parts.cast(parts.make(OpKind::Mul, {difference, f32(parts, over(parts.own(1)))}), to);
+}
+
+/// The range of x, 0 included, is mapped onto 0 to 255.
+Results decomposeDynamicQuantizeLinear(Parts& parts) {
+  Value* x = parts.own(0);
+  if (x->elem() != ElemType::F32 || x->type().numElements() == 0) return {};
+  Value* zero = parts.number(ElemType::F32, 0, "zero");
+  const AttrMap whole = {{"keepdims", int64_t{0}}};
+  Value* low = parts.make(OpKind::Min, {parts.make(OpKind::ReduceMin, {x}, whole), zero});
+  Value* high = parts.make(OpKind::Max, {parts.make(OpKind::ReduceMax, {x}, whole), zero});
+  Value* range = parts.make(OpKind::Sub, {high, low});
+  Value* scale = parts.make(OpKind::Div, {range, parts.number(ElemType::F32, 255, "steps")});
+  Value* below = parts.make(OpKind::Neg, {parts.make(OpKind::Div, {low, scale})});
+  Value* zeroPoint = quantized(parts, below, nullptr, ElemType::U8);
+  Value* y = quantized(parts, parts.make(OpKind::Div, {x, scale}), zeroPoint, ElemType::U8);
+  return std::vector{y, scale, zeroPoint};
+}
+
+Results decomposeMatMulInteger(Parts& parts) {
+  Value* a = centered(parts, parts.own(0), ofRows(parts, parts.own(2)));
+  Value* b = centered(parts, parts.own(1), ofColumns(parts, parts.own(3)));
+  return parts.make(OpKind::MatMul, {a, b});
+}
+
+Results decomposeQLinearMatMul(Parts& parts) {
+  Value* a = centered(parts, parts.own(0), ofRows(parts, parts.own(2)));
+  Value* b = centered(parts, parts.own(3), ofColumns(parts, parts.own(5)));
+  Value* sums = parts.make(OpKind::MatMul, {a, b});
+  Value* scaled = rescaled(parts, sums, ofRows(parts, parts.own(1)), ofColumns(parts, parts.own(4)),
+                           parts.own(6));
+  return quantized(parts, scaled, parts.reshape(parts.own(7), {}), parts.op().result()->elem());
+}
+
+} // namespace enfold
