@@ -9,6 +9,7 @@
 #include "ir/Slicing.h"
 #include "passes/Match.h"
 #include "passes/Pass.h"
+#include "reference/Reference.h"
 
 #include <fmt/format.h>
 
@@ -48,6 +49,7 @@ private:
   bool epilogueFits(const Op& op) const;
   bool isBestBlocked(const Op& op) const;
   void expandEpilogue(Op& op);
+  void fold(Op* op);
   /// The value in that layout: itself, an earlier reorder of it, or a new one before `user`.
   Value* inLayout(Value* value, int block, Op* user);
   void apply(Op& op, Wish wish);
@@ -102,7 +104,21 @@ void LayoutAssigner::expandEpilogue(Op& op) {
                                    .resultNames = {v->name() + "_expanded"}},
                                   &op);
     rewriter_.setOperand(&op, i, expand->result());
+    if (v->constant()) fold(expand);
   }
+}
+
+/// Replaces an op of constants by what it computes, when that can be computed.
+void LayoutAssigner::fold(Op* op) {
+  std::vector<const Tensor*> operands;
+  for (const Value* operand : op->operands()) operands.push_back(operand->constant());
+  const auto results = reference::evaluate(*op, operands);
+  if (!results) return;
+  const std::string name = op->result()->name();
+  Value* constant = rewriter_.constant(results->front(), name, op);
+  rewriter_.replace(op->result(), constant);
+  rewriter_.erase(op);
+  rewriter_.rename(constant, name);
 }
 
 LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {

@@ -42,8 +42,8 @@ typedef enum enfold_status {
   ENFOLD_WRONG_VERSION = 3,    /* the program was compiled for another version of the runtime */
   ENFOLD_WRONG_CPU = 4,        /* this CPU lacks instructions that the program uses */
   ENFOLD_NO_MEMORY = 5,
-  ENFOLD_NO_THREADS = 6, /* the system refuses to start as many threads */
-  ENFOLD_BUSY = 7,       /* another thread is using the context */
+  ENFOLD_NO_THREADS = 6,  /* the system refuses to start as many threads */
+  ENFOLD_BUSY = 7,        /* another thread is using the context */
   ENFOLD_INVALID_DATA = 8 /* what the inputs hold cannot be computed with: an index out of range */
 } enfold_status;
 

@@ -2,6 +2,7 @@
 #include "lower/Families.h"
 
 #include "lower/Pointwise.h"
+#include "lower/Reorder.h"
 #include "lower/Storage.h"
 #include "lower/conv/Depthwise.h"
 #include "lower/conv/Direct.h"
@@ -95,6 +96,7 @@ const Family* familyFor(const Op& op, const kir::Target& target) {
 }
 
 Choice explainChoice(const Op& op, const kir::Target& target) {
+  if (isReorderedConstant(op)) return {"constant", {}};
   Choice choice{"reference", {}};
   for (const Family& family : families()) {
     if (std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;

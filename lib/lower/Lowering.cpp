@@ -4,6 +4,7 @@
 #include "kernel/Structure.h"
 #include "lower/Copy.h"
 #include "lower/Families.h"
+#include "lower/Reorder.h"
 #include "support/Hash.h"
 
 #include <fmt/format.h>
@@ -22,14 +23,19 @@ constexpr double kSmallestShare = 20000;
 BufferRef Lowering::storage(const Value* value) {
   if (auto place = storage_.find(value)) return *place;
   if (auto it = constantValues_.find(value); it != constantValues_.end()) return it->second;
-  const Tensor* tensor = value->constant();
-  ENFOLD_CHECK(tensor != nullptr, "a value without storage");
-  // The tensor, and with it its bytes, outlives the plan.
-  const BufferRef place =
-      constant(std::shared_ptr<const std::byte>(std::shared_ptr<void>(), tensor->bytes()),
-               static_cast<int64_t>(tensor->numBytes()));
+  const BufferRef place = constantStorage(value);
   constantValues_.emplace(value, place);
   return place;
+}
+
+BufferRef Lowering::constantStorage(const Value* value) {
+  if (const Tensor* tensor = value->constant())
+    // The tensor, and with it its bytes, outlives the plan.
+    return constant(std::shared_ptr<const std::byte>(std::shared_ptr<void>(), tensor->bytes()),
+                    static_cast<int64_t>(tensor->numBytes()));
+  const Op* op = value->producer();
+  ENFOLD_CHECK(op && isReorderedConstant(*op), "a value without storage");
+  return constant(blockedBytes(*op->own(0)->constant(), value->type().layout.block));
 }
 
 BufferRef Lowering::constant(std::shared_ptr<const std::byte> data, int64_t bytes) {
@@ -114,7 +120,8 @@ static bool hasNothingToCompute(const Op& op) {
 }
 
 void Lowering::lower(const Op& op) {
-  if (op.kind() == OpKind::Constant || storage_.isView(op) || hasNothingToCompute(op)) return;
+  if (op.kind() == OpKind::Constant || isReorderedConstant(op)) return;
+  if (storage_.isView(op) || hasNothingToCompute(op)) return;
   origin_ = fmt::format("{}", fmt::join(op.origins(), " + "));
   if (const Family* family = familyFor(op, target_))
     family->lower(op, *this);

@@ -40,6 +40,7 @@ public:
   void copyOutput(const Value* value, size_t index);
 
 private:
+  BufferRef constantStorage(const Value* value);
   void callReference(const Op& op);
   size_t addKernel(kir::Kernel kernel);
   void append(Call call);

@@ -1,6 +1,8 @@
 // Places of values: a forest of links whose roots own buffers.
 #include "lower/Storage.h"
 
+#include "lower/Reorder.h"
+
 #include <algorithm>
 
 namespace enfold::lower {
@@ -19,7 +21,8 @@ int64_t innerSize(const Shape& shape, int64_t axis) {
 }
 
 bool isMadeByOp(const Value* value) {
-  return value->producer() && value->producer()->kind() != OpKind::Constant;
+  const Op* op = value->producer();
+  return op && op->kind() != OpKind::Constant && !isReorderedConstant(*op);
 }
 
 } // namespace

@@ -17,7 +17,8 @@ class StorageMap {
 public:
   StorageMap(Plan& plan, const Graph& graph);
 
-  /// Where `value` lives; none for constants, which are laid down where they are first used.
+  /// Where `value` lives; none for constants and
+  /// reordered ones, which are laid down where they are first used.
   std::optional<BufferRef> find(const Value* value) const;
   /// True for ops whose results exist without any kernel.
   bool isView(const Op& op) const { return views_.contains(&op); }

@@ -285,9 +285,9 @@ def case_other_cpu(tools):
             expect("which this CPU lacks" in said, f"unclear: {said}")
 
 
-REFERENCE_MODEL = """graph @net(%x: f32[4,4], %n: i64[4]) {
-  %a = reverse_sequence(%x, %n) {batch_axis=0, time_axis=1} : f32[4,4] @"first"
-  %b = reverse_sequence(%a, %n) {batch_axis=0, time_axis=1} : f32[4,4] @"second"
+REFERENCE_MODEL = """graph @net(%x: f32[1,4,4,4], %rois: f32[1,4], %n: i64[1]) {
+  %a = roi_align(%x, %rois, %n) {output_height=4, output_width=4} : f32[1,4,4,4] @"first"
+  %b = roi_align(%a, %rois, %n) {output_height=4, output_width=4} : f32[1,4,4,4] @"second"
   return %b
 }
 """
@@ -316,13 +316,13 @@ def case_refusals(tools):
     refused(2, ["--header"], plain, "-o", "plain.kir", "--header", "plain.h")
     refused(2, ["same file"], plain, "-o", "plain.o", "--header", "plain.o")
     refused(2, ["z80"], plain, "-o", "plain.o", "--target-cpu", "z80")
-    refused(3, ["missing.onnx"], "missing.onnx", "-o", "plain.o")
-    refused(3, ["reverse_sequence", "first", "second"], reference, "-o", "plain.o")
-    refused(3, ["reverse_sequence"], reference, "-o", "plain.so", "--header", "plain.h")
+    refused(2, ["missing.onnx"], "missing.onnx", "-o", "plain.o")
+    refused(3, ["roi_align", "first", "second"], reference, "-o", "plain.o")
+    refused(3, ["roi_align"], reference, "-o", "plain.so", "--header", "plain.h")
 
     (tools.folder / "plain.o").write_text("old")
     before = sorted(p.name for p in tools.folder.iterdir())
-    refused(3, ["reverse_sequence"], reference, "-o", "plain.o")
+    refused(3, ["roi_align"], reference, "-o", "plain.o")
     expect((tools.folder / "plain.o").read_text() == "old", "a failure changed the old file")
 
 
