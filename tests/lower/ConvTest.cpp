@@ -73,6 +73,55 @@ TEST(ConvDirect, StridedWidthsThatNeedNoPadding) {
     }
 }
 
+TEST(ConvDirect, TapsThatSharePixels) {
+  // One block of channels a group: loads bound the tile.
+  Sizes sizes(24);
+  bool shared = false;
+  for (const int64_t taps : {2, 3, 5, 7})
+    for (const int64_t stride : {1, 2, 3})
+      for (const int64_t dilation : {1, 2}) {
+        ConvCase c{.cin = 32, .cout = 24, .groups = sizes.oneOf<int64_t>({1, 2, 4})};
+        if (c.groups > 1) c.cout = c.groups * sizes.between(1, 8);
+        const int64_t before = sizes.between(0, taps - 1), after = sizes.between(0, taps - 1);
+        const int64_t width = (taps - 1) * dilation + 1 + sizes.between(0, 40);
+        c.window = {{2, taps}, {1, stride}, {1, dilation}, {0, before, 1, after}, {3, width}};
+        const auto algorithms = expectConvAgrees(c);
+        EXPECT_TRUE(uses(algorithms, "conv_direct"));
+        shared |= uses(algorithms, "conv_direct shared");
+      }
+  EXPECT_TRUE(shared);
+}
+
+TEST(ConvDirect, ChannelsInTwoParts) {
+  // Counts of blocks that no tile divides well, in groups and alone.
+  for (const int64_t blocks : {5, 7, 11, 13})
+    for (const int64_t groups : {1, 3})
+      for (const int64_t k : {1, 3}) {
+        const int64_t cout = groups * (8 * blocks - 3);
+        ConvCase c{.cin = groups * 40, .cout = cout, .groups = groups, .bias = true};
+        c.window = {{k, k}, {2, 1}, {1, 1}, {k / 2, k / 2, k / 2, k / 2}, {9, 23}};
+        EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+      }
+}
+
+TEST(ConvDirect, PointwiseWithStrides) {
+  Sizes sizes(25);
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 6; ++round) {
+      ConvCase c{.batch = sizes.between(1, 2), .cin = 32, .cout = sizes.between(9, 40)};
+      if (round % 2) c.groups = 2, c.cout *= 2;
+      RandomWindow& w = c.window;
+      for (int64_t i = 0; i < rank; ++i) {
+        w.strides.push_back(sizes.between(1, 3));
+        w.image.push_back(sizes.between(1, 20));
+      }
+      w.kernel.assign(static_cast<size_t>(rank), 1);
+      w.dilations = w.kernel;
+      w.pads.assign(static_cast<size_t>(2 * rank), 0);
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+    }
+}
+
 TEST(ConvDirect, EveryCountOfChannelsAroundTheVector) {
   for (const int64_t cout : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65})
     EXPECT_TRUE(

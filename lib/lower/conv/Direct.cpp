@@ -4,15 +4,17 @@
 //
 // A register tile of P pixels by B channel blocks is accumulated over all taps and input channels:
 // for every input channel and tap, B weight vectors are loaded and P pixels broadcast for P*B fused
-// multiply-adds. Weights are packed in the order they are read. The loop nest and its register
-// blocking follow Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
-// Architectures" (SC 2018), section II.
+// multiply-adds (TapRow). Weights are packed in the order they are read. The loop nest and its
+// register blocking follow Georganas et al., "Anatomy of High-Performance Deep Learning
+// Convolutions on SIMD Architectures" (SC 2018), section II.
 #include "lower/conv/Direct.h"
 
 #include "lower/Epilogue.h"
 #include "lower/conv/ConvProblem.h"
 #include "lower/conv/Schedule.h"
+#include "lower/conv/TapRow.h"
 #include "lower/conv/Tiles.h"
+#include "lower/movement/StridedCopy.h"
 
 #include <fmt/format.h>
 
@@ -27,11 +29,12 @@ constexpr int64_t kMaxPlainChannels = 16;
 
 class DirectConv {
 public:
-  DirectConv(const Op& op, Lowering& lowering)
+  /// `source` holds the input of `problem`, which may be less than that of the op.
+  DirectConv(const Op& op, const ConvProblem& problem, BufferRef source, const ConvPart& part,
+             Lowering& lowering)
       : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
-        p_(flattened(mergedGroups(convProblem(op), lanes_))),
-        schedule_(scheduleConv(p_, lowering.target())), epilogue_(op, lowering),
-        plainInput_(op.own(0)->type().layout.isPlain()) {
+        p_(problem), source_(source), part_(part), schedule_(part.schedule),
+        epilogue_(op, lowering), plainInput_(op.own(0)->type().layout.isPlain()) {
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
     step_ = plainInput_ ? p_.cin : lanes_;
     inputBlocks_ = (p_.cinPerGroup() + step_ - 1) / step_;
@@ -40,16 +43,12 @@ public:
   void lower();
 
 private:
-  /// Rows of a 1x1 convolution are one long row when that tiles better.
-  static ConvProblem flattened(ConvProblem p);
-
   std::vector<float> packWeights() const;
   std::vector<float> packBias() const;
   void strides();
   void row(const Index& od, const Index& oh);
   void tile(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
   void taps(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
-  void channels(const Index& src, const Index& wei, int64_t begin, int64_t pixels, int64_t count);
   void finish(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
   kir::Var& accumulator(int64_t pixel, int64_t block) {
     return accumulators_[static_cast<size_t>(pixel * schedule_.blocks + block)];
@@ -59,6 +58,8 @@ private:
   Lowering& lowering_;
   const int64_t lanes_;
   const ConvProblem p_;
+  const BufferRef source_;
+  const ConvPart part_;
   const ConvSchedule schedule_;
   Epilogue epilogue_;
   const bool plainInput_;
@@ -70,19 +71,14 @@ private:
   std::optional<kir::Buffer> src_, wei_, bia_, dst_;
   std::vector<kir::Var> accumulators_;
   // Of the iteration being written.
-  Index n_ = 0, group_ = 0, firstBlock_ = 0; ///< firstBlock_: output channel block over all groups
+  Index n_ = 0, group_ = 0;
+  Index block_ = 0; ///< of output channels, among those of the part and group
   // Element strides of the input.
   int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
   ConvProblem::Spatial strideX_{};
 };
 
-ConvProblem DirectConv::flattened(ConvProblem p) {
-  if (!p.isPointwise() || p.out[2] >= 32) return p;
-  p.in = p.out = {1, 1, p.outPixels()};
-  return p;
-}
-
-/// [group][block group][input block][kd][kh][input channel][kw][block][lane]
+/// [group][block group][input block][kd][kh][a row as TapRow reads it][block][lane]
 std::vector<float> DirectConv::packWeights() const {
   const Tensor& w = *op_.own(1)->constant();
   const float* data = w.data<float>();
@@ -91,17 +87,20 @@ std::vector<float> DirectConv::packWeights() const {
   // Sizes of the groups of the op itself.
   const int64_t merge = op_.integer("group") / p_.groups, cown = cing / merge, kown = coutg / merge;
   std::vector<float> packed(
-      static_cast<size_t>(p_.groups * channelBlocks_ * lanes_ * inputBlocks_ * step_ * taps));
+      static_cast<size_t>(p_.groups * part_.numBlocks * lanes_ * inputBlocks_ * step_ * taps));
+  const std::vector<TapWeight> order = TapRow::weightOrder(schedule_, step_, kw);
   size_t at = 0;
   for (int64_t g = 0; g < p_.groups; ++g)
-    for (int64_t kb = 0; kb < channelBlocks_; kb += schedule_.blocks)
+    for (int64_t kb = part_.firstBlock; kb < part_.firstBlock + part_.numBlocks;
+         kb += schedule_.blocks)
       for (int64_t cb = 0; cb < inputBlocks_; ++cb)
         for (int64_t t = 0; t < outer; ++t)
-          for (int64_t c = cb * step_; c < (cb + 1) * step_; ++c)
-            for (int64_t x = 0; x < kw; ++x)
-              for (int64_t k = kb * lanes_; k < (kb + schedule_.blocks) * lanes_; ++k, ++at)
-                if (c < cing && k < coutg && c / cown == k / kown)
-                  packed[at] = data[((g * coutg + k) * cown + c % cown) * taps + t * kw + x];
+          for (const auto& [channel, x] : order) {
+            const int64_t c = cb * step_ + channel;
+            for (int64_t k = kb * lanes_; k < (kb + schedule_.blocks) * lanes_; ++k, ++at)
+              if (c < cing && k < coutg && c / cown == k / kown)
+                packed[at] = data[((g * coutg + k) * cown + c % cown) * taps + t * kw + x];
+          }
   return packed;
 }
 
@@ -122,12 +121,11 @@ void DirectConv::strides() {
 
 void DirectConv::lower() {
   strides();
-  const Type &x = op_.own(0)->type(), &y = op_.result()->type();
-  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)),
-                                    lowering_.constant(packWeights())};
-  src_ = b_.input("src", kir::Scalar::F32, x.numBytes() / 4);
+  const Type& y = op_.result()->type();
+  std::vector<BufferRef> buffers = {source_, lowering_.constant(packWeights())};
+  src_ = b_.input("src", kir::Scalar::F32, p_.batch * strideN_);
   wei_ = b_.input("wei", kir::Scalar::F32,
-                  p_.groups * channelBlocks_ * lanes_ * inputBlocks_ * step_ * p_.taps());
+                  p_.groups * part_.numBlocks * lanes_ * inputBlocks_ * step_ * p_.taps());
   if (op_.own(2)) {
     bia_ = b_.input("bia", kir::Scalar::F32, p_.groups * channelBlocks_ * lanes_);
     buffers.push_back(lowering_.constant(packBias()));
@@ -137,22 +135,25 @@ void DirectConv::lower() {
   dst_ = b_.output("dst", kir::Scalar::F32, y.numBytes() / 4);
   buffers.push_back(lowering_.storage(op_.result()));
 
-  const int64_t blockGroups = channelBlocks_ / schedule_.blocks;
+  const int64_t blockGroups = part_.numBlocks / schedule_.blocks;
   const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
   const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups, blockGroups};
   const std::string_view names[] = {"n", "od", "piece", "g", "kb"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
     n_ = at[0];
     group_ = at[3];
-    firstBlock_ = at[3] * channelBlocks_ + at[4] * schedule_.blocks;
+    block_ = at[4] * schedule_.blocks;
     const Index lo = at[2] * schedule_.rows;
     b_.forLoop("oh", lo, min(lo + schedule_.rows, Index(p_.out[1])),
                [&](const Index& oh) { row(at[1], oh); });
   });
-  const double elements = static_cast<double>(y.numElements());
-  lowering_.call(b_.finish(), std::move(buffers),
-                 {.algorithm = fmt::format("conv_direct {}x{}", schedule_.pixels, schedule_.blocks),
-                  .flops = convProblem(op_).flops() + elements * epilogue_.flopsPerElement()});
+  const auto elements = static_cast<double>(y.numElements());
+  const double share = static_cast<double>(part_.numBlocks) / static_cast<double>(channelBlocks_);
+  lowering_.call(
+      b_.finish(), std::move(buffers),
+      {.algorithm = fmt::format("conv_direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
+                                schedule_.pixels, schedule_.blocks),
+       .flops = share * (convProblem(op_).flops() + elements * epilogue_.flopsPerElement())});
 }
 
 void DirectConv::row(const Index& od, const Index& oh) {
@@ -182,15 +183,17 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
                        (od * p_.strides[0] - p_.padsBegin[0]) * strideX_[0] +
                        (oh * p_.strides[1] - p_.padsBegin[1]) * strideX_[1] +
                        ((begin + shift) * p_.strides[2] - p_.padsBegin[2]) * strideX_[2];
-  const Index weights =
-      firstBlock_ * (inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * kw * lanes_);
+  const Index weights = (group_ * part_.numBlocks + block_) *
+                        (inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * kw * lanes_);
   const auto block = [&](const Index& cb, int64_t count) {
     b_.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
       b_.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
         const Index src = source + cb * strideBlock_ + kd * (p_.dilations[0] * strideX_[0]) +
                           kh * (p_.dilations[1] * strideX_[1]);
         const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights;
-        channels(src, wei, begin, pixels, count);
+        TapRow(b_, p_, schedule_, lanes_)
+            .reduce({*src_, src, strideC_, strideX_[2]}, {*wei_, wei, step_}, count, begin, pixels,
+                    accumulators_);
       });
     });
   };
@@ -201,41 +204,12 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
   if (rest) block(whole, rest);
 }
 
-/// One row of taps over `count` input channels.
-void DirectConv::channels(const Index& src, const Index& wei, int64_t begin, int64_t pixels,
-                          int64_t count) {
-  const int64_t kw = p_.kernel[2], vectors = schedule_.blocks * lanes_;
-  const auto channel = [&](const Index& c) {
-    for (int64_t x = 0; x < kw; ++x) {
-      std::vector<Value> w;
-      for (int64_t block = 0; block < schedule_.blocks; ++block)
-        w.push_back(b_.load((*wei_)[wei + (c * kw + x) * vectors + block * lanes_], int(lanes_)));
-      for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-        if (!tapInside(p_, begin + pixel, x)) continue;
-        const Value v =
-            b_.broadcast((*src_)[src + c * strideC_ +
-                                 (pixel * p_.strides[2] + x * p_.dilations[2]) * strideX_[2]],
-                         int(lanes_));
-        for (int64_t block = 0; block < schedule_.blocks; ++block) {
-          kir::Var& acc = accumulator(pixel, block);
-          acc.set(b_.fma(v, w[static_cast<size_t>(block)], acc));
-        }
-      }
-    }
-  };
-  const int64_t unroll = std::min(schedule_.unroll, count), rest = count % unroll;
-  b_.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
-    for (int64_t u = 0; u < unroll; ++u) channel(c + u);
-  });
-  for (int64_t u = 0; u < rest; ++u) channel(count - rest + u);
-}
-
 /// The bias comes last: begun with, a bias much larger than the products would round each of them.
 void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const Index& shift,
                         int64_t pixels) {
   const int64_t blocksInAll = p_.groups * channelBlocks_;
   for (int64_t block = 0; block < schedule_.blocks; ++block) {
-    const Index kb = firstBlock_ + block;
+    const Index kb = group_ * channelBlocks_ + part_.firstBlock + block_ + block;
     std::optional<Value> bias;
     if (bia_) bias = b_.load((*bia_)[kb * lanes_], int(lanes_));
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
@@ -247,6 +221,47 @@ void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const I
       b_.store((*dst_)[((n_ * blocksInAll + kb) * p_.outPixels() + linear) * lanes_], value);
     }
   }
+}
+
+/// Rows of fewer pixels tile badly; those of a 1x1 convolution are made one long row.
+constexpr int64_t kLongRow = 32;
+
+ConvProblem flattened(ConvProblem p) {
+  if (!p.isPointwise() || p.out[2] >= kLongRow) return p;
+  p.in = p.out = {1, 1, p.outPixels()};
+  return p;
+}
+
+/// A 1x1 convolution that skips pixels, with short rows: better on a copy of those it reads.
+bool isSampling(const ConvProblem& p) {
+  const ConvProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
+  return p.kernel == ones && p.strides != ones && p.padsBegin == zeros && p.padsEnd == zeros &&
+         p.out[2] < kLongRow;
+}
+
+ConvProblem sampled(ConvProblem p) {
+  p.in = p.out;
+  p.strides = {1, 1, 1};
+  return p;
+}
+
+BufferRef copySamples(const Op& op, const ConvProblem& p, Lowering& lowering) {
+  const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
+  const Type& x = op.own(0)->type();
+  const int64_t size = x.numBytes() / 4, planes = size / (p.inPixels() * lanes);
+  const int64_t rows = p.out[1], columns = p.out[2];
+  StridedCopy copy = {
+      .elem = kir::Scalar::F32,
+      .extents = {planes, p.out[0], rows, columns, lanes},
+      .srcStrides = {p.inPixels() * lanes, p.strides[0] * p.in[1] * p.in[2] * lanes,
+                     p.strides[1] * p.in[2] * lanes, p.strides[2] * lanes, 1},
+      .dstStrides = {p.outPixels() * lanes, rows * columns * lanes, columns * lanes, lanes, 1},
+      .srcSize = size,
+      .dstSize = planes * p.outPixels() * lanes};
+  const BufferRef samples = lowering.temporary(4 * copy.dstSize);
+  lowering.call(stridedCopyKernel(std::move(copy), int(lanes)),
+                {lowering.storage(op.own(0)), samples}, {.algorithm = "strided_copy"});
+  return samples;
 }
 
 } // namespace
@@ -263,6 +278,14 @@ std::string refuseConvDirect(const Op& op, const kir::Target& target) {
   return epilogueRefusal(op);
 }
 
-void lowerConvDirect(const Op& op, Lowering& lowering) { DirectConv(op, lowering).lower(); }
+void lowerConvDirect(const Op& op, Lowering& lowering) {
+  const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
+  const ConvProblem merged = mergedGroups(convProblem(op), lanes);
+  const bool sample = isSampling(merged) && !op.own(0)->type().layout.isPlain();
+  const ConvProblem p = flattened(sample ? sampled(merged) : merged);
+  const BufferRef source = sample ? copySamples(op, merged, lowering) : lowering.storage(op.own(0));
+  for (const ConvPart& part : scheduleConvParts(p, lowering.target()))
+    DirectConv(op, p, source, part, lowering).lower();
+}
 
 } // namespace enfold::lower

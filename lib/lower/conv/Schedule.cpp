@@ -1,5 +1,5 @@
-// Cycle estimates assume what holds on current x86 and Arm cores: two vector FMAs and two vector
-// loads a cycle, an FMA latency of four cycles.
+// Cycle estimates assume what holds on current x86 and Arm cores: two vector FMAs a cycle with a
+// latency of four cycles. Loads and broadcasts, two a cycle by the manuals, measure slower.
 #include "lower/conv/Schedule.h"
 
 #include <algorithm>
@@ -9,65 +9,138 @@ namespace {
 
 /// Iterations of the parallel loop to leave for threads to share.
 constexpr int64_t kIterations = 16;
-constexpr double kFmasPerCycle = 2, kLoadsPerCycle = 2, kFmaLatency = 4;
+constexpr int64_t kMaxBlocks = 4;
+/// What a second kernel must save.
+constexpr double kCallCycles = 10000;
+constexpr double kFmasPerCycle = 2, kLoadsPerCycle = 1.6, kFmaLatency = 4;
 
-/// Cycles per reduction step of a whole row of pixels for all channel blocks.
-double rowCycles(int64_t width, int64_t channelBlocks, int64_t pixels, int64_t blocks) {
-  const int64_t tiles = (width + pixels - 1) / pixels;
+double cycles(double fmas, double loads) {
+  return std::max({fmas / kFmasPerCycle, loads / kLoadsPerCycle, kFmaLatency});
+}
+
+/// tileCycles() when the taps of a row share the pixels they read.
+double sharedTileCycles(const ConvProblem& p, int64_t pixels, int64_t blocks) {
+  int64_t columns = 0; // that any tap reads
+  for (int64_t column = 0; column < p.strides[2] * pixels + p.dilations[2] * p.kernel[2]; ++column)
+    for (int64_t x = 0; x < p.kernel[2]; ++x) {
+      const int64_t ahead = column - x * p.dilations[2];
+      if (ahead < 0 || ahead % p.strides[2] != 0 || ahead / p.strides[2] >= pixels) continue;
+      ++columns;
+      break;
+    }
+  const auto perTap = static_cast<double>(columns) / static_cast<double>(p.kernel[2]);
+  return cycles(static_cast<double>(pixels * blocks), perTap + static_cast<double>(blocks));
+}
+
+/// Cycles per reduction step of a row of pixels for a group of s.blocks channel blocks.
+double rowCycles(const ConvProblem& p, const ConvSchedule& s) {
+  const int64_t width = p.out[2], tiles = (width + s.pixels - 1) / s.pixels;
   const int64_t large = width % tiles, size = width / tiles;
-  const auto row = [&](int64_t b) {
-    return static_cast<double>(large) * tileCycles(size + 1, b) +
-           static_cast<double>(tiles - large) * tileCycles(size, b);
+  const auto tile = [&](int64_t pixels) {
+    return s.sharesPixels ? sharedTileCycles(p, pixels, s.blocks) : tileCycles(pixels, s.blocks);
   };
-  return static_cast<double>(channelBlocks / blocks) * row(blocks) +
-         (channelBlocks % blocks ? row(channelBlocks % blocks) : 0);
+  return static_cast<double>(large) * tile(size + 1) +
+         static_cast<double>(tiles - large) * tile(size);
+}
+
+/// Registers for accumulators, weights and a pixel.
+int64_t registers(const ConvProblem& p, const ConvSchedule& s) {
+  return (s.pixels + (s.sharesPixels ? p.kernel[2] : 1)) * s.blocks + 1;
+}
+
+/// The best tile of `blocks` channel blocks, and its rowCycles().
+struct Fit {
+  ConvSchedule schedule;
+  double cycles = 1e300;
+};
+
+Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks) {
+  Fit best;
+  for (const bool shares : {false, true}) {
+    if (shares && p.kernel[2] == 1) continue;
+    ConvSchedule s = {.blocks = blocks, .sharesPixels = shares};
+    for (; registers(p, s) <= target.vectorRegisters; ++s.pixels) {
+      const double cycles = rowCycles(p, s);
+      // Of about equals the largest, which loads least.
+      const bool larger = s.pixels > best.schedule.pixels;
+      if (cycles >= best.cycles * (larger ? 1.001 : 0.999)) continue;
+      best = {s, std::min(cycles, best.cycles)};
+    }
+  }
+  best.schedule.pixels = std::min(best.schedule.pixels, p.out[2]);
+  best.schedule.unroll = best.schedule.sharesPixels ? std::max<int64_t>(1, 8 / p.kernel[2]) : 8;
+  return best;
+}
+
+/// As many rows as keep their input, with all channels, in half of the second-level cache, but
+/// enough iterations for the threads to share.
+int64_t rowsOf(const ConvProblem& p, const kir::Target& target, int64_t blockGroups) {
+  const int64_t rowBytes = 4 * p.cinPerGroup() * p.in[2] * p.in[0] * p.strides[1];
+  int64_t rows = std::clamp<int64_t>(target.l2Bytes / 2 / std::max<int64_t>(1, rowBytes), 1,
+                                     std::max<int64_t>(1, p.out[1]));
+  const int64_t others = p.batch * p.groups * blockGroups * p.out[0];
+  while (rows > 1 && others * ((p.out[1] + rows - 1) / rows) < kIterations) rows = (rows + 1) / 2;
+  return rows;
+}
+
+int64_t channelBlocks(const ConvProblem& p, const kir::Target& target) {
+  const int64_t lanes = target.lanes(kir::Scalar::F32);
+  return (p.coutPerGroup() + lanes - 1) / lanes;
+}
+
+/// Rows of pixels times steps of the reduction, over all groups.
+double steps(const ConvProblem& p) {
+  return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * p.cinPerGroup() * p.taps());
 }
 
 } // namespace
 
 double tileCycles(int64_t pixels, int64_t blocks) {
-  const auto fmas = static_cast<double>(pixels * blocks);
-  const auto loads = static_cast<double>(pixels + blocks);
-  return std::max({fmas / kFmasPerCycle, loads / kLoadsPerCycle, kFmaLatency});
+  return cycles(static_cast<double>(pixels * blocks), static_cast<double>(pixels + blocks));
 }
 
 double directCycles(const ConvProblem& p, const kir::Target& target) {
-  const int64_t lanes = target.lanes(kir::Scalar::F32);
-  const int64_t channelBlocks = (p.coutPerGroup() + lanes - 1) / lanes;
-  const ConvSchedule s = scheduleConv(p, target);
-  return rowCycles(p.out[2], channelBlocks, s.pixels, s.blocks) *
-         static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * p.cinPerGroup() * p.taps());
+  double row = 0;
+  for (const ConvPart& part : scheduleConvParts(p, target))
+    row += static_cast<double>(part.numBlocks / part.schedule.blocks) * rowCycles(p, part.schedule);
+  return row * steps(p);
 }
 
 ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {
-  const int64_t lanes = target.lanes(kir::Scalar::F32);
-  const int64_t channelBlocks = (p.coutPerGroup() + lanes - 1) / lanes;
+  const int64_t all = channelBlocks(p, target);
   ConvSchedule best;
   double bestCycles = 1e300;
-  for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, channelBlocks); ++blocks) {
-    // Groups of one size only, so that every group of channels runs the same code.
-    if (channelBlocks % blocks != 0) continue;
-    for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= target.vectorRegisters; ++pixels) {
-      const double cycles = rowCycles(p.out[2], channelBlocks, pixels, blocks);
-      // Of about equals the largest, which loads least.
-      const bool larger = pixels * blocks > best.pixels * best.blocks;
-      if (cycles < bestCycles * 0.999 || (cycles < bestCycles * 1.001 && larger)) {
-        bestCycles = std::min(cycles, bestCycles);
-        best.pixels = pixels;
-        best.blocks = blocks;
-      }
-    }
+  for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks) {
+    if (all % blocks != 0) continue;
+    const Fit fit = fitOf(p, target, blocks);
+    const double cycles = static_cast<double>(all / blocks) * fit.cycles;
+    const bool larger = fit.schedule.pixels * blocks > best.pixels * best.blocks;
+    if (cycles >= bestCycles * (larger ? 1.001 : 0.999)) continue;
+    bestCycles = std::min(cycles, bestCycles);
+    best = fit.schedule;
   }
-  best.pixels = std::min(best.pixels, p.out[2]);
-  best.unroll = std::clamp<int64_t>(16 / p.kernel[2], 1, 8);
-  // As many rows as keep their input, with all channels, in half of the second-level cache, but
-  // enough iterations for the threads to share.
-  const int64_t rowBytes = 4 * p.cinPerGroup() * p.in[2] * p.in[1] * p.in[0] /
-                           std::max<int64_t>(1, p.in[1]) * p.strides[1];
-  best.rows = std::clamp<int64_t>(target.l2Bytes / 2 / std::max<int64_t>(1, rowBytes), 1, p.out[1]);
-  const int64_t others = p.batch * p.groups * (channelBlocks / best.blocks) * p.out[0];
-  while (best.rows > 1 && others * ((p.out[1] + best.rows - 1) / best.rows) < kIterations)
-    best.rows = (best.rows + 1) / 2;
+  best.rows = rowsOf(p, target, all / best.blocks);
+  return best;
+}
+
+std::vector<ConvPart> scheduleConvParts(const ConvProblem& p, const kir::Target& target) {
+  const int64_t all = channelBlocks(p, target);
+  std::vector<ConvPart> best = {{0, all, scheduleConv(p, target)}};
+  const ConvSchedule& whole = best.front().schedule;
+  double bestCycles =
+      static_cast<double>(all / whole.blocks) * rowCycles(p, whole) * steps(p) - kCallCycles;
+  for (int64_t blocks = 2; blocks <= std::min(kMaxBlocks, all); ++blocks) {
+    const int64_t rest = all % blocks;
+    if (rest == 0) continue;
+    Fit main = fitOf(p, target, blocks), last = fitOf(p, target, rest);
+    const double cycles =
+        (static_cast<double>(all / blocks) * main.cycles + last.cycles) * steps(p);
+    if (cycles >= bestCycles) continue;
+    bestCycles = cycles;
+    main.schedule.rows = rowsOf(p, target, all / blocks);
+    last.schedule.rows = rowsOf(p, target, 1);
+    best = {{0, all - rest, main.schedule}, {all - rest, rest, last.schedule}};
+  }
   return best;
 }
 

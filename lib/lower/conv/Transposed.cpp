@@ -8,6 +8,7 @@
 #include "lower/Epilogue.h"
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
+#include "lower/conv/TapRow.h"
 #include "lower/conv/Tiles.h"
 
 #include <fmt/format.h>
@@ -60,7 +61,6 @@ private:
   void row(const Index& od, const Index& oh);
   void tile(const TileRun& run, const Index& shift);
   void taps(const TileRun& run, const Index& shift);
-  void channels(const Index& src, const Index& wei, const TileRun& run, int64_t count);
   void finish(const TileRun& run, const Index& shift);
   kir::Var& accumulator(int64_t pixel, int64_t block) {
     return accumulators_[static_cast<size_t>(pixel * schedule_.blocks + block)];
@@ -92,7 +92,7 @@ private:
   int64_t phaseWeights_ = 0; ///< where those of the phase begin
 };
 
-/// [group][block group][phase][input block][kd][kh][input channel][tap of the phase][block][lane]
+/// [group][block group][phase][input block][kd][kh][a row as TapRow reads it][block][lane]
 std::vector<float> TransposedConv::packWeights() const {
   const float* data = op_.own(1)->constant()->data<float>();
   const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup();
@@ -103,14 +103,17 @@ std::vector<float> TransposedConv::packWeights() const {
   size_t at = 0;
   for (int64_t g = 0; g < p_.groups; ++g)
     for (int64_t kb = 0; kb < coutg; kb += vectors_)
-      for (const Phase& phase : phases_)
+      for (const Phase& phase : phases_) {
+        const auto order = TapRow::weightOrder(schedule_, step_, std::ssize(phase.taps));
         for (int64_t cb = 0; cb < inputBlocks_; ++cb)
           for (int64_t t = 0; t < outer; ++t)
-            for (int64_t c = cb * step_; c < (cb + 1) * step_; ++c)
-              for (const int64_t x : phase.taps)
-                for (int64_t k = kb; k < kb + vectors_; ++k, ++at)
-                  if (c < cing && k < coutg && c / cown == k / kown)
-                    packed[at] = data[(((g * cing + c) * kown + k % kown) * outer + t) * kw + x];
+            for (const auto& [channel, tap] : order) {
+              const int64_t c = cb * step_ + channel, x = phase.taps[static_cast<size_t>(tap)];
+              for (int64_t k = kb; k < kb + vectors_; ++k, ++at)
+                if (c < cing && k < coutg && c / cown == k / kown)
+                  packed[at] = data[(((g * cing + c) * kown + k % kown) * outer + t) * kw + x];
+            }
+      }
   return packed;
 }
 
@@ -191,8 +194,11 @@ void TransposedConv::taps(const TileRun& run, const Index& shift) {
         const Index ih = height.firstInput - jh * height.inputStep;
         const Index kd = depth.firstTap + jd * depth.tapStep;
         const Index kh = height.firstTap + jh * height.tapStep;
-        channels(image + cb * strideBlock_ + id * strideX_[0] + ih * strideX_[1],
-                 weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights, run, count);
+        const Index src = image + cb * strideBlock_ + id * strideX_[0] + ih * strideX_[1];
+        const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights;
+        TapRow(b_, phase_->problem, schedule_, lanes_)
+            .reduce({*src_, src, strideC_, strideX_[2]}, {*wei_, wei, step_}, count, run.begin,
+                    run.pixels, accumulators_);
       });
     });
   };
@@ -200,34 +206,6 @@ void TransposedConv::taps(const TileRun& run, const Index& shift) {
   const int64_t rest = p_.cinPerGroup() % step_, whole = p_.cinPerGroup() / step_;
   b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, step_); });
   if (rest) block(whole, rest);
-}
-
-/// One row of taps over `count` input channels.
-void TransposedConv::channels(const Index& src, const Index& wei, const TileRun& run,
-                              int64_t count) {
-  const ConvProblem& q = phase_->problem;
-  const auto channel = [&](const Index& c) {
-    for (int64_t x = 0; x < q.kernel[2]; ++x) {
-      std::vector<Value> w;
-      for (int64_t block = 0; block < schedule_.blocks; ++block)
-        w.push_back(
-            b_.load((*wei_)[wei + (c * q.kernel[2] + x) * vectors_ + block * lanes_], int(lanes_)));
-      for (int64_t pixel = 0; pixel < run.pixels; ++pixel) {
-        if (!tapInside(q, run.begin + pixel, x)) continue;
-        const Index from = src + c * strideC_ + (pixel + x * q.dilations[2]) * strideX_[2];
-        const Value v = b_.broadcast((*src_)[from], int(lanes_));
-        for (int64_t block = 0; block < schedule_.blocks; ++block) {
-          kir::Var& acc = accumulator(pixel, block);
-          acc.set(b_.fma(v, w[static_cast<size_t>(block)], acc));
-        }
-      }
-    }
-  };
-  const int64_t unroll = std::min(schedule_.unroll, count), rest = count % unroll;
-  b_.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
-    for (int64_t u = 0; u < unroll; ++u) channel(c + u);
-  });
-  for (int64_t u = 0; u < rest; ++u) channel(count - rest + u);
 }
 
 /// The bias comes last: begun with, a bias much larger than the products would round each of them.

@@ -1,0 +1,133 @@
+// Two orders of the same products. Tap by tap, every tap loads its pixels anew, in a loop of its
+// own: written out one after the other, code generation would keep the pixels that taps have in
+// common in registers, of which there are none left. Sharing, the weights of all taps are held in
+// registers and every pixel is loaded once, which pays when the tile has few blocks of channels and
+// loads are what bounds it.
+#include "lower/conv/TapRow.h"
+
+#include "lower/conv/Tiles.h"
+
+#include <algorithm>
+
+namespace enfold::lower {
+
+using kir::Index;
+using kir::Value;
+
+struct TapRow::Tile {
+  const Source& source;
+  const Weights& weights;
+  int64_t channels, begin, pixels;
+  std::vector<kir::Var>& accumulators;
+};
+
+namespace {
+
+/// Consecutive taps that lie inside the input for the same pixels of a tile.
+struct TapRun {
+  int64_t lo, hi;
+};
+
+std::vector<TapRun> tapRuns(const ConvProblem& p, int64_t begin, int64_t pixels) {
+  const auto same = [&](int64_t a, int64_t b) {
+    for (int64_t o = begin; o < begin + pixels; ++o)
+      if (tapInside(p, o, a) != tapInside(p, o, b)) return false;
+    return true;
+  };
+  std::vector<TapRun> runs;
+  for (int64_t x = 0; x < p.kernel[2]; ++x) {
+    if (!runs.empty() && same(runs.back().lo, x))
+      ++runs.back().hi;
+    else
+      runs.push_back({x, x + 1});
+  }
+  return runs;
+}
+
+/// A loop over `count` channels, `unroll` of them at a time.
+template <typename Body>
+void forChannels(kir::Builder& b, int64_t count, int64_t unroll, Body&& body) {
+  unroll = std::min(unroll, count);
+  const int64_t rest = count % unroll;
+  b.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
+    for (int64_t u = 0; u < unroll; ++u) body(c + u);
+  });
+  for (int64_t u = 0; u < rest; ++u) body(Index(count - rest + u));
+}
+
+} // namespace
+
+std::vector<TapWeight> TapRow::weightOrder(const ConvSchedule& schedule, int64_t channels,
+                                           int64_t taps) {
+  std::vector<TapWeight> order;
+  if (schedule.sharesPixels)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t x = 0; x < taps; ++x) order.push_back({c, x});
+  else
+    for (int64_t x = 0; x < taps; ++x)
+      for (int64_t c = 0; c < channels; ++c) order.push_back({c, x});
+  return order;
+}
+
+void TapRow::reduce(const Source& source, const Weights& weights, int64_t channels, int64_t begin,
+                    int64_t pixels, std::vector<kir::Var>& accumulators) {
+  const Tile tile = {source, weights, channels, begin, pixels, accumulators};
+  schedule_.sharesPixels ? sharing(tile) : tapByTap(tile);
+}
+
+void TapRow::tapByTap(const Tile& tile) {
+  const int64_t blocks = schedule_.blocks, vectors = blocks * lanes_;
+  const auto product = [&](const Index& x, const Index& c, int64_t anyTap) {
+    const Index wei = tile.weights.at + (x * tile.weights.channels + c) * vectors;
+    std::vector<Value> w;
+    for (int64_t block = 0; block < blocks; ++block)
+      w.push_back(b_.load(tile.weights.buffer[wei + block * lanes_], int(lanes_)));
+    for (int64_t pixel = 0; pixel < tile.pixels; ++pixel) {
+      if (!tapInside(p_, tile.begin + pixel, anyTap)) continue;
+      const Index from = tile.source.at + c * tile.source.channelStride +
+                         (x * p_.dilations[2] + pixel * p_.strides[2]) * tile.source.pixelStride;
+      const Value v = b_.broadcast(tile.source.buffer[from], int(lanes_));
+      for (int64_t block = 0; block < blocks; ++block) {
+        kir::Var& acc = tile.accumulators[static_cast<size_t>(pixel * blocks + block)];
+        acc.set(b_.fma(v, w[static_cast<size_t>(block)], acc));
+      }
+    }
+  };
+  for (const TapRun& run : tapRuns(p_, tile.begin, tile.pixels))
+    b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
+      forChannels(b_, tile.channels, schedule_.unroll,
+                  [&](const Index& c) { product(x, c, run.lo); });
+    });
+}
+
+void TapRow::sharing(const Tile& tile) {
+  const int64_t blocks = schedule_.blocks, kw = p_.kernel[2];
+  // Columns of the input the tile reads, relative to the first.
+  const int64_t columns = (tile.pixels - 1) * p_.strides[2] + (kw - 1) * p_.dilations[2] + 1;
+  const auto channel = [&](const Index& c) {
+    std::vector<Value> w;
+    for (int64_t i = 0; i < kw * blocks; ++i)
+      w.push_back(b_.load(tile.weights.buffer[tile.weights.at + (c * kw * blocks + i) * lanes_],
+                          int(lanes_)));
+    for (int64_t column = 0; column < columns; ++column) {
+      std::optional<Value> v;
+      for (int64_t x = 0; x < kw; ++x) {
+        const int64_t ahead = column - x * p_.dilations[2], pixel = ahead / p_.strides[2];
+        if (ahead < 0 || ahead % p_.strides[2] != 0 || pixel >= tile.pixels ||
+            !tapInside(p_, tile.begin + pixel, x))
+          continue;
+        if (!v)
+          v = b_.broadcast(tile.source.buffer[tile.source.at + c * tile.source.channelStride +
+                                              column * tile.source.pixelStride],
+                           int(lanes_));
+        for (int64_t block = 0; block < blocks; ++block) {
+          kir::Var& acc = tile.accumulators[static_cast<size_t>(pixel * blocks + block)];
+          acc.set(b_.fma(*v, w[static_cast<size_t>(x * blocks + block)], acc));
+        }
+      }
+    }
+  };
+  forChannels(b_, tile.channels, schedule_.unroll, channel);
+}
+
+} // namespace enfold::lower
