@@ -121,7 +121,8 @@ OrRefusal<Chain> chainFrom(Op& op, const Value* between, int64_t axis, const Pas
 }
 
 /// A matmul has no bias operand: with a shift it becomes a gemm, or keeps an addition behind it.
-void rebuild(PassContext& context, Op& linear, const Chain& chain, Folded folded) {
+std::unordered_set<const Op*> rebuild(PassContext& context, Op& linear, const Chain& chain,
+                                      Folded folded) {
   Rewriter& rewriter = context.rewriter();
   Op& last = *chain.ops.back();
   const std::string stem = linear.own(1)->name();
@@ -141,8 +142,9 @@ void rebuild(PassContext& context, Op& linear, const Chain& chain, Folded folded
   for (const Op* op : chain.ops) rewriter.addOrigins(made, op->origins());
   const std::string name = last.result()->name();
   rewriter.replace(last.result(), made->result());
-  rewriter.eraseDead(&last);
+  const auto erased = rewriter.eraseDead(&last);
   rewriter.rename(made->result(), name);
+  return erased;
 }
 
 /// A normalization with nothing in front to fold into is reported; other arithmetic is not, since
@@ -154,7 +156,7 @@ void reportAlone(PassContext& context, const Op& op) {
   context.refused(Reason::NotAfterConv, op, "its input is not the result of a convolution");
 }
 
-/// True when `op` and perhaps some behind it are folded and gone; those are added to `gone`.
+/// Folds `op` and perhaps some behind it; what is erased is added to `gone`.
 void tryFold(PassContext& context, Op& op, std::unordered_set<const Op*>& gone) {
   Value* between = scaledOperand(op);
   if (!between) return reportAlone(context, op);
@@ -173,9 +175,8 @@ void tryFold(PassContext& context, Op& op, std::unordered_set<const Op*>& gone) 
                     fmt::format("multiplied into the weights of {}{}", linear.describe(),
                                 describe(result->found, context.options())),
                     numbersOf(result->found, *chain->ops.back()));
-    gone.insert(member);
   }
-  rebuild(context, linear, *chain, *std::move(result));
+  gone.merge(rebuild(context, linear, *chain, *std::move(result)));
 }
 
 } // namespace
@@ -183,8 +184,7 @@ void tryFold(PassContext& context, Op& op, std::unordered_set<const Op*>& gone) 
 Result<> foldBatchNorm(PassContext& context) {
   std::vector<Op*> ops;
   for (const auto& op : context.graph().ops()) ops.push_back(op.get());
-  // A fold erases ops in front of the candidate, which have had their turn, and the rest of its
-  // chain, which must not get one.
+  // A fold erases more than the candidate: the rest of its chain, and their constants.
   std::unordered_set<const Op*> gone;
   for (Op* op : ops)
     if (!gone.contains(op)) tryFold(context, *op, gone);

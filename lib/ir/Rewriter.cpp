@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <unordered_set>
 
 namespace enfold {
 
@@ -138,14 +138,14 @@ void Rewriter::erase(Op* op) {
   graph_.erase(op);
 }
 
-void Rewriter::eraseDead(Op* op) {
+std::unordered_set<const Op*> Rewriter::eraseDead(Op* op) {
   const auto isUsed = [](const Op& op) {
     for (size_t i = 0; i < op.numResults(); ++i)
       if (op.result(i)->numUses() != 0) return true;
     return false;
   };
   // A producer may be met again after it was erased, as that of several dead ops.
-  std::set<const Op*> erased;
+  std::unordered_set<const Op*> erased;
   for (std::vector<Op*> candidates = {op}; !candidates.empty();) {
     Op* candidate = candidates.back();
     candidates.pop_back();
@@ -155,6 +155,7 @@ void Rewriter::eraseDead(Op* op) {
     erase(candidate);
     erased.insert(candidate);
   }
+  return erased;
 }
 
 } // namespace enfold

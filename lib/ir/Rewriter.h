@@ -5,6 +5,7 @@
 #include "ir/Graph.h"
 
 #include <limits>
+#include <unordered_set>
 
 namespace enfold {
 
@@ -52,8 +53,8 @@ public:
   void moveBefore(Op* op, Op* before);
   /// Erases an op without uses.
   void erase(Op* op);
-  /// Erases it, then its operands' producers, as long as nothing uses them.
-  void eraseDead(Op* op);
+  /// Erases it, then its operands' producers, as long as nothing uses them. Gives what is gone.
+  std::unordered_set<const Op*> eraseDead(Op* op);
 
 private:
   void checkActive() const { ENFOLD_CHECK(active_, "graph changed outside a rewrite"); }

@@ -74,7 +74,8 @@ void expectAnswersToFills(const std::shared_ptr<const Executable>& executable, c
     std::vector<Tensor> inputs;
     for (const auto& input : graph.inputs()) {
       Tensor tensor(input->elem(), input->shape());
-      for (int64_t i = 0; i < tensor.numElements(); ++i) tensor.setDouble(i, fill[inputs.size()]);
+      const double value = fill[inputs.size() % fill.size()];
+      for (int64_t i = 0; i < tensor.numElements(); ++i) tensor.setDouble(i, value);
       inputs.push_back(std::move(tensor));
     }
     const auto expected = reference::run(graph, inputs);

@@ -16,7 +16,7 @@ struct DifferentialOptions {
   Tolerance tolerance;
   double low = -2, high = 2; ///< of the inputs, which are uniform; integers are rounded
   bool nonzero = false;      ///< zeros among the inputs become ones
-  /// Once more on each of these: a number for every input, which is filled with it.
+  /// Once more on each of these: numbers the inputs are filled with, in turn.
   std::vector<std::vector<double>> fills = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
