@@ -20,7 +20,7 @@ static int writeFile(const char* path, const void* bytes, size_t size) {
   return 0;
 }
 
-/* Memory for each of `count` tensors, which lasts as long as the process. */
+/* Memory for each of `count` tensors. */
 static void** allocate(const enfold_tensor_info* infos, int count) {
   void** memory = malloc((size_t)(count + 1) * sizeof *memory);
   int i;
@@ -28,9 +28,14 @@ static void** allocate(const enfold_tensor_info* infos, int count) {
   return memory;
 }
 
-int runOnFiles(const enfold_program* program, int threads, char** files) {
-  void** inputs = allocate(program->inputs, program->num_inputs);
-  void** outputs = allocate(program->outputs, program->num_outputs);
+static void release(void** memory, int count) {
+  int i;
+  for (i = 0; i < count; ++i) free(memory[i]);
+  free(memory);
+}
+
+static int runOn(const enfold_program* program, int threads, char** files, void** inputs,
+                 void** outputs) {
   enfold_options options = {0};
   enfold_context* context = NULL;
   enfold_status status;
@@ -49,4 +54,13 @@ int runOnFiles(const enfold_program* program, int threads, char** files) {
     if (!writeFile(files[program->num_inputs + i], outputs[i], (size_t)program->outputs[i].bytes))
       return 1;
   return status != ENFOLD_OK;
+}
+
+int runOnFiles(const enfold_program* program, int threads, char** files) {
+  void** inputs = allocate(program->inputs, program->num_inputs);
+  void** outputs = allocate(program->outputs, program->num_outputs);
+  const int failed = runOn(program, threads, files, inputs, outputs);
+  release(inputs, program->num_inputs);
+  release(outputs, program->num_outputs);
+  return failed;
 }
