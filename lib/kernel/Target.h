@@ -25,7 +25,7 @@ struct Target {
   Isa isa = Isa::Scalar;
   int vectorBytes = 16; ///< vector width to write kernels for
   int vectorRegisters = 16;
-  std::string needs;    ///< what a CPU must have to run the code, as in enfold_program::isa
+  std::string needs; ///< what a CPU must have to run the code, as in enfold_program::isa
   bool hasFma = false;
   bool hasF16c = false;
   bool hasVnni = false; ///< int8 dot products, on 512-bit vectors or shorter

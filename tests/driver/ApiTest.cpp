@@ -19,8 +19,7 @@ constexpr const char* kModel = "zoo:cnn_batchnorm";
 
 std::vector<float> someImages(const Module& module) {
   std::vector<float> images(static_cast<size_t>(module.inputs()[0].bytes) / sizeof(float));
-  for (size_t i = 0; i < images.size(); ++i)
-    images[i] = static_cast<float>(i * 37 % 101) / 101.0f;
+  for (size_t i = 0; i < images.size(); ++i) images[i] = static_cast<float>(i * 37 % 101) / 101.0f;
   return images;
 }
 
@@ -73,7 +72,8 @@ TEST(Api, ContextsShareAModuleAndKeepItAlive) {
   }
   std::vector<float> scores[2] = {std::vector<float>(160), std::vector<float>(160)};
   {
-    std::jthread other([&] { EXPECT_TRUE(contexts[1].run({bytesOf(images)}, {bytesOf(scores[1])})); });
+    std::jthread other(
+        [&] { EXPECT_TRUE(contexts[1].run({bytesOf(images)}, {bytesOf(scores[1])})); });
     EXPECT_TRUE(contexts[0].run({bytesOf(images)}, {bytesOf(scores[0])}));
   }
   EXPECT_EQ(scores[0], expected);
