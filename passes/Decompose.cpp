@@ -1,5 +1,7 @@
 // decompose: an op without a kernel of its own, or one that is cheaper as something else, is
 // written as ops that have kernels. Each kind has a function under passes/decompose.
+#include "passes/Decompose.h"
+
 #include "passes/Pass.h"
 #include "passes/decompose/Parts.h"
 
@@ -30,6 +32,11 @@ constexpr Row kRows[] = {
     {OpKind::Trilu, decomposeTrilu},
 };
 
+const Row* rowOf(OpKind kind) {
+  const auto* row = std::ranges::find(kRows, kind, &Row::kind);
+  return row == std::end(kRows) ? nullptr : row;
+}
+
 void decompose(PassContext& context, Op& op, Decomposition by) {
   if (!context.begin(op)) return;
   Rewriter& rewriter = context.rewriter();
@@ -49,11 +56,13 @@ void decompose(PassContext& context, Op& op, Decomposition by) {
 
 } // namespace
 
+bool isDecomposed(OpKind kind) { return rowOf(kind) != nullptr; }
+
 Result<> decompose(PassContext& context) {
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
-    const auto* row = std::ranges::find(kRows, op.kind(), &Row::kind);
-    if (row != std::end(kRows) && op.epilogue().empty()) decompose(context, op, row->decompose);
+    const Row* row = rowOf(op.kind());
+    if (row && op.epilogue().empty()) decompose(context, op, row->decompose);
   }
   return {};
 }

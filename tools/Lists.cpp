@@ -49,10 +49,7 @@ std::string remarksMarkdown() {
 Result<> listOps(bool markdown) {
   if (markdown) return writeText("-", operatorsMarkdown());
   std::vector<std::vector<std::string>> rows = {{"op", "ONNX", "runs as"}};
-  for (const OpInfo& row : opTable()) {
-    const std::string families = familiesOf(row.kind);
-    rows.push_back({row.name, row.onnxName, families.empty() ? "reference" : families});
-  }
+  for (const OpInfo& row : opTable()) rows.push_back({row.name, row.onnxName, howItRuns(row)});
   return writeText("-", table(rows));
 }
 

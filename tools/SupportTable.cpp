@@ -8,6 +8,7 @@
 #include "lower/Families.h"
 #include "onnx/Import.h"
 #include "onnx/OperatorTable.h"
+#include "passes/Decompose.h"
 #include "reference/Reference.h"
 
 #include <fmt/format.h>
@@ -183,22 +184,17 @@ std::string opsetsOf(std::string_view type, std::span<const onnx::OperatorRow> t
   return text;
 }
 
-std::string howItRuns(const OpInfo& row) {
-  if (row.is(traits::ShapeOnly)) return "no work: shares memory";
-  if (row.kind == OpKind::Constant) return "data of the program";
-  const std::string families = familiesOf(row.kind);
-  if (families.empty()) return "reference function";
-  return "generated: " + families;
-}
-
 } // namespace
 
-std::string familiesOf(OpKind kind) {
+std::string howItRuns(const OpInfo& row) {
+  if (row.is(traits::ShapeOnly) || row.kind == OpKind::Identity) return "no work: shares memory";
+  if (row.kind == OpKind::Constant) return "data of the program";
   std::string names;
   for (const lower::Family& family : lower::families())
-    if (std::ranges::find(family.kinds, kind) != family.kinds.end())
+    if (std::ranges::find(family.kinds, row.kind) != family.kinds.end())
       names += (names.empty() ? "" : ", ") + std::string(family.name);
-  return names;
+  if (!names.empty()) return "generated: " + names;
+  return isDecomposed(row.kind) ? "written as other operators" : "reference function";
 }
 
 std::string operatorsMarkdown() {

@@ -7,8 +7,8 @@
 
 namespace enfold::tool {
 
-/// The kernel families that may take ops of a kind, best first; empty if only the reference does.
-std::string familiesOf(OpKind kind);
+/// The kernel families that may take ops of a kind, best first, or what else becomes of them.
+std::string howItRuns(const OpInfo& row);
 
 /// docs/operators.md.
 std::string operatorsMarkdown();
