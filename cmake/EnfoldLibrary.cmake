@@ -5,6 +5,10 @@ add_library(enfold_flags INTERFACE)
 target_include_directories(enfold_flags INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/include)
 target_compile_options(enfold_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC bug 105651: std::string's operator+ is taken for an overlapping copy.
+  target_compile_options(enfold_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+endif()
 if(ENFOLD_SANITIZE)
   target_compile_options(enfold_flags INTERFACE
     -fsanitize=${ENFOLD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -43,7 +43,12 @@ void Epilogue::declare(kir::Builder& b) {
 
 kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
                            std::span<const kir::Index> coordinates) const {
+  // Each step works on what the tensor before it would hold, so that fused halves keep the bits of
+  // unfused ones.
+  const ElemType elem = op_.result()->elem();
+  const bool half = elem == ElemType::F16 || elem == ElemType::BF16;
   for (const EpilogueStep& step : steps_) {
+    if (half) accumulator = b.cast(b.cast(accumulator, *scalarOf(elem)), accumulator.type().scalar);
     std::vector<std::optional<kir::Value>> args;
     for (int arg : step.args) {
       if (arg == EpilogueStep::kAccumulator)

@@ -1,4 +1,7 @@
-// Softmax, its logarithm, and hardmax, along one axis.
+// Softmax, its logarithm, and hardmax, along one axis. ONNX defines the first two by a function, in
+// which the differences, their powers and the sum are tensors; halves round them there (sums of
+// bf16: ir/Bf16Sum.h).
+#include "ir/Bf16Sum.h"
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
 
@@ -28,27 +31,46 @@ template <typename F> Result<> alongAxis(EvalContext& context, F&& f) {
   return {};
 }
 
-double sumOfExp(const std::vector<double>& line, double largest) {
-  double sum = 0;
-  for (double value : line) sum += std::exp(value - largest);
-  return sum;
+/// A number as a tensor of halves would hold it; wider types keep it.
+double rounded(double number, ElemType elem) {
+  if (elem == ElemType::F16) return Half(number);
+  if (elem == ElemType::BF16) return BFloat16(number);
+  return number;
 }
+
+/// exp(x - max) of each element, and their sum.
+struct Powers {
+  Powers(const std::vector<double>& line, ElemType elem)
+      : largest(*std::max_element(line.begin(), line.end())) {
+    const bool inOrder =
+        elem == ElemType::BF16 && static_cast<int64_t>(line.size()) <= kShortBf16Sum;
+    for (const double value : line) {
+      values.push_back(rounded(std::exp(rounded(value - largest, elem)), elem));
+      sum += values.back();
+      if (inOrder) sum = rounded(sum, elem);
+    }
+    sum = rounded(sum, elem);
+  }
+
+  double largest, sum = 0;
+  std::vector<double> values;
+};
 
 } // namespace
 
 Result<> evalSoftmax(EvalContext& context) {
-  return alongAxis(context, [](std::vector<double>& line) {
-    const double largest = *std::max_element(line.begin(), line.end());
-    const double sum = sumOfExp(line, largest);
-    for (double& value : line) value = std::exp(value - largest) / sum;
+  return alongAxis(context, [elem = context.operand().elem()](std::vector<double>& line) {
+    Powers powers(line, elem);
+    for (double& value : powers.values) value /= powers.sum;
+    line = std::move(powers.values);
   });
 }
 
 Result<> evalLogSoftmax(EvalContext& context) {
-  return alongAxis(context, [](std::vector<double>& line) {
-    const double largest = *std::max_element(line.begin(), line.end());
-    const double log = std::log(sumOfExp(line, largest));
-    for (double& value : line) value = value - largest - log;
+  return alongAxis(context, [elem = context.operand().elem()](std::vector<double>& line) {
+    const Powers powers(line, elem);
+    const double log = std::log(powers.sum);
+    for (double& value : line) value = value - powers.largest - log;
   });
 }
 

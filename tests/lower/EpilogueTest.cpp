@@ -182,5 +182,22 @@ TEST(Epilogues, OperandsReadTwiceOrElsewhereAreNotLost) {
   });
 }
 
+/// Sums and products of halves are exact in f32 but for the rounding to a half, so that the answer
+/// is known to the bit if every step rounds.
+TEST(Epilogues, FusedHalvesKeepTheBitsOfUnfusedOnes) {
+  for (const ElemType elem : {ElemType::F16, ElemType::BF16}) {
+    const auto algorithms = expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          const Type type{elem, {3, 37}, {}};
+          Value *a = g.input("a", type), *b = g.input("b", type), *c = g.input("c", type);
+          Value* product = g.op(OpKind::Mul, "product", {a, b});
+          Value* sum = g.op(OpKind::Add, "sum", {product, c});
+          return g.op(OpKind::Mul, "scaled", {sum, b});
+        },
+        {.tolerance = {.rtol = 0, .atol = 0}});
+    EXPECT_EQ(algorithms.size(), 1u) << "it is not fused";
+  }
+}
+
 } // namespace
 } // namespace enfold

@@ -124,6 +124,22 @@ TEST(Softmax, AxisBeforeDimensionsOfOne) {
     });
 }
 
+/// Powers and their sum are rounded, so that a result can be off by the last bit, no more.
+TEST(Softmax, HalvesRoundWhatTheDefinitionStores) {
+  Sizes sizes(3);
+  for (const ElemType elem : {ElemType::F16, ElemType::BF16})
+    for (int round = 0; round < 8; ++round)
+      for (const int64_t axis : {0, 1}) {
+        const Shape shape = {sizes.between(1, 100), sizes.between(1, 100)};
+        expectCompiledAgrees(
+            [&](GraphBuilder& g) {
+              return g.op(OpKind::Softmax, "softmax", {g.input("x", {elem, shape, {}})},
+                          {{"axis", axis}});
+            },
+            {.tolerance = toleranceOf(elem), .seed = static_cast<uint64_t>(round + 1)});
+      }
+}
+
 TEST(Softmax, OtherFloatsAndEpilogue) {
   for (const ElemType elem : {ElemType::F64, ElemType::F16, ElemType::BF16})
     for (const int64_t axis : {0, 1})

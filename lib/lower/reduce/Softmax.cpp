@@ -1,7 +1,10 @@
 // exp(x - max) / sum of exp(x - max), and x - max - log(sum). Along the innermost axis a row is
-// walked in vectors; along an outer one every lane has its own column.
+// walked in vectors; along an outer one every lane has its own column. Halves are computed in f32
+// and rounded where the operator's definition by other operators has a tensor: differences, powers
+// and their sum (how sums of bf16 are formed: ir/Bf16Sum.h).
 #include "lower/reduce/Softmax.h"
 
+#include "ir/Bf16Sum.h"
 #include "lower/Access.h"
 #include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
@@ -33,6 +36,14 @@ private:
   void store(const kir::Buffer& dst, const std::vector<Index>& at, const Value& value) {
     b_.storeAs(dst[elementAt(at, dense_)], epilogue_.apply(b_, value, at));
   }
+  /// As a tensor of the result's type would hold it.
+  Value rounded(const Value& value) { return b_.cast(b_.cast(value, stored_), scalar_); }
+  /// Elements of bf16 add up as the reference function adds them.
+  bool roundsEachAddition(int64_t n) const {
+    return stored_ == kir::Scalar::BF16 && n <= kShortBf16Sum;
+  }
+  /// n elements of every lane, each addition rounded.
+  Value sumInOrder(int64_t n, int width, const std::function<Value(const Index& k)>& load);
   FoldOp largest() const { return {kir::Op::Max, scalar_}; }
   FoldOp sum() const { return {kir::Op::Add, scalar_}; }
 
@@ -63,6 +74,13 @@ void SoftmaxKernel::dimensions() {
   }
 }
 
+Value SoftmaxKernel::sumInOrder(int64_t n, int width,
+                                const std::function<Value(const Index&)>& load) {
+  const kir::Var sum = b_.var("sum", b_.zero({scalar_, width}));
+  b_.forLoop("k", 0, n, [&](const Index& k) { sum.set(rounded(sum + load(k))); });
+  return sum;
+}
+
 /// The axis is innermost: it lies in memory as the row that vectors walk.
 void SoftmaxKernel::rows(const kir::Buffer& src, const kir::Buffer& dst) {
   const int64_t n = extents_.back();
@@ -75,11 +93,14 @@ void SoftmaxKernel::rows(const kir::Buffer& src, const kir::Buffer& dst) {
     const Index base = elementAt(at, dense_);
     const auto load = [&](const Index& i, int w) { return b_.loadAs(scalar_, src[base + i], w); };
     const Value top = foldRow(b_, largest(), n, lanes_, load);
-    const Value total = foldRow(b_, sum(), n, lanes_, [&](const Index& i, int w) {
-      const Value power = b_.exp(load(i, w) - b_.splat(top, w));
-      if (!isLog_) b_.store(powers[i], power);
-      return power;
-    });
+    const auto power = [&](const Index& i, int w) {
+      const Value value = rounded(b_.exp(rounded(load(i, w) - b_.splat(top, w))));
+      if (!isLog_) b_.store(powers[i], value);
+      return value;
+    };
+    const Value total = roundsEachAddition(n)
+                            ? sumInOrder(n, 1, [&](const Index& k) { return power(k, 1); })
+                            : rounded(foldRow(b_, sum(), n, lanes_, power));
     const Value last = isLog_ ? top + b_.log(total) : b_.constant({scalar_, 1}, 1.0) / total;
     forVectors(b_, 0, n, widths, [&](const Index& i, int w) {
       at.back() = i;
@@ -104,11 +125,14 @@ void SoftmaxKernel::columns(const kir::Buffer& src, const kir::Buffer& dst) {
                return b_.loadAs(scalar_, src[base + k * stride], width);
              };
              const Value top = foldSteps(b_, largest(), n, width, load);
-             const Value total = foldSteps(b_, sum(), n, width, [&](const Index& k) {
-               const Value power = b_.exp(load(k) - top);
-               if (!isLog_) b_.store(powers[k * width], power);
-               return power;
-             });
+             const auto power = [&](const Index& k) {
+               const Value value = rounded(b_.exp(rounded(load(k) - top)));
+               if (!isLog_) b_.store(powers[k * width], value);
+               return value;
+             };
+             const Value total = roundsEachAddition(n)
+                                     ? sumInOrder(n, width, power)
+                                     : rounded(foldSteps(b_, sum(), n, width, power));
              const Value last =
                  isLog_ ? top + b_.log(total) : b_.constant({scalar_, width}, 1.0) / total;
              b_.forLoop("k", 0, n, [&](const Index& k) {
