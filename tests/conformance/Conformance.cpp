@@ -1,11 +1,11 @@
 // Runs cases of the official ONNX test suite, compiled and fused, many in one process.
 //
-//   conformance CASES LIST [--known-failing FILE] [TEXT]
+//   conformance CASES LIST [TEXT]
 //
 // CASES holds a folder for each case, LIST names the cases to run, TEXT selects those whose name
 // contains it. A line is printed for each case that fails, then the count; exit status 1 if one
-// failed that is not known to, or passed that is. Children run the cases, so that a crash is the
-// failure of one case and not the end.
+// failed or there is none. Children run the cases, so that a crash is the failure of one case and
+// not the end.
 #include "driver/Compare.h"
 #include "driver/Compiler.h"
 #include "driver/Model.h"
@@ -128,40 +128,27 @@ std::vector<std::string> readNames(const fs::path& path) {
   return names;
 }
 
-int run(const fs::path& cases, const fs::path& list, const fs::path& knownFailing,
-        const std::string& filter) {
+int run(const fs::path& cases, const fs::path& list, const std::string& filter) {
   std::vector<std::string> names = readNames(list);
   std::erase_if(names, [&](const auto& name) { return name.find(filter) == std::string::npos; });
-  const std::vector<std::string> known = readNames(knownFailing);
   const std::vector<std::string> failures = runAll(cases, names);
-  size_t passed = 0, surprises = 0;
+  size_t passed = 0;
   for (size_t i = 0; i < names.size(); ++i) {
-    const bool expected = std::ranges::find(known, names[i]) != known.end();
     passed += failures[i].empty();
-    surprises += failures[i].empty() == expected;
-    if (!failures[i].empty())
-      fmt::print("{}: {}{}\n", names[i], failures[i], expected ? " (known)" : "");
-    else if (expected)
-      fmt::print("{}: passes, but is listed as failing\n", names[i]);
+    if (!failures[i].empty()) fmt::print("{}: {}\n", names[i], failures[i]);
   }
   fmt::print("{} of {} cases pass\n", passed, names.size());
-  return surprises || names.empty() ? 1 : 0;
+  return passed == names.size() && !names.empty() ? 0 : 1;
 }
 
 } // namespace
 } // namespace enfold
 
 int main(int argc, char** argv) {
-  std::vector<std::string> words(argv + 1, argv + argc);
-  std::string knownFailing;
-  if (const auto flag = std::ranges::find(words, "--known-failing");
-      flag != words.end() && flag + 1 != words.end()) {
-    knownFailing = flag[1];
-    words.erase(flag, flag + 2);
-  }
+  const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() < 2 || words.size() > 3) {
-    fmt::print(stderr, "usage: conformance CASES LIST [--known-failing FILE] [TEXT]\n");
+    fmt::print(stderr, "usage: conformance CASES LIST [TEXT]\n");
     return 2;
   }
-  return enfold::run(words[0], words[1], knownFailing, words.size() > 2 ? words[2] : "");
+  return enfold::run(words[0], words[1], words.size() > 2 ? words[2] : "");
 }

@@ -87,8 +87,7 @@ def main():
             return SKIPPED
         subprocess.run([python, os.path.abspath(__file__), *sys.argv[1:]], check=True)
     names = cases / "all.txt" if options.all else HERE / "scope.txt"
-    known = ["--known-failing", HERE / "known-failing.txt"]
-    return subprocess.run([options.program, cases, names, *known, options.text]).returncode
+    return subprocess.run([options.program, cases, names, options.text]).returncode
 
 
 if __name__ == "__main__":
