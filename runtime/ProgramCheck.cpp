@@ -110,6 +110,16 @@ int64_t elementBytes(int32_t elem) {
   case ENFOLD_U8:
   case ENFOLD_I8:
   case ENFOLD_BOOL:
+  case ENFOLD_F8E4M3FN:
+  case ENFOLD_F8E4M3FNUZ:
+  case ENFOLD_F8E5M2:
+  case ENFOLD_F8E5M2FNUZ:
+  case ENFOLD_U4:
+  case ENFOLD_I4:
+  case ENFOLD_F4E2M1:
+  case ENFOLD_F8E8M0:
+  case ENFOLD_U2:
+  case ENFOLD_I2:
     return 1;
   case ENFOLD_U16:
   case ENFOLD_I16:
@@ -123,7 +133,10 @@ int64_t elementBytes(int32_t elem) {
   case ENFOLD_F64:
   case ENFOLD_I64:
   case ENFOLD_U64:
+  case ENFOLD_C64:
     return 8;
+  case ENFOLD_C128:
+    return 16;
   default:
     return 0;
   }

@@ -21,7 +21,8 @@ extern "C" {
  * 64-byte boundaries; inputs and outputs are only sure to be aligned to their element size. */
 typedef void (*enfold_kernel_fn)(void* const* buffers, int64_t begin, int64_t end, void* scratch);
 
-/* Element types; the numbers are those of ONNX TensorProto.DataType. */
+/* Element types; the numbers are those of ONNX TensorProto.DataType. Of types narrower than a byte
+ * each element takes a byte of its own, in its low bits. */
 typedef enum enfold_elem {
   ENFOLD_F32 = 1,
   ENFOLD_U8 = 2,
@@ -35,7 +36,19 @@ typedef enum enfold_elem {
   ENFOLD_F64 = 11,
   ENFOLD_U32 = 12,
   ENFOLD_U64 = 13,
-  ENFOLD_BF16 = 16
+  ENFOLD_C64 = 14,
+  ENFOLD_C128 = 15,
+  ENFOLD_BF16 = 16,
+  ENFOLD_F8E4M3FN = 17,
+  ENFOLD_F8E4M3FNUZ = 18,
+  ENFOLD_F8E5M2 = 19,
+  ENFOLD_F8E5M2FNUZ = 20,
+  ENFOLD_U4 = 21,
+  ENFOLD_I4 = 22,
+  ENFOLD_F4E2M1 = 23,
+  ENFOLD_F8E8M0 = 24,
+  ENFOLD_U2 = 25,
+  ENFOLD_I2 = 26
 } enfold_elem;
 
 /* An input or output tensor: dense, row-major. */

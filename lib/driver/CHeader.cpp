@@ -32,6 +32,18 @@ constexpr CType kTypes[] = {
     {ENFOLD_BOOL, "uint8_t", "uint8_t, a bool as 0 or 1", 1},
     {ENFOLD_F16, "uint16_t", "uint16_t, the bits of an IEEE half", 2},
     {ENFOLD_BF16, "uint16_t", "uint16_t, the bits of a bfloat16", 2},
+    {ENFOLD_C64, "float", "float, real and imaginary part in turn", 8},
+    {ENFOLD_C128, "double", "double, real and imaginary part in turn", 16},
+    {ENFOLD_F8E4M3FN, "uint8_t", "uint8_t, the bits of a float8e4m3fn", 1},
+    {ENFOLD_F8E4M3FNUZ, "uint8_t", "uint8_t, the bits of a float8e4m3fnuz", 1},
+    {ENFOLD_F8E5M2, "uint8_t", "uint8_t, the bits of a float8e5m2", 1},
+    {ENFOLD_F8E5M2FNUZ, "uint8_t", "uint8_t, the bits of a float8e5m2fnuz", 1},
+    {ENFOLD_F8E8M0, "uint8_t", "uint8_t, the bits of a float8e8m0", 1},
+    {ENFOLD_F4E2M1, "uint8_t", "uint8_t, a float4e2m1 in its low 4 bits", 1},
+    {ENFOLD_U4, "uint8_t", "uint8_t, a uint4 in its low 4 bits", 1},
+    {ENFOLD_I4, "uint8_t", "uint8_t, an int4 in its low 4 bits", 1},
+    {ENFOLD_U2, "uint8_t", "uint8_t, a uint2 in its low 2 bits", 1},
+    {ENFOLD_I2, "uint8_t", "uint8_t, an int2 in its low 2 bits", 1},
 };
 
 const CType& typeOf(const TensorInfo& tensor) {

@@ -68,7 +68,7 @@ uint32_t encode(const Format& f, double value, Overflow overflow) {
   const uint32_t nanCode = f.fnuz       ? 1u << top
                            : f.infinity ? sign | infinityCode | (1u << (f.mantissaBits - 1))
                            : f.nan      ? sign | ((1u << top) - 1)
-                                        : sign | ((1u << top) - 1);
+                                        : 1u << top; // f4e2m1 has none; ONNX stores minus zero
   if (std::isnan(value)) return nanCode;
   uint32_t largest = (1u << top) - 1; // magnitude code of the largest finite value
   while (!std::isfinite(decode(f, largest))) --largest;

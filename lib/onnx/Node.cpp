@@ -111,6 +111,24 @@ Result<Values> Node::finish(OpKind kind, Values operands, AttrMap attrs) {
   return finish(kind);
 }
 
+Result<Values> Node::finishAs(const Values& values) {
+  if (!attrs.empty()) return invalid(fmt::format("it has no attribute '{}'", attrs.begin()->first));
+  Values made;
+  for (size_t i = 0; i < std::min(results.size(), values.size()); ++i) {
+    if (!wantsResult(i)) {
+      made.push_back(values[i]);
+      continue;
+    }
+    OpSpec spec{.kind = OpKind::Identity,
+                .operands = {values[i]},
+                .attrs = {},
+                .resultNames = {results[i]}};
+    ENFOLD_TRY(const Op* op, create(std::move(spec), {}));
+    made.push_back(op->result());
+  }
+  return made;
+}
+
 Result<Values> Node::finish(OpKind kind) {
   ENFOLD_TRY(AttrMap fitted, fitAttrs(enfold::info(kind), attrs));
   OpSpec spec{.kind = kind, .operands = operands, .attrs = std::move(fitted)};

@@ -62,6 +62,9 @@ public:
   Result<Value*> emit(OpKind kind, Values operands, AttrMap attrs = {});
   /// As emit, but the result is the node's first one.
   Result<Values> finish(OpKind kind, Values operands, AttrMap attrs = {});
+  /// The node's results are `values`, of which it wants the first ones or less; all attributes must
+  /// have been taken.
+  Result<Values> finishAs(const Values& values);
   /// An op of `kind` with this node's operands, attributes and results.
   Result<Values> finish(OpKind kind);
   /// The same of the kind that has the node's name.

@@ -3,6 +3,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -51,10 +52,33 @@ void convert(const Tensor& from, Tensor& to, int64_t i, Overflow overflow) {
       [&] { to.setDouble(i, fromFloat ? from.asDouble(i) : static_cast<double>(from.asInt(i))); });
 }
 
+/// The power of two that f8e8m0 holds for a number: the next one up or down, or the nearest, of two
+/// as near the upper. It has no zero; the smallest power stands for it.
+double powerOfTwo(double value, const std::string& mode, Overflow overflow) {
+  constexpr int kLeast = -127, kLargest = 127;
+  if (value == 0) return std::ldexp(1.0, kLeast);
+  if (std::isnan(value) || value < 0 || (std::isinf(value) && overflow == Overflow::ToInfinity))
+    return std::numeric_limits<double>::quiet_NaN();
+  if (std::isinf(value)) return std::ldexp(1.0, kLargest);
+  int exponent; // value = fraction · 2^exponent, 1/2 <= fraction < 1
+  const double fraction = std::frexp(value, &exponent);
+  const bool up = mode == "up" ? fraction > 0.5 : mode == "nearest" && fraction >= 0.75;
+  const int power = up ? exponent : exponent - 1;
+  if (power > kLargest && overflow == Overflow::ToInfinity)
+    return std::numeric_limits<double>::quiet_NaN();
+  return std::ldexp(1.0, std::clamp(power, kLeast, kLargest));
+}
+
 Result<> castTo(EvalContext& context) {
   const Tensor& x = context.operand();
   Tensor& y = context.result();
   const Overflow overflow = context.integer("saturate") ? Overflow::Saturate : Overflow::ToInfinity;
+  if (y.elem() == ElemType::F8E8M0 && x.elem() != ElemType::F8E8M0) {
+    const std::string& mode = context.string("round_mode");
+    for (int64_t i = 0; i < x.numElements(); ++i)
+      y.setDouble(i, powerOfTwo(x.asDouble(i), mode, overflow));
+    return {};
+  }
   for (int64_t i = 0; i < x.numElements(); ++i) convert(x, y, i, overflow);
   return {};
 }

@@ -8,7 +8,9 @@
 namespace enfold {
 
 Results decomposeCastLike(Parts& parts) {
-  return parts.cast(parts.own(0), parts.op().result()->elem());
+  AttrMap attrs = parts.op().attrs();
+  attrs["to"] = parts.op().result()->elem();
+  return parts.make(OpKind::Cast, {parts.own(0)}, std::move(attrs));
 }
 
 /// Indices that form an arithmetic progression cut out a slice, which may take no kernel at all.

@@ -73,7 +73,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program", help="the conformance program")
     parser.add_argument("folder", type=pathlib.Path, help="where environment and cases are kept")
-    parser.add_argument("--all", action="store_true", help="the cases beyond scope.txt too")
+    parser.add_argument("--beyond", action="store_true", help="those of beyond.txt, not scope.txt")
+    parser.add_argument("--all", action="store_true", help="every case of the suite")
     parser.add_argument("text", nargs="?", default="", help="only cases whose name contains this")
     options = parser.parse_args()
     environment, cases = options.folder / "venv", options.folder / PACKAGES[1].replace("==", "-")
@@ -86,7 +87,9 @@ def main():
         if python is None:
             return SKIPPED
         subprocess.run([python, os.path.abspath(__file__), *sys.argv[1:]], check=True)
-    names = cases / "all.txt" if options.all else HERE / "scope.txt"
+    names = HERE / ("beyond.txt" if options.beyond else "scope.txt")
+    if options.all:
+        names = cases / "all.txt"
     return subprocess.run([options.program, cases, names, options.text]).returncode
 
 

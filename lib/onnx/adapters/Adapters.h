@@ -38,6 +38,11 @@ Result<Values> preluSlope(Node& node);
 Result<Values> renamedScatter(Node& node);
 Result<Values> seededDropout(Node& node);
 
+// Attention.cpp and Losses.cpp: operators that ONNX defines by others, taken apart.
+Result<Values> attention(Node& node);
+Result<Values> negativeLogLikelihoodLoss(Node& node);
+Result<Values> softmaxCrossEntropyLoss(Node& node);
+
 // Early.cpp: forms that opsets before 7 had.
 Result<Values> axisBroadcast(Node& node);
 Result<Values> batchNormInTest(Node& node);
