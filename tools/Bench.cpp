@@ -2,6 +2,7 @@
 #include "reference/Reference.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
+#include "tools/Profile.h"
 #include "tools/Samples.h"
 
 #include <fmt/format.h>
@@ -13,10 +14,12 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr double kProfileSeconds = 0.5;
+
 struct BenchOptions {
   ModelOptions model;
   double seconds = 2;
-  std::string compareWith, json;
+  std::string compareWith, json, trace;
   bool profile = false;
 };
 
@@ -83,42 +86,6 @@ Result<> measure(std::vector<Arm>& arms, double seconds) {
 ordered_json latencyJson(const Summary& s) {
   return {{"min", s.min}, {"p5", s.p5},   {"p50", s.p50},
           {"p90", s.p90}, {"p99", s.p99}, {"mean", s.mean}};
-}
-
-/// Per-step times of a profiled spell of runs, longest first.
-Result<std::string> profileTable(Bound& bound, ordered_json& json) {
-  enfold_context* context = bound.session->context();
-  enfold_start_profile(context);
-  const auto start = std::chrono::steady_clock::now();
-  do ENFOLD_RETURN_IF_ERROR(bound.session->runRaw(bound.from, bound.to));
-  while (elapsedMs(start) < 500);
-  enfold_stop_profile(context);
-  const Executable& executable = bound.session->executable();
-  std::vector<enfold_step_profile> steps(static_cast<size_t>(executable.program().num_steps));
-  double total = 0;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    enfold_read_profile(context, static_cast<int32_t>(i), &steps[i]);
-    total += steps[i].min_seconds;
-  }
-  json = ordered_json::array();
-  std::vector<std::vector<std::string>> rows = {
-      {"kernel", "us", "%", "GFLOP/s", "GB/s", "algorithm", "nodes"}};
-  for (size_t i = 0; i < steps.size(); ++i) {
-    const enfold_step_profile& s = steps[i];
-    const double us = s.min_seconds * 1e6, rate = s.min_seconds > 0 ? 1e-9 / s.min_seconds : 0;
-    const std::string& algorithm = executable.plan().calls[i].algorithm;
-    rows.push_back({std::to_string(i), fmt::format("{:.1f}", us),
-                    fmt::format("{:.1f}", 100 * s.min_seconds / total),
-                    fmt::format("{:.1f}", s.flops * rate), fmt::format("{:.1f}", s.bytes * rate),
-                    algorithm, s.origin});
-    json.push_back({{"kernel", i},
-                    {"us", us},
-                    {"gflops", s.flops * rate},
-                    {"gbps", s.bytes * rate},
-                    {"algorithm", algorithm},
-                    {"nodes", s.origin}});
-  }
-  return table(rows);
 }
 
 Result<std::vector<Arm>> otherArms(const BenchOptions& options, const Bound& fused) {
@@ -190,9 +157,19 @@ Result<> bench(const BenchOptions& options) {
                                  options.model.model, threads, threads == 1 ? "" : "s", summary.p50,
                                  summary.p5, summary.p90, summary.samples, compileMs);
   if (arms.size() > 1) text += comparisonTable(arms, json["compare"]);
-  if (options.profile) {
-    ENFOLD_TRY(const std::string profile, profileTable(*bound, json["profile"]));
-    text += profile;
+  if (options.profile || !options.trace.empty()) {
+    ENFOLD_TRY(const std::vector<KernelProfile> kernels,
+               profileOf(*bound->session, kProfileSeconds, arms[0].run));
+    if (options.profile) {
+      ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
+      ENFOLD_TRY(const MachineLimits limits, measureLimits(target, threads));
+      text += profileTable(kernels, limits);
+      json["limits"] = {{"gflops", limits.gflops}, {"gbps", limits.gbps}};
+      json["profile"] = profileJson(kernels, limits);
+    }
+    if (!options.trace.empty())
+      ENFOLD_RETURN_IF_ERROR(
+          writeText(options.trace, traceOf(kernels, compiled.executable->times()).dump(1) + "\n"));
   }
   if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text));
   if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.json, json.dump(2) + "\n"));
@@ -208,7 +185,10 @@ Action addBench(CLI::App& app) {
       ->check(CLI::Range(0.001, 86400.0));
   app.add_option("--compare", options->compareWith, "Also measure: unfused, reference");
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
-  app.add_flag("--profile", options->profile, "List the time of every kernel");
+  app.add_flag("--profile", options->profile,
+               "List the time of every kernel, and how near it is to the machine's limits");
+  app.add_option("--trace", options->trace,
+                 "Write the times of compilation and kernels to this file, for Perfetto");
   return [options] {
     const auto done = bench(*options);
     return done ? kDone : report(done.error());

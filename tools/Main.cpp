@@ -3,6 +3,9 @@
 
 #include <fmt/core.h>
 
+#include <cstdio>
+#include <new>
+
 namespace enfold::tool {
 namespace {
 
@@ -49,4 +52,11 @@ int runCommand(int argc, char** argv) {
 } // namespace
 } // namespace enfold::tool
 
-int main(int argc, char** argv) { return enfold::tool::runCommand(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return enfold::tool::runCommand(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("enfold: out of memory\n", stderr);
+    return 3;
+  }
+}

@@ -43,7 +43,7 @@ std::string Executable::takeError() const {
   if (!parts_.failed->exchange(false)) return "";
   for (const auto& step : parts_.references)
     if (!step->error.empty())
-      return fmt::format("{}: {}", step->op->describe(), std::exchange(step->error, {}));
+      return std::exchange(step->error, {});
   return "a reference function failed";
 }
 

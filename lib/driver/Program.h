@@ -19,7 +19,7 @@ struct ReferenceStep {
   const Op* op;
   /// Where failures go (out-of-range indices and the like): checked after every run.
   std::atomic<bool>* failed;
-  std::string error;
+  std::string error; ///< names the op
 };
 
 /// A description and what it points to.

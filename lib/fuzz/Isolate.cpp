@@ -10,7 +10,9 @@
 namespace enfold::fuzz {
 namespace {
 
-[[noreturn]] void runChild(int pipe, int seconds, const std::function<void(const Send&)>& work) {
+/// An exception of the work ends the child like a crash.
+[[noreturn]] void runChild(int pipe, int seconds,
+                           const std::function<void(const Send&)>& work) noexcept {
   // Pipes of other children must end with those, not with this one.
   close_range(3, static_cast<unsigned>(pipe) - 1, 0);
   close_range(static_cast<unsigned>(pipe) + 1, ~0u, 0);

@@ -77,6 +77,11 @@ struct Window {
 };
 Result<Window> windowOf(const AttrMap& attrs, const Shape& kernel);
 
+/// The result's shape of a convolution whose weights are operand `weights`, checked.
+Result<Shape> convShape(const InferContext& context, size_t weights);
+/// The shape of a matrix product with broadcast batch dimensions, as numpy's matmul.
+Result<Shape> matmulShape(const Shape& a, const Shape& b);
+
 #define ENFOLD_OP(kind, text, operands, results, attrs, infer, traits)                             \
   Result<std::vector<Type>> infer(const InferContext& context);
 #include "ir/Ops.def"

@@ -64,6 +64,8 @@ Result<> checkBias(const InferContext& c, size_t bias, int64_t channels) {
   return {};
 }
 
+} // namespace
+
 Result<Shape> convShape(const InferContext& c, size_t weights) {
   ENFOLD_TRY(const Window window, convWindow(c, weights));
   const Shape &x = c.shape(0), &w = c.shape(weights);
@@ -87,8 +89,6 @@ Result<Shape> matmulShape(const Shape& a, const Shape& b) {
   if (b.size() > 1) y.push_back(b.back());
   return y;
 }
-
-} // namespace
 
 Types inferConv(const InferContext& c) {
   if (const std::string algorithm = c.string("algorithm");
@@ -139,31 +139,10 @@ Types inferDeformConv(const InferContext& c) {
   return std::vector{Type{c.type(0).elem, y, {}}};
 }
 
-Types inferConvInteger(const InferContext& c) {
-  ENFOLD_TRY(Shape y, convShape(c, 1));
-  return std::vector{Type{ElemType::I32, y, {}}};
-}
-
-Types inferQLinearConv(const InferContext& c) {
-  ENFOLD_TRY(Shape y, convShape(c, 3));
-  ENFOLD_RETURN_IF_ERROR(checkBias(c, 8, y[1]));
-  return std::vector{Type{c.type(7).elem, y, {}}};
-}
-
 Types inferMatMul(const InferContext& c) {
   if (c.type(0).elem != c.type(1).elem) return invalid("operands of matmul differ in element type");
   ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(1)));
   return std::vector{Type{c.type(0).elem, y, {}}};
-}
-
-Types inferMatMulInteger(const InferContext& c) {
-  ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(1)));
-  return std::vector{Type{ElemType::I32, y, {}}};
-}
-
-Types inferQLinearMatMul(const InferContext& c) {
-  ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(3)));
-  return std::vector{Type{c.type(7).elem, y, {}}};
 }
 
 Types inferGemm(const InferContext& c) {
@@ -231,6 +210,15 @@ Types inferRoiAlign(const InferContext& c) {
     return invalid("roi_align takes images [N,C,H,W] and boxes [R,4]");
   if (c.shape(2) != Shape{c.shape(1)[0]}) return invalid("roi_align needs one batch index a box");
   const int64_t h = c.integer("output_height"), w = c.integer("output_width");
+  constexpr int64_t kMostSamples = 1024; // along one side of a bin
+  if (h < 1 || w < 1) return invalid(fmt::format("roi_align to {} by {} bins", h, w));
+  if (c.integer("sampling_ratio") < 0 || c.integer("sampling_ratio") > kMostSamples)
+    return invalid(fmt::format("sampling_ratio {} is not in [0, {}]", c.integer("sampling_ratio"),
+                               kMostSamples));
+  if (c.type(0).numElements() == 0 && c.shape(1)[0] > 0)
+    return invalid(fmt::format("roi_align of the empty images {}", str(c.shape(0))));
+  if (!isInteger(c.type(2).elem))
+    return invalid("operand 'batch_indices' of roi_align must hold integers");
   return std::vector{Type{c.type(0).elem, {c.shape(1)[0], c.shape(0)[1], h, w}, {}}};
 }
 

@@ -15,6 +15,21 @@ std::vector<Type> one(const InferContext& c, Shape shape) {
   return {Type{c.type(0).elem, std::move(shape), {}}};
 }
 
+Result<> needsIndices(const InferContext& c, size_t operand) {
+  if (isInteger(c.type(operand).elem)) return {};
+  return invalid(fmt::format("operand '{}' of {} must hold integers, not {}",
+                             c.info().operands[operand].name, c.info().name,
+                             name(c.type(operand).elem)));
+}
+
+/// Data with updates scattered into it.
+Result<std::vector<Type>> scattered(const InferContext& c) {
+  if (c.type(2).elem != c.type(0).elem)
+    return invalid(fmt::format("data and updates of {} are {} and {}: the element types must agree",
+                               c.info().name, name(c.type(0).elem), name(c.type(2).elem)));
+  return one(c, c.shape(0));
+}
+
 /// The axes an operand lists, or the first `count` ones.
 Result<std::vector<int64_t>> axesOrAll(const InferContext& c, size_t operand, size_t count,
                                        int64_t rank) {
@@ -41,10 +56,11 @@ Types inferTranspose(const InferContext& c) {
   std::vector<bool> seen(x.size());
   Shape y;
   for (int64_t axis : perm) {
-    ENFOLD_TRY(const int64_t from, normalizeAxis(axis, c.type(0).rank()));
-    if (seen[static_cast<size_t>(from)]) return invalid("perm names an axis twice");
-    seen[static_cast<size_t>(from)] = true;
-    y.push_back(x[static_cast<size_t>(from)]);
+    if (axis < 0 || axis >= c.type(0).rank())
+      return invalid(fmt::format("perm {} does not fit {}", str(perm), str(x)));
+    if (seen[static_cast<size_t>(axis)]) return invalid("perm names an axis twice");
+    seen[static_cast<size_t>(axis)] = true;
+    y.push_back(x[static_cast<size_t>(axis)]);
   }
   if (y.size() != x.size())
     return invalid(fmt::format("perm {} does not fit {}", str(perm), str(x)));
@@ -169,6 +185,7 @@ Types inferTile(const InferContext& c) {
 }
 
 Types inferGather(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
   ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
   const Shape &x = c.shape(0), &i = c.shape(1);
   Shape y(x.begin(), x.begin() + static_cast<ptrdiff_t>(axis));
@@ -178,21 +195,77 @@ Types inferGather(const InferContext& c) {
 }
 
 Types inferGatherElements(const InferContext& c) {
-  ENFOLD_TRY([[maybe_unused]] const int64_t axis,
-             normalizeAxis(c.integer("axis"), c.type(0).rank()));
-  if (c.type(1).rank() != c.type(0).rank()) return invalid("indices and data differ in rank");
-  return one(c, c.shape(1));
+  ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
+  const Shape &x = c.shape(0), &i = c.shape(1);
+  ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
+  bool fits = i.size() == x.size();
+  for (size_t d = 0; fits && d < x.size(); ++d)
+    fits = static_cast<int64_t>(d) == axis || i[d] <= x[d];
+  if (!fits) return invalid(fmt::format("indices {} do not fit data {}", str(i), str(x)));
+  return one(c, i);
 }
 
 Types inferGatherND(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
   const Shape &x = c.shape(0), &i = c.shape(1);
   const int64_t batch = c.integer("batch_dims");
+  const auto sameBatch = [&] {
+    return std::equal(i.begin(), i.begin() + static_cast<ptrdiff_t>(batch), x.begin());
+  };
   if (i.empty() || batch < 0 || batch >= static_cast<int64_t>(i.size()) || i.back() < 0 ||
-      batch + i.back() > static_cast<int64_t>(x.size()))
+      batch + i.back() > static_cast<int64_t>(x.size()) || !sameBatch())
     return invalid(fmt::format("indices {} do not fit data {}", str(i), str(x)));
   Shape y(i.begin(), i.end() - 1);
   y.insert(y.end(), x.begin() + static_cast<ptrdiff_t>(batch + i.back()), x.end());
   return one(c, y);
+}
+
+Types inferScatterElements(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
+  const Shape &x = c.shape(0), &i = c.shape(1);
+  ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
+  bool fits = i.size() == x.size() && c.shape(2) == i;
+  for (size_t d = 0; fits && d < x.size(); ++d)
+    fits = static_cast<int64_t>(d) == axis || i[d] <= x[d];
+  if (!fits)
+    return invalid(fmt::format("indices {} and updates {} do not fit data {}", str(i),
+                               str(c.shape(2)), str(x)));
+  return scattered(c);
+}
+
+Types inferScatterND(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
+  const Shape &x = c.shape(0), &i = c.shape(1);
+  if (i.empty() || i.back() > static_cast<int64_t>(x.size()))
+    return invalid(fmt::format("indices {} do not fit data {}", str(i), str(x)));
+  Shape updates(i.begin(), i.end() - 1);
+  updates.insert(updates.end(), x.begin() + static_cast<ptrdiff_t>(i.back()), x.end());
+  if (c.shape(2) != updates)
+    return invalid(
+        fmt::format("updates are {} where {} are needed", str(c.shape(2)), str(updates)));
+  return scattered(c);
+}
+
+Types inferReverseSequence(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
+  const Shape& x = c.shape(0);
+  const int64_t batch = c.integer("batch_axis"), time = c.integer("time_axis");
+  if (x.size() < 2 || batch < 0 || batch > 1 || time != 1 - batch)
+    return invalid(fmt::format("reverse_sequence of {} with batch axis {} and time axis {}", str(x),
+                               batch, time));
+  if (c.shape(1) != Shape{x[static_cast<size_t>(batch)]})
+    return invalid(fmt::format("reverse_sequence needs {} lengths, not {}",
+                               x[static_cast<size_t>(batch)], str(c.shape(1))));
+  return one(c, x);
+}
+
+Types inferTrilu(const InferContext& c) {
+  if (c.type(0).rank() < 2)
+    return invalid(fmt::format("trilu of {}, which is no matrix", str(c.shape(0))));
+  if (c.has(1) && (!isInteger(c.type(1).elem) || c.type(1).numElements() != 1))
+    return invalid(
+        fmt::format("operand 'k' of trilu must be one integer, not {}", c.type(1).str()));
+  return one(c, c.shape(0));
 }
 
 Types inferDepthToSpace(const InferContext& c) {

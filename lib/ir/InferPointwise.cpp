@@ -72,8 +72,6 @@ Result<> allowedElem(const InferContext& c, ElemType elem) {
   case OpKind::GreaterOrEqual:
   case OpKind::Less:
   case OpKind::LessOrEqual:
-  case OpKind::CumSum:
-  case OpKind::CumProd:
     ok = real;
     break;
   default:

@@ -175,6 +175,18 @@ Types inferArgReduce(const InferContext& c) {
   return std::vector{Type{ElemType::I64, y, {}}};
 }
 
+/// Sums or products along an axis that an operand gives.
+Types inferScan(const InferContext& c) {
+  if (!isFloat(c.type(0).elem) && !isInteger(c.type(0).elem))
+    return invalid(fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
+  if (!isInteger(c.type(1).elem) || c.type(1).numElements() != 1)
+    return invalid(fmt::format("operand 'axis' of {} must be one integer, not {}", c.info().name,
+                               c.type(1).str()));
+  if (const auto axis = c.constantInts(1))
+    ENFOLD_RETURN_IF_ERROR(normalizeAxis((*axis)[0], c.type(0).rank()));
+  return one(c, c.shape(0));
+}
+
 Types inferTopK(const InferContext& c) {
   ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
   ENFOLD_TRY(const std::vector<int64_t> k, c.constantInts(1));
@@ -184,54 +196,6 @@ Types inferTopK(const InferContext& c) {
                                y[static_cast<size_t>(axis)]));
   y[static_cast<size_t>(axis)] = k[0];
   return std::vector{Type{c.type(0).elem, y, {}}, Type{ElemType::I64, y, {}}};
-}
-
-Types inferBatchNorm(const InferContext& c) {
-  const Shape& x = c.shape(0);
-  if (x.empty()) return invalid("batch_norm of a scalar");
-  const int64_t channels = x.size() > 1 ? x[1] : 1;
-  for (size_t i = 1; i < 5; ++i)
-    if (c.shape(i) != Shape{channels})
-      return invalid(
-          fmt::format("operand '{}' of batch_norm is {} where {} channels need one value each",
-                      c.info().operands[i].name, str(c.shape(i)), channels));
-  const Type statistic{c.type(3).elem, {channels}, {}};
-  if (c.numResults() > 1 && !c.integer("training_mode"))
-    return invalid("batch_norm has running statistics as results in training mode only");
-  return std::vector{Type{c.type(0).elem, x, {}}, statistic, statistic};
-}
-
-Types inferLayerNorm(const InferContext& c) {
-  const Shape& x = c.shape(0);
-  ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
-  const Shape normalized(x.begin() + static_cast<ptrdiff_t>(axis), x.end());
-  for (size_t i = 1; i < 3; ++i) {
-    if (!c.has(i)) continue;
-    ENFOLD_TRY(const Shape joint, broadcastShapes(c.shape(i), x));
-    if (joint != x) return invalid("scale or bias of layer_norm does not broadcast to its input");
-  }
-  Shape statistics = x;
-  std::fill(statistics.begin() + static_cast<ptrdiff_t>(axis), statistics.end(), 1);
-  const ElemType wide = c.type(0).elem == ElemType::F64 ? ElemType::F64 : ElemType::F32;
-  return std::vector{Type{c.type(0).elem, x, {}}, Type{wide, statistics, {}},
-                     Type{wide, statistics, {}}};
-}
-
-Types inferQuantizeLinear(const InferContext& c) {
-  const ElemType elem = c.has(2)                    ? c.type(2).elem
-                        : c.hasAttr("output_dtype") ? c.elem("output_dtype")
-                                                    : ElemType::U8;
-  return std::vector{Type{elem, c.shape(0), {}}};
-}
-
-Types inferDequantizeLinear(const InferContext& c) {
-  const ElemType elem = c.hasAttr("output_dtype") ? c.elem("output_dtype") : c.type(1).elem;
-  return std::vector{Type{elem, c.shape(0), {}}};
-}
-
-Types inferDynamicQuantizeLinear(const InferContext& c) {
-  return std::vector{Type{ElemType::U8, c.shape(0), {}}, Type{c.type(0).elem, {}, {}},
-                     Type{ElemType::U8, {}, {}}};
 }
 
 } // namespace enfold

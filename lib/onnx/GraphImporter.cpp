@@ -282,10 +282,9 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
       ENFOLD_TRY(const bool inlined, inlineBranch(proto, origin, scope));
       if (inlined) return {};
     }
-    ENFOLD_TRY(const Adapter adapter, findAdapter(domain, proto.op_type(), opset));
+    ENFOLD_RETURN_IF_ERROR(findAdapter(domain, proto.op_type(), opset));
     ENFOLD_TRY(auto operands, operandsOf(proto, scope));
     if (!operands) return {};
-    (void)adapter;
     ENFOLD_TRY(const Values results,
                importOperator(proto, origin, opset, *std::move(operands), scope));
     for (int i = 0; i < proto.output_size() && static_cast<size_t>(i) < results.size(); ++i)

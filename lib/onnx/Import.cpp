@@ -57,6 +57,22 @@ Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
   return {};
 }
 
+/// Every value that a run would hold must be within the limit for a tensor.
+Result<> checkSizes(const Graph& graph, int64_t limit) {
+  std::vector<Diag> problems;
+  const auto check = [&](const Value* value, std::string what) {
+    if (value->type().numBytes() > limit)
+      problems.push_back({fmt::format("its {} bytes are over the limit of {} for a tensor",
+                                      value->type().numBytes(), limit),
+                          fmt::format("{} '{}'", what, value->name())});
+  };
+  for (const auto& input : graph.inputs()) check(input.get(), "input");
+  for (const auto& op : graph.ops())
+    for (size_t i = 0; i < op->numResults(); ++i) check(op->result(i), op->info().name);
+  if (problems.empty()) return {};
+  return std::unexpected(Error(ErrorKind::Unsupported, std::move(problems)));
+}
+
 /// Imports once. Inputs whose default or sample a shape turned out to depend on are put into
 /// `deciding`: then the result is of no use, and the import has to be done with those bound.
 Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& options,
@@ -74,6 +90,7 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   importer.import(*proto.mutable_graph());
   deciding = importer.decidingValues();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
+  ENFOLD_RETURN_IF_ERROR(checkSizes(*model.graph, options.limits.tensorBytes));
   return model;
 }
 

@@ -14,6 +14,9 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+/// Of queries and keys that a constant mask is written down for.
+constexpr int64_t kMostPairs = int64_t{1} << 26;
+
 struct Attributes {
   int64_t queryHeads, keyHeads; ///< of operands of three dimensions
   float scale, softcap;         ///< 0 where there is none
@@ -128,6 +131,9 @@ Result<> Bias::addWindow(int64_t left, int64_t right, bool isCausal, int64_t off
                          Value* perBatch) {
   if (isCausal) right = right < 0 ? 0 : std::min<int64_t>(right, 0);
   if (left < 0 && right < 0) return {};
+  if (queries_ > 0 && keys_ > kMostPairs / queries_)
+    return unsupported(fmt::format("masks of {} queries and {} keys are too large to write down",
+                                   queries_, keys_));
   Tensor distance(ElemType::I64, {queries_, keys_}); // of a key from a query, without the offset
   for (int64_t i = 0; i < queries_; ++i)
     for (int64_t j = 0; j < keys_; ++j)
