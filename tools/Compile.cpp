@@ -4,6 +4,7 @@
 #include "kernel/Printer.h"
 #include "lower/Lowering.h"
 #include "support/NewFile.h"
+#include "tools/Artifact.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 
@@ -39,9 +40,10 @@ std::string printKernels(const lower::Plan& plan) {
 
 /// Writes the code and its header, both or neither.
 Result<> writeNative(const FileOptions& options, const lower::Plan& plan,
-                     const codegen::Target& target, codegen::NativeForm form,
-                     const std::string& symbol) {
-  ENFOLD_TRY(const codegen::ProgramDesc program, nativeProgram(plan));
+                     const codegen::Target& target, const PipelineReport& report,
+                     codegen::NativeForm form, const std::string& symbol) {
+  ENFOLD_TRY(codegen::ProgramDesc program, nativeProgram(plan));
+  program.annotation = artifactJson(options.model.model, program, target, report).dump();
   ENFOLD_TRY(const std::string bytes, codegen::nativeFile(program, target, form, symbol));
   std::unique_ptr<NewFile> header;
   if (!options.header.empty()) {
@@ -71,7 +73,7 @@ Result<> compileToFile(const FileOptions& options) {
 
   const lower::Plan plan = lower::lowerGraph(*model.graph, target);
   if (!form) return writeText(options.output, printKernels(plan));
-  return writeNative(options, plan, target, *form,
+  return writeNative(options, plan, target, report, *form,
                      options.name.empty() ? symbolOf(model.name) : options.name);
 }
 

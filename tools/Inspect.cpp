@@ -1,5 +1,8 @@
-// enfold inspect: what a model takes, gives, holds and costs, without running it.
+// enfold inspect: what a model takes, gives, holds and costs, without running it; and the same of a
+// compiled file, which was told when it was made.
 #include "lower/Lowering.h"
+#include "tools/Artifact.h"
+#include "tools/Certificates.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 
@@ -16,37 +19,6 @@ struct InspectOptions {
   ModelOptions model;
   std::string json;
 };
-
-/// A fold with the bound on its error (docs/numerics.md).
-ordered_json certificateJson(const Remark& remark) {
-  ordered_json json = {{"pass", remark.pass},
-                       {"reason", info(remark.reason).code},
-                       {"nodes", remark.ops},
-                       {"tensor", remark.facts.value}};
-  for (const auto& [name, number] : remark.facts.numbers) json[name] = number;
-  return json;
-}
-
-std::vector<const Remark*> certificatesOf(const PipelineReport& report) {
-  std::vector<const Remark*> folds;
-  for (const Remark& remark : report.remarks.remarks())
-    if (remark.outcome == Outcome::Applied && remark.facts.numbers.contains("bound_per_input"))
-      folds.push_back(&remark);
-  return folds;
-}
-
-std::string certificatesText(const PipelineReport& report) {
-  const std::vector<const Remark*> folds = certificatesOf(report);
-  if (folds.empty()) return "";
-  double perInput = 0, constant = 0;
-  for (const Remark* fold : folds) {
-    perInput = std::max(perInput, fold->facts.numbers.at("bound_per_input"));
-    constant = std::max(constant, fold->facts.numbers.at("bound_constant"));
-  }
-  return fmt::format(
-      "  folds       {}, each changes its tensor by at most {:.2g} max|x| + {:.2g}\n", folds.size(),
-      perInput, constant);
-}
 
 struct Facts {
   std::map<std::string, int64_t> before, after; ///< ops by name
@@ -70,7 +42,7 @@ ordered_json typesJson(std::span<const Value* const> values, std::span<const std
 }
 
 std::string text(const InspectOptions& options, const Graph& graph, const lower::Plan& plan,
-                 const Facts& facts, double flops, const PipelineReport& report) {
+                 const Facts& facts, double flops, const ordered_json& certificates) {
   std::string out = fmt::format("{}\n", options.model.model);
   for (const auto& input : graph.inputs())
     out += fmt::format("  input   {}: {}\n", input->name(), input->type().str());
@@ -83,7 +55,7 @@ std::string text(const InspectOptions& options, const Graph& graph, const lower:
                      humanBytes(static_cast<double>(plan.arenaBytes)),
                      humanBytes(static_cast<double>(plan.constantBytes)), plan.calls.size(),
                      plan.kernels.size());
-  out += certificatesText(report);
+  if (!certificates.empty()) out += "  folds       " + summaryOf(certificates) + "\n";
   std::vector<std::vector<std::string>> rows = {{"op", "in the model", "after the passes"}};
   std::map<std::string, std::pair<int64_t, int64_t>> both;
   for (const auto& [op, count] : facts.before) both[op].first = count;
@@ -108,8 +80,9 @@ Result<> inspect(const InspectOptions& options) {
   const lower::Plan plan = lower::lowerGraph(graph, target);
   double flops = 0;
   for (const lower::Call& call : plan.calls) flops += call.flops;
+  const ordered_json certificates = certificatesOf(report);
   if (options.json != "-")
-    ENFOLD_RETURN_IF_ERROR(writeText("-", text(options, graph, plan, facts, flops, report)));
+    ENFOLD_RETURN_IF_ERROR(writeText("-", text(options, graph, plan, facts, flops, certificates)));
   if (options.model.verbosity > 0) fmt::print(stderr, "{}", print(plan));
   if (options.json.empty()) return {};
   std::vector<const Value*> inputs;
@@ -119,8 +92,6 @@ Result<> inspect(const InspectOptions& options) {
     names.push_back(input->name());
   }
   const std::vector<const Value*> outputs(graph.outputs().begin(), graph.outputs().end());
-  ordered_json certificates = ordered_json::array();
-  for (const Remark* fold : certificatesOf(report)) certificates.push_back(certificateJson(*fold));
   const ordered_json json = {{"model", options.model.model},
                              {"inputs", typesJson(inputs, names)},
                              {"outputs", typesJson(outputs, graph.outputNames())},
@@ -143,9 +114,13 @@ Result<> inspect(const InspectOptions& options) {
 Action addInspect(CLI::App& app) {
   auto options = std::make_shared<InspectOptions>();
   options->model.add(app);
+  app.get_option("MODEL")->description(
+      "A .onnx or .eir file, zoo:NAME, or a compiled .o, .a or .so");
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
   return [options] {
-    const auto done = inspect(*options);
+    const auto done = isArtifact(options->model.model)
+                          ? inspectArtifact(options->model.model, options->json)
+                          : inspect(*options);
     return done ? kDone : report(done.error());
   };
 }

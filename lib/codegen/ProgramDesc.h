@@ -42,6 +42,9 @@ struct ProgramDesc {
   std::vector<Step> steps;
   std::span<const std::byte> constants;       ///< 64-byte aligned
   std::shared_ptr<const void> constantsOwner; ///< keeps `constants` alive; may be null
+  /// A text to travel inside compiled files (codegen/Annotation.h), without zero bytes; may be
+  /// empty.
+  std::string annotation;
   int64_t arenaBytes = 0;
   int64_t scratchBytes = 0; ///< of `function` steps; raised to what the kernels need
 };

@@ -1,10 +1,12 @@
 // The structs of include/enfold/program.h, field by field; their sizes are checked against C's.
 #include "codegen/ProgramTables.h"
 
+#include "codegen/Annotation.h"
 #include "support/Result.h"
 
 #include <fmt/format.h>
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/Transforms/Utils/ModuleUtils.h>
 
 namespace enfold::codegen {
 namespace {
@@ -30,6 +32,8 @@ public:
 
   llvm::GlobalVariable* program(const ProgramDesc& desc, const UniqueKernels& kernels,
                                 const kir::Target& target);
+  /// A text that nothing in the program refers to.
+  void annotation(const std::string& text);
   /// The function that returns the address of the program.
   void accessor(llvm::GlobalVariable* program);
 
@@ -144,6 +148,14 @@ llvm::GlobalVariable* TableWriter::program(const ProgramDesc& desc, const Unique
            i64(desc.arenaBytes), i64(scratchBytes(desc)), text(target.needs)}));
 }
 
+void TableWriter::annotation(const std::string& text) {
+  llvm::GlobalVariable* variable =
+      global("annotation", llvm::ConstantDataArray::getString(context_, text));
+  variable->setSection(kAnnotationSection);
+  variable->setAlignment(llvm::Align(1));
+  llvm::appendToCompilerUsed(module_, {variable});
+}
+
 void TableWriter::accessor(llvm::GlobalVariable* program) {
   auto* function =
       llvm::Function::Create(llvm::FunctionType::get(pointer_, false),
@@ -161,6 +173,7 @@ void addProgramTables(llvm::Module& module, const ProgramDesc& program,
     module.getFunction(entry.symbol)->setLinkage(llvm::GlobalValue::InternalLinkage);
   TableWriter writer(module, symbol);
   writer.accessor(writer.program(program, kernels, target));
+  if (!program.annotation.empty()) writer.annotation(program.annotation);
 }
 
 } // namespace enfold::codegen

@@ -42,8 +42,7 @@ Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<cons
 std::string Executable::takeError() const {
   if (!parts_.failed->exchange(false)) return "";
   for (const auto& step : parts_.references)
-    if (!step->error.empty())
-      return std::exchange(step->error, {});
+    if (!step->error.empty()) return std::exchange(step->error, {});
   return "a reference function failed";
 }
 

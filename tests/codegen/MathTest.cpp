@@ -151,9 +151,10 @@ TEST(Math, LanesDoNotDependOnTheirNeighbours) {
         results.push_back(out.as<float>());
       }
       for (size_t i = 0; i < kSize; ++i)
-        if (i % 4 != 3)
+        if (i % 4 != 3) {
           ASSERT_TRUE(sameBits(results[0][i], results[1][i]))
               << info(function.op).text << "(" << tame[i] << ") on " << name(target.isa);
+        }
     }
 }
 
