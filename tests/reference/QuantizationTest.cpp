@@ -25,7 +25,8 @@ TEST(Quantization, OneScaleForEachSliceAlongAnAxis) {
                           tensor<int8_t>({2}, {0, 1})},
                          {{"axis", int64_t{0}}}),
                floats({2, 2}, {1, 2, 20, -50}));
-  expectRefused(evaluated(OpKind::QuantizeLinear, {x, floats({2}, {1, 2})}), "[2] where [3] or one number");
+  expectRefused(evaluated(OpKind::QuantizeLinear, {x, floats({2}, {1, 2})}),
+                "[2] where [3] or one number");
 }
 
 TEST(Quantization, OneScaleForEachBlock) {
