@@ -16,16 +16,22 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
+    {OpKind::AffineGrid, decomposeAffineGrid},
     {OpKind::CastLike, decomposeCastLike},
     {OpKind::CenterCropPad, decomposeCenterCropPad},
+    {OpKind::ConvInteger, decomposeConvInteger},
     {OpKind::DequantizeLinear, decomposeDequantizeLinear},
     {OpKind::DynamicQuantizeLinear, decomposeDynamicQuantizeLinear},
+    {OpKind::Einsum, decomposeEinsum},
     {OpKind::Gather, decomposeGather},
+    {OpKind::GlobalLpPool, decomposeGlobalLpPool},
     {OpKind::Hardmax, decomposeHardmax},
+    {OpKind::LRN, decomposeLRN},
     {OpKind::LpNormalization, decomposeLpNormalization},
     {OpKind::MatMulInteger, decomposeMatMulInteger},
     {OpKind::MeanVarianceNormalization, decomposeMeanVarianceNormalization},
     {OpKind::OneHot, decomposeOneHot},
+    {OpKind::QLinearConv, decomposeQLinearConv},
     {OpKind::QLinearMatMul, decomposeQLinearMatMul},
     {OpKind::QuantizeLinear, decomposeQuantizeLinear},
     {OpKind::ReduceLogSumExp, decomposeReduceLogSumExp},

@@ -3,6 +3,8 @@
 
 #include "passes/Match.h"
 
+#include <algorithm>
+
 namespace enfold {
 namespace {
 
@@ -31,6 +33,23 @@ Op* globalAverage(Op& op, Rewriter& rewriter) {
   return rewriter.create({.kind = OpKind::GlobalAveragePool, .operands = {op.own(0)}}, &op);
 }
 
+/// A pool over a window as large as the image is a global one.
+Op* globalPool(Op& op, Rewriter& rewriter) {
+  if (op.kind() != OpKind::AveragePool && op.kind() != OpKind::MaxPool) return nullptr;
+  const Shape &x = op.own(0)->shape(), &y = op.result()->shape();
+  const auto isAll = [](std::span<const int64_t> numbers, int64_t n) {
+    return std::ranges::all_of(numbers, [n](int64_t number) { return number == n; });
+  };
+  if (op.ints("kernel_shape") != Shape(x.begin() + 2, x.end()) ||
+      !isAll(std::span(y).subspan(2), 1))
+    return nullptr;
+  if (!isAll(op.ints("pads"), 0) || !isAll(op.ints("dilations"), 1)) return nullptr;
+  const bool average = op.kind() == OpKind::AveragePool;
+  return rewriter.create({.kind = average ? OpKind::GlobalAveragePool : OpKind::GlobalMaxPool,
+                          .operands = {op.own(0)}},
+                         &op);
+}
+
 /// The square and the inverse, written as powers.
 Op* plainPower(Op& op, Rewriter& rewriter) {
   if (op.kind() != OpKind::Pow) return nullptr;
@@ -43,8 +62,9 @@ Op* plainPower(Op& op, Rewriter& rewriter) {
 }
 
 constexpr Formula kFormulas[] = {
-    swish,           hardSwishOfSigmoid, hardOfClip,        gelu,          layerNorm,
-    scaledLayerNorm, shiftedLayerNorm,   composedTranspose, globalAverage, plainPower,
+    swish,         hardSwishOfSigmoid, hardOfClip,       gelu,
+    layerNorm,     scaledLayerNorm,    shiftedLayerNorm, composedTranspose,
+    globalAverage, globalPool,         plainPower,
 };
 
 } // namespace

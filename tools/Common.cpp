@@ -4,6 +4,7 @@
 #include "ir/ConstantText.h"
 #include "ir/Printer.h"
 #include "support/NewFile.h"
+#include "tools/Deadline.h"
 
 #include <fmt/format.h>
 
@@ -22,6 +23,8 @@ Result<int64_t> parseSize(std::string_view text) {
   return value;
 }
 
+CLI::Range isCount() { return {int64_t{0}, std::numeric_limits<int64_t>::max()}; }
+
 bool looksNumeric(const std::string& cell) {
   return !cell.empty() && (std::isdigit(static_cast<unsigned char>(cell[0])) || cell[0] == '-');
 }
@@ -39,7 +42,7 @@ void ModelOptions::add(CLI::App& app) {
       ->group("Passes");
   app.add_option("--disable-pass", disabled, "Leave out a pass")->group("Passes");
   app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")
-      ->check(CLI::NonNegativeNumber)
+      ->check(isCount())
       ->group("Passes");
   app.add_flag("--no-fuse", noFuse, "Leave out every pass that folds or fuses")->group("Passes");
   app.add_flag("--assume-inference-bn", assumeInferenceBn,
@@ -56,14 +59,36 @@ void ModelOptions::add(CLI::App& app) {
   app.add_option("--precision", precision, "Arithmetic: fp32")
       ->check(CLI::IsMember({"fp32"}))
       ->group("Numbers");
+  addLimits(app);
   app.add_option("--threads", threads, "Threads; 0 is as many as the process may use")
       ->check(CLI::Range(0, ENFOLD_MAX_THREADS))
       ->group("Running");
   app.add_flag("-v,--verbose", verbosity, "Print remarks and times to stderr")->group("Running");
 }
 
+void ModelOptions::addLimits(CLI::App& app) {
+  const auto bytes = [&](const char* name, int64_t& value, const char* what) {
+    app.add_option(name, value, what)
+        ->transform(CLI::AsSizeValue(false))
+        ->check(isCount())
+        ->group("Limits");
+  };
+  bytes("--limit-file-bytes", limits.fileBytes, "Refuse larger model files: 500MB");
+  bytes("--limit-tensor-bytes", limits.tensorBytes, "Refuse models with larger tensors: 2GB");
+  app.add_option("--limit-nodes", limits.nodes, "Refuse models with more nodes")
+      ->check(isCount())
+      ->group("Limits");
+  app.add_option("--limit-nesting", limits.nesting, "Refuse deeper functions and subgraphs")
+      ->check(isCount())
+      ->group("Limits");
+  app.add_option("--limit-compile-seconds", limitSeconds, "Give up when compilation takes longer")
+      ->check(CLI::PositiveNumber)
+      ->group("Limits");
+}
+
 Result<LoadOptions> ModelOptions::loadOptions() const {
   LoadOptions load;
+  load.limits = limits;
   load.freezeInitializers = freeze;
   for (const std::string& text : shapes) {
     const size_t equals = text.rfind('=');
@@ -115,6 +140,7 @@ Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
 }
 
 Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use) {
+  const Deadline deadline(options.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options, use));
   ENFOLD_TRY(Compilation compilation, compile(std::move(model.graph), options.compileOptions()));
   if (options.verbosity > 0) {

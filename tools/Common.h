@@ -30,6 +30,8 @@ struct ModelOptions {
   std::optional<double> tolerance;
   int64_t maxRewrites = std::numeric_limits<int64_t>::max();
   std::string precision = "fp32";
+  onnx::ImportLimits limits;
+  std::optional<double> limitSeconds; ///< of compilation
   int threads = 0;
   int verbosity = 0;
 
@@ -37,6 +39,9 @@ struct ModelOptions {
   Result<LoadOptions> loadOptions() const;
   CompileOptions compileOptions() const;
   Session::Options sessionOptions() const;
+
+private:
+  void addLimits(CLI::App& app);
 };
 
 /// Prints the error to stderr and gives the exit code of its kind.

@@ -7,6 +7,7 @@
 #include "tools/Artifact.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
+#include "tools/Deadline.h"
 
 #include <fmt/format.h>
 
@@ -64,6 +65,7 @@ Result<> compileToFile(const FileOptions& options) {
                     options.name));
   if (options.header == options.output) return usageError("-o and --header name the same file");
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
+  const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
   ENFOLD_TRY(const PipelineReport report,
              optimize(*model.graph, options.model.compileOptions(), target));

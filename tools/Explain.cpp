@@ -5,6 +5,7 @@
 #include "lower/Families.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
+#include "tools/Deadline.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -211,6 +212,7 @@ ordered_json json(const Explanation& e, const std::string& model) {
 
 Result<Explanation> explained(const ExplainOptions& options) {
   Explanation e;
+  const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(e.model, load(options.model));
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
   const CompileOptions compileOptions = options.model.compileOptions();

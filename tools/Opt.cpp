@@ -4,6 +4,7 @@
 #include "onnx/Export.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
+#include "tools/Deadline.h"
 
 #include <fmt/format.h>
 
@@ -56,6 +57,7 @@ Result<> opt(const OptOptions& options) {
   for (const std::string& name : options.printAfter)
     if (name != "all" && !findPass(name))
       return usageError(fmt::format("--print-after {}: no such pass", name));
+  const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
   if (options.printBefore) fmt::print("# before\n{}\n", print(*model.graph));
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));

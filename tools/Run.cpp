@@ -2,6 +2,7 @@
 #include "driver/Tap.h"
 #include "reference/Reference.h"
 #include "tools/Commands.h"
+#include "tools/Deadline.h"
 #include "tools/Inputs.h"
 
 #include <fmt/format.h>
@@ -26,6 +27,7 @@ class Runner {
 public:
   /// Ready to run on inputs like these.
   static Result<Runner> make(const RunOptions& options, std::span<const NamedTensor> inputs) {
+    const Deadline deadline(options.model.limitSeconds);
     ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
     ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
     for (const std::string& text : model.notes) note("note: " + text);

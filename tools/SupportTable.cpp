@@ -186,6 +186,30 @@ std::string opsetsOf(std::string_view type, std::span<const onnx::OperatorRow> t
 
 } // namespace
 
+/// What has neither kernels nor a form in other operators, and why.
+struct Special {
+  OpKind kind;
+  const char* how;
+};
+
+constexpr const char* kKnown = "known when compiling";
+constexpr Special kSpecial[] = {
+    {OpKind::Dropout, "vanishes; random in training: reference function"},
+    {OpKind::BatchNormalization, "folded, or written as other operators"},
+    {OpKind::Shape, kKnown},
+    {OpKind::Size, kKnown},
+    {OpKind::ConstantOfShape, kKnown},
+    {OpKind::Range, kKnown},
+    {OpKind::EyeLike, kKnown},
+    {OpKind::BitCast, "reference function: copies bytes, seldom met"},
+    {OpKind::NonMaxSuppression, "reference function: runs once, on few boxes, in sequence"},
+    {OpKind::Col2Im, "reference function: scatters, seldom met"},
+    {OpKind::MaxUnpool, "reference function: scatters, seldom met"},
+    {OpKind::RoiAlign, "reference function: regions are known at run time only"},
+    {OpKind::GridSample, "reference function: places are known at run time only"},
+    {OpKind::DeformConv, "reference function: places are known at run time only"},
+};
+
 std::string howItRuns(const OpInfo& row) {
   if (row.is(traits::ShapeOnly) || row.kind == OpKind::Identity) return "no work: shares memory";
   if (row.kind == OpKind::Constant) return "data of the program";
@@ -194,7 +218,9 @@ std::string howItRuns(const OpInfo& row) {
     if (std::ranges::find(family.kinds, row.kind) != family.kinds.end())
       names += (names.empty() ? "" : ", ") + std::string(family.name);
   if (!names.empty()) return "generated: " + names;
-  return isDecomposed(row.kind) ? "written as other operators" : "reference function";
+  if (isDecomposed(row.kind)) return "written as other operators";
+  const auto* special = std::ranges::find(kSpecial, row.kind, &Special::kind);
+  return special == std::end(kSpecial) ? "reference function" : special->how;
 }
 
 std::string operatorsMarkdown() {

@@ -3,8 +3,9 @@
 
 #include "ir/Parser.h"
 #include "ir/Verifier.h"
-#include "onnx/Import.h"
 #include "zoo/Zoo.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -20,10 +21,26 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
   import.values = options.values;
   if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
   import.overridden = options.overridden;
+  import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
   return LoadedModel{path.stem().string(), std::move(imported.graph),
                      std::move(imported.inputDefaults), std::move(imported.boundInputs),
                      std::move(imported.notes)};
+}
+
+Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOptions& options) {
+  const onnx::ImportLimits& limits = options.limits;
+  std::error_code error;
+  if (const auto bytes = std::filesystem::file_size(path, error);
+      !error && bytes > static_cast<uintmax_t>(limits.fileBytes))
+    return unsupported(fmt::format("{}: its {} bytes are over the limit of {}", path.string(),
+                                   bytes, limits.fileBytes));
+  ENFOLD_TRY(auto graph, parseGraphFile(path, {.allowElided = options.allowElided}));
+  if (graph->numOps() > static_cast<size_t>(limits.nodes))
+    return unsupported(
+        fmt::format("{}: the graph has more than {} ops", path.string(), limits.nodes));
+  ENFOLD_RETURN_IF_ERROR(verify(*graph));
+  return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}};
 }
 
 /// A network of the zoo, at the size given for its input.
@@ -47,9 +64,7 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
   if (!std::filesystem::exists(path, error))
     return usageError(model + ": no such file (zoo networks are written zoo:NAME)");
   if (path.extension() != ".eir") return loadOnnx(path, options);
-  ENFOLD_TRY(auto graph, parseGraphFile(path, {.allowElided = options.allowElided}));
-  ENFOLD_RETURN_IF_ERROR(verify(*graph));
-  return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}};
+  return loadText(path, options);
 }
 
 Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,

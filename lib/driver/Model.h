@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/Graph.h"
+#include "onnx/Import.h"
 
 #include <map>
 #include <set>
@@ -17,6 +18,7 @@ struct LoadOptions {
   std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
   bool freezeInitializers = false;      ///< inputs that have a default become that constant,
   std::set<std::string> overridden;     ///< but not these
+  onnx::ImportLimits limits;            ///< of .eir files too, as far as they apply
   bool allowElided = false;             ///< .eir: take elided constants as zeros, for viewing
 };
 

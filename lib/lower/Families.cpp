@@ -16,6 +16,7 @@
 #include "lower/norm/ChannelNorm.h"
 #include "lower/norm/RowNorm.h"
 #include "lower/pool/BlockedPool.h"
+#include "lower/pool/PlainPool.h"
 #include "lower/reduce/ArgReduce.h"
 #include "lower/reduce/Reduction.h"
 #include "lower/reduce/Scan.h"
@@ -46,6 +47,10 @@ std::span<const Family> families() {
       {"conv_transposed", refuseConvTransposed, lowerConvTransposed, {OpKind::ConvTranspose}},
       {"conv_plain", refuseConvPlain, lowerConvPlain, {OpKind::Conv}},
       {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
+      {"pool_plain",
+       refusePlainPool,
+       lowerPlainPool,
+       {OpKind::MaxPool, OpKind::AveragePool, OpKind::LpPool}},
       {"global_pool_blocked",
        refuseBlockedGlobalPool,
        lowerBlockedGlobalPool,

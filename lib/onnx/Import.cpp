@@ -139,9 +139,10 @@ Result<ImportedModel> importModel(const std::filesystem::path& file, const Impor
 
 Result<ImportedModel> importModel(std::span<const std::byte> bytes, const ImportOptions& options,
                                   const std::filesystem::path& folder) {
-  if (static_cast<int64_t>(bytes.size()) > options.limits.fileBytes)
-    return unsupported(fmt::format("the model's {} bytes are over the limit of {}", bytes.size(),
-                                   options.limits.fileBytes));
+  const auto limit = std::min<int64_t>(options.limits.fileBytes, ImportLimits{}.fileBytes);
+  if (static_cast<int64_t>(bytes.size()) > limit)
+    return unsupported(
+        fmt::format("the model's {} bytes are over the limit of {}", bytes.size(), limit));
   const auto parseBytes = [&](pb::ModelProto& proto) {
     io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
     return parse(stream, proto);

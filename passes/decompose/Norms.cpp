@@ -57,4 +57,56 @@ Results decomposeMeanVarianceNormalization(Parts& parts) {
   return parts.cast(parts.make(OpKind::Div, {centered, deviation}), op.result()->elem());
 }
 
+/// The mean of squares over the window of channels is an average pool, channels being its rows.
+Results decomposeLRN(Parts& parts) {
+  const Op& op = parts.op();
+  const Shape& shape = op.own(0)->shape();
+  const int64_t size = op.integer("size");
+  if (!hasFloats(parts.own(0)) || shape.size() < 2) return {};
+  Value* x = parts.wide(parts.own(0));
+  const int64_t pixels = x->type().numElements() / (shape[0] * shape[1]);
+  Value* squares = parts.reshape(parts.make(OpKind::Mul, {x, x}), {shape[0], 1, shape[1], pixels});
+  Value* mean = parts.make(OpKind::AveragePool, {squares},
+                           {{"kernel_shape", std::vector<int64_t>{size, 1}},
+                            {"pads", std::vector<int64_t>{(size - 1) / 2, 0, size / 2, 0}},
+                            {"count_include_pad", int64_t{1}}});
+  const auto number = [&](const char* name) {
+    return parts.number(x->elem(), op.real(name), name);
+  };
+  Value* scaled = parts.make(OpKind::Mul, {parts.reshape(mean, shape), number("alpha")});
+  Value* base = parts.make(OpKind::Add, {scaled, number("bias")});
+  Value* divisor = nullptr;
+  if (op.real("beta") == 0.75f) // the usual one
+    divisor = parts.make(OpKind::Sqrt,
+                         {parts.make(OpKind::Mul, {base, parts.make(OpKind::Sqrt, {base})})});
+  else
+    divisor = parts.make(OpKind::Pow, {base, number("beta")});
+  return parts.cast(parts.make(OpKind::Div, {x, divisor}), op.result()->elem());
+}
+
+/// The norm of each channel's pixels.
+Results decomposeGlobalLpPool(Parts& parts) {
+  const Op& op = parts.op();
+  if (!hasFloats(parts.own(0))) return {};
+  const int64_t p = op.integer("p");
+  Value* x = parts.wide(parts.own(0));
+  std::vector<int64_t> spatial;
+  for (int64_t axis = 2; axis < x->type().rank(); ++axis) spatial.push_back(axis);
+  if (spatial.empty()) return {};
+  const auto reduce = [&](OpKind kind, Value* value) {
+    return parts.make(kind, {value, parts.ints(spatial, "axes")});
+  };
+  Value* norm = nullptr;
+  if (p == 1 || p == 2) {
+    norm = reduce(p == 1 ? OpKind::ReduceL1 : OpKind::ReduceL2, x);
+  } else {
+    const auto power = [&](Value* value, double exponent) {
+      return parts.make(OpKind::Pow, {value, parts.number(x->elem(), exponent, "p")});
+    };
+    Value* powers = power(parts.make(OpKind::Abs, {x}), static_cast<double>(p));
+    norm = power(reduce(OpKind::ReduceSum, powers), 1 / static_cast<double>(p));
+  }
+  return parts.cast(norm, op.result()->elem());
+}
+
 } // namespace enfold

@@ -41,17 +41,24 @@ struct Results {
 /// Makes the results of the op from parts. It may make nothing before it leaves the op alone.
 using Decomposition = Results (*)(Parts& parts);
 
-// One function a kind of op: Choices.cpp, Movements.cpp, Norms.cpp, Quantization.cpp.
+// One function a kind of op: Choices.cpp, Movements.cpp, Norms.cpp, Products.cpp,
+// Quantization.cpp.
+Results decomposeAffineGrid(Parts& parts);
 Results decomposeCastLike(Parts& parts);
 Results decomposeCenterCropPad(Parts& parts);
+Results decomposeConvInteger(Parts& parts);
 Results decomposeDequantizeLinear(Parts& parts);
 Results decomposeDynamicQuantizeLinear(Parts& parts);
+Results decomposeEinsum(Parts& parts);
 Results decomposeGather(Parts& parts);
+Results decomposeGlobalLpPool(Parts& parts);
 Results decomposeHardmax(Parts& parts);
+Results decomposeLRN(Parts& parts);
 Results decomposeLpNormalization(Parts& parts);
 Results decomposeMatMulInteger(Parts& parts);
 Results decomposeMeanVarianceNormalization(Parts& parts);
 Results decomposeOneHot(Parts& parts);
+Results decomposeQLinearConv(Parts& parts);
 Results decomposeQLinearMatMul(Parts& parts);
 Results decomposeQuantizeLinear(Parts& parts);
 Results decomposeReduceLogSumExp(Parts& parts);

@@ -2,6 +2,9 @@
 // exactly in i32; scales are applied in f32, and conversion to the quantized type saturates.
 #include "passes/decompose/Parts.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace enfold {
 namespace {
 
@@ -38,11 +41,11 @@ Value* quantized(Parts& parts, Value* x, Value* zeroPoint, ElemType to) {
   return parts.cast(rounded, to);
 }
 
-/// x - zero point in i32.
-Value* centered(Parts& parts, Value* x, Value* zeroPoint) {
-  Value* wide = parts.cast(x, ElemType::I32);
+/// x - zero point in a type that holds it.
+Value* centered(Parts& parts, Value* x, Value* zeroPoint, ElemType type = ElemType::I32) {
+  Value* wide = parts.cast(x, type);
   if (!zeroPoint) return wide;
-  return parts.make(OpKind::Sub, {wide, parts.cast(zeroPoint, ElemType::I32)});
+  return parts.make(OpKind::Sub, {wide, parts.cast(zeroPoint, type)});
 }
 
 /// A parameter of the rows of a matrix: a vector of them becomes a column.
@@ -56,6 +59,46 @@ Value* ofRows(Parts& parts, Value* parameter) {
 Value* ofColumns(Parts& parts, Value* parameter) {
   const bool isOne = parameter && parameter->type().numElements() == 1;
   return isOne ? parts.reshape(parameter, {}) : parameter;
+}
+
+/// A parameter of the channels that `w` makes: a vector of them is shaped to broadcast over w, or
+/// over results with as many dimensions.
+Value* ofOutputs(Parts& parts, Value* parameter, const Shape& w, size_t axis) {
+  if (!parameter) return nullptr;
+  if (parameter->type().numElements() == 1) return parts.reshape(parameter, {});
+  Shape shape(w.size(), 1);
+  shape[axis] = parameter->type().numElements();
+  return parts.reshape(parameter, shape);
+}
+
+/// The float type in which sums of products with these weights are exact: of numbers of 8 bits,
+/// less their zero points, and with a zero point moved behind the convolution too.
+ElemType exactFor(const Value* w, const Value* zeroPoint) {
+  const Tensor *weights = w->constant(), *zero = zeroPoint ? zeroPoint->constant() : nullptr;
+  if (!weights || (zeroPoint && !zero) || weights->numElements() == 0) return ElemType::F64;
+  constexpr int64_t kExact = int64_t{1} << 24, kMost = 255;
+  const int64_t inner = weights->numElements() / weights->shape()[0];
+  int64_t sum = 0, greatest = 0;
+  for (int64_t i = 0; i < weights->numElements(); ++i) {
+    if (i % inner == 0) sum = 0;
+    const int64_t shift = zero ? zero->asInt(zero->numElements() == 1 ? 0 : i / inner) : 0;
+    sum += std::abs(weights->asInt(i) - shift);
+    greatest = std::max(greatest, sum);
+  }
+  return 2 * kMost * greatest <= kExact ? ElemType::F32 : ElemType::F64;
+}
+
+/// The convolution of x and w, less their zero points, in i32: by floats, for they are faster and
+/// as exact.
+Value* convSums(Parts& parts, Value* x, Value* xZero, Value* w, Value* wZero) {
+  const ElemType type = exactFor(w, wZero);
+  AttrMap attrs = parts.op().attrs();
+  attrs["algorithm"] = std::string("direct");
+  Value* sums = parts.make(OpKind::Conv,
+                           {centered(parts, x, ofOutputs(parts, xZero, x->shape(), 1), type),
+                            centered(parts, w, ofOutputs(parts, wZero, w->shape(), 0), type)},
+                           std::move(attrs));
+  return parts.cast(sums, ElemType::I32);
 }
 
 Value* f32(Parts& parts, Value* x) { return parts.cast(x, ElemType::F32); }
@@ -131,6 +174,19 @@ Results decomposeQLinearMatMul(Parts& parts) {
   Value* sums = parts.make(OpKind::MatMul, {a, b});
   Value* scaled = rescaled(parts, sums, ofRows(parts, parts.own(1)), ofColumns(parts, parts.own(4)),
                            parts.own(6));
+  return quantized(parts, scaled, parts.reshape(parts.own(7), {}), parts.op().result()->elem());
+}
+
+Results decomposeConvInteger(Parts& parts) {
+  return convSums(parts, parts.own(0), parts.own(2), parts.own(1), parts.own(3));
+}
+
+Results decomposeQLinearConv(Parts& parts) {
+  Value* sums = convSums(parts, parts.own(0), parts.own(2), parts.own(3), parts.own(5));
+  if (Value* bias = parts.own(8))
+    sums = parts.make(OpKind::Add, {sums, ofOutputs(parts, bias, sums->shape(), 1)});
+  Value* wScale = ofOutputs(parts, parts.own(4), sums->shape(), 1);
+  Value* scaled = rescaled(parts, sums, parts.reshape(parts.own(1), {}), wScale, parts.own(6));
   return quantized(parts, scaled, parts.reshape(parts.own(7), {}), parts.op().result()->elem());
 }
 

@@ -160,5 +160,140 @@ TEST(Decompose, IntegerProducts) {
     }
 }
 
+TEST(Decompose, LocalResponseNormalization) {
+  Sizes sizes(75);
+  for (const ElemType elem : {ElemType::F32, ElemType::F64, ElemType::F16})
+    for (int round = 0; round < 12; ++round) {
+      Shape shape = {sizes.between(1, 2), sizes.between(1, 20)};
+      for (int64_t i = sizes.between(0, 3); i > 0; --i) shape.push_back(sizes.between(1, 7));
+      expectCompiledAgrees(
+          [&](GraphBuilder& g) {
+            return g.op(OpKind::LRN, "lrn", {g.input("x", {elem, shape, {}})},
+                        {{"size", sizes.between(1, 6)},
+                         {"alpha", 0.7f},
+                         {"beta", sizes.oneOf({0.75f, 0.5f, 1.3f})},
+                         {"bias", sizes.oneOf({1.0f, 2.0f})}});
+          },
+          within(elem));
+    }
+}
+
+TEST(Decompose, GlobalLpPools) {
+  Sizes sizes(76);
+  for (const int64_t p : {1, 2, 3})
+    for (const Shape& shape : {Shape{2, 3, 17}, Shape{1, 5, 4, 9}, Shape{2, 1, 3, 2, 5}})
+      expectCompiledAgrees([&](GraphBuilder& g) {
+        return g.op(OpKind::GlobalLpPool, "pool", {g.input("x", f32(shape))}, {{"p", p}});
+      });
+}
+
+TEST(Decompose, ConvolutionsOfQuantizedNumbers) {
+  Sizes sizes(77);
+  for (uint64_t round = 0; round < 60; ++round) {
+    const ElemType xElem = sizes.oneOf({ElemType::U8, ElemType::I8});
+    const ElemType wElem = sizes.oneOf({ElemType::U8, ElemType::I8});
+    const int64_t group = sizes.oneOf<int64_t>({1, 1, 2}), perGroup = sizes.between(1, 6);
+    const int64_t outputs = group * sizes.between(1, 6);
+    Shape x = {sizes.between(1, 2), group * perGroup}, w = {outputs, perGroup};
+    std::vector<int64_t> pads, strides;
+    const int64_t rank = sizes.between(1, 3);
+    for (int64_t i = 0; i < rank; ++i) {
+      w.push_back(sizes.between(1, 3));
+      x.push_back(w.back() + sizes.between(0, 12));
+      strides.push_back(sizes.between(1, 2));
+    }
+    for (int64_t i = 0; i < 2 * rank; ++i) pads.push_back(sizes.between(0, 1));
+    const AttrMap attrs = {{"group", group}, {"pads", pads}, {"strides", strides}};
+    const bool perOutput = round % 3 == 0;
+    const auto zeros = [&](GraphBuilder& g, const char* name, ElemType elem, int64_t count) {
+      Tensor tensor(elem, count ? Shape{count} : Shape{});
+      for (int64_t i = 0; i < tensor.numElements(); ++i)
+        tensor.setDouble(i, static_cast<double>(sizes.between(isUnsigned(elem) ? 0 : -9, 9)));
+      return g.constant(name, std::move(tensor));
+    };
+    const auto scales = [&](GraphBuilder& g, const char* name, int64_t count) {
+      return g.uniform(name, count ? Shape{count} : Shape{}, 0.01, 0.1);
+    };
+    const bool whole = round % 2 == 0;
+    expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          Value* input = g.input("x", {xElem, x, {}});
+          Tensor weights(wElem, w);
+          for (int64_t i = 0; i < weights.numElements(); ++i)
+            weights.setDouble(i,
+                              static_cast<double>(sizes.between(isUnsigned(wElem) ? 0 : -99, 99)));
+          Value* wei = g.constant("w", std::move(weights));
+          Value* xZero = zeros(g, "xz", xElem, 0);
+          Value* wZero = zeros(g, "wz", wElem, perOutput ? outputs : 0);
+          if (!whole) return g.op(OpKind::ConvInteger, "conv", {input, wei, xZero, wZero}, attrs);
+          return g.op(OpKind::QLinearConv, "conv",
+                      {input, scales(g, "xs", 0), xZero, wei,
+                       scales(g, "ws", perOutput ? outputs : 0), wZero, scales(g, "ys", 0),
+                       zeros(g, "yz", xElem, 0)},
+                      attrs);
+        },
+        {.tolerance = {0, 0}, .low = isUnsigned(xElem) ? 0.0 : -100.0, .high = 100, .seed = round});
+  }
+}
+
+TEST(Decompose, EinsumsOfOneTwoAndThree) {
+  struct Case {
+    const char* equation;
+    std::vector<Shape> shapes;
+  };
+  const Case cases[] = {
+      {"ij->ji", {{5, 17}}},
+      {"ijk->k", {{3, 4, 19}}},
+      {"ij->", {{6, 9}}},
+      {"ij,jk->ik", {{7, 12}, {12, 18}}},
+      {"bij,bjk->bik", {{3, 7, 12}, {3, 12, 9}}},
+      {"bhid,bhjd->bhij", {{2, 3, 5, 8}, {2, 3, 6, 8}}},
+      {"nchw,nchw->nc", {{2, 5, 4, 4}, {2, 5, 4, 4}}},
+      {"i,j->ij", {{5}, {9}}},
+      {"i,i->", {{33}, {33}}},
+      {"ij,kl->il", {{3, 4}, {5, 6}}},
+      {"...ij,...jk->...ik", {{2, 3, 4, 5}, {2, 3, 5, 6}}},
+      {"bi,oij,bj->bo", {{3, 4}, {5, 4, 6}, {3, 6}}},
+  };
+  for (const ElemType elem : {ElemType::F32, ElemType::F64})
+    for (const Case& c : cases)
+      expectCompiledAgrees(
+          [&](GraphBuilder& g) {
+            std::vector<Value*> operands;
+            for (const Shape& shape : c.shapes)
+              operands.push_back(g.input("x" + std::to_string(operands.size()), {elem, shape, {}}));
+            return g.op(OpKind::Einsum, "einsum", operands,
+                        {{"equation", std::string(c.equation)}});
+          },
+          within(elem));
+}
+
+TEST(Decompose, EinsumsThatAreLeftAlone) {
+  for (const char* equation : {"ii->i", "ii->"})
+    expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          return g.op(OpKind::Einsum, "einsum", {g.input("x", f32({6, 6}))},
+                      {{"equation", std::string(equation)}});
+        },
+        {.generated = false});
+}
+
+TEST(Decompose, AffineGrids) {
+  for (const int64_t align : {0, 1})
+    for (const std::vector<int64_t>& size :
+         {std::vector<int64_t>{2, 3, 5, 7}, std::vector<int64_t>{1, 1, 1, 4},
+          std::vector<int64_t>{2, 3, 4, 5, 6}})
+      for (const ElemType elem : {ElemType::F32, ElemType::F64, ElemType::F16})
+        expectCompiledAgrees(
+            [&](GraphBuilder& g) {
+              const auto rank = static_cast<int64_t>(size.size()) - 2;
+              return g.op(
+                  OpKind::AffineGrid, "grid",
+                  {g.input("theta", {elem, {size[0], rank, rank + 1}, {}}), ints(g, "size", size)},
+                  {{"align_corners", align}});
+            },
+            within(elem));
+}
+
 } // namespace
 } // namespace enfold

@@ -1,4 +1,4 @@
-// Pools of channel-blocked tensors against the reference.
+// Pools of channel-blocked and of plain tensors against the reference.
 #include "Window.h"
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ void expectPoolAgrees(const PoolCase& c) {
     if (c.includePad) attrs["count_include_pad"] = int64_t{1};
     return g.op(c.kind, "pool", {blockedInput(g, c.batch, c.channels, c.window.image)}, attrs);
   });
-  EXPECT_TRUE(uses(algorithms, "pool_blocked"));
+  EXPECT_TRUE(uses(algorithms, "pool_blocked") || uses(algorithms, "global_pool_blocked"));
 }
 
 TEST(BlockedPool, AnyWindowOfEveryRank) {
@@ -67,6 +67,88 @@ TEST(BlockedPool, GlobalPools) {
       });
       EXPECT_TRUE(uses(algorithms, "global_pool_blocked"));
     }
+}
+
+/// Of an input as it is given: nothing blocks its channels.
+AttrMap plainPool(const RandomWindow& window, bool ceil) {
+  AttrMap attrs = window.attrs();
+  attrs["kernel_shape"] = window.kernel;
+  if (ceil) attrs["ceil_mode"] = int64_t{1};
+  return attrs;
+}
+
+Shape imagesOf(Sizes& sizes, const RandomWindow& window) {
+  Shape shape = {sizes.between(1, 2), sizes.between(1, 5)};
+  shape.insert(shape.end(), window.image.begin(), window.image.end());
+  return shape;
+}
+
+TEST(PlainPool, AnyWindowOfEveryRankAndFloat) {
+  Sizes sizes(33);
+  for (int round = 0; round < 120; ++round) {
+    const int64_t rank = round % 3 + 1;
+    const RandomWindow window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 30});
+    const ElemType elem =
+        sizes.oneOf({ElemType::F32, ElemType::F32, ElemType::F64, ElemType::F16, ElemType::BF16});
+    const OpKind kind = sizes.oneOf({OpKind::MaxPool, OpKind::AveragePool, OpKind::LpPool});
+    AttrMap attrs = plainPool(window, round % 2 == 1);
+    if (kind == OpKind::AveragePool) attrs["count_include_pad"] = sizes.between(0, 1);
+    if (kind == OpKind::LpPool) attrs["p"] = sizes.between(1, 3);
+    const Shape shape = imagesOf(sizes, window);
+    const auto algorithms = expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          Value* y = g.op(kind, "pool", {g.input("x", {elem, shape, {}})}, attrs);
+          return round % 4 == 0 ? g.op(OpKind::Relu, "relu", {y}) : y;
+        },
+        {.tolerance = toleranceOf(elem), .seed = static_cast<uint64_t>(round)});
+    const bool isGlobal = uses(algorithms, "reduce_rows");
+    EXPECT_TRUE(isGlobal || uses(algorithms, "pool_plain")) << round;
+  }
+}
+
+TEST(PlainPool, MaximaOfIntegers) {
+  Sizes sizes(34);
+  for (const ElemType elem : {ElemType::I8, ElemType::U8, ElemType::I32, ElemType::I64})
+    for (int round = 0; round < 6; ++round) {
+      const RandomWindow window = randomWindow(sizes, 2);
+      const Shape shape = imagesOf(sizes, window);
+      expectCompiledAgrees(
+          [&](GraphBuilder& g) {
+            return g.op(OpKind::MaxPool, "pool", {g.input("x", {elem, shape, {}})},
+                        plainPool(window, false));
+          },
+          {.tolerance = {0, 0}, .low = isUnsigned(elem) ? 0.0 : -100.0, .high = 100});
+    }
+}
+
+TEST(PlainPool, PlacesOfMaxima) {
+  Sizes sizes(35);
+  for (int round = 0; round < 60; ++round) {
+    const int64_t rank = round % 3 + 1;
+    const RandomWindow window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 15});
+    AttrMap attrs = plainPool(window, round % 2 == 1);
+    attrs["storage_order"] = rank == 2 ? sizes.between(0, 1) : 0;
+    const Shape shape = imagesOf(sizes, window);
+    // Whole numbers: many are equal.
+    for (const size_t result : {0, 1})
+      expectCompiledAgrees(
+          [&](GraphBuilder& g) {
+            Value* x = g.op(OpKind::Round, "round", {g.input("x", f32(shape))});
+            return g.ops(OpKind::MaxPool, "pool", {x}, attrs, 2)[result];
+          },
+          {.tolerance = {0, 0}, .seed = static_cast<uint64_t>(round)});
+  }
+}
+
+TEST(PlainPool, WholeImagesAreGlobalPools) {
+  for (const OpKind kind : {OpKind::MaxPool, OpKind::AveragePool}) {
+    const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+      return g.op(kind, "pool", {g.input("x", f32({2, 3, 19, 21}))},
+                  {{"kernel_shape", std::vector<int64_t>{19, 21}},
+                   {"strides", std::vector<int64_t>{19, 21}}});
+    });
+    EXPECT_EQ(algorithms, std::vector<std::string>{"reduce_rows"});
+  }
 }
 
 } // namespace
