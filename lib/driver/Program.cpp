@@ -62,7 +62,7 @@ std::shared_ptr<std::byte> layDown(const lower::Plan& plan, int64_t extra) {
                                    [](std::byte* p) { std::free(p); });
   ENFOLD_CHECK(block != nullptr, "out of memory");
   for (const lower::PlanBuffer& buffer : plan.buffers)
-    if (buffer.space == lower::Space::Constant)
+    if (buffer.space == lower::Space::Constant && buffer.bytes > 0)
       std::memcpy(block.get() + buffer.offset, buffer.data.get(),
                   static_cast<size_t>(buffer.bytes));
   return block;

@@ -154,12 +154,12 @@ Types inferPad(const InferContext& c) {
   const std::string mode = c.string("mode");
   if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
     return invalid("unknown padding mode '" + mode + "'");
+  constexpr int64_t kLimit = int64_t{1} << 40;
+  if (std::ranges::any_of(pads, [](int64_t pad) { return pad > kLimit || pad < -kLimit; }))
+    return invalid("pads are out of range");
   Shape y = c.shape(0);
   for (size_t i = 0; i < count; ++i) {
     int64_t& size = y[static_cast<size_t>(axes[i])];
-    const int64_t limit = int64_t{1} << 40;
-    if (std::abs(pads[i]) > limit || std::abs(pads[count + i]) > limit)
-      return invalid("pads are out of range");
     if (mode != "constant" && size == 0)
       return invalid("padding of an empty axis needs mode constant");
     size += pads[i] + pads[count + i];
@@ -311,18 +311,22 @@ Types inferCol2Im(const InferContext& c) {
   ENFOLD_TRY(const Shape image, c.constantInts(1));
   ENFOLD_TRY(const Shape block, c.constantInts(2));
   const Shape& x = c.shape(0);
+  ENFOLD_RETURN_IF_ERROR(checkShape(image, c.type(0).elem));
+  ENFOLD_RETURN_IF_ERROR(checkShape(block, c.type(0).elem));
   const int64_t taps = numElements(block);
   if (x.size() != 3 || block.size() != image.size() || taps <= 0 || x[1] % taps)
     return invalid(fmt::format("col2im of {} with blocks {}", str(x), str(block)));
   ENFOLD_TRY(const Window w, windowOf(c.attrs(), block));
-  int64_t columns = 1;
+  Shape places;
   for (size_t i = 0; i < image.size(); ++i) {
     const int64_t span =
         image[i] + w.padsBegin[i] + w.padsEnd[i] - (block[i] - 1) * w.dilations[i] - 1;
-    columns *= span < 0 ? 0 : span / w.strides[i] + 1;
+    places.push_back(span < 0 ? 0 : span / w.strides[i] + 1);
   }
-  if (columns != x[2])
-    return invalid(fmt::format("col2im of {} columns where {} are needed", x[2], columns));
+  ENFOLD_RETURN_IF_ERROR(checkShape(places, c.type(0).elem));
+  if (numElements(places) != x[2])
+    return invalid(
+        fmt::format("col2im of {} columns where {} are needed", x[2], numElements(places)));
   Shape y = {x[0], x[1] / taps};
   y.insert(y.end(), image.begin(), image.end());
   return one(c, y);
