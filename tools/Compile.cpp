@@ -40,9 +40,9 @@ std::string printKernels(const lower::Plan& plan) {
 }
 
 /// Writes the code and its header, both or neither.
-Result<> writeNative(const FileOptions& options, const lower::Plan& plan,
-                     const codegen::Target& target, const PipelineReport& report,
-                     codegen::NativeForm form, const std::string& symbol) {
+Result<> writeNative(const FileOptions& options, lower::Plan& plan, const codegen::Target& target,
+                     const PipelineReport& report, codegen::NativeForm form,
+                     const std::string& symbol) {
   ENFOLD_TRY(codegen::ProgramDesc program, nativeProgram(plan));
   program.annotation = artifactJson(options.model.model, program, target, report).dump();
   ENFOLD_TRY(const std::string bytes, codegen::nativeFile(program, target, form, symbol));
@@ -73,7 +73,7 @@ Result<> compileToFile(const FileOptions& options) {
     for (const Remark& remark : report.remarks.remarks()) note(remark.str());
   if (options.output.ends_with(".eir")) return saveGraphText(*model.graph, options.output);
 
-  const lower::Plan plan = lower::lowerGraph(*model.graph, target);
+  lower::Plan plan = lower::lowerGraph(*model.graph, target);
   if (!form) return writeText(options.output, printKernels(plan));
   return writeNative(options, plan, target, report, *form,
                      options.name.empty() ? symbolOf(model.name) : options.name);

@@ -15,8 +15,9 @@ struct CompileOptions {
   bool fuse = true;               ///< false: leave out every pass that folds or fuses
   /// Folds that cost more accuracy than this, relative to max(1, largest magnitude), are not done.
   std::optional<double> tolerance = {};
-  std::string cpu = "native"; ///< LLVM's name of the processor to compile for
-  PipelineOptions passes;     ///< target facts are filled in
+  std::string cpu = "native";                   ///< LLVM's name of the processor to compile for
+  PipelineOptions passes;                       ///< target facts are filled in
+  std::shared_ptr<ConstantPool> constants = {}; ///< where programs share constants
 };
 
 /// The passes that `fuse = false` leaves out.

@@ -23,15 +23,16 @@ Result<> checkInput(const Value& input, const Tensor& tensor) {
 
 } // namespace
 
-Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<const Graph> graph,
+Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<Graph> graph,
                                                             const codegen::Target& target,
-                                                            double passMilliseconds) {
+                                                            const BuildOptions& options) {
   std::shared_ptr<Executable> executable(new Executable);
-  executable->times_.passes = passMilliseconds;
+  executable->times_.passes = options.passMilliseconds;
   auto start = std::chrono::steady_clock::now();
+  executable->plan_ = lower::lowerGraph(*graph, target);
+  graph->forgetConstants();
   executable->graph_ = std::move(graph);
-  executable->plan_ = lower::lowerGraph(*executable->graph_, target);
-  executable->parts_ = makeProgram(executable->plan_);
+  ENFOLD_TRY(executable->parts_, makeProgram(executable->plan_, options.constants.get()));
   executable->times_.lowering = millisecondsSince(start);
   start = std::chrono::steady_clock::now();
   ENFOLD_TRY(executable->module_, codegen::jit(executable->parts_.desc, target));

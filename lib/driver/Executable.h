@@ -18,13 +18,20 @@ struct CompileTimes {
   double total() const { return passes + lowering + codegen; }
 };
 
+/// What a program is made with beside its graph.
+struct BuildOptions {
+  double passMilliseconds = 0;                  ///< what the passes took
+  std::shared_ptr<ConstantPool> constants = {}; ///< to share constants with other programs
+};
+
 class Executable {
 public:
-  /// Lowers and generates `graph`, which has been through the passes in `passMilliseconds`.
-  static Result<std::shared_ptr<const Executable>> build(std::unique_ptr<const Graph> graph,
+  /// Lowers and generates `graph`, which has been through the passes.
+  static Result<std::shared_ptr<const Executable>> build(std::unique_ptr<Graph> graph,
                                                          const codegen::Target& target,
-                                                         double passMilliseconds = 0);
+                                                         const BuildOptions& options = {});
 
+  /// The graph without the numbers of its constants, which the program holds in its own form.
   const Graph& graph() const { return *graph_; }
   const lower::Plan& plan() const { return plan_; }
   const enfold_program& program() const { return *module_->program(); }

@@ -9,8 +9,9 @@
 namespace enfold {
 
 /// The program of a plan, to be written to a file. Refuses a plan that calls reference functions,
-/// naming all their ops: a file cannot hold functions of this process.
-Result<codegen::ProgramDesc> nativeProgram(const lower::Plan& plan);
+/// naming all their ops: a file cannot hold functions of this process. The plan lets go of its
+/// constants.
+Result<codegen::ProgramDesc> nativeProgram(lower::Plan& plan);
 
 /// A C identifier made of a model's name: "mobilenet-v2.1" gives "mobilenet_v2_1".
 std::string symbolOf(std::string_view name);

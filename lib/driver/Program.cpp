@@ -47,30 +47,79 @@ codegen::TensorInfo tensorInfo(const Value* value, std::string name) {
           value->type().numBytes()};
 }
 
-enfold_buffer_ref address(const lower::Plan& plan, const lower::BufferRef& ref) {
+/// Where the constants of a program are.
+struct Constants {
+  std::vector<int64_t> offsets; ///< of each buffer of the plan, from the start of the block
+  std::vector<int64_t> slots;   ///< of each pointer
+  std::span<const std::byte> block;
+  std::shared_ptr<const void> owner;
+};
+
+enfold_buffer_ref address(const lower::Plan& plan, const Constants& constants,
+                          const lower::BufferRef& ref) {
   const lower::PlanBuffer& buffer = plan.buffers[ref.buffer];
   constexpr enfold_space kSpaces[] = {ENFOLD_SPACE_INPUT, ENFOLD_SPACE_OUTPUT,
                                       ENFOLD_SPACE_CONSTANT, ENFOLD_SPACE_ARENA};
+  const int64_t offset =
+      buffer.space == lower::Space::Constant ? constants.offsets[ref.buffer] : buffer.offset;
   return {kSpaces[static_cast<size_t>(buffer.space)], static_cast<int32_t>(buffer.index),
-          buffer.offset + ref.offset};
+          offset + ref.offset};
 }
 
-/// All constants in one block, with `extra` bytes behind them.
-std::shared_ptr<std::byte> layDown(const lower::Plan& plan, int64_t extra) {
-  const auto bytes = static_cast<size_t>(aligned(plan.constantBytes + extra) + kAlignment);
-  std::shared_ptr<std::byte> block(static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes)),
-                                   [](std::byte* p) { std::free(p); });
+/// All constants in one block, the pointers behind them.
+Constants layDown(lower::Plan& plan, std::span<ReferenceStep* const> pointers) {
+  const int64_t slots = aligned(plan.constantBytes);
+  const auto total = static_cast<size_t>(slots) + pointers.size_bytes();
+  std::shared_ptr<std::byte> block(
+      static_cast<std::byte*>(std::aligned_alloc(
+          kAlignment, static_cast<size_t>(aligned(static_cast<int64_t>(total)) + kAlignment))),
+      [](std::byte* p) { std::free(p); });
   ENFOLD_CHECK(block != nullptr, "out of memory");
-  for (const lower::PlanBuffer& buffer : plan.buffers)
-    if (buffer.space == lower::Space::Constant && buffer.bytes > 0)
+  Constants constants{.block = {block.get(), total}};
+  for (lower::PlanBuffer& buffer : plan.buffers) {
+    constants.offsets.push_back(buffer.offset);
+    if (buffer.space != lower::Space::Constant) continue;
+    if (buffer.bytes > 0)
       std::memcpy(block.get() + buffer.offset, buffer.data.get(),
                   static_cast<size_t>(buffer.bytes));
-  return block;
+    buffer.data.reset();
+  }
+  for (size_t i = 0; i < pointers.size(); ++i) {
+    constants.slots.push_back(slots + static_cast<int64_t>(i * sizeof(void*)));
+    std::memcpy(block.get() + constants.slots.back(), &pointers[i], sizeof(void*));
+  }
+  constants.owner = std::move(block);
+  return constants;
+}
+
+/// Each constant and pointer in the pool.
+Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan,
+                        std::span<ReferenceStep* const> pointers,
+                        std::vector<ConstantPool::Lease>& leases) {
+  Constants constants;
+  const auto add = [&](const std::byte* data, int64_t bytes) -> Result<int64_t> {
+    ENFOLD_TRY(ConstantPool::Lease lease, pool.add({data, static_cast<size_t>(bytes)}));
+    leases.push_back(std::move(lease));
+    return leases.back().offset();
+  };
+  for (lower::PlanBuffer& buffer : plan.buffers) {
+    constants.offsets.push_back(0);
+    if (buffer.space != lower::Space::Constant) continue;
+    ENFOLD_TRY(constants.offsets.back(), add(buffer.data.get(), buffer.bytes));
+    buffer.data.reset();
+  }
+  for (ReferenceStep* const& pointer : pointers) {
+    ENFOLD_TRY(const int64_t slot,
+               add(reinterpret_cast<const std::byte*>(&pointer), sizeof pointer));
+    constants.slots.push_back(slot);
+  }
+  constants.block = pool.block();
+  return constants;
 }
 
 } // namespace
 
-ProgramParts makeProgram(const lower::Plan& plan) {
+Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   ProgramParts parts;
   codegen::ProgramDesc& desc = parts.desc;
   desc.name = plan.name;
@@ -80,23 +129,27 @@ ProgramParts makeProgram(const lower::Plan& plan) {
   desc.kernels = plan.kernels;
   desc.arenaBytes = plan.arenaBytes;
 
-  // Addresses of reference steps are constants too: one slot each behind the others.
-  const auto references = static_cast<int64_t>(plan.referenceOps().size());
-  const int64_t slots = aligned(plan.constantBytes);
-  const int64_t total = slots + references * static_cast<int64_t>(sizeof(void*));
-  std::shared_ptr<std::byte> constants = layDown(plan, total - plan.constantBytes);
-  for (const lower::Call& call : plan.calls) {
-    codegen::Step step{.name = call.algorithm, .origin = call.origin};
+  // Addresses of reference steps are constants too.
+  std::vector<ReferenceStep*> pointers;
+  for (const lower::Call& call : plan.calls)
     if (call.reference) {
       parts.references.push_back(std::make_unique<ReferenceStep>(
           ReferenceStep{call.reference->op, parts.failed.get(), {}}));
-      const int64_t slot =
-          slots + static_cast<int64_t>((parts.references.size() - 1) * sizeof(void*));
-      ReferenceStep* pointer = parts.references.back().get();
-      std::memcpy(constants.get() + slot, &pointer, sizeof pointer);
+      pointers.push_back(parts.references.back().get());
+    }
+  Constants constants;
+  if (pool) {
+    ENFOLD_TRY(constants, addTo(*pool, plan, pointers, parts.leases));
+  } else {
+    constants = layDown(plan, pointers);
+  }
+  size_t references = 0;
+  for (const lower::Call& call : plan.calls) {
+    codegen::Step step{.name = call.algorithm, .origin = call.origin};
+    if (call.reference) {
       step.function = runReference;
       step.name = "reference " + call.reference->op->info().name;
-      step.buffers.push_back({ENFOLD_SPACE_CONSTANT, 0, slot});
+      step.buffers.push_back({ENFOLD_SPACE_CONSTANT, 0, constants.slots[references++]});
     } else {
       step.kernel = static_cast<int>(call.kernel);
       step.parallel = plan.kernels[call.kernel].iterations > call.grain;
@@ -105,11 +158,12 @@ ProgramParts makeProgram(const lower::Plan& plan) {
       step.bytes = call.bytes;
       step.fault = call.fault;
     }
-    for (const lower::BufferRef& ref : call.buffers) step.buffers.push_back(address(plan, ref));
+    for (const lower::BufferRef& ref : call.buffers)
+      step.buffers.push_back(address(plan, constants, ref));
     desc.steps.push_back(std::move(step));
   }
-  desc.constants = {constants.get(), static_cast<size_t>(total)};
-  desc.constantsOwner = std::move(constants);
+  desc.constants = constants.block;
+  desc.constantsOwner = std::move(constants.owner);
   return parts;
 }
 

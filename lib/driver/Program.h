@@ -3,6 +3,7 @@
 #pragma once
 
 #include "codegen/ProgramDesc.h"
+#include "driver/ConstantPool.h"
 #include "lower/Plan.h"
 
 #include <atomic>
@@ -27,8 +28,11 @@ struct ProgramParts {
   codegen::ProgramDesc desc;
   std::vector<std::unique_ptr<ReferenceStep>> references;
   std::unique_ptr<std::atomic<bool>> failed = std::make_unique<std::atomic<bool>>(false);
+  std::vector<ConstantPool::Lease> leases; ///< of constants in a pool
 };
 
-ProgramParts makeProgram(const lower::Plan& plan);
+/// The constants go into the pool if there is one, else into a block of their own. The plan lets go
+/// of their data, so that no more than one of them is there twice at a time.
+Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool = nullptr);
 
 } // namespace enfold

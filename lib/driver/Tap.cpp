@@ -45,7 +45,7 @@ Result<> addPlainOutput(Graph& graph, Value* value) {
   return {};
 }
 
-Result<std::unique_ptr<Session>> sessionOf(std::unique_ptr<const Graph> graph,
+Result<std::unique_ptr<Session>> sessionOf(std::unique_ptr<Graph> graph,
                                            const codegen::Target& target,
                                            const Session::Options& options) {
   ENFOLD_TRY(auto executable, Executable::build(std::move(graph), target));

@@ -185,6 +185,13 @@ Value* Graph::find(std::string_view name) const {
   return it == names_.end() ? nullptr : it->second;
 }
 
+void Graph::forgetConstants() {
+  for (const auto& op : ops_)
+    if (op->kind() == OpKind::Constant)
+      if (auto& value = std::get<Tensor>(op->attrs_.at("value")); value.numBytes() > 0)
+        value = Tensor(value.elem(), value.shape(), std::shared_ptr<const std::byte>());
+}
+
 std::unique_ptr<Graph> Graph::clone() const {
   auto copy = std::make_unique<Graph>(name_);
   std::unordered_map<const Value*, Value*> map{{nullptr, nullptr}};

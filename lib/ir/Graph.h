@@ -156,6 +156,10 @@ public:
   /// The value of that name; null if there is none.
   Value* find(std::string_view name) const;
 
+  /// Constants keep their types and lose their numbers, which must not be read again: for graphs
+  /// that are compiled.
+  void forgetConstants();
+
   std::unique_ptr<Graph> clone() const;
   /// Same structure, names, types, attributes and constants, op by op.
   bool structurallyEquals(const Graph& other) const;

@@ -62,7 +62,8 @@ Results decomposeLRN(Parts& parts) {
   const Op& op = parts.op();
   const Shape& shape = op.own(0)->shape();
   const int64_t size = op.integer("size");
-  if (!hasFloats(parts.own(0)) || shape.size() < 2) return {};
+  constexpr int64_t kMost = 1 << 20; // channels of a window
+  if (!hasFloats(parts.own(0)) || shape.size() < 2 || size > kMost) return {};
   Value* x = parts.wide(parts.own(0));
   const int64_t pixels = x->type().numElements() / (shape[0] * shape[1]);
   Value* squares = parts.reshape(parts.make(OpKind::Mul, {x, x}), {shape[0], 1, shape[1], pixels});

@@ -68,7 +68,8 @@ Value PlainPool::first(int width) {
   if (!isMax()) return b_.zero(type);
   if (kir::isFloat(compute_)) return b_.constant(type, -std::numeric_limits<double>::infinity());
   const int bits = static_cast<int>(kir::sizeInBytes(compute_)) * 8;
-  return b_.constantInt(type, kir::isSigned(compute_) ? -1 - ((int64_t{1} << (bits - 1)) - 1) : 0);
+  const auto least = static_cast<int64_t>(~uint64_t{0} << (bits - 1));
+  return b_.constantInt(type, kir::isSigned(compute_) ? least : 0);
 }
 
 Value PlainPool::step(const Value& sum, const Value& x) {

@@ -1,0 +1,74 @@
+// Constants that several programs share: the specializations of one network to several shapes have
+// most of their packed weights in common, and equal ones are held once.
+#pragma once
+
+#include "support/Result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+namespace enfold {
+
+/// One block of addresses, of which memory is taken as constants are added and given back when
+/// nothing uses them. Safe to use from several threads; constants in use never move.
+class ConstantPool : public std::enable_shared_from_this<ConstantPool> {
+public:
+  static constexpr int64_t kAlignment = 64; ///< of every constant
+
+  /// Reserves addresses; fails where the process may not have so many.
+  static Result<std::shared_ptr<ConstantPool>> create(int64_t capacity = int64_t{1} << 37);
+  ~ConstantPool();
+  ConstantPool(const ConstantPool&) = delete;
+  ConstantPool& operator=(const ConstantPool&) = delete;
+
+  /// A constant in use.
+  class Lease {
+  public:
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease();
+    int64_t offset() const { return offset_; } ///< from the start of the block
+
+  private:
+    friend class ConstantPool;
+    Lease(std::shared_ptr<ConstantPool> pool, int64_t offset)
+        : pool_(std::move(pool)), offset_(offset) {}
+
+    std::shared_ptr<ConstantPool> pool_;
+    int64_t offset_;
+  };
+
+  /// A copy of the bytes, or the one there is.
+  Result<Lease> add(std::span<const std::byte> bytes);
+
+  /// All addresses that constants have been given so far.
+  std::span<const std::byte> block() const;
+  int64_t bytesInUse() const;
+
+private:
+  struct Entry {
+    int64_t bytes, uses;
+    uint64_t hash;
+  };
+
+  ConstantPool(std::byte* base, int64_t capacity) : base_(base), capacity_(capacity) {}
+  Result<int64_t> place(int64_t bytes);
+  void release(int64_t offset);
+
+  std::byte* const base_;
+  const int64_t capacity_;
+  mutable std::mutex mutex_;
+  int64_t end_ = 0; ///< behind the last constant
+  int64_t inUse_ = 0;
+  std::unordered_map<int64_t, Entry> entries_; ///< by offset
+  std::unordered_map<uint64_t, std::vector<int64_t>> byHash_;
+  std::map<int64_t, int64_t> holes_; ///< bytes by offset; no two touch
+};
+
+} // namespace enfold

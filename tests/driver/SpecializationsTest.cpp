@@ -1,0 +1,182 @@
+// Networks run on inputs of changing shapes.
+#include "driver/Specializations.h"
+
+#include "../onnx/ModelBytes.h"
+#include "ir/ConstantText.h"
+#include "reference/Reference.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <unistd.h>
+
+namespace enfold {
+namespace {
+
+using namespace onnx::test;
+
+/// conv 3 to 16, relu, conv 16 to 24, global average pool; batch, height and width are open.
+std::string convNet() {
+  const auto weights = [](const char* name, std::vector<int64_t> dims) {
+    std::mt19937 engine(7);
+    std::uniform_real_distribution<float> uniform(-0.2f, 0.2f);
+    std::vector<float> values(static_cast<size_t>(dims[0] * dims[1] * dims[2] * dims[3]));
+    for (float& value : values) value = uniform(engine);
+    return floats(name, dims, values);
+  };
+  const auto pads = intsAttr("pads", {1, 1, 1, 1});
+  return model(
+      {.graph = {.inputs = {valueInfo("x", ElemType::F32, {"n", int64_t{3}, "h", "w"})},
+                 .outputs = {valueInfo("y", ElemType::F32)},
+                 .initializers = {weights("w1", {16, 3, 3, 3}), weights("w2", {24, 16, 3, 3})},
+                 .nodes = {{"Conv", {"x", "w1"}, {"a"}, {pads}},
+                           {"Relu", {"a"}, {"b"}},
+                           {"Conv", {"b", "w2"}, {"c"}, {pads}},
+                           {"GlobalAveragePool", {"c"}, {"y"}}}}});
+}
+
+/// Reshapes to what its second input holds.
+std::string reshaper() {
+  return model({.graph = {.inputs = {valueInfo("x", ElemType::F32, {"n"}),
+                                     valueInfo("shape", ElemType::I64, {int64_t{2}})},
+                          .outputs = {valueInfo("y", ElemType::F32)},
+                          .nodes = {{"Reshape", {"x", "shape"}, {"y"}}}}});
+}
+
+class File {
+public:
+  explicit File(const std::string& bytes)
+      : path_(std::filesystem::temp_directory_path() /
+              ("enfold-specializations-" + std::to_string(getpid()) + ".onnx")) {
+    std::ofstream(path_, std::ios::binary) << bytes;
+  }
+  ~File() { std::filesystem::remove(path_); }
+  std::string path() const { return path_.string(); }
+
+private:
+  std::filesystem::path path_;
+};
+
+NamedTensor random(const std::string& name, const Shape& shape, uint64_t seed) {
+  Tensor tensor(ElemType::F32, shape);
+  fillRandom(tensor, seed, -1, 1);
+  return {name, std::move(tensor)};
+}
+
+std::unique_ptr<Specializations> open(const File& file, size_t capacity) {
+  auto opened =
+      Specializations::open(file.path(), {.session = {.threads = 1}, .capacity = capacity});
+  EXPECT_TRUE(opened) << opened.error().str();
+  return *std::move(opened);
+}
+
+void expectReference(const File& file, const NamedTensor& input,
+                     const std::vector<Tensor>& outputs) {
+  auto loaded = loadModelFor(file.path(), std::span(&input, 1), {});
+  ASSERT_TRUE(loaded) << loaded.error().str();
+  const auto expected = reference::run(*loaded->graph, std::span(&input.tensor, 1));
+  ASSERT_TRUE(expected);
+  ASSERT_EQ(outputs[0].shape(), (*expected)[0].shape());
+  for (int64_t i = 0; i < outputs[0].numElements(); ++i)
+    ASSERT_NEAR(outputs[0].asDouble(i), (*expected)[0].asDouble(i), 1e-5);
+}
+
+int64_t residentBytes() {
+  std::ifstream file("/proc/self/statm");
+  int64_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+TEST(Specializations, AnswerForEveryShape) {
+  const File file(convNet());
+  const auto network = open(file, 3);
+  uint64_t seed = 0;
+  for (const Shape& shape :
+       {Shape{1, 3, 8, 8}, Shape{2, 3, 8, 8}, Shape{1, 3, 17, 5}, Shape{1, 3, 8, 8}}) {
+    const NamedTensor input = random(seed % 2 ? "x" : "", shape, ++seed);
+    const auto run = network->run(std::span(&input, 1));
+    ASSERT_TRUE(run) << run.error().str();
+    expectReference(file, input, run->outputs);
+  }
+  EXPECT_EQ(network->compilations(), 3);
+}
+
+TEST(Specializations, KeepTheLatest) {
+  const File file(convNet());
+  const auto network = open(file, 2);
+  const auto compilationsAfter = [&](int64_t side) {
+    const NamedTensor input = random("x", {1, 3, side, side}, 1);
+    EXPECT_TRUE(network->run(std::span(&input, 1)));
+    return network->compilations();
+  };
+  EXPECT_EQ(compilationsAfter(8), 1);
+  EXPECT_EQ(compilationsAfter(9), 2);
+  EXPECT_EQ(compilationsAfter(8), 2);
+  EXPECT_EQ(compilationsAfter(10), 3); // 9 goes
+  EXPECT_EQ(compilationsAfter(8), 3);
+  EXPECT_EQ(compilationsAfter(9), 4);
+  EXPECT_EQ(network->size(), 2u);
+}
+
+TEST(Specializations, ShareWeights) {
+  const File file(convNet());
+  const auto network = open(file, 4);
+  std::vector<int64_t> bytes; // batches of one may get another algorithm, with other weights
+  for (const int64_t batch : {2, 3, 4, 5}) {
+    const NamedTensor input = random("x", {batch, 3, 12, 12}, 1);
+    ASSERT_TRUE(network->run(std::span(&input, 1)));
+    bytes.push_back(network->constantBytes());
+  }
+  EXPECT_GT(bytes[0], 24 * 16 * 9 * 4);
+  EXPECT_EQ(bytes[3], bytes[0]);
+}
+
+TEST(Specializations, ContentsThatDecideShapes) {
+  const File file(reshaper());
+  const auto network = open(file, 4);
+  for (const std::array<int64_t, 2>& shape : {std::array<int64_t, 2>{2, 6}, {4, 3}, {2, 6}}) {
+    const std::vector<NamedTensor> inputs = {
+        random("x", {12}, 1), {"shape", Tensor::of<int64_t>({2}, std::span<const int64_t>(shape))}};
+    const auto run = network->run(inputs);
+    ASSERT_TRUE(run) << run.error().str();
+    EXPECT_EQ(run->outputs[0].shape(), Shape(shape.begin(), shape.end()));
+  }
+  EXPECT_EQ(network->compilations(), 2);
+}
+
+TEST(Specializations, RefuseWhatDoesNotFit) {
+  const File file(convNet());
+  const auto network = open(file, 2);
+  const NamedTensor wrongChannels = random("x", {1, 4, 8, 8}, 1);
+  EXPECT_FALSE(network->run(std::span(&wrongChannels, 1)));
+  const NamedTensor wrongName = random("z", {1, 3, 8, 8}, 1);
+  EXPECT_FALSE(network->run(std::span(&wrongName, 1)));
+  EXPECT_FALSE(network->run({}));
+  const NamedTensor right = random("x", {1, 3, 8, 8}, 1);
+  EXPECT_TRUE(network->run(std::span(&right, 1)));
+  EXPECT_FALSE(Specializations::open(file.path(), {.capacity = 0}));
+}
+
+// A thousand runs, every second one a compilation, for only one specialization is kept.
+TEST(Specializations, MemoryDoesNotGrow) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers keep freed memory";
+#endif
+  const File file(convNet());
+  const auto network = open(file, 1);
+  int64_t settled = 0;
+  for (int64_t i = 0; i < 1000; ++i) {
+    const int64_t turn = i / 2;
+    const NamedTensor input = random("x", {1 + turn % 2, 3, 6 + turn % 3, 6 + turn % 5}, 1);
+    ASSERT_TRUE(network->run(std::span(&input, 1)));
+    if (i == 300) settled = residentBytes();
+  }
+  EXPECT_EQ(network->compilations(), 500);
+  EXPECT_LT(residentBytes() - settled, int64_t{16} << 20);
+}
+
+} // namespace
+} // namespace enfold
