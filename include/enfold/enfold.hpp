@@ -131,4 +131,49 @@ private:
   std::unique_ptr<Impl> impl_;
 };
 
+/// How to run a network on inputs of changing shapes.
+struct DynamicOptions {
+  ModuleOptions module; ///< `shapes` holds for all runs
+  ContextOptions context;
+  size_t capacity = 8; ///< for how many combinations of shapes code is kept, at least one
+};
+
+/// An input of any shape that the network allows.
+struct DynamicInput {
+  std::string name; ///< as in the model; none of a network's inputs is named, or all are
+  enfold_elem elem;
+  std::vector<int64_t> shape;
+  InputBytes bytes; ///< dense, row-major, of exactly the shape
+};
+
+struct DynamicOutput {
+  std::string name;
+  enfold_elem elem;
+  std::vector<int64_t> shape;
+  std::vector<std::byte> bytes;
+};
+
+/// A network whose inputs change their shapes from run to run. It is compiled at the first run with
+/// a combination of shapes; code for the latest combinations is kept, and weights are shared.
+class DynamicContext {
+public:
+  /// The model file must stay where it is: it is read for every new combination of shapes.
+  static std::expected<DynamicContext, Failure> open(const std::string& model,
+                                                     const DynamicOptions& options = {});
+  DynamicContext(DynamicContext&&) noexcept;
+  DynamicContext& operator=(DynamicContext&&) noexcept;
+  ~DynamicContext();
+
+  std::expected<std::vector<DynamicOutput>, Failure> run(std::span<const DynamicInput> inputs);
+
+  /// How often the network has been compiled.
+  int64_t compilations() const;
+
+private:
+  struct Impl;
+  explicit DynamicContext(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
 } // namespace enfold

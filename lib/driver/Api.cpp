@@ -1,31 +1,10 @@
 // The public C++ interface, in terms of the driver's own classes.
-#include "driver/Compiler.h"
-#include "driver/Model.h"
-
-#include <enfold/enfold.hpp>
+#include "driver/ApiOptions.h"
 
 #include <fmt/format.h>
 
 namespace enfold {
 namespace {
-
-Failure failure(const Error& error) {
-  Failure::Kind kind = Failure::Kind::Invalid;
-  if (error.kind == ErrorKind::Usage) kind = Failure::Kind::Usage;
-  if (error.kind == ErrorKind::Unsupported) kind = Failure::Kind::Unsupported;
-  Failure failure{kind, {}};
-  for (const Diag& diag : error.diags) failure.problems.push_back(diag.str());
-  return failure;
-}
-
-LoadOptions loadOptions(const ModuleOptions& options) {
-  LoadOptions load;
-  for (const auto& [name, shape] : options.shapes) {
-    if (shape.size() == 1) load.dims[name] = shape[0];
-    load.shapes[name] = shape;
-  }
-  return load;
-}
 
 /// Adds what is wrong with the memory for tensors like `infos` to `problems`.
 template <typename Bytes>
@@ -55,14 +34,12 @@ Module::Module(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 std::expected<Module, Failure> Module::compile(const std::string& model,
                                                const ModuleOptions& options) {
-  CompileOptions how{.disabled = options.disabledPasses, .cpu = options.cpu};
-  const bool strict = options.subnormals == ModuleOptions::Subnormals::Keep;
-  if (strict) how.passes.passes.denormals = Denormals::Keep;
   auto loaded = loadModelFor(model, {}, loadOptions(options));
   if (!loaded) return std::unexpected(failure(loaded.error()));
-  auto compiled = enfold::compile(std::move(loaded->graph), how);
+  auto compiled = enfold::compile(std::move(loaded->graph), compileOptions(options));
   if (!compiled) return std::unexpected(failure(compiled.error()));
-  return Module(std::make_shared<const Impl>(std::move(compiled->executable), strict));
+  return Module(
+      std::make_shared<const Impl>(std::move(compiled->executable), keepsSubnormals(options)));
 }
 
 std::span<const enfold_tensor_info> Module::inputs() const {

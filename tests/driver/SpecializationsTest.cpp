@@ -5,8 +5,12 @@
 #include "ir/ConstantText.h"
 #include "reference/Reference.h"
 
+#include <enfold/enfold.hpp>
+
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -158,6 +162,32 @@ TEST(Specializations, RefuseWhatDoesNotFit) {
   const NamedTensor right = random("x", {1, 3, 8, 8}, 1);
   EXPECT_TRUE(network->run(std::span(&right, 1)));
   EXPECT_FALSE(Specializations::open(file.path(), {.capacity = 0}));
+}
+
+TEST(DynamicContext, RunsThroughThePublicInterface) {
+  const File file(convNet());
+  auto context = DynamicContext::open(file.path(), {.context = {.threads = 1}, .capacity = 2});
+  ASSERT_TRUE(context) << context.error().text();
+  for (const int64_t side : {7, 9, 7}) {
+    const NamedTensor input = random("x", {2, 3, side, side}, 5);
+    const std::span bytes(input.tensor.bytes(), input.tensor.numBytes());
+    const DynamicInput given = {"x", ENFOLD_F32, input.tensor.shape(), bytes};
+    const auto outputs = context->run(std::span(&given, 1));
+    ASSERT_TRUE(outputs) << outputs.error().text();
+    EXPECT_EQ((*outputs)[0].name, "y");
+    EXPECT_EQ((*outputs)[0].shape, (std::vector<int64_t>{2, 24, 1, 1}));
+    Tensor result(ElemType::F32, (*outputs)[0].shape);
+    ASSERT_EQ((*outputs)[0].bytes.size(), result.numBytes());
+    std::memcpy(result.mutableBytes(), (*outputs)[0].bytes.data(), result.numBytes());
+    expectReference(file, input, {result});
+
+    const DynamicInput cut = {"x", ENFOLD_F32, input.tensor.shape(), bytes.first(8)};
+    const auto refused = context->run(std::span(&cut, 1));
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().text().find("input 'x'"), std::string::npos);
+  }
+  EXPECT_EQ(context->compilations(), 2);
+  EXPECT_FALSE(DynamicContext::open(file.path(), {.capacity = 0}));
 }
 
 // A thousand runs, every second one a compilation, for only one specialization is kept.

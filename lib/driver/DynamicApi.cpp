@@ -1,0 +1,76 @@
+// The public C++ interface to networks of changing shapes.
+#include "driver/ApiOptions.h"
+#include "driver/Specializations.h"
+#include "runtime/ProgramCheck.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace enfold {
+namespace {
+
+/// Adds what is wrong with an input to `problems`; its bytes as a tensor if nothing is.
+Tensor tensorOf(const DynamicInput& input, std::vector<std::string>& problems) {
+  const auto elem = static_cast<ElemType>(input.elem);
+  const auto refuse = [&](const std::string& why) {
+    problems.push_back(fmt::format("input '{}': {}", input.name, why));
+    return Tensor();
+  };
+  if (rt::elementBytes(static_cast<int32_t>(input.elem)) == 0)
+    return refuse("no such element type");
+  if (const auto fits = checkShape(input.shape, elem); !fits) return refuse(fits.error().str());
+  const int64_t bytes = numElements(input.shape) * static_cast<int64_t>(byteSize(elem));
+  if (static_cast<int64_t>(input.bytes.size()) != bytes)
+    return refuse(
+        fmt::format("{} has {} bytes, not {}", str(input.shape), bytes, input.bytes.size()));
+  Tensor tensor(elem, input.shape);
+  if (bytes > 0) std::memcpy(tensor.mutableBytes(), input.bytes.data(), input.bytes.size());
+  return tensor;
+}
+
+} // namespace
+
+struct DynamicContext::Impl {
+  std::unique_ptr<Specializations> network;
+};
+
+DynamicContext::DynamicContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DynamicContext::DynamicContext(DynamicContext&&) noexcept = default;
+DynamicContext& DynamicContext::operator=(DynamicContext&&) noexcept = default;
+DynamicContext::~DynamicContext() = default;
+
+std::expected<DynamicContext, Failure> DynamicContext::open(const std::string& model,
+                                                            const DynamicOptions& options) {
+  auto network = Specializations::open(
+      model, {.load = loadOptions(options.module),
+              .compile = compileOptions(options.module),
+              .session = {options.context.threads, keepsSubnormals(options.module)},
+              .capacity = options.capacity});
+  if (!network) return std::unexpected(failure(network.error()));
+  return DynamicContext(std::make_unique<Impl>(*std::move(network)));
+}
+
+std::expected<std::vector<DynamicOutput>, Failure>
+DynamicContext::run(std::span<const DynamicInput> inputs) {
+  std::vector<std::string> problems;
+  std::vector<NamedTensor> tensors;
+  for (const DynamicInput& input : inputs)
+    tensors.push_back({input.name, tensorOf(input, problems)});
+  if (!problems.empty()) return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
+  const auto run = impl_->network->run(tensors);
+  if (!run) return std::unexpected(failure(run.error()));
+  std::vector<DynamicOutput> outputs;
+  for (size_t i = 0; i < run->outputs.size(); ++i) {
+    const Tensor& tensor = run->outputs[i];
+    outputs.push_back({run->executable->graph().outputNames()[i],
+                       static_cast<enfold_elem>(tensor.elem()),
+                       tensor.shape(),
+                       {tensor.bytes(), tensor.bytes() + tensor.numBytes()}});
+  }
+  return outputs;
+}
+
+int64_t DynamicContext::compilations() const { return impl_->network->compilations(); }
+
+} // namespace enfold
