@@ -31,7 +31,7 @@ public:
                                                          const codegen::Target& target,
                                                          const BuildOptions& options = {});
 
-  /// The graph without the numbers of its constants, which the program holds in its own form.
+  /// The graph without the numbers of its large constants, which the program holds in its own form.
   const Graph& graph() const { return *graph_; }
   const lower::Plan& plan() const { return plan_; }
   const enfold_program& program() const { return *module_->program(); }

@@ -186,9 +186,10 @@ Value* Graph::find(std::string_view name) const {
 }
 
 void Graph::forgetConstants() {
+  constexpr size_t kPage = 4096;
   for (const auto& op : ops_)
     if (op->kind() == OpKind::Constant)
-      if (auto& value = std::get<Tensor>(op->attrs_.at("value")); value.numBytes() > 0)
+      if (auto& value = std::get<Tensor>(op->attrs_.at("value")); value.numBytes() > kPage)
         value = Tensor(value.elem(), value.shape(), std::shared_ptr<const std::byte>());
 }
 

@@ -224,7 +224,12 @@ Types inferRoiAlign(const InferContext& c) {
 
 Types inferEinsum(const InferContext& c) {
   std::vector<Shape> shapes;
-  for (size_t i = 0; i < c.numOperands(); ++i) shapes.push_back(c.shape(i));
+  for (size_t i = 0; i < c.numOperands(); ++i) {
+    if (c.type(i).elem != c.type(0).elem)
+      return invalid(fmt::format("operands of Einsum are {} and {}: the element types must agree",
+                                 name(c.type(0).elem), name(c.type(i).elem)));
+    shapes.push_back(c.shape(i));
+  }
   ENFOLD_TRY(const EinsumLabels labels, parseEinsum(c.string("equation"), shapes));
   return std::vector{Type{c.type(0).elem, labels.outputShape(), {}}};
 }

@@ -52,6 +52,8 @@ public:
   Type type() const { return {elem_, shape_, {}}; }
 
   const std::byte* bytes() const { return bytes_.get(); }
+  /// The bytes, kept alive.
+  std::shared_ptr<const std::byte> share() const { return bytes_; }
   std::byte* mutableBytes();
   /// Typed access; T must be the storage type of elem().
   template <typename T> const T* data() const;

@@ -30,9 +30,7 @@ BufferRef Lowering::storage(const Value* value) {
 
 BufferRef Lowering::constantStorage(const Value* value) {
   if (const Tensor* tensor = value->constant())
-    // The tensor, and with it its bytes, outlives the plan.
-    return constant(std::shared_ptr<const std::byte>(std::shared_ptr<void>(), tensor->bytes()),
-                    static_cast<int64_t>(tensor->numBytes()));
+    return constant(tensor->share(), static_cast<int64_t>(tensor->numBytes()));
   const Op* op = value->producer();
   ENFOLD_CHECK(op && isReorderedConstant(*op), "a value without storage");
   return constant(blockedBytes(*op->own(0)->constant(), value->type().layout.block));
