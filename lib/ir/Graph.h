@@ -156,8 +156,8 @@ public:
   /// The value of that name; null if there is none.
   Value* find(std::string_view name) const;
 
-  /// Constants of more than a page lose their numbers, which must not be read again: for graphs that
-  /// are compiled. What types depend on (axes, sizes, scales) is smaller and stays.
+  /// Constants of more than a page lose their numbers, which must not be read again: for graphs
+  /// that are compiled. What types depend on (axes, sizes, scales) is smaller and stays.
   void forgetConstants();
 
   std::unique_ptr<Graph> clone() const;
