@@ -43,15 +43,15 @@ struct Bound {
   std::vector<void*> to;
 };
 
-Result<std::shared_ptr<Bound>> bind(const Compilation& compiled, const ModelOptions& options) {
+Result<std::shared_ptr<Bound>> bind(const std::shared_ptr<const Executable>& executable,
+                                    const ModelOptions& options) {
   auto bound = std::make_shared<Bound>();
-  ENFOLD_TRY(bound->session, Session::create(compiled.executable, options.sessionOptions()));
-  const Graph& graph = compiled.executable->graph();
+  ENFOLD_TRY(bound->session, Session::create(executable, options.sessionOptions()));
   uint64_t seed = 1;
-  for (const auto& input : graph.inputs())
-    bound->inputs.push_back(randomTensor(input->type(), seed++));
-  for (const Value* output : graph.outputs())
-    bound->outputs.emplace_back(output->elem(), output->shape());
+  for (const auto& [name, type] : executable->inputs())
+    bound->inputs.push_back(randomTensor(type, seed++));
+  for (const auto& [name, type] : executable->outputs())
+    bound->outputs.emplace_back(type.elem, type.shape);
   for (const Tensor& input : bound->inputs) bound->from.push_back(input.bytes());
   for (Tensor& output : bound->outputs) bound->to.push_back(output.mutableBytes());
   return bound;
@@ -99,7 +99,7 @@ Result<std::vector<Arm>> otherArms(const BenchOptions& options, const Bound& fus
       CompileOptions unfused = options.model.compileOptions();
       unfused.fuse = false;
       ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph), unfused));
-      ENFOLD_TRY(auto bound, bind(compiled, options.model));
+      ENFOLD_TRY(auto bound, bind(compiled.executable, options.model));
       ENFOLD_TRY(Arm arm, compiledArm(name, std::move(bound)));
       arms.push_back(std::move(arm));
     } else if (name == "reference") {
@@ -136,7 +136,7 @@ std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
 
 Result<> bench(const BenchOptions& options) {
   ENFOLD_TRY(const Compilation compiled, loadAndCompile(options.model, ModelUse::WithDefaults));
-  ENFOLD_TRY(auto bound, bind(compiled, options.model));
+  ENFOLD_TRY(auto bound, bind(compiled.executable, options.model));
   std::vector<Arm> arms;
   ENFOLD_TRY(Arm fused, compiledArm(options.model.noFuse ? "unfused" : "fused", bound));
   arms.push_back(std::move(fused));

@@ -153,9 +153,9 @@ Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use) {
   return compilation;
 }
 
-Tensor fitImages(Tensor tensor, const Value& input) {
-  if (tensor.elem() != ElemType::U8 || !isFloat(input.elem())) return tensor;
-  Tensor scaled(input.elem(), tensor.shape());
+Tensor fitImages(Tensor tensor, const Type& input) {
+  if (tensor.elem() != ElemType::U8 || !isFloat(input.elem)) return tensor;
+  Tensor scaled(input.elem, tensor.shape());
   for (int64_t i = 0; i < tensor.numElements(); ++i) scaled.setDouble(i, tensor.asDouble(i) / 255);
   return scaled;
 }

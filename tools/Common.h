@@ -59,7 +59,7 @@ Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::A
 Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use);
 
 /// For a float input, unsigned bytes are images: scaled by 1/255.
-Tensor fitImages(Tensor tensor, const Value& input);
+Tensor fitImages(Tensor tensor, const Type& input);
 
 /// Deterministic inputs: floats uniform in [0, 1), integers small.
 Tensor randomTensor(const Type& type, uint64_t seed);

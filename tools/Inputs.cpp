@@ -19,9 +19,8 @@ void ToleranceOptions::add(CLI::App& app) {
   app.add_option("--atol", atol, "Absolute tolerance of comparisons");
 }
 
-bool OptionalInputs::has(const Graph& graph, const std::string& name) const {
-  return bound.contains(name) ||
-         std::ranges::any_of(graph.inputs(), [&](const auto& i) { return i->name() == name; });
+bool OptionalInputs::has(std::span<const TensorSpec> inputs, const std::string& name) const {
+  return bound.contains(name) || std::ranges::find(inputs, name, &TensorSpec::name) != inputs.end();
 }
 
 Result<std::vector<NamedTensor>> readInputs(const InputOptions& options) {
@@ -36,36 +35,36 @@ Result<std::vector<NamedTensor>> readInputs(const InputOptions& options) {
   return inputs;
 }
 
-Result<std::vector<Tensor>> arrange(const InputOptions& options, const Graph& graph,
+Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const TensorSpec> inputs,
                                     const OptionalInputs& optional,
                                     std::span<const NamedTensor> given) {
-  std::vector<Tensor> inputs;
+  std::vector<Tensor> tensors;
   uint64_t seed = options.seed();
-  for (const auto& input : graph.inputs()) {
-    const auto named = std::ranges::find(given, input->name(), &NamedTensor::name);
-    const auto known = optional.defaults.find(input->name());
+  for (const auto& [name, type] : inputs) {
+    const auto named = std::ranges::find(given, name, &NamedTensor::name);
+    const auto known = optional.defaults.find(name);
     if (named != given.end()) {
-      inputs.push_back(fitImages(named->tensor, *input));
+      tensors.push_back(fitImages(named->tensor, type));
     } else if (known != optional.defaults.end()) {
-      inputs.push_back(known->second);
+      tensors.push_back(known->second);
     } else if (options.isRandom()) {
-      inputs.push_back(randomTensor(input->type(), seed++));
+      tensors.push_back(randomTensor(type, seed++));
     } else {
       return usageError(
-          fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED",
-                      input->name(), input->type().str(), input->name()));
+          fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED", name,
+                      type.str(), name));
     }
   }
   for (const NamedTensor& tensor : given)
-    if (!optional.has(graph, tensor.name))
+    if (!optional.has(inputs, tensor.name))
       return usageError(fmt::format("the model has no input '{}'", tensor.name));
-  return inputs;
+  return tensors;
 }
 
-void nameByPlace(std::vector<NamedTensor>& inputs, const Graph& graph,
+void nameByPlace(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
                  const OptionalInputs& optional) {
-  for (size_t i = 0; i < std::min(inputs.size(), graph.inputs().size()); ++i)
-    if (!optional.has(graph, inputs[i].name)) inputs[i].name = graph.inputs()[i]->name();
+  for (size_t i = 0; i < std::min(given.size(), inputs.size()); ++i)
+    if (!optional.has(inputs, given[i].name)) given[i].name = inputs[i].name;
 }
 
 Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
@@ -96,9 +95,10 @@ Result<Trial> makeTrial(const ModelOptions& model, const InputOptions& options,
   ENFOLD_TRY(LoadedModel loaded, loadModelFor(model.model, given, std::move(how)));
   for (const std::string& text : loaded.notes) note("note: " + text);
   const OptionalInputs optional{std::move(loaded.inputDefaults), std::move(loaded.boundInputs)};
-  if (set) nameByPlace(given, *loaded.graph, optional);
+  const std::vector<TensorSpec> inputs = inputsOf(*loaded.graph);
+  if (set) nameByPlace(given, inputs, optional);
   Trial trial;
-  ENFOLD_TRY(trial.inputs, arrange(options, *loaded.graph, optional, given));
+  ENFOLD_TRY(trial.inputs, arrange(options, inputs, optional, given));
   for (size_t i = 0; i < trial.inputs.size(); ++i)
     if (const Value& input = *loaded.graph->inputs()[i]; trial.inputs[i].type() != input.type())
       return usageError(fmt::format("input '{}' must be {}, not {}", input.name(),

@@ -33,19 +33,19 @@ struct OptionalInputs {
   std::map<std::string, Tensor> defaults, bound;
 
   /// Whether the model has that input, be it compiled in.
-  bool has(const Graph& graph, const std::string& name) const;
+  bool has(std::span<const TensorSpec> inputs, const std::string& name) const;
 };
 
 /// The tensors of --input.
 Result<std::vector<NamedTensor>> readInputs(const InputOptions& options);
 
-/// The tensors in the order of the graph's inputs.
-Result<std::vector<Tensor>> arrange(const InputOptions& options, const Graph& graph,
+/// The tensors in the order of the model's inputs.
+Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const TensorSpec> inputs,
                                     const OptionalInputs& optional,
                                     std::span<const NamedTensor> given);
 
-/// Inputs of a set that go by another name than the graph's, or none, get the name of their place.
-void nameByPlace(std::vector<NamedTensor>& inputs, const Graph& graph,
+/// Inputs of a set that go by another name than the model's, or none, get the name of their place.
+void nameByPlace(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
                  const OptionalInputs& optional);
 
 /// The tolerance of a folder: what its tolerance.json says, if there is one.

@@ -28,7 +28,7 @@ Result<std::vector<KernelProfile>> profileOf(Session& session, double seconds,
     kernels.push_back({.seconds = step.min_seconds,
                        .flops = step.flops,
                        .bytes = step.bytes,
-                       .algorithm = executable.plan().calls[static_cast<size_t>(i)].algorithm,
+                       .algorithm = executable.program().steps[i].name,
                        .nodes = step.origin});
   }
   return kernels;

@@ -46,7 +46,12 @@ public:
     return runner;
   }
 
-  const Graph& graph() const { return graph_ ? *graph_ : session_->executable().graph(); }
+  std::vector<TensorSpec> inputs() const {
+    return graph_ ? inputsOf(*graph_) : session_->executable().inputs();
+  }
+  std::vector<TensorSpec> outputs() const {
+    return graph_ ? outputsOf(*graph_) : session_->executable().outputs();
+  }
   const OptionalInputs& optional() const { return optional_; }
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
     return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
@@ -60,21 +65,21 @@ private:
 
 /// Runs a batch of any size through a network compiled for another, piece by piece.
 Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inputs) {
-  const Graph& graph = runner.graph();
-  const bool single = graph.inputs().size() == 1 && inputs.size() == 1;
-  const Shape& shape = single ? graph.inputs()[0]->shape() : Shape{};
+  const std::vector<TensorSpec> specs = runner.inputs();
+  const bool single = specs.size() == 1 && inputs.size() == 1;
+  const Shape& shape = single ? specs[0].type.shape : Shape{};
   if (!single || shape.empty() || inputs[0].shape().size() != shape.size() ||
-      inputs[0].shape() == shape || inputs[0].elem() != graph.inputs()[0]->elem() ||
-      shape[0] == 0 || !std::equal(shape.begin() + 1, shape.end(), inputs[0].shape().begin() + 1))
+      inputs[0].shape() == shape || inputs[0].elem() != specs[0].type.elem || shape[0] == 0 ||
+      !std::equal(shape.begin() + 1, shape.end(), inputs[0].shape().begin() + 1))
     return runner.run(inputs);
   const int64_t count = inputs[0].shape()[0];
   std::vector<Tensor> outputs;
-  for (const Value* output : graph.outputs()) {
-    if (output->shape().empty() || output->shape()[0] != shape[0])
+  for (const auto& [name, type] : runner.outputs()) {
+    if (type.shape.empty() || type.shape[0] != shape[0])
       return usageError("the outputs do not follow the batch, so it cannot be run in pieces");
-    Shape whole = output->shape();
+    Shape whole = type.shape;
     whole[0] = count;
-    outputs.emplace_back(output->elem(), whole);
+    outputs.emplace_back(type.elem, whole);
   }
   const auto copyRows = [](const Tensor& from, int64_t at, Tensor& to, int64_t into, int64_t rows) {
     const size_t row = from.numBytes() / static_cast<size_t>(from.shape()[0]);
@@ -145,16 +150,16 @@ bool judge(const std::string& what, const Tensor& output, const Tensor& expected
 /// Compares one test_data_set.
 Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   ENFOLD_TRY(Runner runner, Runner::make(options, set.inputs));
-  nameByPlace(set.inputs, runner.graph(), runner.optional());
+  nameByPlace(set.inputs, runner.inputs(), runner.optional());
   ENFOLD_TRY(const std::vector<Tensor> inputs,
-             arrange(options.inputs, runner.graph(), runner.optional(), set.inputs));
+             arrange(options.inputs, runner.inputs(), runner.optional(), set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
   ENFOLD_TRY(const Tolerance standard, folderTolerance(options.check));
   const Tolerance tolerance = options.tolerance.over(standard);
   bool same = true;
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
-    const std::string& name = runner.graph().outputNames()[i];
+    const std::string name = runner.outputs()[i].name;
     same &= judge(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
                   set.outputs[i].tensor, tolerance);
   }
@@ -166,7 +171,7 @@ Result<bool> checkAgainstReference(const RunOptions& options) {
   ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
   ENFOLD_TRY(const std::vector<Tensor> inputs,
-             arrange(options.inputs, runner.graph(), runner.optional(), given));
+             arrange(options.inputs, runner.inputs(), runner.optional(), given));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
   RunOptions plain = options;
   plain.reference = true;
@@ -175,7 +180,7 @@ Result<bool> checkAgainstReference(const RunOptions& options) {
   const Tolerance tolerance = options.tolerance.over({});
   bool same = true;
   for (size_t i = 0; i < outputs.size(); ++i)
-    same &= judge(runner.graph().outputNames()[i], outputs[i], expected[i], tolerance);
+    same &= judge(runner.outputs()[i].name, outputs[i], expected[i], tolerance);
   return same;
 }
 
@@ -222,10 +227,10 @@ Result<int> runOnce(const RunOptions& options) {
   ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
   ENFOLD_TRY(std::vector<Tensor> inputs,
-             arrange(options.inputs, runner.graph(), runner.optional(), given));
+             arrange(options.inputs, runner.inputs(), runner.optional(), given));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runInPieces(runner, std::move(inputs)));
   for (size_t i = 0; i < outputs.size(); ++i)
-    ENFOLD_RETURN_IF_ERROR(show(options, runner.graph().outputNames()[i], outputs[i]));
+    ENFOLD_RETURN_IF_ERROR(show(options, runner.outputs()[i].name, outputs[i]));
   return options.labels.empty() ? kDone : printAccuracy(outputs.front(), options.labels);
 }
 

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Support/MemoryBuffer.h>
-#include <llvm/Support/SmallVectorMemoryBuffer.h>
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
@@ -18,8 +17,6 @@
 
 namespace enfold::codegen {
 namespace {
-
-using ObjectBuffer = std::unique_ptr<llvm::MemoryBuffer>;
 
 /// Kernels in groups of about equal cost, each compiled as one module.
 std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kernels, int threads) {
@@ -41,17 +38,17 @@ std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kern
   return groups;
 }
 
-std::vector<ObjectBuffer> compile(const UniqueKernels& kernels, const Target& target, int threads) {
+std::vector<std::string> compile(const UniqueKernels& kernels, const Target& target, int threads) {
   auto groups = grouped(kernels, threads);
-  std::vector<ObjectBuffer> objects(groups.size());
+  std::vector<std::string> objects(groups.size());
   std::atomic<size_t> next = 0;
   auto work = [&] {
     auto machine = makeTargetMachine(target);
     for (size_t i; (i = next++) < groups.size();) {
       llvm::LLVMContext context;
       auto module = makeModule(context, groups[i], target, *machine);
-      objects[i] = std::make_unique<llvm::SmallVectorMemoryBuffer>(
-          generate(*module, *machine, llvm::CodeGenFileType::ObjectFile), false);
+      const auto object = generate(*module, *machine, llvm::CodeGenFileType::ObjectFile);
+      objects[i].assign(object.begin(), object.end());
     }
   };
   std::vector<std::jthread> helpers;
@@ -66,12 +63,12 @@ Error failure(llvm::Error error) {
           "cannot link the generated code: " + llvm::toString(std::move(error))};
 }
 
-Result<std::unique_ptr<llvm::orc::LLJIT>> link(std::vector<ObjectBuffer> objects) {
+Result<std::unique_ptr<llvm::orc::LLJIT>> load(const std::vector<std::string>& objects) {
   llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(kTriple)};
   auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
   if (!jit) return std::unexpected(failure(jit.takeError()));
-  for (ObjectBuffer& object : objects)
-    if (auto error = (*jit)->addObjectFile(std::move(object)))
+  for (const std::string& object : objects)
+    if (auto error = (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
       return std::unexpected(failure(std::move(error)));
   return std::move(*jit);
 }
@@ -122,7 +119,7 @@ struct JitModule::Impl {
   enfold_program program{};
 
   void fillTables(const ProgramDesc& desc, const Target& target);
-  Result<> fillSteps(const ProgramDesc& desc, const UniqueKernels& kernels);
+  Result<> fillSteps(const MachineCode& code);
 };
 
 void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) {
@@ -149,10 +146,10 @@ void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) 
              .isa = tables.isa.c_str()};
 }
 
-Result<> JitModule::Impl::fillSteps(const ProgramDesc& desc, const UniqueKernels& kernels) {
+Result<> JitModule::Impl::fillSteps(const MachineCode& code) {
   std::vector<enfold_kernel_fn> functions;
-  for (const UniqueKernels::Entry& entry : kernels.entries) {
-    auto address = jit->lookup(entry.symbol);
+  for (const MachineCode::Function& function : code.functions) {
+    auto address = jit->lookup(function.symbol);
     if (!address) return std::unexpected(failure(address.takeError()));
     functions.push_back(address->toPtr<enfold_kernel_fn>());
   }
@@ -161,9 +158,9 @@ Result<> JitModule::Impl::fillSteps(const ProgramDesc& desc, const UniqueKernels
       tables.steps.push_back(rowOf(step, step.function, step.iterations));
       continue;
     }
-    auto kernel = static_cast<size_t>(step.kernel);
-    tables.steps.push_back(
-        rowOf(step, functions[kernels.entryOf[kernel]], desc.kernels[kernel].iterations));
+    const auto kernel = static_cast<size_t>(step.kernel);
+    ENFOLD_CHECK(kernel < functions.size(), step.name);
+    tables.steps.push_back(rowOf(step, functions[kernel], code.functions[kernel].iterations));
   }
   program.steps = tables.steps.data();
   return {};
@@ -173,18 +170,34 @@ JitModule::JitModule(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 JitModule::~JitModule() = default;
 const enfold_program* JitModule::program() const { return &impl_->program; }
 
-Result<std::unique_ptr<JitModule>> jit(const ProgramDesc& program, const Target& target,
-                                       const JitOptions& options) {
+Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& target,
+                                   const JitOptions& options) {
   initializeLlvm();
-  ENFOLD_TRY(UniqueKernels kernels, uniqueKernels(program, "enfold"));
+  ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, "enfold"));
   dumpKernels(kernels.entries, target);
   int threads = options.threads;
   if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  MachineCode code{compile(kernels, target, threads), {}};
+  for (size_t i = 0; i < kernels.entryOf.size(); ++i)
+    code.functions.push_back(
+        {kernels.entries[kernels.entryOf[i]].symbol, program.kernels[i].iterations});
+  return code;
+}
+
+Result<std::unique_ptr<JitModule>> link(const ProgramDesc& program, const MachineCode& code,
+                                        const Target& target) {
+  initializeLlvm();
   auto impl = std::make_unique<JitModule::Impl>();
-  ENFOLD_TRY(impl->jit, link(compile(kernels, target, threads)));
+  ENFOLD_TRY(impl->jit, load(code.objects));
   impl->fillTables(program, target);
-  ENFOLD_RETURN_IF_ERROR(impl->fillSteps(program, kernels));
+  ENFOLD_RETURN_IF_ERROR(impl->fillSteps(code));
   return std::unique_ptr<JitModule>(new JitModule(std::move(impl)));
+}
+
+Result<std::unique_ptr<JitModule>> jit(const ProgramDesc& program, const Target& target,
+                                       const JitOptions& options) {
+  ENFOLD_TRY(const MachineCode code, compileKernels(program, target, options));
+  return link(program, code, target);
 }
 
 } // namespace enfold::codegen

@@ -40,9 +40,11 @@ Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& 
   const auto start = std::chrono::steady_clock::now();
   ENFOLD_TRY(PipelineReport report, optimize(*graph, options, target));
   const std::chrono::duration<double, std::milli> passes = std::chrono::steady_clock::now() - start;
-  ENFOLD_TRY(auto executable,
-             Executable::build(std::move(graph), target, {passes.count(), options.constants}));
-  return Compilation{std::move(executable), std::move(report)};
+  const std::shared_ptr<Graph> optimized = std::move(graph);
+  ENFOLD_TRY(
+      auto executable,
+      Executable::build(optimized, target, {passes.count(), options.constants, options.store}));
+  return Compilation{std::move(executable), optimized, std::move(report)};
 }
 
 } // namespace enfold

@@ -18,6 +18,7 @@ struct CompileOptions {
   std::string cpu = "native";                   ///< LLVM's name of the processor to compile for
   PipelineOptions passes;                       ///< target facts are filled in
   std::shared_ptr<ConstantPool> constants = {}; ///< where programs share constants
+  std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
 };
 
 /// The passes that `fuse = false` leaves out.
@@ -33,6 +34,7 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
 /// What compile() made, and what the passes said on the way.
 struct Compilation {
   std::shared_ptr<const Executable> executable;
+  std::shared_ptr<const Graph> graph; ///< as the passes left it, without large constants' numbers
   PipelineReport report;
 };
 

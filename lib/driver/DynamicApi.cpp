@@ -60,10 +60,11 @@ DynamicContext::run(std::span<const DynamicInput> inputs) {
   if (!problems.empty()) return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
   const auto run = impl_->network->run(tensors);
   if (!run) return std::unexpected(failure(run.error()));
+  const std::vector<TensorSpec> specs = run->executable->outputs();
   std::vector<DynamicOutput> outputs;
   for (size_t i = 0; i < run->outputs.size(); ++i) {
     const Tensor& tensor = run->outputs[i];
-    outputs.push_back({run->executable->graph().outputNames()[i],
+    outputs.push_back({specs[i].name,
                        static_cast<enfold_elem>(tensor.elem()),
                        tensor.shape(),
                        {tensor.bytes(), tensor.bytes() + tensor.numBytes()}});

@@ -15,29 +15,70 @@ double millisecondsSince(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
-Result<> checkInput(const Value& input, const Tensor& tensor) {
-  if (tensor.type() == Type{input.elem(), input.shape(), {}}) return {};
-  return usageError(fmt::format("input '{}' must be {}, not {}", input.name(), input.type().str(),
-                                tensor.type().str()));
+std::vector<TensorSpec> specsOf(const enfold_tensor_info* tensors, int32_t count) {
+  std::vector<TensorSpec> specs;
+  for (const enfold_tensor_info& tensor : std::span(tensors, static_cast<size_t>(count)))
+    specs.push_back(
+        {tensor.name,
+         {static_cast<ElemType>(tensor.elem), Shape(tensor.dims, tensor.dims + tensor.rank), {}}});
+  return specs;
 }
 
 } // namespace
 
-Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<Graph> graph,
+std::vector<TensorSpec> inputsOf(const Graph& graph) {
+  std::vector<TensorSpec> specs;
+  for (const auto& input : graph.inputs()) specs.push_back({input->name(), input->type()});
+  return specs;
+}
+
+std::vector<TensorSpec> outputsOf(const Graph& graph) {
+  std::vector<TensorSpec> specs;
+  for (size_t i = 0; i < graph.outputs().size(); ++i)
+    specs.push_back({graph.outputNames()[i], graph.outputs()[i]->type()});
+  return specs;
+}
+
+Result<std::shared_ptr<const Executable>> Executable::build(std::shared_ptr<Graph> graph,
                                                             const codegen::Target& target,
                                                             const BuildOptions& options) {
   std::shared_ptr<Executable> executable(new Executable);
   executable->times_.passes = options.passMilliseconds;
   auto start = std::chrono::steady_clock::now();
-  executable->plan_ = lower::lowerGraph(*graph, target);
+  lower::Plan plan = lower::lowerGraph(*graph, target);
   graph->forgetConstants();
   executable->graph_ = std::move(graph);
-  ENFOLD_TRY(executable->parts_, makeProgram(executable->plan_, options.constants.get()));
+  executable->referenceOps_ = plan.referenceOps();
+  ENFOLD_TRY(executable->parts_, makeProgram(plan, options.constants.get()));
   executable->times_.lowering = millisecondsSince(start);
   start = std::chrono::steady_clock::now();
-  ENFOLD_TRY(executable->module_, codegen::jit(executable->parts_.desc, target));
+  codegen::ProgramDesc& desc = executable->parts_.desc;
+  ENFOLD_TRY(codegen::MachineCode code, codegen::compileKernels(desc, target));
+  desc.scratchBytes = codegen::scratchBytes(desc);
+  desc.kernels.clear();
+  ENFOLD_TRY(executable->module_, codegen::link(desc, code, target));
+  executable->times_.codegen = millisecondsSince(start);
+  if (options.store && executable->parts_.references.empty() && !options.constants)
+    options.store({desc, std::move(code)});
+  return executable;
+}
+
+Result<std::shared_ptr<const Executable>> Executable::link(const StoredProgram& stored,
+                                                           const codegen::Target& target) {
+  std::shared_ptr<Executable> executable(new Executable);
+  const auto start = std::chrono::steady_clock::now();
+  executable->parts_.desc = stored.desc;
+  ENFOLD_TRY(executable->module_, codegen::link(stored.desc, stored.code, target));
   executable->times_.codegen = millisecondsSince(start);
   return executable;
+}
+
+std::vector<TensorSpec> Executable::inputs() const {
+  return specsOf(program().inputs, program().num_inputs);
+}
+
+std::vector<TensorSpec> Executable::outputs() const {
+  return specsOf(program().outputs, program().num_outputs);
 }
 
 std::string Executable::takeError() const {
@@ -72,18 +113,21 @@ Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* co
 }
 
 Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs) {
-  const Graph& graph = executable_->graph();
-  if (inputs.size() != graph.inputs().size())
+  const std::vector<TensorSpec> wanted = executable_->inputs();
+  if (inputs.size() != wanted.size())
     return usageError(
-        fmt::format("the network takes {} inputs, not {}", graph.inputs().size(), inputs.size()));
+        fmt::format("the network takes {} inputs, not {}", wanted.size(), inputs.size()));
   std::vector<const void*> from;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    ENFOLD_RETURN_IF_ERROR(checkInput(*graph.inputs()[i], inputs[i]));
+    if (inputs[i].type() != wanted[i].type)
+      return usageError(fmt::format("input '{}' must be {}, not {}", wanted[i].name,
+                                    wanted[i].type.str(), inputs[i].type().str()));
     from.push_back(inputs[i].bytes());
   }
   std::vector<Tensor> outputs;
   std::vector<void*> to;
-  for (const Value* output : graph.outputs()) outputs.emplace_back(output->elem(), output->shape());
+  for (const auto& [name, type] : executable_->outputs())
+    outputs.emplace_back(type.elem, type.shape);
   for (Tensor& output : outputs) to.push_back(output.mutableBytes());
   ENFOLD_RETURN_IF_ERROR(runRaw(from, to));
   return outputs;

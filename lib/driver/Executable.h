@@ -7,6 +7,7 @@
 
 #include <enfold/enfold.h>
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -18,34 +19,54 @@ struct CompileTimes {
   double total() const { return passes + lowering + codegen; }
 };
 
+/// A program that can be linked again: all it is but its kernels, and their machine code.
+struct StoredProgram {
+  codegen::ProgramDesc desc; ///< without kernels
+  codegen::MachineCode code;
+};
+
 /// What a program is made with beside its graph.
 struct BuildOptions {
   double passMilliseconds = 0;                  ///< what the passes took
   std::shared_ptr<ConstantPool> constants = {}; ///< to share constants with other programs
+  /// Is shown the program unless it holds addresses of this process.
+  std::function<void(const StoredProgram&)> store = {};
 };
+
+/// An input or output.
+struct TensorSpec {
+  std::string name;
+  Type type;
+};
+
+std::vector<TensorSpec> inputsOf(const Graph& graph);
+std::vector<TensorSpec> outputsOf(const Graph& graph);
 
 class Executable {
 public:
-  /// Lowers and generates `graph`, which has been through the passes.
-  static Result<std::shared_ptr<const Executable>> build(std::unique_ptr<Graph> graph,
+  /// Lowers and generates `graph`, which has been through the passes. It loses the numbers of its
+  /// large constants, which the program holds in its own form.
+  static Result<std::shared_ptr<const Executable>> build(std::shared_ptr<Graph> graph,
                                                          const codegen::Target& target,
                                                          const BuildOptions& options = {});
 
-  /// The graph without the numbers of its large constants, which the program holds in its own form.
-  const Graph& graph() const { return *graph_; }
-  const lower::Plan& plan() const { return plan_; }
+  static Result<std::shared_ptr<const Executable>> link(const StoredProgram& stored,
+                                                        const codegen::Target& target);
+
+  std::vector<TensorSpec> inputs() const;
+  std::vector<TensorSpec> outputs() const;
   const enfold_program& program() const { return *module_->program(); }
   const CompileTimes& times() const { return times_; }
   /// Ops run by their reference function, described.
-  std::vector<std::string> referenceOps() const { return plan_.referenceOps(); }
+  const std::vector<std::string>& referenceOps() const { return referenceOps_; }
   /// What a reference function complained about in a run; empty if none did. Clears it.
   std::string takeError() const;
 
 private:
   Executable() = default;
 
-  std::unique_ptr<const Graph> graph_;
-  lower::Plan plan_;
+  std::shared_ptr<const Graph> graph_; ///< whose ops the reference functions are given
+  std::vector<std::string> referenceOps_;
   ProgramParts parts_;
   std::unique_ptr<codegen::JitModule> module_;
   CompileTimes times_;

@@ -37,14 +37,14 @@ Result<> Specializations::specialize(std::span<const NamedTensor> inputs) {
 
 /// The tensors of the network's inputs, in its order.
 Result<std::vector<Tensor>> Specializations::arrange(std::span<const NamedTensor> inputs) const {
-  const Graph& graph = kept_.front().session->executable().graph();
+  const std::vector<TensorSpec> wanted = kept_.front().session->executable().inputs();
   std::vector<Tensor> arranged;
   const bool named = std::ranges::none_of(inputs, [](const auto& in) { return in.name.empty(); });
-  if (!named && inputs.size() != graph.inputs().size())
-    return usageError(fmt::format("the network takes {} inputs, not {}: name them",
-                                  graph.inputs().size(), inputs.size()));
-  for (size_t i = 0; i < graph.inputs().size(); ++i) {
-    const std::string& name = graph.inputs()[i]->name();
+  if (!named && inputs.size() != wanted.size())
+    return usageError(fmt::format("the network takes {} inputs, not {}: name them", wanted.size(),
+                                  inputs.size()));
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const std::string& name = wanted[i].name;
     const auto given = std::ranges::find(inputs, name, &NamedTensor::name);
     const auto standing = defaults_.find(name);
     if (!named)
@@ -58,7 +58,7 @@ Result<std::vector<Tensor>> Specializations::arrange(std::span<const NamedTensor
   }
   for (const auto& [name, tensor] : inputs)
     if (!name.empty() && !bound_.contains(name) && !defaults_.contains(name) &&
-        std::ranges::none_of(graph.inputs(), [&](const auto& in) { return in->name() == name; }))
+        std::ranges::find(wanted, name, &TensorSpec::name) == wanted.end())
       return usageError(fmt::format("the network has no input '{}'", name));
   return arranged;
 }

@@ -45,7 +45,7 @@ Result<> addPlainOutput(Graph& graph, Value* value) {
   return {};
 }
 
-Result<std::unique_ptr<Session>> sessionOf(std::unique_ptr<Graph> graph,
+Result<std::unique_ptr<Session>> sessionOf(std::shared_ptr<Graph> graph,
                                            const codegen::Target& target,
                                            const Session::Options& options) {
   ENFOLD_TRY(auto executable, Executable::build(std::move(graph), target));
@@ -75,7 +75,8 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
     network->wanted_[name] = value;
   }
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
-  auto optimized = network->model_->clone();
+  const std::shared_ptr<Graph> optimized = network->model_->clone();
+  network->optimized_ = optimized;
   ENFOLD_TRY(network->report_, optimize(*optimized, options, target));
 
   std::vector<const Value*> fused;
@@ -95,7 +96,7 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
     network->computed_[source->name()] = tapped->outputs().size();
     ENFOLD_RETURN_IF_ERROR(addPlainOutput(*tapped, value));
   }
-  ENFOLD_TRY(network->main_, sessionOf(std::move(optimized), target, session));
+  ENFOLD_TRY(network->main_, sessionOf(optimized, target, session));
   ENFOLD_TRY(network->second_, sessionOf(std::move(tapped), target, session));
   ENFOLD_RETURN_IF_ERROR(network->buildReplay(fused, options, session));
   return network;
@@ -128,11 +129,11 @@ Result<TappedRun> TappedNetwork::run(std::span<const Tensor> inputs) {
   for (const auto& [name, index] : computed_) known[name] = all[index];
   if (replay_) {
     std::vector<Tensor> sources;
-    const Graph& replay = replay_->executable().graph();
-    for (const auto& input : replay.inputs()) sources.push_back(known.at(input->name()));
+    const Executable& replay = replay_->executable();
+    for (const TensorSpec& input : replay.inputs()) sources.push_back(known.at(input.name));
     ENFOLD_TRY(std::vector<Tensor> results, replay_->run(sources));
     for (size_t i = 0; i < results.size(); ++i)
-      known[replay.outputNames()[i]] = std::move(results[i]);
+      known[replay.outputs()[i].name] = std::move(results[i]);
   }
   for (const auto& [name, value] : wanted_)
     run.taps[name] = value->constant() ? *value->constant() : known.at(value->name());

@@ -25,7 +25,7 @@ public:
                                                        const Session::Options& session,
                                                        const std::vector<std::string>& names);
 
-  const Graph& graph() const { return main_->executable().graph(); }
+  const Graph& graph() const { return *optimized_; }
   const PipelineReport& report() const { return report_; }
   /// Whether the compiled network itself computes the tensor of that name.
   bool isComputed(const std::string& name) const { return computed_.contains(name); }
@@ -37,6 +37,7 @@ private:
                        const Session::Options& session);
 
   std::unique_ptr<const Graph> model_;
+  std::shared_ptr<const Graph> optimized_;
   PipelineReport report_;
   std::unique_ptr<Session> main_, second_, replay_;
   std::map<std::string, const Value*> wanted_; ///< values of the model by the name asked for

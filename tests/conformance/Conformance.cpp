@@ -73,7 +73,7 @@ Result<> checkSet(const fs::path& folder, const onnx::DataSet& set) {
   ENFOLD_TRY(LoadedModel model, loadModelFor(folder / "model.onnx", set.inputs, {}));
   ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph)));
   ENFOLD_TRY(const auto session, Session::create(compiled.executable, {.threads = 1}));
-  const Graph& graph = compiled.executable->graph();
+  const Graph& graph = *compiled.graph;
   ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(graph, set));
   ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(inputs));
   if (outputs.size() != set.outputs.size())

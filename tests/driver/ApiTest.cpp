@@ -47,7 +47,7 @@ TEST(Api, GivesTheBitsOfTheDriverOnAnyNumberOfThreads) {
   ASSERT_TRUE(compiled);
   auto session = Session::create(compiled->executable, {.threads = 1});
   ASSERT_TRUE(session);
-  Tensor images(ElemType::F32, compiled->executable->graph().inputs()[0]->shape());
+  Tensor images(ElemType::F32, compiled->executable->inputs()[0].type.shape);
   const std::vector<float> values = someImages(*module);
   std::memcpy(images.mutableBytes(), values.data(), images.numBytes());
   const auto expected = (*session)->run(std::span(&images, 1));

@@ -24,7 +24,7 @@ std::shared_ptr<const Executable> compiledZoo(const char* name) {
 }
 
 Tensor randomInput(const Executable& executable, uint64_t seed) {
-  Tensor tensor(ElemType::F32, executable.graph().inputs()[0]->shape());
+  Tensor tensor(ElemType::F32, executable.inputs()[0].type.shape);
   fillRandom(tensor, seed, 0, 1);
   return tensor;
 }
@@ -127,8 +127,8 @@ TEST(Session, RunsDoNotMakeTheHeapGrow) {
   const auto executable = compiledZoo("cnn_batchnorm");
   const auto session = sessionOf(executable, 2);
   const Tensor input = randomInput(*executable, 1);
-  const Value* output = executable->graph().outputs()[0];
-  Tensor result(output->elem(), output->shape());
+  const Type output = executable->outputs()[0].type;
+  Tensor result(output.elem, output.shape);
   const void* from[] = {input.bytes()};
   void* to[] = {result.mutableBytes()};
   ASSERT_TRUE(session->runRaw(from, to));

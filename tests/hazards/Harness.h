@@ -166,10 +166,11 @@ inline std::vector<Linear> allLinear() {
 /// What became of a network.
 struct Outcome {
   std::shared_ptr<const Executable> executable;
+  std::shared_ptr<const Graph> optimized;
   PipelineReport report;
   double maxAbs = 0; ///< of the fused network against the reference
 
-  const Graph& graph() const { return executable->graph(); }
+  const Graph& graph() const { return *optimized; }
   int64_t count(OpKind kind) const {
     return std::ranges::count_if(graph().ops(), [&](const auto& op) { return op->kind() == kind; });
   }
@@ -223,7 +224,7 @@ inline Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options
     how.fuse = fuse;
     auto compiled = compile(graph->clone(), how);
     if (!compiled) return fail(compiled.error());
-    if (auto valid = verify(compiled->executable->graph()); !valid) return fail(valid.error());
+    if (auto valid = verify(*compiled->graph); !valid) return fail(valid.error());
     auto session = Session::create(compiled->executable, {.threads = 2});
     if (!session) return fail(session.error());
     const auto results = (*session)->run(inputs);
@@ -237,6 +238,7 @@ inline Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options
       if (fuse) outcome.maxAbs = std::max(outcome.maxAbs, c.maxAbs);
     }
     outcome.executable = compiled->executable;
+    outcome.optimized = compiled->graph;
     outcome.report = std::move(compiled->report);
   }
   EXPECT_EQ(outcome.count(OpKind::BatchNormalization), 0);

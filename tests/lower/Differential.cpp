@@ -111,7 +111,8 @@ std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
   expectAnswer(compiled->executable, inputs, expected->front(), options.tolerance);
   expectAnswersToFills(compiled->executable, **graph, options);
   std::vector<std::string> algorithms;
-  for (const auto& call : compiled->executable->plan().calls) algorithms.push_back(call.algorithm);
+  const enfold_program& program = compiled->executable->program();
+  for (int32_t i = 0; i < program.num_steps; ++i) algorithms.push_back(program.steps[i].name);
   return algorithms;
 }
 

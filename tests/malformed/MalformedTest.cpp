@@ -99,8 +99,8 @@ Result<> use(const std::string& bytes) {
   ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph)));
   ENFOLD_TRY(const auto session, Session::create(compiled.executable, {.threads = 1}));
   std::vector<Tensor> inputs;
-  for (const auto& input : compiled.executable->graph().inputs())
-    inputs.emplace_back(input->elem(), input->shape());
+  for (const auto& [name, type] : compiled.executable->inputs())
+    inputs.emplace_back(type.elem, type.shape);
   ENFOLD_TRY(const auto outputs, session->run(inputs));
   return {};
 }
