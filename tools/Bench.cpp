@@ -1,7 +1,7 @@
 // enfold bench: latency of a model, alone or against itself unfused and the reference.
 #include "reference/Reference.h"
+#include "tools/Cache.h"
 #include "tools/Commands.h"
-#include "tools/Common.h"
 #include "tools/Profile.h"
 #include "tools/Samples.h"
 
@@ -18,6 +18,7 @@ constexpr double kProfileSeconds = 0.5;
 
 struct BenchOptions {
   ModelOptions model;
+  CacheOptions cache;
   double seconds = 2;
   std::string compareWith, json, trace;
   bool profile = false;
@@ -135,7 +136,7 @@ std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
 }
 
 Result<> bench(const BenchOptions& options) {
-  ENFOLD_TRY(const Compilation compiled, loadAndCompile(options.model, ModelUse::WithDefaults));
+  ENFOLD_TRY(const CompiledModel compiled, compileFor(options.model, options.cache, {}));
   ENFOLD_TRY(auto bound, bind(compiled.executable, options.model));
   std::vector<Arm> arms;
   ENFOLD_TRY(Arm fused, compiledArm(options.model.noFuse ? "unfused" : "fused", bound));
@@ -181,6 +182,7 @@ Result<> bench(const BenchOptions& options) {
 Action addBench(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   options->model.add(app);
+  options->cache.add(app);
   app.add_option("--seconds", options->seconds, "How long to measure each arm")
       ->check(CLI::Range(0.001, 86400.0));
   app.add_option("--compare", options->compareWith, "Also measure: unfused, reference");

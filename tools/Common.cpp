@@ -4,7 +4,6 @@
 #include "ir/ConstantText.h"
 #include "ir/Printer.h"
 #include "support/NewFile.h"
-#include "tools/Deadline.h"
 
 #include <fmt/format.h>
 
@@ -137,20 +136,6 @@ Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
                                                               : loadModel(options.model, how));
   for (const std::string& text : model.notes) note("note: " + text);
   return model;
-}
-
-Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use) {
-  const Deadline deadline(options.limitSeconds);
-  ENFOLD_TRY(LoadedModel model, load(options, use));
-  ENFOLD_TRY(Compilation compilation, compile(std::move(model.graph), options.compileOptions()));
-  if (options.verbosity > 0) {
-    for (const Remark& remark : compilation.report.remarks.remarks()) note(remark.str());
-    const CompileTimes& times = compilation.executable->times();
-    note(fmt::format("passes {:.1f} ms, lowering {:.1f} ms, code generation {:.1f} ms",
-                     times.passes, times.lowering, times.codegen));
-    for (const std::string& op : compilation.executable->referenceOps()) note("reference: " + op);
-  }
-  return compilation;
 }
 
 Tensor fitImages(Tensor tensor, const Type& input) {

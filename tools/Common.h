@@ -55,9 +55,6 @@ enum class ModelUse { Anyhow, WithDefaults };
 /// Loads the model, printing its notes.
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Anyhow);
 
-/// Loads and compiles; -v prints remarks and times to stderr.
-Result<Compilation> loadAndCompile(const ModelOptions& options, ModelUse use);
-
 /// For a float input, unsigned bytes are images: scaled by 1/255.
 Tensor fitImages(Tensor tensor, const Type& input);
 

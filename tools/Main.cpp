@@ -19,6 +19,7 @@ constexpr Command kCommands[] = {
     {"diff", "Compare every tensor of a model with another way to compute it", addDiff},
     {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
     {"fuzz", "Check the compiler with random networks and passes", addFuzz},
+    {"cache", "List, check or prune the programs kept by --cache", addCache},
     {"zoo", "List or write well-known networks", addZoo},
     {"passes", "List the passes", addPasses},
     {"ops", "List the ops and how they run", addOps},
@@ -31,7 +32,7 @@ int runCommand(int argc, char** argv) {
   app.set_help_all_flag("--help-all", "Help of all commands");
   app.footer("MODEL is a .onnx file, an .eir file or zoo:NAME (see `enfold zoo list`).\n"
              "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar, "
-             "ENFOLD_DUMP_IR=DIR.");
+             "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR.");
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);

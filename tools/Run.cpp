@@ -1,6 +1,7 @@
 // enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
 #include "driver/Tap.h"
 #include "reference/Reference.h"
+#include "tools/Cache.h"
 #include "tools/Commands.h"
 #include "tools/Deadline.h"
 #include "tools/Inputs.h"
@@ -15,6 +16,7 @@ namespace {
 
 struct RunOptions {
   ModelOptions model;
+  CacheOptions cache;
   InputOptions inputs;
   ToleranceOptions tolerance;
   bool reference = false;
@@ -27,20 +29,18 @@ class Runner {
 public:
   /// Ready to run on inputs like these.
   static Result<Runner> make(const RunOptions& options, std::span<const NamedTensor> inputs) {
-    const Deadline deadline(options.model.limitSeconds);
-    ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
-    ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
-    for (const std::string& text : model.notes) note("note: " + text);
     Runner runner;
-    runner.optional_ = {std::move(model.inputDefaults), std::move(model.boundInputs)};
     if (options.reference) {
+      const Deadline deadline(options.model.limitSeconds);
+      ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
+      ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
+      for (const std::string& text : model.notes) note("note: " + text);
+      runner.optional_ = {std::move(model.inputDefaults), std::move(model.boundInputs)};
       runner.graph_ = std::move(model.graph);
       return runner;
     }
-    ENFOLD_TRY(Compilation compiled,
-               compile(std::move(model.graph), options.model.compileOptions()));
-    if (options.model.verbosity > 0)
-      for (const Remark& remark : compiled.report.remarks.remarks()) note(remark.str());
+    ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, inputs));
+    runner.optional_ = {std::move(compiled.inputDefaults), std::move(compiled.boundInputs)};
     ENFOLD_TRY(runner.session_,
                Session::create(compiled.executable, options.model.sessionOptions()));
     return runner;
@@ -248,6 +248,7 @@ Result<int> run(const RunOptions& options) {
 Action addRun(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   options->model.add(app);
+  options->cache.add(app);
   options->inputs.add(app);
   app.add_option("--output", options->output, "Save the outputs as .npy into this folder");
   app.add_option("--labels", options->labels, "Classes expected, .npy: print the accuracy");

@@ -23,9 +23,12 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
   import.overridden = options.overridden;
   import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
-  return LoadedModel{path.stem().string(), std::move(imported.graph),
-                     std::move(imported.inputDefaults), std::move(imported.boundInputs),
-                     std::move(imported.notes)};
+  return LoadedModel{path.stem().string(),
+                     std::move(imported.graph),
+                     std::move(imported.inputDefaults),
+                     std::move(imported.boundInputs),
+                     std::move(imported.notes),
+                     std::move(imported.dataFiles)};
 }
 
 Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOptions& options) {
@@ -40,7 +43,7 @@ Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOption
     return unsupported(
         fmt::format("{}: the graph has more than {} ops", path.string(), limits.nodes));
   ENFOLD_RETURN_IF_ERROR(verify(*graph));
-  return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}};
+  return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}, {}};
 }
 
 /// A network of the zoo, at the size given for its input.
@@ -52,7 +55,7 @@ Result<LoadedModel> loadZoo(const std::string& name, const LoadOptions& options)
     input = shape;
   }
   ENFOLD_TRY(auto graph, zoo::build(name, input));
-  return LoadedModel{name, std::move(graph), {}, {}, {}};
+  return LoadedModel{name, std::move(graph), {}, {}, {}, {}};
 }
 
 } // namespace

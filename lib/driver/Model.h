@@ -4,6 +4,7 @@
 #include "ir/Graph.h"
 #include "onnx/Import.h"
 
+#include <filesystem>
 #include <map>
 #include <set>
 #include <string>
@@ -25,9 +26,10 @@ struct LoadOptions {
 struct LoadedModel {
   std::string name;
   std::unique_ptr<Graph> graph;
-  std::map<std::string, Tensor> inputDefaults; ///< inputs that may be left out
-  std::map<std::string, Tensor> boundInputs;   ///< inputs of the file that became constants
-  std::vector<std::string> notes;              ///< what a user should know, a sentence each
+  std::map<std::string, Tensor> inputDefaults;  ///< inputs that may be left out
+  std::map<std::string, Tensor> boundInputs;    ///< inputs of the file that became constants
+  std::vector<std::string> notes;               ///< what a user should know, a sentence each
+  std::vector<std::filesystem::path> dataFiles; ///< files beside the model that hold tensors
 };
 
 Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});

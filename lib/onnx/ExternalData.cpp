@@ -79,6 +79,12 @@ Result<const ExternalData::Mapping*> ExternalData::open(const std::string& name)
   return &mappings_.emplace(name, std::move(mapping)).first->second;
 }
 
+std::vector<std::filesystem::path> ExternalData::files() const {
+  std::vector<std::filesystem::path> files;
+  for (const auto& [name, mapping] : mappings_) files.push_back(folder_ / name);
+  return files;
+}
+
 Result<std::shared_ptr<const std::byte>> ExternalData::read(const pb::TensorProto& tensor,
                                                             size_t length) {
   ENFOLD_TRY(const Location location, parseLocation(tensor));

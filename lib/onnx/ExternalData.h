@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace enfold::onnx {
 
@@ -21,6 +22,9 @@ public:
 
   /// The `length` bytes a tensor keeps outside the model, mapped and shared.
   Result<std::shared_ptr<const std::byte>> read(const pb::TensorProto& tensor, size_t length);
+
+  /// The files read so far.
+  std::vector<std::filesystem::path> files() const;
 
 private:
   struct Mapping {

@@ -91,6 +91,7 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   deciding = importer.decidingValues();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
   ENFOLD_RETURN_IF_ERROR(checkSizes(*model.graph, options.limits.tensorBytes));
+  model.dataFiles = external.files();
   return model;
 }
 

@@ -14,6 +14,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace enfold::onnx {
 
@@ -53,6 +54,7 @@ struct ImportedModel {
   std::map<std::string, Tensor> boundInputs;
   /// What a user should know although the import succeeded, a sentence each.
   std::vector<std::string> notes;
+  std::vector<std::filesystem::path> dataFiles; ///< files beside the model that hold tensors
   int64_t irVersion = 0;
   std::map<std::string, int64_t> opsets; ///< by domain; "" is ONNX itself
   std::string producer;                  ///< "pytorch 2.3"

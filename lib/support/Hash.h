@@ -33,6 +33,27 @@ inline uint64_t hashBytes(const void* data, size_t size, uint64_t seed = kHashSe
   return hashMix(hash);
 }
 
+/// For megabytes: four chains of hashBytes() side by side, as fast as memory is read. Not the same
+/// value as hashBytes().
+inline uint64_t hashLarge(const void* data, size_t size) {
+  constexpr uint64_t kPrime = 0x100000001b3u;
+  constexpr size_t kChains = 4;
+  const auto* bytes = static_cast<const unsigned char*>(data);
+  uint64_t chains[kChains];
+  for (size_t c = 0; c < kChains; ++c) chains[c] = kHashSeed + c;
+  size_t at = 0;
+  for (; at + 8 * kChains <= size; at += 8 * kChains)
+    for (size_t c = 0; c < kChains; ++c) {
+      uint64_t word;
+      std::memcpy(&word, bytes + at + 8 * c, 8);
+      chains[c] = (chains[c] ^ word) * kPrime;
+      chains[c] ^= chains[c] >> 29;
+    }
+  uint64_t hash = hashBytes(bytes + at, size - at, kHashSeed ^ size);
+  for (const uint64_t chain : chains) hash = hashMix((hash ^ chain) * kPrime);
+  return hash;
+}
+
 inline uint64_t hashString(std::string_view text, uint64_t seed = kHashSeed) {
   return hashBytes(text.data(), text.size(), seed);
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -18,10 +19,12 @@ std::unexpected<Error> cannotWrite(const std::filesystem::path& path) {
 } // namespace
 
 Result<NewFile> NewFile::create(const std::filesystem::path& path) {
+  static std::atomic<unsigned> number = 0; // threads may write the same file
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
   const bool inPlace = exists(status) && !is_regular_file(status);
-  std::string beside = inPlace ? "" : fmt::format("{}.tmp{}", path.string(), ::getpid());
+  std::string beside =
+      inPlace ? "" : fmt::format("{}.tmp{}.{}", path.string(), ::getpid(), number++);
   const int descriptor =
       inPlace ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC)
               : ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

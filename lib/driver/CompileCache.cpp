@@ -1,0 +1,84 @@
+// Entries are files named by a hash of their key; the time of last use is the file's own.
+#include "driver/CompileCache.h"
+
+#include "support/Hash.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace enfold {
+
+namespace fs = std::filesystem;
+
+fs::path CompileCache::defaultFolder() {
+  const auto set = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value ? value : "");
+  };
+  if (fs::path folder = set("ENFOLD_CACHE_DIR"); !folder.empty()) return folder;
+  if (const fs::path caches = set("XDG_CACHE_HOME"); caches.is_absolute()) return caches / "enfold";
+  const fs::path home = set("HOME");
+  return home.empty() ? home : home / ".cache" / "enfold";
+}
+
+fs::path CompileCache::pathOf(const std::string& key) const {
+  return folder_ / fmt::format("{:016x}.enfold", hashString(key));
+}
+
+std::optional<CachedModel> CompileCache::find(const std::string& key,
+                                              std::vector<std::string>& notes) const {
+  const fs::path path = pathOf(key);
+  std::error_code error;
+  if (!fs::exists(path, error)) return std::nullopt;
+  auto model = readProgram(path);
+  if (!model) {
+    notes.push_back(model.error().str() + "; it was removed");
+    fs::remove(path, error);
+    return std::nullopt;
+  }
+  if (model->key != key) return std::nullopt;
+  fs::last_write_time(path, fs::file_time_type::clock::now(), error);
+  return *std::move(model);
+}
+
+Result<> CompileCache::store(const CachedModel& model) const {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error)
+    return usageError(fmt::format("cannot make '{}': {}", folder_.string(), error.message()));
+  ENFOLD_RETURN_IF_ERROR(writeProgram(pathOf(model.key), model));
+  prune(capacity_);
+  return {};
+}
+
+std::vector<CompileCache::Entry> CompileCache::entries() const {
+  std::vector<Entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
+    if (it->path().extension() != ".enfold") continue;
+    std::error_code gone; // another process may remove it meanwhile
+    const auto bytes = fs::file_size(it->path(), gone);
+    const auto used = gone ? fs::file_time_type() : fs::last_write_time(it->path(), gone);
+    if (!gone) entries.push_back({it->path(), static_cast<int64_t>(bytes), used});
+  }
+  std::ranges::sort(entries, std::greater{}, &Entry::used);
+  return entries;
+}
+
+std::vector<CompileCache::Entry> CompileCache::prune(int64_t bytes) const {
+  std::vector<Entry> removed;
+  int64_t kept = 0;
+  for (Entry& entry : entries()) {
+    kept += entry.bytes;
+    std::error_code error;
+    if (kept > bytes && fs::remove(entry.path, error)) {
+      kept -= entry.bytes;
+      removed.push_back(std::move(entry));
+    }
+  }
+  return removed;
+}
+
+} // namespace enfold

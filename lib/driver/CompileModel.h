@@ -1,0 +1,26 @@
+// From the name of a model to a program ready to run, by way of the cache if there is one.
+#pragma once
+
+#include "driver/CompileCache.h"
+#include "driver/Compiler.h"
+#include "driver/Model.h"
+
+namespace enfold {
+
+struct CompiledModel {
+  std::shared_ptr<const Executable> executable;
+  std::map<std::string, Tensor> inputDefaults, boundInputs; ///< see LoadedModel
+  std::vector<std::string> notes;
+  PipelineReport report; ///< empty if the program comes from the cache
+  bool cached = false;
+};
+
+/// Loads the model to be run on `inputs` (see loadModelFor()) and compiles it. With a cache, a
+/// program that was made of the same bytes, for such inputs, with the same options, for this
+/// machine, by this build of the compiler is linked instead. Programs that call reference functions
+/// and models in text form are not stored.
+Result<CompiledModel> compileModel(const std::string& model, std::span<const NamedTensor> inputs,
+                                   const LoadOptions& load, const CompileOptions& options,
+                                   const CompileCache* cache = nullptr);
+
+} // namespace enfold

@@ -1,0 +1,136 @@
+// enfold cache: looks after the folder of compiled programs. And its options in other commands.
+#include "tools/Cache.h"
+
+#include "tools/Commands.h"
+#include "tools/Deadline.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace enfold::tool {
+namespace {
+
+Result<CompileCache> open(const std::string& folder, int64_t bytes) {
+  const std::filesystem::path path =
+      folder.empty() ? CompileCache::defaultFolder() : std::filesystem::path(folder);
+  if (path.empty())
+    return usageError("there is no folder for the cache: set ENFOLD_CACHE_DIR, or give one");
+  return CompileCache(path, bytes);
+}
+
+void addFolder(CLI::App& app, std::string& folder) {
+  app.add_option("--cache-dir", folder,
+                 "The folder, instead of ENFOLD_CACHE_DIR or ~/.cache/enfold")
+      ->group("Cache");
+}
+
+std::string when(std::filesystem::file_time_type time) {
+  const auto system =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::file_clock::to_sys(time));
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}", system);
+}
+
+void list(const CompileCache& cache) {
+  std::vector<std::vector<std::string>> rows = {{"entry", "size", "last used (UTC)", "program"}};
+  double bytes = 0;
+  const auto entries = cache.entries();
+  for (const auto& entry : entries) {
+    const auto model = readProgram(entry.path);
+    bytes += static_cast<double>(entry.bytes);
+    rows.push_back({entry.path.stem().string(), humanBytes(static_cast<double>(entry.bytes)),
+                    when(entry.used), model ? model->program.desc.name : "(damaged)"});
+  }
+  if (!entries.empty()) fmt::print("{}", table(rows));
+  fmt::print("{} program{} of {} in {}\n", entries.size(), entries.size() == 1 ? "" : "s",
+             humanBytes(bytes), cache.folder().string());
+}
+
+int verifyAll(const CompileCache& cache) {
+  size_t damaged = 0;
+  const auto entries = cache.entries();
+  for (const auto& entry : entries)
+    if (const auto model = readProgram(entry.path); !model) {
+      ++damaged;
+      fmt::print("{}\n", model.error().str());
+    }
+  fmt::print("{} of {} programs are whole\n", entries.size() - damaged, entries.size());
+  return damaged ? kWrong : kDone;
+}
+
+void prune(const CompileCache& cache, int64_t bytes) {
+  double freed = 0;
+  const auto removed = cache.prune(bytes);
+  for (const auto& entry : removed) freed += static_cast<double>(entry.bytes);
+  fmt::print("removed {} program{} of {}\n", removed.size(), removed.size() == 1 ? "" : "s",
+             humanBytes(freed));
+}
+
+} // namespace
+
+void CacheOptions::add(CLI::App& app) {
+  app.add_flag("--cache", use, "Take the program from the cache, or put it there")->group("Cache");
+  addFolder(app, folder);
+  app.add_option("--cache-bytes", bytes, "How large the cache may grow: 4GB")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::NonNegativeNumber)
+      ->group("Cache");
+}
+
+Result<std::optional<CompileCache>> CacheOptions::cache() const {
+  if (!use) return std::nullopt;
+  ENFOLD_TRY(CompileCache cache, open(folder, bytes));
+  return cache;
+}
+
+Result<CompiledModel> compileFor(const ModelOptions& options, const CacheOptions& cacheOptions,
+                                 std::span<const NamedTensor> inputs) {
+  const Deadline deadline(options.limitSeconds);
+  ENFOLD_TRY(const LoadOptions load, options.loadOptions());
+  ENFOLD_TRY(const std::optional<CompileCache> cache, cacheOptions.cache());
+  ENFOLD_TRY(CompiledModel compiled,
+             compileModel(options.model, inputs, load, options.compileOptions(),
+                          cache ? &*cache : nullptr));
+  for (const std::string& text : compiled.notes) note("note: " + text);
+  if (options.verbosity == 0) return compiled;
+  if (compiled.cached) note("the program comes from the cache");
+  for (const Remark& remark : compiled.report.remarks.remarks()) note(remark.str());
+  const CompileTimes& times = compiled.executable->times();
+  note(fmt::format("passes {:.1f} ms, lowering {:.1f} ms, code generation {:.1f} ms", times.passes,
+                   times.lowering, times.codegen));
+  for (const std::string& op : compiled.executable->referenceOps()) note("reference: " + op);
+  return compiled;
+}
+
+Action addCache(CLI::App& app) {
+  struct Options {
+    std::string folder;
+    int64_t keep = 0;
+  };
+  auto options = std::make_shared<Options>();
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* summary) {
+    CLI::App* sub = app.add_subcommand(name, summary);
+    addFolder(*sub, options->folder);
+    return sub;
+  };
+  add("ls", "List the programs in the cache, latest used first");
+  const CLI::App* verify = add("verify", "Read every program whole and check it");
+  CLI::App* pruning = add("prune", "Remove programs, those used longest ago first");
+  pruning->add_option("--keep", options->keep, "Until the others are this large: 500MB (0: all)")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::NonNegativeNumber);
+  return [options, verify, pruning] {
+    const auto cache = open(options->folder, CompileCache::kCapacity);
+    if (!cache) return report(cache.error());
+    if (*verify) return verifyAll(*cache);
+    if (*pruning)
+      prune(*cache, options->keep);
+    else
+      list(*cache);
+    return int{kDone};
+  };
+}
+
+} // namespace enfold::tool
