@@ -150,7 +150,7 @@ TEST(Cache, FilesBesideTheModel) {
     for (const bool cached : {false, true}) {
       const auto model = compiled(path, {}, cache);
       EXPECT_EQ(model.cached, cached);
-      EXPECT_EQ(answer(model, x).at(0).asDouble(7), x.asDouble(7) * weight);
+      EXPECT_EQ(answer(model, x).at(0).data<float>()[7], x.data<float>()[7] * weight);
     }
   }
 }
