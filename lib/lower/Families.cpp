@@ -4,8 +4,8 @@
 #include "lower/Pointwise.h"
 #include "lower/Reorder.h"
 #include "lower/Storage.h"
-#include "lower/conv/Depthwise.h"
 #include "lower/conv/Direct.h"
+#include "lower/conv/Grouped.h"
 #include "lower/conv/Plain.h"
 #include "lower/conv/Transposed.h"
 #include "lower/conv/Winograd.h"
@@ -41,7 +41,7 @@ std::vector<OpKind> elementwiseKinds() {
 
 std::span<const Family> families() {
   static const std::vector<Family> table = {
-      {"conv_depthwise", refuseDepthwise, lowerDepthwise, {OpKind::Conv}},
+      {"conv_grouped", refuseConvGrouped, lowerConvGrouped, {OpKind::Conv}},
       {"conv_winograd", refuseWinograd, lowerWinograd, {OpKind::Conv}},
       {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
       {"conv_transposed", refuseConvTransposed, lowerConvTransposed, {OpKind::ConvTranspose}},

@@ -1,5 +1,6 @@
-// Direct and depthwise convolutions against the reference: all ranks, windows, groups and widths.
+// Direct and grouped convolutions against the reference: all ranks, windows, groups and widths.
 #include "Window.h"
+#include "codegen/TargetInfo.h"
 
 #include <gtest/gtest.h>
 
@@ -51,7 +52,8 @@ TEST(ConvDirect, GroupsOfOddSizes) {
       c.cin = groups * sizes.oneOf<int64_t>({1, 2, 3, 5, 8});
       c.cout = groups * sizes.oneOf<int64_t>({2, 3, 4, 7, 16});
       c.window = randomWindow(sizes, 1 + round % 3, {.kernel = 3, .side = 5});
-      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+      const auto algorithms = expectConvAgrees(c);
+      EXPECT_TRUE(uses(algorithms, "conv_direct") || uses(algorithms, "conv_grouped"));
     }
 }
 
@@ -187,6 +189,54 @@ TEST(ConvDepthwise, EveryWidthAroundTheTile) {
       c.window.strides = {stride, stride};
       EXPECT_TRUE(uses(expectConvAgrees(c), "conv_depthwise"));
     }
+}
+
+TEST(ConvGrouped, AnyWindowOfEveryRank) {
+  Sizes sizes(26);
+  bool grouped = false;
+  for (const int64_t width : {2, 4, 8})
+    for (const int64_t rank : {1, 2, 3})
+      for (int round = 0; round < 8; ++round) {
+        ConvCase c{.batch = sizes.between(1, 3), .groups = sizes.between(2, 15)};
+        c.cin = c.cout = width * c.groups;
+        c.window = randomWindow(sizes, rank, {.kernel = 9, .side = rank == 3 ? 5 : 40});
+        c.bias = round % 2 == 0;
+        grouped |= uses(expectConvAgrees(c), "conv_grouped");
+      }
+  EXPECT_EQ(grouped, codegen::hostTarget()->lanes(kir::Scalar::F32) > 2);
+}
+
+TEST(ConvGrouped, LongRowsOfTaps) {
+  for (const int64_t taps : {7, 8, 15, 31, 75})
+    for (const int64_t width : {1, 2, 4})
+      for (const int64_t stride : {1, 2}) {
+        ConvCase c{.cin = 9 * width, .cout = 9 * width, .groups = 9, .bias = true};
+        c.window = {{taps}, {stride}, {2}, {taps - 1, taps / 2}, {100}};
+        expectConvAgrees(c);
+      }
+}
+
+TEST(ConvDirect, GroupsThatDoNotFillBlocksInPairs) {
+  // Every count of groups, of widths that share a factor with the lanes and of ones that do not.
+  for (const int64_t groups : {3, 5, 7, 9, 17})
+    for (const int64_t in : {4, 6, 12, 24})
+      for (const int64_t out : {8, 12, 24}) {
+        ConvCase c{.batch = 2, .cin = groups * in, .cout = groups * out, .groups = groups};
+        c.bias = in % 8 == 0;
+        c.window = usual({4, 7});
+        if (in == 12) c.window = {{1, 1}, {2, 2}, {1, 1}, {0, 0, 0, 0}, {6, 9}};
+        expectConvAgrees(c);
+      }
+}
+
+TEST(ConvGrouped, TapsFarApart) {
+  // As far as a billion columns, most of them padding.
+  const int64_t far = 1'000'000'000;
+  for (const int64_t groups : {1, 8}) {
+    ConvCase c{.cin = 8, .cout = 8, .groups = groups};
+    c.window = {{2}, {1}, {far}, {far, 0}, {5}};
+    expectConvAgrees(c);
+  }
 }
 
 TEST(ConvDepthwise, SeveralFiltersAChannelAreNotDepthwise) {

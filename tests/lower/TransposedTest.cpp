@@ -97,6 +97,18 @@ TEST(Transposed, SweepsVolumes) {
   for (int round = 0; round < 20; ++round) expectLayerAgrees(randomLayer(sizes, 3));
 }
 
+TEST(Transposed, GroupsThatDoNotFillBlocksInPairs) {
+  Sizes sizes(8);
+  for (const int64_t group : {3, 5, 9, 17, 21})
+    for (const int64_t width : {1, 4, 8, 12, 24}) {
+      Layer l = randomLayer(sizes, 2);
+      l.group = group;
+      l.cin = group * width;
+      l.cout = group * sizes.oneOf<int64_t>({1, 4, 8, 12, width});
+      expectLayerAgrees(l);
+    }
+}
+
 TEST(Transposed, CommonUpsamplings) {
   const auto square = [](int64_t cin, int64_t cout, int64_t side, int64_t k, int64_t s, int64_t p,
                          int64_t extra) {

@@ -38,7 +38,17 @@ struct ConvProblem {
 /// Spatial rank at most 3.
 ConvProblem convProblem(const Op& op);
 
-/// As few groups merged into one as fill whole blocks of `lanes` channels.
-ConvProblem mergedGroups(ConvProblem problem, int64_t lanes);
+/// Channels of a tensor in memory, with the padding of a blocked layout.
+int64_t storedChannels(const Type& type);
+
+/// Neighbouring groups of a convolution, computed as one problem.
+struct GroupRun {
+  int64_t first; ///< group of the whole convolution
+  int64_t merge; ///< of its groups in a group of the problem
+  ConvProblem problem;
+};
+/// As few groups merged into one as fill whole blocks of `lanes` channels, and those that are left
+/// over merged into one last group. Every run begins with a block, of inputs and of results.
+std::vector<GroupRun> mergedGroups(const ConvProblem& problem, int64_t lanes);
 
 } // namespace enfold::lower

@@ -29,14 +29,15 @@ constexpr int64_t kMaxPlainChannels = 16;
 
 class DirectConv {
 public:
-  /// `source` holds the input of `problem`, which may be less than that of the op.
-  DirectConv(const Op& op, const ConvProblem& problem, BufferRef source, const ConvPart& part,
+  /// `source` holds the input of the run's problem, which may have fewer pixels than that of the
+  /// op, with the channels of all groups.
+  DirectConv(const Op& op, const GroupRun& run, BufferRef source, const ConvPart& part,
              Lowering& lowering)
-      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
-        p_(problem), source_(source), part_(part), schedule_(part.schedule),
+      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)), run_(run),
+        p_(run_.problem), source_(source), part_(part), schedule_(part.schedule),
         epilogue_(op, lowering), plainInput_(op.own(0)->type().layout.isPlain()) {
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
-    step_ = plainInput_ ? p_.cin : lanes_;
+    step_ = plainInput_ ? p_.cinPerGroup() : lanes_;
     inputBlocks_ = (p_.cinPerGroup() + step_ - 1) / step_;
   }
 
@@ -50,6 +51,9 @@ private:
   void tile(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
   void taps(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
   void finish(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
+  int64_t firstInput() const { return run_.first * (p_.cinPerGroup() / run_.merge); }
+  /// Of the result.
+  int64_t firstChannel() const { return run_.first * (p_.coutPerGroup() / run_.merge); }
   kir::Var& accumulator(int64_t pixel, int64_t block) {
     return accumulators_[static_cast<size_t>(pixel * schedule_.blocks + block)];
   }
@@ -57,7 +61,8 @@ private:
   const Op& op_;
   Lowering& lowering_;
   const int64_t lanes_;
-  const ConvProblem p_;
+  const GroupRun run_;
+  const ConvProblem& p_; ///< of the run
   const BufferRef source_;
   const ConvPart part_;
   const ConvSchedule schedule_;
@@ -84,8 +89,8 @@ std::vector<float> DirectConv::packWeights() const {
   const float* data = w.data<float>();
   const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup(), taps = p_.taps();
   const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
-  // Sizes of the groups of the op itself.
-  const int64_t merge = op_.integer("group") / p_.groups, cown = cing / merge, kown = coutg / merge;
+  // Of the groups of the op itself.
+  const int64_t cown = cing / run_.merge, kown = coutg / run_.merge;
   std::vector<float> packed(
       static_cast<size_t>(p_.groups * part_.numBlocks * lanes_ * inputBlocks_ * step_ * taps));
   const std::vector<TapWeight> order = TapRow::weightOrder(schedule_, step_, kw);
@@ -99,14 +104,15 @@ std::vector<float> DirectConv::packWeights() const {
             const int64_t c = cb * step_ + channel;
             for (int64_t k = kb * lanes_; k < (kb + schedule_.blocks) * lanes_; ++k, ++at)
               if (c < cing && k < coutg && c / cown == k / kown)
-                packed[at] = data[((g * coutg + k) * cown + c % cown) * taps + t * kw + x];
+                packed[at] =
+                    data[((firstChannel() + g * coutg + k) * cown + c % cown) * taps + t * kw + x];
           }
   return packed;
 }
 
 std::vector<float> DirectConv::packBias() const {
   std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * lanes_));
-  const float* bias = op_.own(2)->constant()->data<float>();
+  const float* bias = op_.own(2)->constant()->data<float>() + firstChannel();
   std::copy(bias, bias + p_.cout, packed.begin());
   return packed;
 }
@@ -116,7 +122,7 @@ void DirectConv::strides() {
   strideX_ = {p_.in[1] * p_.in[2] * element, p_.in[2] * element, element};
   strideC_ = plainInput_ ? p_.inPixels() : 1;
   strideBlock_ = p_.inPixels() * step_;
-  strideN_ = strideBlock_ * p_.groups * inputBlocks_;
+  strideN_ = p_.inPixels() * storedChannels(op_.own(0)->type());
 }
 
 void DirectConv::lower() {
@@ -148,7 +154,8 @@ void DirectConv::lower() {
                [&](const Index& oh) { row(at[1], oh); });
   });
   const auto elements = static_cast<double>(y.numElements());
-  const double share = static_cast<double>(part_.numBlocks) / static_cast<double>(channelBlocks_);
+  const double share = static_cast<double>(p_.cout * part_.numBlocks) /
+                       static_cast<double>(op_.result()->shape()[1] * channelBlocks_);
   lowering_.call(
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("conv_direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
@@ -179,7 +186,8 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
   const int64_t kw = p_.kernel[2], vectors = schedule_.blocks * lanes_;
   const int64_t rowWeights = step_ * kw * vectors;
   const TapRange depth = tapsInside(p_, 0, od), height = tapsInside(p_, 1, oh);
-  const Index source = n_ * strideN_ + group_ * (strideBlock_ * inputBlocks_) +
+  const Index source = n_ * strideN_ + firstInput() * p_.inPixels() +
+                       group_ * (strideBlock_ * inputBlocks_) +
                        (od * p_.strides[0] - p_.padsBegin[0]) * strideX_[0] +
                        (oh * p_.strides[1] - p_.padsBegin[1]) * strideX_[1] +
                        ((begin + shift) * p_.strides[2] - p_.padsBegin[2]) * strideX_[2];
@@ -207,11 +215,12 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
 /// The bias comes last: begun with, a bias much larger than the products would round each of them.
 void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const Index& shift,
                         int64_t pixels) {
-  const int64_t blocksInAll = p_.groups * channelBlocks_;
+  const int64_t blocksInAll = storedChannels(op_.result()->type()) / lanes_;
   for (int64_t block = 0; block < schedule_.blocks; ++block) {
-    const Index kb = group_ * channelBlocks_ + part_.firstBlock + block_ + block;
+    const Index ofRun = group_ * channelBlocks_ + part_.firstBlock + block_ + block;
+    const Index kb = firstChannel() / lanes_ + ofRun;
     std::optional<Value> bias;
-    if (bia_) bias = b_.load((*bia_)[kb * lanes_], int(lanes_));
+    if (bia_) bias = b_.load((*bia_)[ofRun * lanes_], int(lanes_));
     for (int64_t pixel = 0; pixel < pixels; ++pixel) {
       const Index ow = begin + shift + pixel;
       const Index linear = (od * p_.out[1] + oh) * p_.out[2] + ow;
@@ -280,12 +289,12 @@ std::string refuseConvDirect(const Op& op, const kir::Target& target) {
 
 void lowerConvDirect(const Op& op, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
-  const ConvProblem merged = mergedGroups(convProblem(op), lanes);
-  const bool sample = isSampling(merged) && !op.own(0)->type().layout.isPlain();
-  const ConvProblem p = flattened(sample ? sampled(merged) : merged);
-  const BufferRef source = sample ? copySamples(op, merged, lowering) : lowering.storage(op.own(0));
-  for (const ConvPart& part : scheduleConvParts(p, lowering.target()))
-    DirectConv(op, p, source, part, lowering).lower();
+  const ConvProblem whole = convProblem(op);
+  const bool sample = isSampling(whole) && !op.own(0)->type().layout.isPlain();
+  const BufferRef source = sample ? copySamples(op, whole, lowering) : lowering.storage(op.own(0));
+  for (const GroupRun& run : mergedGroups(flattened(sample ? sampled(whole) : whole), lanes))
+    for (const ConvPart& part : scheduleConvParts(run.problem, lowering.target()))
+      DirectConv(op, run, source, part, lowering).lower();
 }
 
 } // namespace enfold::lower

@@ -3,6 +3,7 @@
 #include "lower/conv/Schedule.h"
 
 #include <algorithm>
+#include <set>
 
 namespace enfold::lower {
 namespace {
@@ -20,15 +21,11 @@ double cycles(double fmas, double loads) {
 
 /// tileCycles() when the taps of a row share the pixels they read.
 double sharedTileCycles(const ConvProblem& p, int64_t pixels, int64_t blocks) {
-  int64_t columns = 0; // that any tap reads
-  for (int64_t column = 0; column < p.strides[2] * pixels + p.dilations[2] * p.kernel[2]; ++column)
-    for (int64_t x = 0; x < p.kernel[2]; ++x) {
-      const int64_t ahead = column - x * p.dilations[2];
-      if (ahead < 0 || ahead % p.strides[2] != 0 || ahead / p.strides[2] >= pixels) continue;
-      ++columns;
-      break;
-    }
-  const auto perTap = static_cast<double>(columns) / static_cast<double>(p.kernel[2]);
+  std::set<int64_t> columns; // of the input, that any tap reads
+  for (int64_t pixel = 0; pixel < pixels; ++pixel)
+    for (int64_t x = 0; x < p.kernel[2]; ++x)
+      columns.insert(pixel * p.strides[2] + x * p.dilations[2]);
+  const auto perTap = static_cast<double>(columns.size()) / static_cast<double>(p.kernel[2]);
   return cycles(static_cast<double>(pixels * blocks), perTap + static_cast<double>(blocks));
 }
 

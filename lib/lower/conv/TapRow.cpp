@@ -23,27 +23,6 @@ struct TapRow::Tile {
 
 namespace {
 
-/// Consecutive taps that lie inside the input for the same pixels of a tile.
-struct TapRun {
-  int64_t lo, hi;
-};
-
-std::vector<TapRun> tapRuns(const ConvProblem& p, int64_t begin, int64_t pixels) {
-  const auto same = [&](int64_t a, int64_t b) {
-    for (int64_t o = begin; o < begin + pixels; ++o)
-      if (tapInside(p, o, a) != tapInside(p, o, b)) return false;
-    return true;
-  };
-  std::vector<TapRun> runs;
-  for (int64_t x = 0; x < p.kernel[2]; ++x) {
-    if (!runs.empty() && same(runs.back().lo, x))
-      ++runs.back().hi;
-    else
-      runs.push_back({x, x + 1});
-  }
-  return runs;
-}
-
 /// A loop over `count` channels, `unroll` of them at a time.
 template <typename Body>
 void forChannels(kir::Builder& b, int64_t count, int64_t unroll, Body&& body) {
@@ -102,29 +81,22 @@ void TapRow::tapByTap(const Tile& tile) {
 
 void TapRow::sharing(const Tile& tile) {
   const int64_t blocks = schedule_.blocks, kw = p_.kernel[2];
-  // Columns of the input the tile reads, relative to the first.
-  const int64_t columns = (tile.pixels - 1) * p_.strides[2] + (kw - 1) * p_.dilations[2] + 1;
+  const std::vector<TileColumn> columns = tileColumns(p_, tile.begin, tile.pixels);
   const auto channel = [&](const Index& c) {
     std::vector<Value> w;
     for (int64_t i = 0; i < kw * blocks; ++i)
       w.push_back(b_.load(tile.weights.buffer[tile.weights.at + (c * kw * blocks + i) * lanes_],
                           int(lanes_)));
-    for (int64_t column = 0; column < columns; ++column) {
-      std::optional<Value> v;
-      for (int64_t x = 0; x < kw; ++x) {
-        const int64_t ahead = column - x * p_.dilations[2], pixel = ahead / p_.strides[2];
-        if (ahead < 0 || ahead % p_.strides[2] != 0 || pixel >= tile.pixels ||
-            !tapInside(p_, tile.begin + pixel, x))
-          continue;
-        if (!v)
-          v = b_.broadcast(tile.source.buffer[tile.source.at + c * tile.source.channelStride +
-                                              column * tile.source.pixelStride],
-                           int(lanes_));
+    for (const TileColumn& column : columns) {
+      const Value v =
+          b_.broadcast(tile.source.buffer[tile.source.at + c * tile.source.channelStride +
+                                          column.at * tile.source.pixelStride],
+                       int(lanes_));
+      for (const auto& [pixel, tap] : column.uses)
         for (int64_t block = 0; block < blocks; ++block) {
           kir::Var& acc = tile.accumulators[static_cast<size_t>(pixel * blocks + block)];
-          acc.set(b_.fma(*v, w[static_cast<size_t>(x * blocks + block)], acc));
+          acc.set(b_.fma(v, w[static_cast<size_t>(tap * blocks + block)], acc));
         }
-      }
     }
   };
   forChannels(b_, tile.channels, schedule_.unroll, channel);

@@ -3,6 +3,7 @@
 #include "lower/conv/Tiles.h"
 
 #include <algorithm>
+#include <map>
 
 namespace enfold::lower {
 namespace {
@@ -30,6 +31,33 @@ std::vector<TileRun> tileRow(const ConvProblem& p, int64_t pixels) {
     begin += size;
   }
   return runs;
+}
+
+std::vector<TapRun> tapRuns(const ConvProblem& p, int64_t begin, int64_t pixels) {
+  const auto same = [&](int64_t a, int64_t b) {
+    for (int64_t o = begin; o < begin + pixels; ++o)
+      if (tapInside(p, o, a) != tapInside(p, o, b)) return false;
+    return true;
+  };
+  std::vector<TapRun> runs;
+  for (int64_t x = 0; x < p.kernel[2]; ++x) {
+    if (!runs.empty() && same(runs.back().lo, x))
+      ++runs.back().hi;
+    else
+      runs.push_back({x, x + 1});
+  }
+  return runs;
+}
+
+std::vector<TileColumn> tileColumns(const ConvProblem& p, int64_t begin, int64_t pixels) {
+  std::map<int64_t, std::vector<TileColumn::Use>> uses;
+  for (int64_t pixel = 0; pixel < pixels; ++pixel)
+    for (int64_t tap = 0; tap < p.kernel[2]; ++tap)
+      if (tapInside(p, begin + pixel, tap))
+        uses[pixel * p.strides[2] + tap * p.dilations[2]].push_back({pixel, tap});
+  std::vector<TileColumn> columns;
+  for (auto& [at, pairs] : uses) columns.push_back({at, std::move(pairs)});
+  return columns;
 }
 
 TapRange tapsInside(const ConvProblem& p, size_t d, const kir::Index& o) {

@@ -23,6 +23,24 @@ inline bool tapInside(const ConvProblem& p, int64_t o, int64_t k) {
   return i >= 0 && i < p.in[2];
 }
 
+/// Consecutive taps [lo, hi) along the width that lie inside the input for the same pixels of a
+/// tile.
+struct TapRun {
+  int64_t lo, hi;
+};
+std::vector<TapRun> tapRuns(const ConvProblem& problem, int64_t begin, int64_t pixels);
+
+/// A column of the input, `at` columns from the one tap 0 of the tile's first pixel reads.
+struct TileColumn {
+  struct Use {
+    int64_t pixel, tap; ///< of the tile, and along the width
+  };
+  int64_t at;
+  std::vector<Use> uses;
+};
+/// The columns inside the input that pixels [begin, begin + pixels) of a row read, in order.
+std::vector<TileColumn> tileColumns(const ConvProblem& problem, int64_t begin, int64_t pixels);
+
 /// The taps along dimension `d` that lie inside the input for output coordinate `o`: [lo, hi).
 struct TapRange {
   kir::Index lo, hi;

@@ -32,19 +32,19 @@ ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& tar
 
 class TransposedConv {
 public:
-  TransposedConv(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
-        p_(mergedGroups(convProblem(op), lanes_)), phases_(phasesOf(p_)),
-        schedule_(scheduleOf(phases_, lowering.target())), epilogue_(op, lowering),
-        plainInput_(op.own(0)->type().layout.isPlain()),
+  TransposedConv(const Op& op, const GroupRun& run, Lowering& lowering)
+      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)), run_(run),
+        p_(run_.problem), phases_(phasesOf(p_)), schedule_(scheduleOf(phases_, lowering.target())),
+        epilogue_(op, lowering), plainInput_(op.own(0)->type().layout.isPlain()),
         channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
-        step_(plainInput_ ? p_.cin : lanes_), inputBlocks_((p_.cinPerGroup() + step_ - 1) / step_),
-        vectors_(schedule_.blocks * lanes_) {
+        step_(plainInput_ ? p_.cinPerGroup() : lanes_),
+        inputBlocks_((p_.cinPerGroup() + step_ - 1) / step_), vectors_(schedule_.blocks * lanes_) {
     for (const Phase& phase : phases_) widthTaps_ += phase.problem.kernel[2];
     const int64_t element = plainInput_ ? 1 : lanes_;
     strideX_ = {p_.in[1] * p_.in[2] * element, p_.in[2] * element, element};
     strideC_ = plainInput_ ? p_.inPixels() : 1;
     strideBlock_ = p_.inPixels() * step_;
+    strideN_ = p_.inPixels() * storedChannels(op.own(0)->type());
   }
 
   void lower();
@@ -58,6 +58,9 @@ private:
   int64_t weightsPerBlock() const { return weightsPerTap() * widthTaps_; }
   std::vector<float> packWeights() const;
   std::vector<float> packBias() const;
+  int64_t firstInput() const { return run_.first * (p_.cinPerGroup() / run_.merge); }
+  /// Of the result.
+  int64_t firstChannel() const { return run_.first * (p_.coutPerGroup() / run_.merge); }
   void row(const Index& od, const Index& oh);
   void tile(const TileRun& run, const Index& shift);
   void taps(const TileRun& run, const Index& shift);
@@ -69,7 +72,8 @@ private:
   const Op& op_;
   Lowering& lowering_;
   const int64_t lanes_;
-  const ConvProblem p_;
+  const GroupRun run_;
+  const ConvProblem& p_; ///< of the run
   const std::vector<Phase> phases_;
   const ConvSchedule schedule_;
   Epilogue epilogue_;
@@ -80,7 +84,7 @@ private:
   const int64_t vectors_;       ///< output channels of a tile
   int64_t widthTaps_ = 0;       ///< of all phases
   // Element strides of the input.
-  int64_t strideBlock_ = 0, strideC_ = 0;
+  int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
   ConvProblem::Spatial strideX_{};
 
   kir::Builder b_{"conv_transposed"};
@@ -97,8 +101,8 @@ std::vector<float> TransposedConv::packWeights() const {
   const float* data = op_.own(1)->constant()->data<float>();
   const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup();
   const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
-  // Sizes of the groups of the op itself.
-  const int64_t merge = op_.integer("group") / p_.groups, cown = cing / merge, kown = coutg / merge;
+  // Of the groups of the op itself.
+  const int64_t cown = cing / run_.merge, kown = coutg / run_.merge;
   std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * weightsPerBlock()));
   size_t at = 0;
   for (int64_t g = 0; g < p_.groups; ++g)
@@ -111,7 +115,9 @@ std::vector<float> TransposedConv::packWeights() const {
               const int64_t c = cb * step_ + channel, x = phase.taps[static_cast<size_t>(tap)];
               for (int64_t k = kb; k < kb + vectors_; ++k, ++at)
                 if (c < cing && k < coutg && c / cown == k / kown)
-                  packed[at] = data[(((g * cing + c) * kown + k % kown) * outer + t) * kw + x];
+                  packed[at] =
+                      data[(((firstInput() + g * cing + c) * kown + k % kown) * outer + t) * kw +
+                           x];
             }
       }
   return packed;
@@ -119,7 +125,7 @@ std::vector<float> TransposedConv::packWeights() const {
 
 std::vector<float> TransposedConv::packBias() const {
   std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * lanes_));
-  const float* bias = op_.own(2)->constant()->data<float>();
+  const float* bias = op_.own(2)->constant()->data<float>() + firstChannel();
   std::copy(bias, bias + p_.cout, packed.begin());
   return packed;
 }
@@ -151,7 +157,7 @@ void TransposedConv::lower() {
     b_.forLoop("oh", lo, min(lo + schedule_.rows, Index(p_.out[1])),
                [&](const Index& oh) { row(at[1], oh); });
   });
-  const double elements = static_cast<double>(y.numElements());
+  const double elements = static_cast<double>(p_.batch * p_.cout * p_.outPixels());
   const double products = static_cast<double>(p_.batch * p_.inPixels() * p_.taps() * p_.cin) *
                           static_cast<double>(op_.own(1)->shape()[1]);
   lowering_.call(
@@ -184,7 +190,8 @@ void TransposedConv::tile(const TileRun& run, const Index& shift) {
 void TransposedConv::taps(const TileRun& run, const Index& shift) {
   const ReachingTaps depth = tapsReaching(p_, 0, od_), height = tapsReaching(p_, 1, oh_);
   const int64_t rowWeights = step_ * phase_->problem.kernel[2] * vectors_;
-  const Index image = (n_ * p_.groups + group_) * (strideBlock_ * inputBlocks_) +
+  const Index image = n_ * strideN_ + firstInput() * p_.inPixels() +
+                      group_ * (strideBlock_ * inputBlocks_) +
                       (run.begin + shift - phase_->problem.padsBegin[2]) * strideX_[2];
   const Index weights = firstBlock_ * weightsPerBlock() + phaseWeights_;
   const auto block = [&](const Index& cb, int64_t count) {
@@ -210,17 +217,18 @@ void TransposedConv::taps(const TileRun& run, const Index& shift) {
 
 /// The bias comes last: begun with, a bias much larger than the products would round each of them.
 void TransposedConv::finish(const TileRun& run, const Index& shift) {
+  const int64_t blocksInAll = storedChannels(op_.result()->type()) / lanes_;
   for (int64_t block = 0; block < schedule_.blocks; ++block) {
-    const Index kb = firstBlock_ + block;
+    const Index ofRun = firstBlock_ + block, kb = firstChannel() / lanes_ + ofRun;
     std::optional<Value> bias;
-    if (bia_) bias = b_.load((*bia_)[kb * lanes_], int(lanes_));
+    if (bia_) bias = b_.load((*bia_)[ofRun * lanes_], int(lanes_));
     for (int64_t pixel = 0; pixel < run.pixels; ++pixel) {
       const Index ow = (run.begin + shift + pixel) * p_.strides[2] + phase_->residue;
       const Index linear = (od_ * p_.out[1] + oh_) * p_.out[2] + ow;
       const std::vector<Index> at = blockedCoordinates(op_.result()->type(), n_, kb, linear);
       const Value sum = accumulator(pixel, block);
       const Value value = epilogue_.apply(b_, bias ? sum + *bias : sum, at);
-      const Index plane = (n_ * (p_.groups * channelBlocks_) + kb) * p_.outPixels();
+      const Index plane = (n_ * blocksInAll + kb) * p_.outPixels();
       b_.store((*dst_)[(plane + linear) * lanes_], value);
     }
   }
@@ -241,6 +249,10 @@ std::string refuseConvTransposed(const Op& op, const kir::Target& target) {
   return epilogueRefusal(op);
 }
 
-void lowerConvTransposed(const Op& op, Lowering& lowering) { TransposedConv(op, lowering).lower(); }
+void lowerConvTransposed(const Op& op, Lowering& lowering) {
+  const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
+  for (const GroupRun& run : mergedGroups(convProblem(op), lanes))
+    TransposedConv(op, run, lowering).lower();
+}
 
 } // namespace enfold::lower
