@@ -92,7 +92,8 @@ Action addCompile(CLI::App& app) {
   app.add_option("--name", options->name,
                  "What the names of C begin with; by default made of the model's name");
   app.add_option("--target-cpu", options->cpu,
-                 "The processor to compile for, by LLVM's name, e.g. x86-64-v3 or znver5");
+                 "The processor to compile for, by LLVM's name, e.g. x86-64-v3, znver5 or "
+                 "cortex-a72");
   return [options] {
     const auto done = compileToFile(*options);
     return done ? kDone : report(done.error());

@@ -142,7 +142,7 @@ llvm::Value* Emitter::halfToFloat(Value* bits, kir::Type from) {
     Value* wide = b_.CreateZExt(bits, help.type(b_.getInt32Ty()));
     return help.asFloat(b_.CreateShl(wide, help.i32(16)));
   }
-  if (!target_.hasF16c) return help.f32FromF16(bits);
+  if (!target_.hasF16Conversion) return help.f32FromF16(bits);
   Value* half = b_.CreateBitCast(bits, help.type(b_.getHalfTy()));
   return b_.CreateFPExt(half, help.type(b_.getFloatTy()));
 }
@@ -151,7 +151,7 @@ llvm::Value* Emitter::floatToHalf(Value* x, Scalar to, int lanes) {
   Bits help(b_, lanes);
   if (x->getType()->getScalarType()->isDoubleTy()) x = help.roundToOdd(x);
   if (to == Scalar::BF16) return help.bf16FromF32(x);
-  if (!target_.hasF16c) return help.f16FromF32(x);
+  if (!target_.hasF16Conversion) return help.f16FromF32(x);
   Value* half = b_.CreateFPTrunc(x, help.type(b_.getHalfTy()));
   return b_.CreateBitCast(half, help.type(b_.getInt16Ty()));
 }

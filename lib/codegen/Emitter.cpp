@@ -72,7 +72,8 @@ llvm::Function* Emitter::emit(const std::string& symbol) {
   b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   prologue();
   block(kernel_.body);
-  if (streams_) b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
+  if (streams_ && target_.architecture == kir::Architecture::X86_64)
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
   b_.CreateRetVoid();
   return function_;
 }

@@ -18,6 +18,8 @@
 namespace enfold::codegen {
 namespace {
 
+constexpr Architecture kHost = Architecture::X86_64;
+
 /// Kernels in groups of about equal cost, each compiled as one module.
 std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kernels, int threads) {
   std::vector<UniqueKernels::Entry> order = kernels.entries;
@@ -64,7 +66,7 @@ Error failure(llvm::Error error) {
 }
 
 Result<std::unique_ptr<llvm::orc::LLJIT>> load(const std::vector<std::string>& objects) {
-  llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(kTriple)};
+  llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(tripleOf(kHost))};
   auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
   if (!jit) return std::unexpected(failure(jit.takeError()));
   for (const std::string& object : objects)
@@ -172,6 +174,9 @@ const enfold_program* JitModule::program() const { return &impl_->program; }
 
 Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& target,
                                    const JitOptions& options) {
+  if (target.architecture != kHost)
+    return unsupported(fmt::format("code for {} on {} cannot run here; compile it to a file",
+                                   kir::name(target.architecture), target.cpu));
   initializeLlvm();
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, "enfold"));
   dumpKernels(kernels.entries, target);

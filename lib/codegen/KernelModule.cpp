@@ -132,7 +132,7 @@ std::unique_ptr<llvm::Module> makeModule(llvm::LLVMContext& context,
                                          std::span<const UniqueKernels::Entry> kernels,
                                          const kir::Target& target, llvm::TargetMachine& machine) {
   auto module = std::make_unique<llvm::Module>("enfold", context);
-  module->setTargetTriple(kTriple);
+  module->setTargetTriple(tripleOf(target.architecture));
   module->setDataLayout(machine.createDataLayout());
   for (const UniqueKernels::Entry& entry : kernels) {
     llvm::Function* function = Emitter(*entry.kernel, target, *module).emit(entry.symbol);

@@ -31,21 +31,37 @@ void initializeLlvm() {
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
     LLVMInitializeX86AsmParser();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+    LLVMInitializeAArch64AsmParser();
     // Half of the code generator's time, to save a shift in an inner loop: addresses are already
     // sums of a loop-invariant part, the innermost index and a constant.
     setOption("disable-lsr", "true");
   });
 }
 
+const char* tripleOf(kir::Architecture architecture) {
+  switch (architecture) {
+  case kir::Architecture::X86_64:
+    return "x86_64-unknown-linux-gnu";
+  case kir::Architecture::AArch64:
+    return "aarch64-unknown-linux-gnu";
+  }
+  return "";
+}
+
 std::unique_ptr<llvm::TargetMachine> makeTargetMachine(const kir::Target& target) {
   initializeLlvm();
+  const char* triple = tripleOf(target.architecture);
   std::string error;
-  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(kTriple, error);
+  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(triple, error);
   ENFOLD_CHECK(llvmTarget, error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
   return std::unique_ptr<llvm::TargetMachine>(llvmTarget->createTargetMachine(
-      kTriple, target.cpu, target.features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      triple, target.cpu, target.features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
       llvm::CodeGenOptLevel::Default));
 }
 

@@ -11,12 +11,10 @@ class TargetMachine;
 
 namespace enfold::codegen {
 
-inline constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
+/// LLVM's name of Linux on that architecture.
+const char* tripleOf(kir::Architecture architecture);
 
-/// Vectors of the full width on every processor: some are tuned to avoid the widest.
-inline constexpr const char* kTuning = "-prefer-256-bit,-prefer-128-bit";
-
-/// Registers the x86 target with LLVM; may be called any number of times, from any thread.
+/// Registers the architectures with LLVM; may be called any number of times, from any thread.
 void initializeLlvm();
 
 std::unique_ptr<llvm::TargetMachine> makeTargetMachine(const kir::Target& target);

@@ -93,7 +93,7 @@ Result<std::string> nativeFile(const ProgramDesc& program, const Target& target,
   }
   std::string object = machineCode(*module, *machine, llvm::CodeGenFileType::ObjectFile);
   if (form == NativeForm::Archive) return archive(object, symbol);
-  if (form == NativeForm::SharedLibrary) return linkShared(object);
+  if (form == NativeForm::SharedLibrary) return linkShared(object, target);
   return object;
 }
 

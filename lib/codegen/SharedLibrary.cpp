@@ -28,12 +28,18 @@ struct Linker {
 
 /// In order of preference. A bare linker does not know where the C library is, and leaves its
 /// functions to the program that loads the library.
-const std::vector<Linker>& linkers() {
-  static const std::vector<Linker> list = {
+const std::vector<Linker>& linkers(kir::Architecture architecture) {
+  static const std::vector<Linker> native = {
       {"cc", {"-shared"}, {"-lm"}}, {"gcc", {"-shared"}, {"-lm"}},  {"clang", {"-shared"}, {"-lm"}},
       {"ld.lld", {"-shared"}, {}},  {"ld.lld-19", {"-shared"}, {}}, {"ld", {"-shared"}, {}},
   };
-  return list;
+  static const std::vector<Linker> arm = {
+      {"aarch64-linux-gnu-gcc", {"-shared"}, {"-lm"}},
+      {"ld.lld", {"-shared"}, {}},
+      {"ld.lld-19", {"-shared"}, {}},
+      {"aarch64-linux-gnu-ld", {"-shared"}, {}},
+  };
+  return architecture == kir::Architecture::AArch64 ? arm : native;
 }
 
 /// A folder of this object's own.
@@ -82,7 +88,7 @@ std::string run(const Linker& linker, const std::string& program, const fs::path
 
 } // namespace
 
-Result<std::string> linkShared(const std::string& object) {
+Result<std::string> linkShared(const std::string& object, const kir::Target& target) {
   const TemporaryFolder folder;
   if (folder.path().empty())
     return usageError(fmt::format("no folder for temporary files: {}", std::strerror(errno)));
@@ -90,15 +96,19 @@ Result<std::string> linkShared(const std::string& object) {
   std::error_code error;
   if (fs::file_size(folder.path() / "model.o", error) != object.size())
     return usageError(fmt::format("{}: cannot hold the object", folder.path().string()));
-  for (const Linker& linker : linkers()) {
+  for (const Linker& linker : linkers(target.architecture)) {
     const auto program = llvm::sys::findProgramByName(linker.program);
     if (!program) continue;
     if (std::string failure = run(linker, *program, folder.path()); !failure.empty())
       return unsupported(failure);
     return contents(folder.path() / "model.so");
   }
-  return unsupported("making a shared library needs a C compiler (cc, gcc, clang) or a linker "
-                     "(ld.lld, ld) on the PATH; a .o or .a file needs neither");
+  std::string names;
+  for (const Linker& linker : linkers(target.architecture))
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", linker.program);
+  return unsupported(fmt::format("making a shared library for {} needs one of {} on the PATH; a .o "
+                                 "or .a file needs none",
+                                 kir::name(target.architecture), names));
 }
 
 } // namespace enfold::codegen

@@ -19,6 +19,9 @@
 namespace enfold::codegen {
 namespace {
 
+/// Vectors of the full width on every processor: some are tuned to avoid the widest.
+constexpr const char* kTuning = "-prefer-256-bit,-prefer-128-bit";
+
 /// Each set: the feature that makes it, and the features whose removal caps below the next one.
 struct IsaInfo {
   Isa isa;
@@ -83,13 +86,26 @@ std::string joined(const std::string& a, std::string_view b) {
   return a.empty() || b.empty() ? a + std::string(b) : fmt::format("{},{}", a, b);
 }
 
+std::unique_ptr<llvm::MCSubtargetInfo> subtarget(Architecture architecture, const std::string& cpu,
+                                                 const std::string& features) {
+  initializeLlvm();
+  const char* triple = tripleOf(architecture);
+  std::string error;
+  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(triple, error);
+  ENFOLD_CHECK(llvmTarget, error);
+  return std::unique_ptr<llvm::MCSubtargetInfo>(
+      llvmTarget->createMCSubtargetInfo(triple, cpu, features));
+}
+
 /// Fills in everything that follows from the processor's name and feature string.
 void describe(Target& target) {
-  std::string error;
-  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(kTriple, error);
-  ENFOLD_CHECK(llvmTarget, error);
-  std::unique_ptr<llvm::MCSubtargetInfo> cpu(
-      llvmTarget->createMCSubtargetInfo(kTriple, target.cpu, target.features));
+  const auto cpu = subtarget(target.architecture, target.cpu, target.features);
+  if (target.architecture == Architecture::AArch64) {
+    target.vectorRegisters = 32;
+    target.needs = "neon";
+    target.hasFma = target.hasF16Conversion = true;
+    return;
+  }
   for (const IsaInfo& isa : kIsas) {
     if (!has(*cpu, isa.needs)) continue;
     target.isa = isa.isa;
@@ -101,7 +117,7 @@ void describe(Target& target) {
     if (target.isa < info.includedIn && has(*cpu, info.feature))
       target.needs = joined(target.needs, info.name);
   target.hasFma = has(*cpu, "+fma");
-  target.hasF16c = has(*cpu, "+f16c");
+  target.hasF16Conversion = has(*cpu, "+f16c");
   target.hasVnni = has(*cpu, target.isa == Isa::Avx512 ? "+avx512vnni" : "+avxvnni");
   target.hasAvx512Bf16 = has(*cpu, "+avx512bf16");
 }
@@ -156,7 +172,6 @@ Target capped(Target target, Isa isa) {
 }
 
 Result<Target> hostTarget() {
-  initializeLlvm();
   Target target{.cpu = llvm::sys::getHostCPUName().str(), .features = hostFeatures()};
   target.features = joined(target.features, kTuning);
   describe(target);
@@ -166,14 +181,17 @@ Result<Target> hostTarget() {
 
 Result<Target> targetFor(std::string_view cpu) {
   if (cpu == "native") return hostTarget();
-  initializeLlvm();
-  std::string error;
-  const llvm::Target* llvmTarget = llvm::TargetRegistry::lookupTarget(kTriple, error);
-  ENFOLD_CHECK(llvmTarget, error);
-  std::unique_ptr<llvm::MCSubtargetInfo> known(
-      llvmTarget->createMCSubtargetInfo(kTriple, "x86-64", ""));
-  Target target{.cpu = std::string(cpu), .features = kTuning};
-  if (!known->isCPUStringValid(target.cpu))
+  const auto knows = [&](Architecture architecture) {
+    return subtarget(architecture, "generic", "")->isCPUStringValid(cpu);
+  };
+  Target target;
+  if (knows(Architecture::X86_64))
+    target = {.cpu = std::string(cpu), .features = kTuning};
+  else if (cpu == "aarch64")
+    target = {.architecture = Architecture::AArch64, .cpu = "generic"};
+  else if (knows(Architecture::AArch64))
+    target = {.architecture = Architecture::AArch64, .cpu = std::string(cpu)};
+  else
     return usageError(fmt::format("unknown target CPU '{}'", cpu));
   describe(target);
   return fromEnvironment(std::move(target));

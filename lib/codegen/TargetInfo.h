@@ -1,8 +1,8 @@
-// Finds out about the machine to compile for: this one, or a named x86-64 processor.
+// Finds out about the machine to compile for: this one, or a named processor.
 //
 // Two environment variables change what is found. ENFOLD_MAX_ISA (avx512, avx2, sse4.2, scalar)
-// caps the instruction set. ENFOLD_VECTOR_BYTES (4 to 64) sets the width kernels are written for,
-// also beyond the hardware's, so that wide kernels can be checked on narrow machines.
+// caps the instruction set on x86-64. ENFOLD_VECTOR_BYTES (4 to 64) sets the width kernels are
+// written for, also beyond the hardware's, so that wide kernels can be checked on narrow machines.
 #pragma once
 
 #include "kernel/Target.h"
@@ -12,12 +12,14 @@
 
 namespace enfold::codegen {
 
+using kir::Architecture;
 using kir::Isa;
 using kir::Target;
 
 Result<Target> hostTarget();
 
-/// `cpu` is LLVM's name, like "znver5" or "skylake-avx512"; "native" is the host.
+/// `cpu` is LLVM's name, like "znver5", "skylake-avx512" or "cortex-a72"; "native" is the host,
+/// "aarch64" any 64-bit Arm.
 Result<Target> targetFor(std::string_view cpu);
 
 /// `target` with no more than `isa`.

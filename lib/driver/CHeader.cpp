@@ -148,7 +148,7 @@ std::string description(const codegen::ProgramDesc& program, const codegen::Targ
   return fmt::format(
       R"(/* {name}: a neural network compiled by enfold.
  *
- * Code for x86-64 Linux on {cpu}; it needs the CPU features
+ * Code for {architecture} Linux on {cpu}; it needs the CPU features
  *   {needs}
  * and enfold_create_context() returns ENFOLD_WRONG_CPU where one is missing.
  *
@@ -170,7 +170,8 @@ std::string description(const codegen::ProgramDesc& program, const codegen::Targ
  *
  * Link with the compiled file, -lenfold_runtime, -lpthread and -lm. */
 )",
-      fmt::arg("name", inComment(program.name)), fmt::arg("cpu", target.cpu),
+      fmt::arg("name", inComment(program.name)),
+      fmt::arg("architecture", kir::name(target.architecture)), fmt::arg("cpu", target.cpu),
       fmt::arg("needs", target.needs), fmt::arg("inputs", inputs.table()),
       fmt::arg("outputs", outputs.table()), fmt::arg("symbol", symbol),
       fmt::arg("constants", program.constants.size()), fmt::arg("arena", program.arenaBytes),

@@ -1,7 +1,17 @@
-// Names of the instruction sets.
+// Names of architectures and instruction sets.
 #include "kernel/Target.h"
 
 namespace enfold::kir {
+
+std::string_view name(Architecture architecture) {
+  switch (architecture) {
+  case Architecture::X86_64:
+    return "x86-64";
+  case Architecture::AArch64:
+    return "AArch64";
+  }
+  return {};
+}
 
 std::string_view name(Isa isa) {
   switch (isa) {

@@ -8,7 +8,10 @@
 
 namespace enfold::kir {
 
-/// Instruction sets in ascending order, each containing those before.
+enum class Architecture : uint8_t { X86_64, AArch64 };
+
+/// Instruction sets of x86-64 in ascending order, each containing those before. Elsewhere it is
+/// Scalar.
 enum class Isa : uint8_t {
   Scalar, ///< the baseline of a target; kernels are written for 16 bytes
   Sse42,
@@ -16,10 +19,13 @@ enum class Isa : uint8_t {
   Avx512,
 };
 
+/// "x86-64", "AArch64".
+std::string_view name(Architecture architecture);
 /// "scalar", "sse4.2", "avx2", "avx512".
 std::string_view name(Isa isa);
 
 struct Target {
+  Architecture architecture = Architecture::X86_64;
   std::string cpu;      ///< LLVM's name of the processor
   std::string features; ///< LLVM's feature string
   Isa isa = Isa::Scalar;
@@ -27,8 +33,8 @@ struct Target {
   int vectorRegisters = 16;
   std::string needs; ///< what a CPU must have to run the code, as in enfold_program::isa
   bool hasFma = false;
-  bool hasF16c = false;
-  bool hasVnni = false; ///< int8 dot products, on 512-bit vectors or shorter
+  bool hasF16Conversion = false; ///< between half and single precision
+  bool hasVnni = false;          ///< int8 dot products, on 512-bit vectors or shorter
   bool hasAvx512Bf16 = false;
   int64_t l1Bytes = 32 << 10;  ///< data, per core
   int64_t l2Bytes = 512 << 10; ///< per core

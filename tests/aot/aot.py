@@ -285,6 +285,57 @@ def case_other_cpu(tools):
             expect("which this CPU lacks" in said, f"unclear: {said}")
 
 
+# The zoo's small networks, each with the shape of its input.
+SMALL_NETWORKS = {"cnn_batchnorm": [16, 3, 32, 32], "cnn_elu": [16, 3, 32, 32],
+                  "cnn_layernorm": [16, 3, 32, 32], "cnn_groupnorm": [16, 3, 32, 32],
+                  "cnn_instancenorm": [16, 3, 32, 32], "cnn_linear_bn": [16, 3, 32, 32],
+                  "cnn_1d": [16, 4, 256], "cnn_3d": [2, 1, 16, 32, 32], "resnet20_cifar": [1, 3, 32, 32],
+                  "mobilenet_v2": [1, 3, 64, 64], "shufflenet_v2": [1, 3, 64, 64]}
+
+
+def case_aarch64(tools):
+    """Code for 64-bit Arm, run by an emulator, gives what this machine does but for rounding."""
+    compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
+    if not compiler or not emulator:
+        return SKIPPED
+    root = HERE.parents[1]
+    includes = [f"-I{root}", f"-I{tools.options.include}"]
+    runtime = []
+    for source in sorted((root / "runtime").glob("*.cpp")):
+        runtime.append(tools.folder / f"{source.stem}.o")
+        tools.run(compiler, "-std=c++23", "-O2", *includes, "-c", source, "-o", runtime[-1])
+    main = tools.folder / "network.o"
+    tools.run(compiler, "-x", "c", "-O1", *includes, "-c", HERE / "network.c", "-o", main)
+    for name, shape in SMALL_NETWORKS.items():
+        size = ["--shape", "input=" + "x".join(map(str, shape))]
+        answers = Answers(tools, f"zoo:{name}", {"input": (shape, "f")}, ["output"], *size)
+        net, linked = tools.folder / "net.o", tools.folder / "linked.o"
+        tools.enfold("compile", f"zoo:{name}", "-o", net, "--target-cpu", "cortex-a72", *size)
+        tools.run(compiler, "-x", "c", f"-DPROGRAM={name}_program", *includes, "-c",
+                  HERE / "linked.c", "-o", linked)
+        tools.run(compiler, "-static", linked, main, net, *runtime, *LIBRARIES, "-o", "program")
+        for threads in (1, 2):
+            tools.run(emulator, tools.folder / "program", threads, *answers.inputs, "out.raw")
+            ours, theirs = array.array("f"), array.array("f")
+            ours.frombytes((tools.folder / "out.raw").read_bytes())
+            theirs.frombytes(answers.expected[0])
+            expect(len(ours) == len(theirs), f"{name}: {len(ours)} numbers")
+            worst = max(abs(a - b) - 1e-4 * abs(b) for a, b in zip(ours, theirs))
+            expect(worst <= 1e-4, f"{name}, {threads} threads: off by {worst}")
+
+
+def case_foreign_code(tools):
+    """Code for another architecture goes to a file, and is not run in this process."""
+    tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "net.s", "--header", "net.h",
+                 "--target-cpu", "aarch64")
+    expect("fmla" in (tools.folder / "net.s").read_text(), "no Arm instructions")
+    expect("AArch64 Linux" in (tools.folder / "net.h").read_text(), "the header says otherwise")
+    if not shutil.which("aarch64-linux-gnu-gcc") and not shutil.which("ld.lld"):
+        said = tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "net.so", "--target-cpu",
+                            "aarch64", expect_code=3).stderr
+        expect("aarch64-linux-gnu-gcc" in said, said)
+
+
 REFERENCE_MODEL = """graph @net(%x: f32[1,4,4,4], %rois: f32[1,4], %n: i64[1]) {
   %a = roi_align(%x, %rois, %n) {output_height=4, output_width=4} : f32[1,4,4,4] @"first"
   %b = roi_align(%a, %rois, %n) {output_height=4, output_width=4} : f32[1,4,4,4] @"second"
@@ -341,7 +392,7 @@ def case_no_linker(tools):
     empty.mkdir()
     os.environ["PATH"] = str(empty)
     said = tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "net.so", expect_code=3).stderr
-    expect("C compiler" in said, said)
+    expect("cc, gcc, clang" in said, said)
     expect(not (tools.folder / "net.so").exists(), "a file is left")
 
 
