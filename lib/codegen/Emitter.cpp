@@ -4,6 +4,8 @@
 #include "codegen/VectorMath.h"
 #include "support/Result.h"
 
+#include <llvm/IR/InlineAsm.h>
+#include <llvm/IR/InstIterator.h>
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/MDBuilder.h>
 #include <llvm/IR/Module.h>
@@ -75,7 +77,15 @@ llvm::Function* Emitter::emit(const std::string& symbol) {
   if (streams_ && target_.architecture == kir::Architecture::X86_64)
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
   b_.CreateRetVoid();
+  if (hasBarriers_) orderLoads();
   return function_;
+}
+
+/// Loads of what never changes would pass a barrier.
+void Emitter::orderLoads() {
+  for (llvm::Instruction& instruction : llvm::instructions(function_))
+    if (llvm::isa<llvm::LoadInst>(instruction) && !instruction.getType()->isPointerTy())
+      instruction.setMetadata(llvm::LLVMContext::MD_invariant_load, nullptr);
 }
 
 void Emitter::prologue() {
@@ -173,6 +183,11 @@ void Emitter::instruction(const Inst& inst) {
     break;
   case OpKind::Memory:
     result = memory(inst);
+    break;
+  case OpKind::Order:
+    hasBarriers_ = true;
+    b_.CreateCall(llvm::InlineAsm::get(llvm::FunctionType::get(b_.getVoidTy(), false), "",
+                                       "~{memory}", /*hasSideEffects=*/true));
     break;
   case OpKind::Variable:
     result = variable(inst);

@@ -29,6 +29,7 @@ private:
 
   // Emitter.cpp: functions, control, variables.
   void prologue();
+  void orderLoads();
   void makeAliasScopes();
   void block(const kir::Block& insts);
   void instruction(const Inst& inst);
@@ -98,7 +99,8 @@ private:
   std::vector<llvm::AllocaInst*> vars_;    ///< by VarId
   std::vector<llvm::MDNode*> ownScope_;    ///< by BufferId
   std::vector<llvm::MDNode*> otherScopes_; ///< by BufferId
-  bool streams_ = false;                   ///< some store bypasses the cache
+  bool hasBarriers_ = false;
+  bool streams_ = false; ///< some store bypasses the cache
 };
 
 /// The LLVM type of a value in a register. Half floats are 16-bit integers there.

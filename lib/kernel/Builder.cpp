@@ -300,6 +300,12 @@ void Builder::prefetch(const Place& place) {
   emitEffect(memoryInst(Op::Prefetch, place, {place.buffer.elem(), 1}));
 }
 
+void Builder::barrier() {
+  Inst inst;
+  inst.op = Op::Barrier;
+  emitEffect(std::move(inst));
+}
+
 // ---- Control ----
 
 bool Builder::isEmpty(const Index& lo, const Index& hi) {

@@ -175,6 +175,8 @@ public:
   void storeStream(const Place& to, const Value& value);
   void scatter(const Place& to, const Value& offsets, const Value& value);
   void prefetch(const Place& place);
+  /// See Op.h.
+  void barrier();
   /// load and store with a cast from or to the buffer's element type.
   Value loadAs(Scalar scalar, const Place& from, int lanes = 1) {
     return cast(load(from, lanes), scalar);

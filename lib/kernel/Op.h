@@ -26,6 +26,10 @@
 // the first `count` lanes (any count is allowed, none or all), the others load the fill value;
 // load_strided reads every `stride`th element; gather and scatter add a vector of element offsets.
 // Scattering two lanes to one element keeps the higher lane. Distinct buffers never overlap.
+//
+// Code generation moves no load or store across a barrier, and none behind it is replaced by what
+// one before it has read. It is no instruction of the machine: where many loads are written out one
+// after the other it limits how many registers their values take.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +59,7 @@ enum class OpKind : uint8_t {
   Lanes,       ///< changes the number of lanes
   Reduce,      ///< T x lanes -> T
   Memory,      ///< reads or writes a buffer
+  Order,       ///< no operands and no result
   Variable,    ///< declares, reads or writes a mutable register
   Control,     ///< holds blocks
 };

@@ -154,6 +154,7 @@ private:
       return fmt::format("var {}: {} ={}", varName(inst), inst.type.str(), operands(inst, 0));
     if (inst.op == Op::VarGet) return result + varName(inst);
     if (inst.op == Op::VarSet) return varName(inst) + " =" + operands(inst, 0);
+    if (op.kind == OpKind::Order) return std::string(op.text);
     std::string line = fmt::format("{}{} {}", result, op.text, inst.type.str());
     if (op.kind == OpKind::Memory) {
       line.append(" ").append(place(inst));

@@ -149,6 +149,7 @@ private:
     case OpKind::Variable:
       variable(inst);
       break;
+    case OpKind::Order:
     case OpKind::Control:
       break;
     }

@@ -98,8 +98,8 @@ void GroupedConv::lower() {
   dst_ = b_.output("dst", kir::Scalar::F32, type.numBytes() / 4);
   buffers.push_back(lowering_.storage(op_.result()));
 
-  // Accumulators beside the weights, a pixel and one channel of it.
-  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 2, most = width_ == 1 ? 8 : 16;
+  // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
+  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3, most = width_ == 1 ? 8 : 16;
   const int64_t pixels = std::clamp<int64_t>(lowering_.target().vectorRegisters - held, 1, most);
   const int64_t extents[] = {p_.batch, blocks_, p_.out[0], p_.out[1]};
   const std::string_view names[] = {"n", "cb", "od", "oh"};
@@ -142,6 +142,7 @@ void GroupedConv::tile(int64_t begin, const Index& shift, int64_t pixels) {
 void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, int64_t begin, int64_t pixels) {
   const int64_t kw = p_.kernel[2];
   for (int c = 0; c < width_; ++c) {
+    if (c > 0) b_.barrier(); // each channel loads the pixels anew: registers cannot hold them
     std::vector<Value> weights;
     for (int64_t x = 0; x < kw; ++x) weights.push_back(load(*wei_, wei + (c * kw + x) * lanes_));
     for (const TileColumn& column : tileColumns(p_, begin, pixels)) {
