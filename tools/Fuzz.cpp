@@ -236,6 +236,9 @@ void printTally(const FuzzOptions& options, const Tally& tally, double seconds) 
 }
 
 Result<int> fuzzMany(const FuzzOptions& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.folder, error);
+  if (error) return usageError(fmt::format("--save {}: {}", options.folder, error.message()));
   Tally tally;
   Progress progress(options.count);
   for (int64_t number = options.first; number < options.first + options.count; ++number)
@@ -286,7 +289,8 @@ Action addFuzz(CLI::App& app) {
   app.add_flag("--list-ops", options->listOps, "Print how often each op occurred");
   app.add_option("--graph", options->graph, "Check this graph instead of random ones");
   app.add_option("--passes", options->passes, "With --graph: the pipeline it goes through");
-  app.add_option("--save", options->folder, "Folder that failing graphs are written to");
+  app.add_option("--save", options->folder,
+                 "Folder that failing graphs are written to; made if need be");
   app.add_flag("!--no-reduce", options->reduce, "Write failing graphs as they are");
   return [options] {
     const auto code = options->graph.empty() ? fuzzMany(*options) : fuzzOne(*options);

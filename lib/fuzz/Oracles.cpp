@@ -34,11 +34,16 @@ double noiseOf(ElemType elem) {
   }
 }
 
-void addNoise(Tensor& tensor, Random& random) {
+/// The result of an op as if it had erred. The logarithm of a softmax is that of a rounded sum:
+/// near zero, where the sum is near one, its error is not relative to it.
+void addNoise(Tensor& tensor, OpKind kind, Random& random) {
   if (!isFloat(tensor.elem())) return;
   const double noise = noiseOf(tensor.elem());
-  for (int64_t i = 0; i < tensor.numElements(); ++i)
-    tensor.setDouble(i, tensor.asDouble(i) * (1 + random.uniform(-noise, noise)));
+  const double absolute = kind == OpKind::LogSoftmax ? noise : 0;
+  for (int64_t i = 0; i < tensor.numElements(); ++i) {
+    const double error = random.uniform(-1, 1);
+    tensor.setDouble(i, tensor.asDouble(i) * (1 + noise * error) + absolute * error);
+  }
 }
 
 /// The outputs and values of a run by the reference.
@@ -68,7 +73,7 @@ Result<Run> runWithNoise(const Graph& graph, std::span<const Tensor> inputs, uin
       operands.push_back(operand ? &known.at(operand) : nullptr);
     ENFOLD_TRY(std::vector<Tensor> results, reference::evaluate(*op, operands));
     for (size_t i = 0; i < op->numResults(); ++i) {
-      if (op->kind() != OpKind::Constant) addNoise(results[i], random);
+      if (op->kind() != OpKind::Constant) addNoise(results[i], op->kind(), random);
       run.values[op->result(i)->name()] = results[i];
       known[op->result(i)] = std::move(results[i]);
     }
