@@ -123,6 +123,13 @@ void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
   for (const auto& info : proto.input())
     if (const auto type = readType(info); type && !scope.names.contains(info.name()))
       dims_.learnSample(info.name(), *type);
+  for (const auto& info : proto.input()) {
+    const auto type = readType(info);
+    if (!type || scope.names.contains(info.name()) || initializers_.contains(info.name()) ||
+        options_.values.contains(info.name()))
+      continue;
+    if (auto note = dims_.assumeBatch(info.name(), *type)) model_.notes.push_back(*std::move(note));
+  }
   const auto checkNames = [&](const auto& given) {
     for (const auto& [name, _] : given)
       if (!names.contains(name))

@@ -108,6 +108,17 @@ void DimBindings::learnSample(const std::string& input, const DeclaredType& type
       sizes_.emplace(dim.symbol, (*shape)[i]);
 }
 
+std::optional<std::string> DimBindings::assumeBatch(const std::string& input,
+                                                    const DeclaredType& type) {
+  if (!type.dims || type.dims->size() < 2 || sizeOf(type.dims->front())) return std::nullopt;
+  if (options_.shapes.contains(input) || sampleShape(input, type)) return std::nullopt;
+  singleBatch_.insert(input);
+  if (const std::string& symbol = type.dims->front().symbol; !isAnonymous(symbol))
+    sizes_.emplace(symbol, 1);
+  return fmt::format("the batch of input '{}', {}, is taken as 1; --shape {}={} would say so",
+                     input, text(*type.dims), input, example(*type.dims));
+}
+
 const Tensor* DimBindings::sample(const std::string& input) const {
   const auto it = samples_.find(input);
   return it == samples_.end() ? nullptr : it->second;
@@ -133,6 +144,7 @@ Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType&
     for (const Dim& dim : *type.dims) {
       auto size = sizeOf(dim);
       if (!size && known) size = (*known)[shape.size()];
+      if (!size && shape.empty() && singleBatch_.contains(input)) size = 1;
       if (!size)
         return usageError(fmt::format("input '{0}' has the open shape {1}: state it, as in "
                                       "--shape {0}={2}",

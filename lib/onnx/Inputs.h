@@ -31,6 +31,9 @@ public:
   void nameSamples(std::span<const std::string> inputs);
   /// Learns from the sample where a symbol is still open. Call after learn for all.
   void learnSample(const std::string& input, const DeclaredType& type);
+  /// Takes the first size of a tensor, its batch, as 1 where it is open, and says so in a sentence.
+  /// Call after learnSample for all.
+  std::optional<std::string> assumeBatch(const std::string& input, const DeclaredType& type);
   /// The sample of an input, or null.
   const Tensor* sample(const std::string& input) const;
   /// The shape of an input, or an error that says how to state it.
@@ -46,6 +49,7 @@ private:
   const ImportOptions& options_;
   std::map<std::string, int64_t> sizes_;
   std::map<std::string, const Tensor*> samples_;
+  std::set<std::string> singleBatch_; ///< inputs whose batch is assumed
 };
 
 } // namespace enfold::onnx

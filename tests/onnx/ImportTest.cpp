@@ -261,6 +261,26 @@ TEST(Import, SymbolicSizesAreBound) {
   expectRefused(bytes, {"'z'"}, options);
 }
 
+TEST(Import, AnOpenBatchIsOneImage) {
+  for (const std::string symbol : {"N", "None", ""}) {
+    const std::string bytes = test::model(simple({{"Relu", {"x"}, {"y"}}}, {{symbol}, 3, 5}));
+    const ImportedModel model = imported(bytes);
+    EXPECT_EQ(model.graph->outputs()[0]->shape(), (Shape{1, 3, 5}));
+    ASSERT_EQ(model.notes.size(), 1u);
+    EXPECT_NE(model.notes[0].find("--shape x=1x3x5"), std::string::npos) << model.notes[0];
+  }
+  // A symbol means the same wherever it stands.
+  const std::string square = test::model(simple({{"Relu", {"x"}, {"y"}}}, {{"N"}, {"N"}}));
+  EXPECT_EQ(imported(square).graph->outputs()[0]->shape(), (Shape{1, 1}));
+  // No batch, and what was stated.
+  expectRefused(test::model(simple({{"Relu", {"x"}, {"y"}}}, {{"N"}})), {"'x'", "[N]"});
+  ImportOptions options;
+  options.dims = {{"N", 2}};
+  const ImportedModel stated = imported(square, options);
+  EXPECT_EQ(stated.graph->outputs()[0]->shape(), (Shape{2, 2}));
+  EXPECT_TRUE(stated.notes.empty());
+}
+
 TEST(Import, OneSymbolIsOneSizeEverywhere) {
   ModelSpec spec = simple({{"Add", {"x", "z"}, {"y"}}}, {{"N"}});
   spec.graph.inputs.push_back(valueInfo("z", F32, {{"N"}}));
