@@ -1,4 +1,4 @@
-// enfold bench: latency of a model, alone or against itself unfused and the reference.
+// enfold bench: latency of a model, alone or against itself folded only, unfused and the reference.
 #include "reference/Reference.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
@@ -20,7 +20,8 @@ struct BenchOptions {
   ModelOptions model;
   CacheOptions cache;
   double seconds = 2;
-  std::string compareWith, json, trace;
+  std::vector<std::string> compareWith;
+  std::string json, trace;
   bool profile = false;
 };
 
@@ -89,33 +90,33 @@ ordered_json latencyJson(const Summary& s) {
           {"p90", s.p90}, {"p99", s.p99}, {"mean", s.mean}};
 }
 
-Result<std::vector<Arm>> otherArms(const BenchOptions& options, const Bound& fused) {
-  std::vector<Arm> arms;
-  std::string list = options.compareWith;
-  while (!list.empty()) {
-    const std::string name = list.substr(0, list.find(','));
-    list.erase(0, name.size() + 1);
-    ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::WithDefaults));
-    if (name == "unfused") {
-      CompileOptions unfused = options.model.compileOptions();
-      unfused.fuse = false;
-      ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph), unfused));
-      ENFOLD_TRY(auto bound, bind(compiled.executable, options.model));
-      ENFOLD_TRY(Arm arm, compiledArm(name, std::move(bound)));
-      arms.push_back(std::move(arm));
-    } else if (name == "reference") {
-      std::shared_ptr<Graph> graph = std::move(model.graph);
-      arms.push_back({name,
-                      [graph, inputs = fused.inputs]() -> Result<> {
-                        ENFOLD_TRY([[maybe_unused]] auto outputs, reference::run(*graph, inputs));
-                        return {};
-                      },
-                      {}});
-    } else {
-      return usageError(fmt::format("--compare {}: known are unfused and reference", name));
-    }
-  }
-  return arms;
+/// A model compiled with fewer passes.
+Result<Arm> partlyFusedArm(const BenchOptions& options, const std::string& name,
+                           const std::set<std::string>& without) {
+  ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::WithDefaults));
+  CompileOptions how = options.model.compileOptions();
+  how.disabled.insert(without.begin(), without.end());
+  ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph), how));
+  ENFOLD_TRY(auto bound, bind(compiled.executable, options.model));
+  return compiledArm(name, std::move(bound));
+}
+
+Result<Arm> referenceArm(const BenchOptions& options, const Bound& fused) {
+  ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::WithDefaults));
+  std::shared_ptr<Graph> graph = std::move(model.graph);
+  return Arm{"reference",
+             [graph, inputs = fused.inputs]() -> Result<> {
+               ENFOLD_TRY([[maybe_unused]] auto outputs, reference::run(*graph, inputs));
+               return {};
+             },
+             {}};
+}
+
+Result<Arm> otherArm(const BenchOptions& options, const std::string& name, const Bound& fused) {
+  if (name == "folded") return partlyFusedArm(options, name, {"fuse-epilogue"});
+  if (name == "unfused") return partlyFusedArm(options, name, fusionPasses());
+  if (name == "reference") return referenceArm(options, fused);
+  return usageError(fmt::format("--compare {}: known are folded, unfused and reference", name));
 }
 
 std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
@@ -141,8 +142,10 @@ Result<> bench(const BenchOptions& options) {
   std::vector<Arm> arms;
   ENFOLD_TRY(Arm fused, compiledArm(options.model.noFuse ? "unfused" : "fused", bound));
   arms.push_back(std::move(fused));
-  ENFOLD_TRY(std::vector<Arm> others, otherArms(options, *bound));
-  for (Arm& arm : others) arms.push_back(std::move(arm));
+  for (const std::string& name : options.compareWith) {
+    ENFOLD_TRY(Arm arm, otherArm(options, name, *bound));
+    arms.push_back(std::move(arm));
+  }
   ENFOLD_RETURN_IF_ERROR(measure(arms, options.seconds));
 
   const Summary summary = summarize(arms[0].samples);
@@ -185,7 +188,9 @@ Action addBench(CLI::App& app) {
   options->cache.add(app);
   app.add_option("--seconds", options->seconds, "How long to measure each arm")
       ->check(CLI::Range(0.001, 86400.0));
-  app.add_option("--compare", options->compareWith, "Also measure: unfused, reference");
+  app.add_option("--compare", options->compareWith,
+                 "Also measure: folded (but not fused), unfused, reference")
+      ->delimiter(',');
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
   app.add_flag("--profile", options->profile,
                "List the time of every kernel, and how near it is to the machine's limits");
