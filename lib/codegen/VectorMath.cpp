@@ -85,6 +85,10 @@ Value* VectorMath::unary(Op op, Value* x) {
     return intrinsic(llvm::Intrinsic::trunc, x);
   case Op::Sigmoid:
     return sigmoid(x);
+  case Op::NormalCdf:
+    return normalCdf(x);
+  case Op::Elu:
+    return elu(x);
   case Op::Exp:
     if (inLine) return exp(x, ExpRange::Full);
     break;
@@ -107,22 +111,28 @@ Value* VectorMath::unary(Op op, Value* x) {
   return callLibm(libmName(op), x);
 }
 
-/// exp(x) = 2^n exp(r) with |r| <= ln(2)/2. The scale is applied in two halves, so that it neither
-/// overflows before the result does nor rounds a denormal result twice.
-Value* VectorMath::exp(Value* x, ExpRange range) {
-  if (range == ExpRange::Full) x = atMost(atLeast(x, -104), 89);
+/// n is the whole number nearest to x / ln(2), and q = exp(r) - 1 with r = x - n ln(2).
+VectorMath::ExpParts VectorMath::expParts(Value* x) {
   Value* shifted = mulAdd(x, number(x, kLog2e), number(x, kRound32));
   Value* n = sub(shifted, number(x, kRound32));
   Value* r = mulAdd(n, number(x, -kLn2High), x);
   r = mulAdd(n, number(x, -kLn2Low), r);
   Value* p = polynomial(
       r, {4.999999404e-01, 1.666652113e-01, 4.166838899e-02, 8.368716575e-03, 1.381459879e-03});
-  Value* y = add(mulAdd(mul(r, r), p, r), number(x, 1));
-  Value* bits = asInteger(shifted);
-  Value *bias = integer(bits, 127), *mantissa = integer(bits, 23);
-  auto powerOfTwo = [&](Value* k) {
-    return asFloat(b_.CreateShl(b_.CreateAdd(k, bias), mantissa));
-  };
+  return {asInteger(shifted), mulAdd(mul(r, r), p, r)};
+}
+
+Value* VectorMath::powerOfTwo(Value* bits) {
+  return asFloat(b_.CreateShl(b_.CreateAdd(bits, integer(bits, 127)), integer(bits, 23)));
+}
+
+/// The scale is applied in two halves, so that it neither overflows before the result does nor
+/// rounds a denormal result twice.
+Value* VectorMath::exp(Value* x, ExpRange range) {
+  if (range != ExpRange::Moderate) x = atLeast(x, -104);
+  if (range == ExpRange::Full) x = atMost(x, 89);
+  const auto [bits, q] = expParts(x);
+  Value* y = add(q, number(x, 1));
   if (range == ExpRange::Moderate) return mul(y, powerOfTwo(bits));
   Value* whole = b_.CreateSub(bits, asInteger(number(x, kRound32)));
   Value* half = b_.CreateAShr(whole, integer(bits, 1));
@@ -155,8 +165,9 @@ Value* VectorMath::log(Value* x) {
 /// With z = exp(-|x|), which cannot overflow: 1 / (1 + z) or z / (1 + z).
 Value* VectorMath::sigmoid(Value* x) {
   Value* negated = b_.CreateFNeg(intrinsic(llvm::Intrinsic::fabs, x));
-  Value* z = unary(Op::Exp, negated);
-  Value* isNegative = b_.CreateFCmpOLT(x, number(x, 0));
+  bool inLine = x->getType()->getScalarType()->isFloatTy();
+  Value* z = inLine ? exp(negated, ExpRange::NotPositive) : unary(Op::Exp, negated);
+  Value* isNegative = b_.CreateICmpSLT(asInteger(x), integer(asInteger(x), 0));
   Value* numerator = b_.CreateSelect(isNegative, z, number(x, 1));
   return b_.CreateFDiv(numerator, add(z, number(x, 1)));
 }
@@ -187,6 +198,31 @@ Value* VectorMath::erf(Value* x) {
                          2.183805592e-02, -2.947656438e-03, 1.863789803e-04});
   Value* large = copySign(sub(number(x, 1), exp(q, ExpRange::Moderate)), x);
   return b_.CreateSelect(b_.CreateFCmpOLT(magnitude, number(x, 1)), small, large);
+}
+
+/// The integral of the normal distribution up to x, (1 + erf(x / sqrt(2))) / 2, as 1/2 + x P / Q
+/// with polynomials of x^2 that are a fit of least error where the result is neither 0 nor 1 in
+/// f32. The error is absolute: 2e-7.
+Value* VectorMath::normalCdf(Value* x) {
+  if (!x->getType()->getScalarType()->isFloatTy())
+    return mul(callLibm("erfc", {mul(x, number(x, -0.70710678118654752))}), number(x, 0.5));
+  Value* inside = atMost(atLeast(x, -5.3), 5.3);
+  Value* square = mul(inside, inside);
+  Value* p = polynomial(square, {0.3989422541, 0.03293578962, 0.004627993361, 0.0001603345308,
+                                 6.379056875e-06, 2.405025128e-08});
+  Value* q = polynomial(
+      square, {1.0, 0.2492240105, 0.02813882631, 0.001836571632, 7.135231217e-05, 1.237166594e-06});
+  return atLeast(mulAdd(inside, b_.CreateFDiv(p, q), number(x, 0.5)), 0);
+}
+
+/// exp(x) - 1 = (2^n - 1) + 2^n q, which does not cancel, and -1 in f32 from -17.33 on.
+Value* VectorMath::elu(Value* x) {
+  Value* isPositive = b_.CreateFCmpOGT(x, number(x, 0));
+  if (!x->getType()->getScalarType()->isFloatTy())
+    return b_.CreateSelect(isPositive, x, callLibm("expm1", x));
+  const auto [bits, q] = expParts(atMost(atLeast(x, -17.5), 0));
+  Value* scale = powerOfTwo(bits);
+  return b_.CreateSelect(isPositive, x, mulAdd(scale, q, sub(scale, number(x, 1))));
 }
 
 /// Arguments beyond 2^20, infinities and NaN take the C library's value. A lane's result depends on

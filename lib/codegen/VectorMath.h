@@ -29,15 +29,24 @@ public:
   Value* pow(Value* x, Value* y);
 
 private:
-  /// What is known of exp's argument: nothing, or that the result is a normal number.
-  enum class ExpRange { Full, Moderate };
+  /// What is known of exp's argument: nothing, its sign, or that the result is a normal number.
+  enum class ExpRange { Full, NotPositive, Moderate };
 
   Value* intrinsic(llvm::Intrinsic::ID id, Value* x) { return b_.CreateUnaryIntrinsic(id, x); }
   Value* exp(Value* x, ExpRange range);
+  /// exp(x) = 2^n (1 + q).
+  struct ExpParts {
+    Value *bits, *q; ///< the low bits of `bits` are n
+  };
+  ExpParts expParts(Value* x);
+  /// 2^n for the n in the low bits of `bits`, which gives a normal number.
+  Value* powerOfTwo(Value* bits);
   Value* log(Value* x);
   Value* sigmoid(Value* x);
   Value* tanh(Value* x);
   Value* erf(Value* x);
+  Value* normalCdf(Value* x);
+  Value* elu(Value* x);
   Value* sinOrCos(kir::Op op, Value* x);
   Value* sinOrCosReduced(kir::Op op, Value* x);
   Value* log2OfMagnitude(Value* x);

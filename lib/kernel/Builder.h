@@ -132,6 +132,8 @@ public:
   Value sigmoid(const Value& a) { return apply(Op::Sigmoid, a); }
   Value tanh(const Value& a) { return apply(Op::Tanh, a); }
   Value erf(const Value& a) { return apply(Op::Erf, a); }
+  Value normalCdf(const Value& a) { return apply(Op::NormalCdf, a); }
+  Value elu(const Value& a) { return apply(Op::Elu, a); }
   /// Any instruction on one or two values of one type, by name; the rarer functions are used so.
   Value unary(Op op, const Value& a) { return apply(op, a); }
   Value binary(Op op, const Value& a, const Value& b) { return apply(op, a, b); }

@@ -11,7 +11,8 @@
 // min and max propagate NaN. min_fast(a, b) is a < b ? a : b and max_fast(a, b) is a > b ? a : b,
 // one instruction: on NaN the *second* operand is the result, so max_fast(0, x) is a relu that
 // propagates NaN. fma rounds once where the target can, else it is a mul and an add. round goes to
-// even on ties. rsqrt is 1/sqrt(x), not an approximation. Comparisons with NaN are false but ne.
+// even on ties. rsqrt is 1/sqrt(x), not an approximation. normal_cdf is (1 + erf(x / sqrt(2))) / 2,
+// elu is x > 0 ? x : exp(x) - 1. Comparisons with NaN are false but ne.
 //
 // cast to a narrower integer drops the high bits; from float to integer it truncates, and out of
 // range the result is unspecified, while cast_sat clamps and takes NaN to 0; between floats it

@@ -63,25 +63,17 @@ Value leakyRelu(const Context& c) { return c.b.select(c.x() < 0, c.x() * c.real(
 
 Value prelu(const Context& c) { return c.b.select(c.x() < 0, c.x() * c.y(), c.x()); }
 
-/// exp(x) - 1 without cancellation near zero: tanh(x/2) * (exp(x) + 1).
-Value expMinusOne(Builder& b, const Value& x) {
-  const Value e = b.exp(x);
-  return b.select(b.abs(x) < 0.5, b.tanh(x * 0.5) * (e + 1.0), e - 1.0);
+/// x for what is positive, else factor (exp(x / scale) - 1).
+Value scaledElu(const Context& c, double factor, double scale = 1) {
+  const Value e = c.b.elu(scale == 1 ? c.x() : c.x() / scale);
+  return factor == 1 && scale == 1 ? e : c.b.select(c.x() > 0, c.x(), e * factor);
 }
 
-Value elu(const Context& c) {
-  return c.b.select(c.x() < 0, expMinusOne(c.b, c.x()) * c.real("alpha"), c.x());
-}
+Value elu(const Context& c) { return scaledElu(c, c.real("alpha")); }
 
-Value celu(const Context& c) {
-  const double alpha = c.real("alpha");
-  return c.b.select(c.x() < 0, expMinusOne(c.b, c.x() / alpha) * alpha, c.x());
-}
+Value celu(const Context& c) { return scaledElu(c, c.real("alpha"), c.real("alpha")); }
 
-Value selu(const Context& c) {
-  const double gamma = c.real("gamma"), alpha = c.real("alpha");
-  return c.b.select(c.x() <= 0, expMinusOne(c.b, c.x()) * alpha, c.x()) * gamma;
-}
+Value selu(const Context& c) { return scaledElu(c, c.real("alpha")) * c.real("gamma"); }
 
 Value clamped01(const Context& c, const Value& v) {
   return c.b.minFast(c.number(1), c.b.maxFast(c.number(0), v));
@@ -108,7 +100,7 @@ Value gelu(const Context& c) {
     const Value inner = (x + x * x * x * 0.044715) * std::sqrt(2 / M_PI);
     return x * 0.5 * (c.b.tanh(inner) + 1.0);
   }
-  return x * 0.5 * (c.b.erf(x * M_SQRT1_2) + 1.0);
+  return x * c.b.normalCdf(x);
 }
 
 Value sign(const Context& c) {

@@ -42,6 +42,7 @@ const Function kInLine[] = {
     {Op::Sigmoid, exactSigmoid},
     {Op::Tanh, [](double x) { return std::tanh(x); }},
     {Op::Erf, [](double x) { return std::erf(x); }},
+    {Op::Elu, [](double x) { return x > 0 ? x : std::expm1(x); }},
     {Op::Sin, [](double x) { return std::sin(x); }},
     {Op::Cos, [](double x) { return std::cos(x); }},
 };
@@ -105,6 +106,27 @@ TEST_P(InLine, IsAccurate) {
 INSTANTIATE_TEST_SUITE_P(Math, InLine, testing::ValuesIn(kInLine), [](const auto& test) {
   return std::string(kir::info(test.param.op).text);
 });
+
+/// Its error is absolute.
+TEST(Math, NormalDistribution) {
+  static const std::vector<float> x = sample();
+  for (const Target& target : targets()) {
+    const int lanes = target.lanes(Scalar::F32);
+    auto module = compileAll({unaryKernel(Op::NormalCdf, Scalar::F32, lanes, x.size())}, target);
+    ASSERT_TRUE(module);
+    Guarded in(x), out(x.size() * sizeof(float));
+    runStep(*module, 0, {in.data(), out.data()});
+    auto y = out.as<float>();
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (std::isnan(x[i])) {
+        EXPECT_TRUE(std::isnan(y[i]));
+        continue;
+      }
+      ASSERT_NEAR(y[i], 0.5 * std::erfc(-M_SQRT1_2 * double(x[i])), 2.5e-7) << x[i];
+      ASSERT_GE(y[i], 0) << x[i];
+    }
+  }
+}
 
 TEST(Math, LibraryFunctions) {
   for (const Function& function : kFromLibrary) checkAccuracy(function, targets().back(), 8, 4);
