@@ -46,6 +46,11 @@ private:
   struct Tile {
     Index image, y, x; ///< y, x: of its first output pixel
   };
+  /// Blocks of input channels, and how many channels of each count.
+  struct Channels {
+    Index first, last;
+    int64_t ofBlock;
+  };
 
   std::vector<float> packWeights() const;
   std::vector<float> packBias() const;
@@ -58,8 +63,8 @@ private:
                       const Tile& tile, const Index& channelBlock);
   void multiplyGroup(kir::Builder& b, const kir::Place& from, const Index& group,
                      const Index& count);
-  void product(kir::Builder& b, const kir::Place& from, const kir::Place& weights,
-               const kir::Place& to);
+  void product(kir::Builder& b, const Channels& channels, const kir::Place& from,
+               const kir::Place& weights, const kir::Place& to);
   void transformOutput(kir::Builder& b, const kir::Place& from, const Tile& tile,
                        const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
@@ -151,63 +156,62 @@ void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir
   b.ifElse(inside, whole, clipped);
 }
 
-/// One register tile: the products over all channels of `pixels` tiles and `blocks` vectors, summed
-/// in runs.
-void Winograd::product(kir::Builder& b, const kir::Place& from, const kir::Place& weights,
-                       const kir::Place& to) {
+/// One register tile: the products over some channels of `pixels` tiles and `blocks` vectors, added
+/// to those of the channels before unless these are the first.
+void Winograd::product(kir::Builder& b, const Channels& channels, const kir::Place& from,
+                       const kir::Place& weights, const kir::Place& to) {
   const int64_t vectors = s_.blocks * lanes_, panel = s_.paddedChunk() * lanes_;
   std::vector<kir::Var> acc;
-  const auto begin = [&] {
-    acc.clear();
-    for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
-      acc.push_back(b.var("acc", b.zero(kir::f32(int(lanes_)))));
-  };
-  const auto channel = [&](const Index& block, int64_t c) {
-    std::vector<Value> w;
-    for (int64_t k = 0; k < s_.blocks; ++k)
-      w.push_back(b.load(weights + (block * lanes_ + c) * vectors + k * lanes_, int(lanes_)));
-    for (int64_t pixel = 0; pixel < s_.pixels; ++pixel) {
-      const Value v = b.broadcast(from + block * panel + pixel * lanes_ + c, int(lanes_));
-      for (int64_t k = 0; k < s_.blocks; ++k) {
-        kir::Var& sum = acc[static_cast<size_t>(pixel * s_.blocks + k)];
-        sum.set(b.fma(v, w[static_cast<size_t>(k)], sum));
+  for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
+    acc.push_back(b.var("acc", b.zero(kir::f32(int(lanes_)))));
+  b.forLoop("cb", channels.first, channels.last, [&](const Index& cb) {
+    for (int64_t c = 0; c < channels.ofBlock; ++c) {
+      std::vector<Value> w;
+      for (int64_t k = 0; k < s_.blocks; ++k)
+        w.push_back(b.load(weights + (cb * lanes_ + c) * vectors + k * lanes_, int(lanes_)));
+      for (int64_t pixel = 0; pixel < s_.pixels; ++pixel) {
+        const Value v = b.broadcast(from + cb * panel + pixel * lanes_ + c, int(lanes_));
+        for (int64_t k = 0; k < s_.blocks; ++k) {
+          kir::Var& sum = acc[static_cast<size_t>(pixel * s_.blocks + k)];
+          sum.set(b.fma(v, w[static_cast<size_t>(k)], sum));
+        }
       }
     }
-  };
-  const auto end = [&](const kir::Condition& isFirst) {
+  });
+  const auto finish = [&](bool isFirst) {
     for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i) {
       const kir::Place place = to + i * lanes_;
-      const kir::Var& sum = acc[static_cast<size_t>(i)];
-      b.ifElse(
-          isFirst, [&] { b.store(place, sum); },
-          [&] { b.store(place, b.load(place, int(lanes_)) + sum); });
+      const Value sum = acc[static_cast<size_t>(i)];
+      b.store(place, isFirst ? sum : b.load(place, int(lanes_)) + sum);
     }
   };
-  const int64_t whole = p_.cin / lanes_, rest = p_.cin % lanes_;
-  const int64_t run = std::max<int64_t>(1, kRunOfChannels / lanes_);
-  b.forLoop("run", 0, (whole + run - 1) / run, [&](const Index& r) {
-    begin();
-    b.forLoop("cb", r * run, min(r * run + run, Index(whole)), [&](const Index& cb) {
-      for (int64_t c = 0; c < lanes_; ++c) channel(cb, c);
-    });
-    end(r == Index(0));
-  });
-  if (rest == 0) return;
-  begin();
-  for (int64_t c = 0; c < rest; ++c) channel(whole, c);
-  end(whole == 0);
+  b.ifElse(channels.first == Index(0), [&] { finish(true); }, [&] { finish(false); });
 }
 
-/// All products of a chunk with one group of output channel blocks.
+/// All products of a chunk with one group of output channel blocks. The weights of a run of
+/// channels stay in the first cache while all tiles are multiplied with them, and those of the next
+/// run are fetched meanwhile.
 void Winograd::multiplyGroup(kir::Builder& b, const kir::Place& from, const Index& group,
                              const Index& count) {
-  const int64_t vectors = s_.blocks * lanes_;
+  const int64_t vectors = s_.blocks * lanes_, pointWeights = cin_ * lanes_ * vectors;
+  const int64_t whole = p_.cin / lanes_, rest = p_.cin % lanes_;
+  const int64_t run = std::max<int64_t>(1, kRunOfChannels / lanes_);
+  const int64_t runWeights = run * lanes_ * vectors, panels = s_.paddedChunk() / s_.pixels;
+  const int64_t lines = (runWeights + panels * kCacheLine - 1) / (panels * kCacheLine);
   b.forLoop("point", 0, points_, [&](const Index& point) {
-    const kir::Place weights = (*weights_)[(group * points_ + point) * (cin_ * lanes_ * vectors)];
-    b.forLoop("panel", 0, (count + (s_.pixels - 1)) / s_.pixels, [&](const Index& panel) {
-      product(b, from + point * inputPoint_ + panel * (s_.pixels * lanes_), weights,
-              (*products_)[point * productPoint_ + panel * (s_.pixels * vectors)]);
+    const kir::Place weights = (*weights_)[(group * points_ + point) * pointWeights];
+    const auto multiply = [&](const Channels& channels, const Index& next) {
+      b.forLoop("panel", 0, (count + (s_.pixels - 1)) / s_.pixels, [&](const Index& panel) {
+        for (int64_t line = 0; line < lines; ++line)
+          b.prefetch(weights + next + (panel * lines + line) * kCacheLine);
+        product(b, channels, from + point * inputPoint_ + panel * (s_.pixels * lanes_), weights,
+                (*products_)[point * productPoint_ + panel * (s_.pixels * vectors)]);
+      });
+    };
+    b.forLoop("run", 0, (whole + run - 1) / run, [&](const Index& r) {
+      multiply({r * run, min(r * run + run, Index(whole)), lanes_}, (r + 1) * runWeights);
     });
+    if (rest) multiply({whole, whole + 1, rest}, pointWeights);
   });
 }
 
