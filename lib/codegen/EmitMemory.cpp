@@ -67,7 +67,7 @@ llvm::Value* Emitter::memory(const Inst& inst) {
   }
   case Op::Prefetch:
     b_.CreateIntrinsic(llvm::Intrinsic::prefetch, {b_.getPtrTy()},
-                       {at, b_.getInt32(0), b_.getInt32(3), b_.getInt32(1)});
+                       {at, b_.getInt32(0), b_.getInt32(2), b_.getInt32(1)});
     break;
   default:
     break;

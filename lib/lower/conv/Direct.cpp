@@ -26,6 +26,9 @@ using kir::Value;
 
 /// Plain inputs are read through this many channels at most; above, the blocked layout is better.
 constexpr int64_t kMaxPlainChannels = 16;
+constexpr int64_t kCacheLine = 16; ///< floats
+/// Weights of a group of output channels that are worth fetching ahead.
+constexpr int64_t kFetchedBytes = 4096;
 
 class DirectConv {
 public:
@@ -39,6 +42,7 @@ public:
     channelBlocks_ = (p_.coutPerGroup() + lanes_ - 1) / lanes_;
     step_ = plainInput_ ? p_.cinPerGroup() : lanes_;
     inputBlocks_ = (p_.cinPerGroup() + step_ - 1) / step_;
+    for (const TileRun& tiles : tileRow(p_, schedule_.pixels)) tilesInRow_ += tiles.count;
   }
 
   void lower();
@@ -50,6 +54,7 @@ private:
   void row(const Index& od, const Index& oh);
   void tile(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
   void taps(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
+  void fetchAhead(const Index& rowOfWeights);
   void finish(const Index& od, const Index& oh, int64_t begin, const Index& shift, int64_t pixels);
   int64_t firstInput() const { return run_.first * (p_.cinPerGroup() / run_.merge); }
   /// Of the result.
@@ -71,13 +76,15 @@ private:
   int64_t channelBlocks_; ///< of output, per group
   int64_t inputBlocks_;   ///< of input, per group
   int64_t step_;          ///< input channels in a block
+  int64_t tilesInRow_ = 0;
 
   kir::Builder b_{"conv_direct"};
   std::optional<kir::Buffer> src_, wei_, bia_, dst_;
   std::vector<kir::Var> accumulators_;
   // Of the iteration being written.
   Index n_ = 0, group_ = 0;
-  Index block_ = 0; ///< of output channels, among those of the part and group
+  Index block_ = 0;                     ///< of output channels, among those of the part and group
+  Index firstRow_ = 0, tileNumber_ = 0; ///< of the iteration, and among its tiles
   // Element strides of the input.
   int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
   ConvProblem::Spatial strideX_{};
@@ -149,8 +156,8 @@ void DirectConv::lower() {
     n_ = at[0];
     group_ = at[3];
     block_ = at[4] * schedule_.blocks;
-    const Index lo = at[2] * schedule_.rows;
-    b_.forLoop("oh", lo, min(lo + schedule_.rows, Index(p_.out[1])),
+    firstRow_ = at[2] * schedule_.rows;
+    b_.forLoop("oh", firstRow_, min(firstRow_ + schedule_.rows, Index(p_.out[1])),
                [&](const Index& oh) { row(at[1], oh); });
   });
   const auto elements = static_cast<double>(y.numElements());
@@ -164,9 +171,14 @@ void DirectConv::lower() {
 }
 
 void DirectConv::row(const Index& od, const Index& oh) {
-  for (const TileRun& run : tileRow(p_, schedule_.pixels))
-    b_.forLoop("tile", 0, run.count,
-               [&](const Index& t) { tile(od, oh, run.begin, t * run.pixels, run.pixels); });
+  int64_t before = 0;
+  for (const TileRun& run : tileRow(p_, schedule_.pixels)) {
+    b_.forLoop("tile", 0, run.count, [&](const Index& t) {
+      tileNumber_ = (oh - firstRow_) * tilesInRow_ + before + t;
+      tile(od, oh, run.begin, t * run.pixels, run.pixels);
+    });
+    before += run.count;
+  }
 }
 
 /// Pixels [begin + shift, begin + shift + pixels) of a row. Which taps are inside the input depends
@@ -199,6 +211,7 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
         const Index src = source + cb * strideBlock_ + kd * (p_.dilations[0] * strideX_[0]) +
                           kh * (p_.dilations[1] * strideX_[1]);
         const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights;
+        fetchAhead(wei);
         TapRow(b_, p_, schedule_, lanes_)
             .reduce({*src_, src, strideC_, strideX_[2]}, {*wei_, wei, step_}, count, begin, pixels,
                     accumulators_);
@@ -210,6 +223,18 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
   const int64_t whole = p_.cinPerGroup() / step_;
   b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, step_); });
   if (rest) block(whole, rest);
+}
+
+/// While a group of output channels is computed, the weights of the next one come from memory into
+/// the second-level cache, every tile fetching its share.
+void DirectConv::fetchAhead(const Index& rowOfWeights) {
+  const int64_t row = step_ * p_.kernel[2] * schedule_.blocks * lanes_;
+  const int64_t group = row * inputBlocks_ * p_.kernel[0] * p_.kernel[1];
+  if (part_.numBlocks == schedule_.blocks || 4 * group < kFetchedBytes) return;
+  const int64_t tiles = tilesInRow_ * std::min(schedule_.rows, p_.out[1]);
+  const int64_t lines = (row + tiles * kCacheLine - 1) / (tiles * kCacheLine);
+  for (int64_t line = 0; line < lines; ++line)
+    b_.prefetch((*wei_)[rowOfWeights + group + (tileNumber_ * lines + line) * kCacheLine]);
 }
 
 /// The bias comes last: begun with, a bias much larger than the products would round each of them.
