@@ -1,7 +1,9 @@
 // Register-tiled matrix product C[m,n] = sum over k of A[m,k] B[k,n]: R rows by V vectors of
 // columns are accumulated while A is broadcast and B streamed. A constant B is packed into panels
 // of V vectors, so that one row (a fully connected layer at batch 1) reads weights strictly in
-// order.
+// order. Blocks of rows of A stay in the second-level cache (Goto and van de Geijn, "Anatomy of
+// High-Performance Matrix Multiplication", TOMS 2008, section 4.2, with the loops over panels and
+// rows exchanged: B comes packed, A is read as it is).
 #include "lower/gemm/Gemm.h"
 
 #include "lower/Elementwise.h"
@@ -16,6 +18,10 @@ namespace {
 
 using kir::Index;
 using kir::Value;
+
+constexpr int64_t kCacheLineBytes = 64;
+/// A panel of B that is worth fetching ahead.
+constexpr int64_t kFetchedBytes = 4096;
 
 /// Sizes and element strides of a batched product.
 struct GemmProblem {
@@ -89,9 +95,11 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, int registers) {
         const auto tiles = [](int64_t size, int64_t tile) { return (size + tile - 1) / tile; };
         const double step = std::max({double(r * v) / 2, double(r + v) / 2, 4.0});
         const double cost = step * double(tiles(p.m, r) * tiles(needed, v));
-        // Of equals the largest, which loads least.
-        if (cost > bestCost || (cost == bestCost && r * v < best.rows * best.vectors)) continue;
-        bestCost = cost;
+        // Of about equals the largest, which loads least, and of these the one with most rows,
+        // which reads B least often: A is in the first cache, B is not.
+        const bool larger = std::pair(r * v, r) > std::pair(best.rows * best.vectors, best.rows);
+        if (cost >= bestCost * (larger ? 1.01 : 0.99)) continue;
+        bestCost = std::min(cost, bestCost);
         best = {r, v, 1};
       }
     best.rows = (p.m + (p.m + best.rows - 1) / best.rows - 1) / ((p.m + best.rows - 1) / best.rows);
@@ -117,6 +125,8 @@ public:
 
 private:
   template <typename T> std::vector<T> pack(const Tensor& b) const;
+  int64_t rowBlocks(int64_t rowTiles) const;
+  void fetchAhead(const Index& k, const Index& n, int64_t steps);
   void declare();
   void tile(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
             int64_t columns);
@@ -136,6 +146,8 @@ private:
   kir::Builder b_;
   int64_t panel_; ///< columns of a tile
   bool packed_;
+  int64_t fetchingTiles_ = 1; ///< that share in fetching the next panel
+  Index tileInBlock_ = 0;
   std::optional<kir::Buffer> a_, w_, dst_;
   std::vector<BufferRef> buffers_;
 };
@@ -196,18 +208,29 @@ void GemmKernel::declare() {
   buffers_.push_back(lowering_.storage(op_.result()));
 }
 
+/// Rows of A that the second-level cache keeps while they are multiplied with all of B.
+int64_t GemmKernel::rowBlocks(int64_t rowTiles) const {
+  const int64_t tileBytes = tile_.rows * p_.k * static_cast<int64_t>(kir::sizeInBytes(stored_));
+  const int64_t most = std::max<int64_t>(1, lowering_.target().l2Bytes / 2 / tileBytes);
+  return (rowTiles + most - 1) / most;
+}
+
 void GemmKernel::lower() {
   declare();
   const int64_t panels = (p_.n + panel_ - 1) / panel_;
   const int64_t lastColumns = p_.n - (panels - 1) * panel_;
   const int64_t rowTiles = (p_.m + tile_.rows - 1) / tile_.rows;
   const int64_t lastRows = p_.m - (rowTiles - 1) * tile_.rows;
+  const int64_t blocks = rowBlocks(rowTiles), tilesInBlock = (rowTiles + blocks - 1) / blocks;
+  fetchingTiles_ = tilesInBlock;
   std::vector<int64_t> extents(p_.batch.begin(), p_.batch.end());
-  extents.insert(extents.end(), {panels, rowTiles});
+  extents.insert(extents.end(), {blocks, panels, tilesInBlock});
   const std::vector<std::string_view> names(extents.size(), "t");
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
     const std::span<const Index> batch = at.first(p_.batch.size());
-    const Index &panel = at[p_.batch.size()], &row = at[p_.batch.size() + 1];
+    const Index &panel = at[batch.size() + 1], &inBlock = at[batch.size() + 2];
+    const Index row = at[batch.size()] * tilesInBlock + inBlock;
+    tileInBlock_ = inBlock;
     const auto columns = [&](int64_t rows) {
       const auto emit = [&](int64_t count) {
         tile(batch, row * tile_.rows, rows, panel * panel_, count);
@@ -217,10 +240,16 @@ void GemmKernel::lower() {
       else
         b_.ifElse(panel < panels - 1, [&] { emit(panel_); }, [&] { emit(lastColumns); });
     };
-    if (lastRows == tile_.rows)
-      columns(tile_.rows);
+    const auto rows = [&] {
+      if (lastRows == tile_.rows)
+        columns(tile_.rows);
+      else
+        b_.ifElse(row < rowTiles - 1, [&] { columns(tile_.rows); }, [&] { columns(lastRows); });
+    };
+    if (blocks * tilesInBlock == rowTiles)
+      rows();
     else
-      b_.ifElse(row < rowTiles - 1, [&] { columns(tile_.rows); }, [&] { columns(lastRows); });
+      b_.ifElse(row < rowTiles, rows, [] {});
   });
   const double results = static_cast<double>(op_.result()->type().numElements());
   lowering_.call(
@@ -237,6 +266,18 @@ Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64
   const Value raw =
       p_.bCol == 1 || lanes == 1 ? b_.load(place, lanes) : b_.loadStrided(place, p_.bCol, lanes);
   return stored_ == compute_ ? raw : b_.cast(raw, compute_);
+}
+
+/// While some rows are multiplied with one panel, the next panel comes from memory into the
+/// second-level cache, every tile fetching its share.
+void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
+  const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
+  if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kFetchedBytes)
+    return;
+  const int64_t line = kCacheLineBytes / size, lines = (steps * panel_ + line - 1) / line;
+  const int64_t share = (lines + fetchingTiles_ - 1) / fetchingTiles_;
+  for (int64_t i = 0; i < share; ++i)
+    b_.prefetch((*w_)[(n + panel_) * p_.k + k * panel_ + (tileInBlock_ * share + i) * line]);
 }
 
 Value GemmKernel::multiplyAdd(const Value& a, const Value& w, const Value& sum) {
@@ -275,6 +316,7 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
   const int64_t unroll = std::max<int64_t>(tile_.split, rows > 1 ? 4 : 2);
   const int64_t whole = p_.k / unroll * unroll;
   b_.forLoop("k", 0, whole, unroll, [&](const Index& k) {
+    fetchAhead(k, n, unroll);
     for (int64_t u = 0; u < unroll; ++u) step(k + u, u % tile_.split);
   });
   for (int64_t k = whole; k < p_.k; ++k) step(k, (k - whole) % tile_.split);
