@@ -1,5 +1,6 @@
 // common-subexpression: of ops that compute the same from the same operands, one is kept. Every op
-// of the IR is a pure function of its operands and attributes.
+// of the IR is a pure function of its operands and attributes. A concatenation that begins as an
+// earlier one does continues that one, so that both can lie in the same memory.
 #include "passes/Pass.h"
 #include "support/Hash.h"
 
@@ -26,17 +27,52 @@ bool same(const Op& a, const Op& b) {
   return true;
 }
 
+/// Of the concatenations, the one of most of the first operands of `op` but not all; null if none.
+Op* longestBeginning(const Op& op, const std::vector<Op*>& concats) {
+  Op* longest = nullptr;
+  for (Op* other : concats) {
+    const size_t count = other->operands().size();
+    const bool begins = count < op.operands().size() && other->attrs() == op.attrs() &&
+                        std::ranges::equal(other->operands(), op.operands().first(count));
+    if (begins && (!longest || count > longest->operands().size())) longest = other;
+  }
+  return longest;
+}
+
+/// The concatenation that stands for `op` from now on.
+Op* continueConcat(PassContext& context, Op& op, const std::vector<Op*>& concats) {
+  Op* beginning = longestBeginning(op, concats);
+  if (!beginning || !context.begin(op)) return &op;
+  context.applied(Reason::Simplified, op, "it continues %" + beginning->result()->name());
+  Rewriter& rewriter = context.rewriter();
+  const std::string name = op.result()->name();
+  std::vector<Value*> operands = {beginning->result()};
+  const auto rest = op.operands().subspan(beginning->operands().size());
+  operands.insert(operands.end(), rest.begin(), rest.end());
+  Op* made = rewriter.create(
+      {.kind = OpKind::Concat, .operands = std::move(operands), .attrs = op.attrs()}, &op);
+  rewriter.addOrigins(made, op.origins());
+  rewriter.replace(op.result(), made->result());
+  rewriter.erase(&op);
+  rewriter.rename(made->result(), name);
+  return made;
+}
+
 } // namespace
 
 Result<> commonSubexpression(PassContext& context) {
   std::unordered_map<uint64_t, std::vector<Op*>> seen;
+  std::vector<Op*> concats;
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
     std::vector<Op*>& alike = seen[hashOf(op)];
     const auto found =
         std::ranges::find_if(alike, [&](const Op* other) { return same(op, *other); });
     if (found == alike.end()) {
-      alike.push_back(&op);
+      Op* kept = &op;
+      if (op.kind() == OpKind::Concat && op.epilogue().empty())
+        concats.push_back(kept = continueConcat(context, op, concats));
+      alike.push_back(kept);
       continue;
     }
     if (!context.begin(op)) return {};
