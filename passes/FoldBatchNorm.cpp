@@ -59,20 +59,19 @@ OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOption
   if (!weights) return refuse(Reason::WeightsNotConstant, "the weights are computed");
   const auto bias = biasOf(linear, s.channels());
   if (!bias) return std::unexpected(bias.error());
-  const WeightChannels channels = weightChannels(linear);
-  std::vector<double> numbers(channels.output.size());
-  for (size_t i = 0; i < numbers.size(); ++i)
-    numbers[i] = weights->asDouble(static_cast<int64_t>(i)) * alphaOf(linear) *
-                 s.scale[static_cast<size_t>(channels.output[i])];
+  const std::vector<uint32_t> output = outputChannels(linear);
+  std::vector<double> numbers = doublesOf(*weights);
+  const double alpha = alphaOf(linear);
+  for (size_t i = 0; i < numbers.size(); ++i) numbers[i] *= alpha * s.scale[output[i]];
   Folded result;
-  auto rounded = roundedWeights(numbers, *weights, options, result.found);
+  auto rounded = roundedWeights(std::move(numbers), *weights, options, result.found);
   if (!rounded) return std::unexpected(rounded.error());
   result.weights = *std::move(rounded);
-  measureWeights(result.weights, channels.output, s.channels(), result.found);
+  measureWeights(result.weights, output, s.channels(), result.found);
   if (!linear.own(2) && !s.hasShift()) return result;
   std::vector<double> shifted(s.shift);
   for (size_t c = 0; c < shifted.size(); ++c) shifted[c] += (*bias)[c] * s.scale[c];
-  auto roundedBias = roundedBiases(shifted, weights->elem(), options, result.found);
+  auto roundedBias = roundedBiases(std::move(shifted), weights->elem(), options, result.found);
   if (!roundedBias) return std::unexpected(roundedBias.error());
   result.bias = *std::move(roundedBias);
   return result;

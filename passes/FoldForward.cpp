@@ -97,26 +97,25 @@ OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOption
   const Tensor& weights = *linear.own(1)->constant();
   const bool isGemm = linear.kind() == OpKind::Gemm;
   const double alpha = isGemm ? linear.real("alpha") : 1, beta = isGemm ? linear.real("beta") : 1;
-  const WeightChannels channels = weightChannels(linear);
+  const std::vector<uint32_t> output = outputChannels(linear), input = inputChannels(linear);
   const int64_t outputs = linear.result()->shape()[static_cast<size_t>(outputChannelAxis(linear))];
-  std::vector<double> numbers(channels.output.size());
+  std::vector<double> numbers = doublesOf(weights);
   std::vector<double> bias(static_cast<size_t>(outputs), 0);
   for (size_t i = 0; i < numbers.size(); ++i) {
-    const double w = weights.asDouble(static_cast<int64_t>(i)) * alpha;
-    const auto c = static_cast<size_t>(channels.input[i]);
-    numbers[i] = w * s.scale[c];
-    bias[static_cast<size_t>(channels.output[i])] += w * s.shift[c];
+    const double w = numbers[i] * alpha;
+    numbers[i] = w * s.scale[input[i]];
+    bias[output[i]] += w * s.shift[input[i]];
   }
   if (const Tensor* old = linear.own(2) ? linear.own(2)->constant() : nullptr)
     for (size_t k = 0; k < bias.size(); ++k)
       bias[k] += beta * old->asDouble(old->numElements() == 1 ? 0 : static_cast<int64_t>(k));
   Folded result;
-  auto w = roundedWeights(numbers, weights, options, result.found);
+  auto w = roundedWeights(std::move(numbers), weights, options, result.found);
   if (!w) return std::unexpected(w.error());
   result.weights = *std::move(w);
-  measureWeights(result.weights, channels.output, outputs, result.found);
+  measureWeights(result.weights, output, outputs, result.found);
   if (!linear.own(2) && !s.hasShift()) return result;
-  auto b = roundedBiases(bias, weights.elem(), options, result.found);
+  auto b = roundedBiases(std::move(bias), weights.elem(), options, result.found);
   if (!b) return std::unexpected(b.error());
   result.bias = *std::move(b);
   return result;

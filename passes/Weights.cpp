@@ -36,24 +36,36 @@ double unitRoundoff(ElemType elem) {
 }
 
 /// Rounds into `tensor`; gives how many numbers lay below the normal range, or the refusal.
-OrRefusal<int64_t> roundInto(Tensor& tensor, std::span<const double> numbers,
+OrRefusal<int64_t> roundInto(Tensor& tensor, std::vector<double> numbers,
                              const PassOptions& options) {
   const double least = smallestNormal(tensor.elem());
   int64_t denormals = 0;
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    double number = numbers[i];
-    if (number != 0 && std::fabs(number) < least) {
-      ++denormals;
-      if (options.denormals == Denormals::Flush) number = 0;
-    }
-    tensor.setDouble(static_cast<int64_t>(i), number);
-    if (!std::isfinite(tensor.asDouble(static_cast<int64_t>(i))))
-      return refuse(Reason::NotFinite, "a folded number is infinite or NaN");
+  for (double& number : numbers) {
+    if (number == 0 || std::fabs(number) >= least) continue;
+    ++denormals;
+    if (options.denormals == Denormals::Flush) number = 0;
   }
+  if (tensor.elem() == ElemType::F32)
+    std::ranges::copy(numbers, tensor.mutableData<float>());
+  else
+    for (size_t i = 0; i < numbers.size(); ++i)
+      tensor.setDouble(static_cast<int64_t>(i), numbers[i]);
+  if (!std::ranges::all_of(doublesOf(tensor), [](double x) { return std::isfinite(x); }))
+    return refuse(Reason::NotFinite, "a folded number is infinite or NaN");
   return denormals;
 }
 
 } // namespace
+
+std::vector<double> doublesOf(const Tensor& tensor) {
+  std::vector<double> numbers(static_cast<size_t>(tensor.numElements()));
+  if (tensor.elem() == ElemType::F32)
+    std::ranges::copy(tensor.values<float>(), numbers.begin());
+  else
+    for (size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] = tensor.asDouble(static_cast<int64_t>(i));
+  return numbers;
+}
 
 int64_t channelAxis(const Op& batchNorm) { return batchNorm.own(0)->type().rank() > 1 ? 1 : 0; }
 
@@ -67,77 +79,87 @@ int64_t outputChannelAxis(const Op& op) {
   return isConv ? 1 : op.result()->type().rank() - 1;
 }
 
-WeightChannels weightChannels(const Op& op) {
-  const Shape& w = op.own(1)->shape();
-  const int64_t count = numElements(w);
-  WeightChannels channels;
-  channels.output.resize(static_cast<size_t>(count));
-  channels.input.resize(static_cast<size_t>(count));
-  const auto set = [&](int64_t i, int64_t output, int64_t input) {
-    channels.output[static_cast<size_t>(i)] = output;
-    channels.input[static_cast<size_t>(i)] = input;
-  };
-  if (op.kind() == OpKind::Gemm || op.kind() == OpKind::MatMul) {
-    const bool transposed = op.kind() == OpKind::Gemm && op.integer("transB") != 0;
-    const int64_t columns = w.back(), rows = w[w.size() - 2];
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t row = i / columns % rows, column = i % columns;
-      set(i, transposed ? row : column, transposed ? column : row);
-    }
-    return channels;
-  }
-  const int64_t group = op.integer("group");
-  const int64_t taps = w[0] * w[1] != 0 ? count / (w[0] * w[1]) : 1;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t outer = i / taps / w[1], inner = i / taps % w[1];
-    // conv: [Cout, Cin/group, …]; conv_transpose: [Cin, Cout/group, …].
-    if (op.kind() == OpKind::Conv)
-      set(i, outer, outer / (w[0] / group) * w[1] + inner);
-    else
-      set(i, outer / (w[0] / group) * w[1] + inner, outer);
-  }
+namespace {
+
+/// Channels that do not depend on the window: those of [outer][inner][taps].
+template <typename ChannelOf>
+std::vector<uint32_t> channelsOf(int64_t outer, int64_t inner, int64_t taps, ChannelOf&& channel) {
+  std::vector<uint32_t> channels(static_cast<size_t>(outer * inner * taps));
+  size_t at = 0;
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < inner; ++i, at += static_cast<size_t>(taps))
+      std::fill_n(channels.begin() + static_cast<ptrdiff_t>(at), taps,
+                  static_cast<uint32_t>(channel(o, i)));
   return channels;
 }
 
-OrRefusal<Tensor> roundedWeights(std::span<const double> numbers, const Tensor& like,
+enum class Side : uint8_t { Output, Input };
+
+std::vector<uint32_t> channelsOn(Side side, const Op& op) {
+  const Shape& w = op.own(1)->shape();
+  const int64_t count = numElements(w);
+  if (op.kind() == OpKind::Gemm || op.kind() == OpKind::MatMul) {
+    const bool transposed = op.kind() == OpKind::Gemm && op.integer("transB") != 0;
+    const bool byRow = transposed == (side == Side::Output);
+    const int64_t columns = w.back(), rows = w[w.size() - 2];
+    const int64_t matrices = rows * columns != 0 ? count / (rows * columns) : 0;
+    return channelsOf(matrices * rows, columns, 1,
+                      [&](int64_t row, int64_t column) { return byRow ? row % rows : column; });
+  }
+  const int64_t inGroup = w[0] / op.integer("group");
+  const int64_t taps = w[0] * w[1] != 0 ? count / (w[0] * w[1]) : 1;
+  // conv: [Cout, Cin/group, …]; conv_transpose: [Cin, Cout/group, …].
+  const bool isOuter = (op.kind() == OpKind::Conv) == (side == Side::Output);
+  return channelsOf(w[0], w[1], taps, [&](int64_t outer, int64_t inner) {
+    return isOuter ? outer : outer / inGroup * w[1] + inner;
+  });
+}
+
+} // namespace
+
+std::vector<uint32_t> outputChannels(const Op& op) { return channelsOn(Side::Output, op); }
+std::vector<uint32_t> inputChannels(const Op& op) { return channelsOn(Side::Input, op); }
+
+OrRefusal<Tensor> roundedWeights(std::vector<double> numbers, const Tensor& like,
                                  const PassOptions& options, FoldedNumbers& found) {
   Tensor tensor(like.elem(), like.shape());
-  const auto denormals = roundInto(tensor, numbers, options);
+  const auto denormals = roundInto(tensor, std::move(numbers), options);
   if (!denormals) return std::unexpected(denormals.error());
   found.denormals += *denormals;
   return tensor;
 }
 
-OrRefusal<Tensor> roundedBiases(std::span<const double> numbers, ElemType elem,
+OrRefusal<Tensor> roundedBiases(std::vector<double> numbers, ElemType elem,
                                 const PassOptions& options, FoldedNumbers& found) {
   Tensor tensor(elem, {static_cast<int64_t>(numbers.size())});
-  const auto denormals = roundInto(tensor, numbers, options);
-  if (!denormals) return std::unexpected(denormals.error());
   double largest = 0;
   for (double number : numbers) largest = std::max(largest, std::fabs(number));
+  const auto denormals = roundInto(tensor, std::move(numbers), options);
+  if (!denormals) return std::unexpected(denormals.error());
   found.boundConstant = unitRoundoff(elem) * largest + (*denormals ? smallestNormal(elem) : 0);
   return tensor;
 }
 
-void measureWeights(const Tensor& weights, std::span<const int64_t> output, int64_t channels,
+void measureWeights(const Tensor& weights, std::span<const uint32_t> output, int64_t channels,
                     FoldedNumbers& found) {
   std::vector<double> sums(static_cast<size_t>(channels), 0);
-  std::vector<int64_t> counts(sums.size(), 0);
-  for (size_t i = 0; i < output.size(); ++i) {
-    const auto c = static_cast<size_t>(output[i]);
-    sums[c] += std::fabs(weights.asDouble(static_cast<int64_t>(i)));
-    ++counts[c];
+  const std::vector<double> numbers = doublesOf(weights);
+  for (size_t i = 0; i < output.size();) {
+    const uint32_t c = output[i];
+    double sum = 0; // of neighbours of one channel
+    for (; i < output.size() && output[i] == c; ++i) sum += std::fabs(numbers[i]);
+    sums[c] += sum;
   }
   found.channels = channels;
   found.deadChannels = std::ranges::count(sums, 0.0);
   // |w - fl(w)| <= u |w| <= u |fl(w)| / (1 - u) in the normal range; a flushed weight loses less
   // than the smallest normal number.
   const double u = unitRoundoff(weights.elem());
-  for (size_t c = 0; c < sums.size(); ++c) {
-    const double flushed =
-        found.denormals ? static_cast<double>(counts[c]) * smallestNormal(weights.elem()) : 0;
-    found.boundPerInput = std::max(found.boundPerInput, u / (1 - u) * sums[c] + flushed);
-  }
+  const auto perChannel =
+      static_cast<double>(output.size()) / static_cast<double>(std::max<int64_t>(1, channels));
+  const double flushed = found.denormals ? perChannel * smallestNormal(weights.elem()) : 0;
+  for (const double sum : sums)
+    found.boundPerInput = std::max(found.boundPerInput, u / (1 - u) * sum + flushed);
 }
 
 std::string describe(const FoldedNumbers& found, const PassOptions& options) {

@@ -15,11 +15,13 @@ int64_t channelAxis(const Op& batchNorm);
 /// Axis of the op's result that its output channels lie along.
 int64_t outputChannelAxis(const Op& op);
 
-/// Output and input channel (of the op's operand) that element i of the weights belongs to.
-struct WeightChannels {
-  std::vector<int64_t> output, input;
-};
-WeightChannels weightChannels(const Op& op);
+/// All elements of the tensor.
+std::vector<double> doublesOf(const Tensor& tensor);
+
+/// The output channel that each element of the weights belongs to, and the input channel, of the
+/// op's operand.
+std::vector<uint32_t> outputChannels(const Op& op);
+std::vector<uint32_t> inputChannels(const Op& op);
 
 /// What folding found out about the numbers it made. The folded op's result differs from that of
 /// the exact weights by at most boundPerInput * max|x| + boundConstant (docs/numerics.md).
@@ -33,14 +35,14 @@ struct FoldedNumbers {
 
 /// Rounds weights to the element type of `like`, once, flushing as the options say. Fails when one
 /// does not stay finite.
-OrRefusal<Tensor> roundedWeights(std::span<const double> numbers, const Tensor& like,
+OrRefusal<Tensor> roundedWeights(std::vector<double> numbers, const Tensor& like,
                                  const PassOptions& options, FoldedNumbers& found);
 /// The same for biases.
-OrRefusal<Tensor> roundedBiases(std::span<const double> numbers, ElemType elem,
+OrRefusal<Tensor> roundedBiases(std::vector<double> numbers, ElemType elem,
                                 const PassOptions& options, FoldedNumbers& found);
 
 /// Finds dead channels and the bound of rounded weights; `output` is each weight's output channel.
-void measureWeights(const Tensor& weights, std::span<const int64_t> output, int64_t channels,
+void measureWeights(const Tensor& weights, std::span<const uint32_t> output, int64_t channels,
                     FoldedNumbers& found);
 
 /// "; 2 dead channels; 5 denormal weights flushed", empty when there is nothing to tell.
