@@ -25,10 +25,15 @@ Result<std::vector<KernelProfile>> profileOf(Session& session, double seconds,
   for (int32_t i = 0; i < executable.program().num_steps; ++i) {
     enfold_step_profile step;
     enfold_read_profile(context, i, &step);
+    constexpr std::string_view kNext = "; next ";
+    const std::string_view name = executable.program().steps[i].name;
+    const size_t end = std::min(name.find(kNext), name.size());
+    const size_t next = std::min(end + kNext.size(), name.size());
     kernels.push_back({.seconds = step.min_seconds,
                        .flops = step.flops,
                        .bytes = step.bytes,
-                       .algorithm = executable.program().steps[i].name,
+                       .algorithm = std::string(name.substr(0, end)),
+                       .runnerUp = std::string(name.substr(next)),
                        .nodes = step.origin});
   }
   return kernels;
@@ -51,8 +56,8 @@ const char* boundOf(const KernelProfile& k, const MachineLimits& limits) {
 std::string profileTable(const std::vector<KernelProfile>& kernels, const MachineLimits& limits) {
   double total = 0;
   for (const KernelProfile& k : kernels) total += k.seconds;
-  std::vector<std::vector<std::string>> rows = {
-      {"kernel", "us", "%", "GFLOP/s", "GB/s", "of limit", "bound by", "algorithm", "nodes"}};
+  std::vector<std::vector<std::string>> rows = {{"kernel", "us", "%", "GFLOP/s", "GB/s", "of limit",
+                                                 "bound by", "algorithm", "next best", "nodes"}};
   for (size_t i = 0; i < kernels.size(); ++i) {
     const KernelProfile& k = kernels[i];
     rows.push_back({std::to_string(i), fmt::format("{:.1f}", k.seconds * 1e6),
@@ -60,7 +65,7 @@ std::string profileTable(const std::vector<KernelProfile>& kernels, const Machin
                     fmt::format("{:.1f}", rate(k.flops, k.seconds)),
                     fmt::format("{:.1f}", rate(k.bytes, k.seconds)),
                     fmt::format("{:.0f} %", percentOfLimit(k, limits)), boundOf(k, limits),
-                    k.algorithm, k.nodes});
+                    k.algorithm, k.runnerUp, k.nodes});
   }
   return table(rows) + fmt::format("limits of this machine: {:.0f} GFLOP/s, {:.1f} GB/s from "
                                    "memory; in caches, and by Winograd's algorithm, kernels can "
@@ -79,6 +84,7 @@ ordered_json profileJson(const std::vector<KernelProfile>& kernels, const Machin
                     {"percent_of_limit", percentOfLimit(k, limits)},
                     {"bound_by", boundOf(k, limits)},
                     {"algorithm", k.algorithm},
+                    {"next_best", k.runnerUp},
                     {"nodes", k.nodes}});
   }
   return json;

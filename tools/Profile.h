@@ -12,7 +12,8 @@ struct KernelProfile {
   double seconds = 0; ///< the least of the runs
   double flops = 0, bytes = 0;
   std::string algorithm;
-  std::string nodes; ///< the ONNX nodes it computes
+  std::string runnerUp; ///< what the cost model found second best, and how far behind
+  std::string nodes;    ///< the ONNX nodes it computes
 };
 
 /// Profiles `run`, which runs the session, for `seconds`.

@@ -10,10 +10,11 @@ namespace enfold::lower {
 
 /// What a call computes, for profiles and for splitting over threads.
 struct CallFacts {
-  std::string algorithm; ///< "conv_direct 6x2"
-  double flops = 0;      ///< arithmetic of the whole call
-  double bytes = 0;      ///< least memory traffic of the whole call; 0: the buffers' sizes
-  std::string fault;     ///< as Call::fault
+  /// "conv_direct 6x2", and what was second best: "conv_direct 6x2; next winograd f2 +8 %".
+  std::string algorithm;
+  double flops = 0;  ///< arithmetic of the whole call
+  double bytes = 0;  ///< least memory traffic of the whole call; 0: the buffers' sizes
+  std::string fault; ///< as Call::fault
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,

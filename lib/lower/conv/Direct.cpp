@@ -14,6 +14,7 @@
 #include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
 #include "lower/conv/Tiles.h"
+#include "lower/conv/WinogradSchedule.h"
 #include "lower/movement/StridedCopy.h"
 
 #include <fmt/format.h>
@@ -163,10 +164,13 @@ void DirectConv::lower() {
   const auto elements = static_cast<double>(y.numElements());
   const double share = static_cast<double>(p_.cout * part_.numBlocks) /
                        static_cast<double>(op_.result()->shape()[1] * channelBlocks_);
+  const std::string tile = fmt::format("direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
+                                       schedule_.pixels, schedule_.blocks);
+  const bool strict = op_.string("algorithm") == "direct";
+  const std::string next = strict ? "" : runnerUp(p_, lowering_.target(), tile);
   lowering_.call(
       b_.finish(), std::move(buffers),
-      {.algorithm = fmt::format("conv_direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
-                                schedule_.pixels, schedule_.blocks),
+      {.algorithm = fmt::format("conv_{}{}{}", tile, next.empty() ? "" : "; next ", next),
        .flops = share * (convProblem(op_).flops() + elements * epilogue_.flopsPerElement())});
 }
 

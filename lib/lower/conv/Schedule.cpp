@@ -2,6 +2,8 @@
 // latency of four cycles. Loads and broadcasts, two a cycle by the manuals, measure slower.
 #include "lower/conv/Schedule.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
@@ -101,6 +103,19 @@ double directCycles(const ConvProblem& p, const kir::Target& target) {
   for (const ConvPart& part : scheduleConvParts(p, target))
     row += static_cast<double>(part.numBlocks / part.schedule.blocks) * rowCycles(p, part.schedule);
   return row * steps(p);
+}
+
+std::vector<ConvWay> directWays(const ConvProblem& p, const kir::Target& target) {
+  const int64_t all = channelBlocks(p, target);
+  std::vector<ConvWay> ways;
+  for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks) {
+    if (all % blocks != 0) continue;
+    const Fit fit = fitOf(p, target, blocks);
+    ways.push_back({fmt::format("direct {}{}x{}", fit.schedule.sharesPixels ? "shared " : "",
+                                fit.schedule.pixels, blocks),
+                    static_cast<double>(all / blocks) * fit.cycles * steps(p)});
+  }
+  return ways;
 }
 
 ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {

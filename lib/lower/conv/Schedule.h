@@ -4,6 +4,7 @@
 #include "kernel/Target.h"
 #include "lower/conv/ConvProblem.h"
 
+#include <string>
 #include <vector>
 
 namespace enfold::lower {
@@ -23,6 +24,15 @@ struct ConvPart {
   int64_t firstBlock = 0, numBlocks = 0; ///< blocks of channels, within a group
   ConvSchedule schedule;
 };
+
+/// A way to compute a convolution, and its estimated cycles on one core.
+struct ConvWay {
+  std::string name; ///< "direct 6x2"
+  double cycles;
+};
+
+/// Direct convolution with one register tile for all channels, for every number of blocks.
+std::vector<ConvWay> directWays(const ConvProblem& problem, const kir::Target& target);
 
 /// Cycles for one reduction step of a tile of `pixels` by `blocks` vectors.
 double tileCycles(int64_t pixels, int64_t blocks);

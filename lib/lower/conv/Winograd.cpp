@@ -71,8 +71,9 @@ private:
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   std::string algorithm() const {
-    return fmt::format("winograd f{}{} {}x{}", s_.outputs, s_.staged ? " staged" : "", s_.pixels,
-                       s_.blocks);
+    return fmt::format("winograd f{}{} {}x{}; next {}", s_.outputs, s_.staged ? " staged" : "",
+                       s_.pixels, s_.blocks,
+                       runnerUp(p_, lowering_.target(), fmt::format("winograd f{}", s_.outputs)));
   }
   int64_t inputElements() const { return points_ * inputPoint_; }
 

@@ -4,6 +4,8 @@
 
 #include "lower/conv/Schedule.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace enfold::lower {
@@ -16,6 +18,7 @@ constexpr double kInputCycles = 3.0, kOutputCycles = 2.5;
 /// Iterations of the parallel loop that fused chunks should have at least.
 constexpr int64_t kChunks = 8;
 constexpr int64_t kMaxChunk = 96, kMinChunk = 24;
+constexpr int64_t kOutputs[] = {2, 4, 6}; ///< m of F(m x m, 3 x 3)
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -72,11 +75,23 @@ int64_t WinogradSchedule::tiles(const ConvProblem& p) const {
   return p.batch * ceilDiv(p.out[1], outputs) * ceilDiv(p.out[2], outputs);
 }
 
+std::string runnerUp(const ConvProblem& p, const kir::Target& target, std::string_view chosen) {
+  std::vector<ConvWay> ways = directWays(p, target);
+  if (fits(p))
+    for (const int64_t outputs : kOutputs)
+      ways.push_back({fmt::format("winograd f{}", outputs), costOf(p, target, outputs).cycles});
+  const double least = std::ranges::min(ways, {}, &ConvWay::cycles).cycles;
+  std::erase_if(ways, [&](const ConvWay& way) { return way.name == chosen; });
+  if (ways.empty()) return "";
+  const ConvWay& next = std::ranges::min(ways, {}, &ConvWay::cycles);
+  return fmt::format("{} +{:.0f} %", next.name, 100 * (next.cycles / least - 1));
+}
+
 std::optional<WinogradSchedule> scheduleWinograd(const ConvProblem& p, const kir::Target& target) {
   if (!fits(p)) return std::nullopt;
   std::optional<WinogradSchedule> best;
   double cycles = directCycles(p, target);
-  for (const int64_t outputs : {2, 4, 6}) {
+  for (const int64_t outputs : kOutputs) {
     const Cost cost = costOf(p, target, outputs);
     if (cost.cycles >= cycles) continue;
     cycles = cost.cycles;

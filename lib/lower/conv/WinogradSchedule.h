@@ -5,6 +5,7 @@
 #include "lower/conv/ConvProblem.h"
 
 #include <optional>
+#include <string>
 
 namespace enfold::lower {
 
@@ -25,5 +26,10 @@ struct WinogradSchedule {
 /// The best schedule, or none where the window is not 3x3 or direct convolution is faster.
 std::optional<WinogradSchedule> scheduleWinograd(const ConvProblem& problem,
                                                  const kir::Target& target);
+
+/// What the cost model finds best beside `chosen` ("winograd f4"), and how much longer it would
+/// take: "direct 6x2 +40 %". Empty if there is no other way.
+std::string runnerUp(const ConvProblem& problem, const kir::Target& target,
+                     std::string_view chosen);
 
 } // namespace enfold::lower
