@@ -202,7 +202,8 @@ Value* VectorMath::erf(Value* x) {
 
 /// The integral of the normal distribution up to x, (1 + erf(x / sqrt(2))) / 2, as 1/2 + x P / Q
 /// with polynomials of x^2 that are a fit of least error where the result is neither 0 nor 1 in
-/// f32. The error is absolute: 2e-7.
+/// f32. The error is absolute, 2e-7, so below that range 0 is put in: it may be multiplied by a
+/// large x.
 Value* VectorMath::normalCdf(Value* x) {
   if (!x->getType()->getScalarType()->isFloatTy())
     return mul(callLibm("erfc", {mul(x, number(x, -0.70710678118654752))}), number(x, 0.5));
@@ -212,7 +213,8 @@ Value* VectorMath::normalCdf(Value* x) {
                                  6.379056875e-06, 2.405025128e-08});
   Value* q = polynomial(
       square, {1.0, 0.2492240105, 0.02813882631, 0.001836571632, 7.135231217e-05, 1.237166594e-06});
-  return atLeast(mulAdd(inside, b_.CreateFDiv(p, q), number(x, 0.5)), 0);
+  Value* y = atLeast(mulAdd(inside, b_.CreateFDiv(p, q), number(x, 0.5)), 0);
+  return b_.CreateSelect(b_.CreateFCmpOLT(x, number(x, -5.3)), number(x, 0), y);
 }
 
 /// exp(x) - 1 = (2^n - 1) + 2^n q, which does not cancel, and -1 in f32 from -17.33 on.
