@@ -27,28 +27,34 @@ bool same(const Op& a, const Op& b) {
   return true;
 }
 
-/// Of the concatenations, the one of most of the first operands of `op` but not all; null if none.
-Op* longestBeginning(const Op& op, const std::vector<Op*>& concats) {
-  Op* longest = nullptr;
-  for (Op* other : concats) {
-    const size_t count = other->operands().size();
-    const bool begins = count < op.operands().size() && other->attrs() == op.attrs() &&
-                        std::ranges::equal(other->operands(), op.operands().first(count));
-    if (begins && (!longest || count > longest->operands().size())) longest = other;
+/// Operands for the concatenation `op` that make it continue one of `concats`: the first of them is
+/// the result of that. Its own where it continues none.
+std::vector<Value*> continuedOperands(const Op& op, const std::vector<Op*>& concats) {
+  std::vector<Value*> operands(op.operands().begin(), op.operands().end());
+  const auto beginsAs = [&](const Op* other) {
+    const auto first = other->operands();
+    return other->attrs() == op.attrs() && first.size() < operands.size() &&
+           std::equal(first.begin(), first.end(), operands.begin());
+  };
+  // What an earlier one continues has become its own first operand.
+  for (auto it = concats.begin(); it != concats.end();) {
+    it = std::find_if(it, concats.end(), beginsAs);
+    if (it == concats.end()) break;
+    operands.erase(operands.begin() + 1,
+                   operands.begin() + static_cast<ptrdiff_t>((*it)->operands().size()));
+    operands.front() = (*it)->result();
+    it = concats.begin();
   }
-  return longest;
+  return operands;
 }
 
 /// The concatenation that stands for `op` from now on.
 Op* continueConcat(PassContext& context, Op& op, const std::vector<Op*>& concats) {
-  Op* beginning = longestBeginning(op, concats);
-  if (!beginning || !context.begin(op)) return &op;
-  context.applied(Reason::Simplified, op, "it continues %" + beginning->result()->name());
+  std::vector<Value*> operands = continuedOperands(op, concats);
+  if (operands.size() == op.operands().size() || !context.begin(op)) return &op;
+  context.applied(Reason::Simplified, op, "it continues %" + operands.front()->name());
   Rewriter& rewriter = context.rewriter();
   const std::string name = op.result()->name();
-  std::vector<Value*> operands = {beginning->result()};
-  const auto rest = op.operands().subspan(beginning->operands().size());
-  operands.insert(operands.end(), rest.begin(), rest.end());
   Op* made = rewriter.create(
       {.kind = OpKind::Concat, .operands = std::move(operands), .attrs = op.attrs()}, &op);
   rewriter.addOrigins(made, op.origins());
