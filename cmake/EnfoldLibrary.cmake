@@ -15,15 +15,44 @@ if(ENFOLD_SANITIZE)
   target_link_options(enfold_flags INTERFACE -fsanitize=${ENFOLD_SANITIZE})
 endif()
 
-# enfold_library(NAME [EXPORT_SET set] [USES lib…] [PRIVATE_USES lib…])
+# enfold_precompile(TARGET [GROUP name] [HEADERS header…]): reads once the headers of the standard
+# library and of fmt that most files include, and those named. The targets of a group, which have the
+# same flags, share what the first one has read.
+function(enfold_precompile target)
+  cmake_parse_arguments(ARG "" "GROUP" "HEADERS" ${ARGN})
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    return() # other compilers demand the same macros of all users
+  endif()
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+  get_property(first GLOBAL PROPERTY enfold_precompiled_${ARG_GROUP})
+  if(ARG_GROUP AND first)
+    target_precompile_headers(${target} REUSE_FROM ${first})
+    return()
+  endif()
+  target_precompile_headers(${target} PRIVATE <algorithm> <cmath> <cstring> <functional> <limits>
+    <map> <memory> <numeric> <optional> <set> <span> <string> <unordered_map> <vector>
+    <fmt/format.h> <fmt/ranges.h> ${ARG_HEADERS})
+  if(ARG_GROUP)
+    set_property(GLOBAL PROPERTY enfold_precompiled_${ARG_GROUP} ${target})
+  endif()
+endfunction()
+
+# enfold_library(NAME [EXPORT_SET set] [USES lib…] [PRIVATE_USES lib…] [PRECOMPILE header…])
 # The library is installed as enfold::NAME without its prefix, in the export set given.
 function(enfold_library name)
-  cmake_parse_arguments(ARG "" "EXPORT_SET" "USES;PRIVATE_USES" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXPORT_SET" "USES;PRIVATE_USES;PRECOMPILE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   if(sources)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC $<BUILD_INTERFACE:enfold_flags> ${ARG_USES}
                                   PRIVATE ${ARG_PRIVATE_USES})
+    if(NOT name STREQUAL enfold_runtime) # which includes none of them
+      if(ARG_PRECOMPILE)
+        enfold_precompile(${name} HEADERS ${ARG_PRECOMPILE})
+      else()
+        enfold_precompile(${name} GROUP libraries)
+      endif()
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE $<BUILD_INTERFACE:enfold_flags> ${ARG_USES})

@@ -4,6 +4,7 @@
 
 #include "codegen/KernelModule.h"
 #include "codegen/Llvm.h"
+#include "support/Parallel.h"
 
 #include <fmt/format.h>
 #include <llvm/ExecutionEngine/Orc/LLJIT.h>
@@ -11,9 +12,7 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
-#include <atomic>
 #include <numeric>
-#include <thread>
 
 namespace enfold::codegen {
 namespace {
@@ -43,20 +42,13 @@ std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kern
 std::vector<std::string> compile(const UniqueKernels& kernels, const Target& target, int threads) {
   auto groups = grouped(kernels, threads);
   std::vector<std::string> objects(groups.size());
-  std::atomic<size_t> next = 0;
-  auto work = [&] {
+  forEachInParallel(groups.size(), threads, [&](size_t i) {
     auto machine = makeTargetMachine(target);
-    for (size_t i; (i = next++) < groups.size();) {
-      llvm::LLVMContext context;
-      auto module = makeModule(context, groups[i], target, *machine);
-      const auto object = generate(*module, *machine, llvm::CodeGenFileType::ObjectFile);
-      objects[i].assign(object.begin(), object.end());
-    }
-  };
-  std::vector<std::jthread> helpers;
-  for (int i = 1; i < std::min<int>(threads, static_cast<int>(groups.size())); ++i)
-    helpers.emplace_back(work);
-  work();
+    llvm::LLVMContext context;
+    auto module = makeModule(context, groups[i], target, *machine);
+    const auto object = generate(*module, *machine, llvm::CodeGenFileType::ObjectFile);
+    objects[i].assign(object.begin(), object.end());
+  });
   return objects;
 }
 
@@ -180,8 +172,7 @@ Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& tar
   initializeLlvm();
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, "enfold"));
   dumpKernels(kernels.entries, target);
-  int threads = options.threads;
-  if (threads <= 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = options.threads > 0 ? options.threads : hardwareThreads();
   MachineCode code{compile(kernels, target, threads), {}};
   for (size_t i = 0; i < kernels.entryOf.size(); ++i)
     code.functions.push_back(

@@ -2,16 +2,15 @@
 #include "driver/Program.h"
 
 #include "reference/Reference.h"
+#include "support/Pages.h"
+#include "support/Parallel.h"
 
-#include <cstdlib>
+#include <algorithm>
 #include <cstring>
+#include <deque>
 
 namespace enfold {
 namespace {
-
-constexpr int64_t kAlignment = 64;
-
-int64_t aligned(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 /// The kernel of every reference step: views the buffers as tensors and copies the results back.
 void runReference(void* const* buffers, int64_t, int64_t, void*) {
@@ -66,24 +65,51 @@ enfold_buffer_ref address(const lower::Plan& plan, const Constants& constants,
           offset + ref.offset};
 }
 
-/// All constants in one block, the pointers behind them.
+int64_t pieces(const lower::PlanBuffer& constant) {
+  return std::max<int64_t>(constant.pack.pieces, 1);
+}
+
+/// Writes a piece of a constant over zeros.
+void write(const lower::PlanBuffer& constant, int64_t piece, std::byte* to) {
+  if (constant.pack.pieces > 0)
+    constant.pack.write(to, piece);
+  else if (constant.bytes > 0)
+    std::memcpy(to, constant.data.get(), static_cast<size_t>(constant.bytes));
+}
+
+/// Lets go of what a constant is made of.
+void release(lower::PlanBuffer& constant) {
+  constant.pack = {};
+  constant.data.reset();
+}
+
+/// All constants in one block, the pointers behind them. The largest are written first, while the
+/// block is still empty, and no more of them at a time than needed to keep all threads busy.
 Constants layDown(lower::Plan& plan, std::span<ReferenceStep* const> pointers) {
-  const int64_t slots = aligned(plan.constantBytes);
+  const int64_t slots = plan.constantBytes;
   const auto total = static_cast<size_t>(slots) + pointers.size_bytes();
-  std::shared_ptr<std::byte> block(
-      static_cast<std::byte*>(std::aligned_alloc(
-          kAlignment, static_cast<size_t>(aligned(static_cast<int64_t>(total)) + kAlignment))),
-      [](std::byte* p) { std::free(p); });
+  std::shared_ptr<std::byte> block = allocatePages(std::max<size_t>(total, 1), /*huge=*/true);
   ENFOLD_CHECK(block != nullptr, "out of memory");
   Constants constants{.block = {block.get(), total}};
+  struct Remaining {
+    lower::PlanBuffer* constant;
+    std::atomic<int64_t> pieces;
+  };
+  std::deque<Remaining> all;
   for (lower::PlanBuffer& buffer : plan.buffers) {
     constants.offsets.push_back(buffer.offset);
-    if (buffer.space != lower::Space::Constant) continue;
-    if (buffer.bytes > 0)
-      std::memcpy(block.get() + buffer.offset, buffer.data.get(),
-                  static_cast<size_t>(buffer.bytes));
-    buffer.data.reset();
+    if (buffer.space == lower::Space::Constant) all.emplace_back(&buffer, pieces(buffer));
   }
+  std::vector<std::pair<Remaining*, int64_t>> work;
+  for (Remaining& one : all)
+    for (int64_t piece = 0; piece < one.pieces; ++piece) work.emplace_back(&one, piece);
+  std::ranges::stable_sort(work, std::greater{},
+                           [](const auto& item) { return item.first->constant->bytes; });
+  forEachInParallel(work.size(), hardwareThreads(), [&](size_t i) {
+    const auto [one, piece] = work[i];
+    write(*one->constant, piece, block.get() + one->constant->offset);
+    if (--one->pieces == 0) release(*one->constant);
+  });
   for (size_t i = 0; i < pointers.size(); ++i) {
     constants.slots.push_back(slots + static_cast<int64_t>(i * sizeof(void*)));
     std::memcpy(block.get() + constants.slots.back(), &pointers[i], sizeof(void*));
@@ -105,8 +131,10 @@ Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan,
   for (lower::PlanBuffer& buffer : plan.buffers) {
     constants.offsets.push_back(0);
     if (buffer.space != lower::Space::Constant) continue;
-    ENFOLD_TRY(constants.offsets.back(), add(buffer.data.get(), buffer.bytes));
-    buffer.data.reset();
+    const auto bytes = std::make_unique<std::byte[]>(static_cast<size_t>(buffer.bytes));
+    for (int64_t piece = 0; piece < pieces(buffer); ++piece) write(buffer, piece, bytes.get());
+    release(buffer);
+    ENFOLD_TRY(constants.offsets.back(), add(bytes.get(), buffer.bytes));
   }
   for (ReferenceStep* const& pointer : pointers) {
     ENFOLD_TRY(const int64_t slot,

@@ -31,8 +31,8 @@ struct ProgramParts {
   std::vector<ConstantPool::Lease> leases; ///< of constants in a pool
 };
 
-/// The constants go into the pool if there is one, else into a block of their own. The plan lets go
-/// of their data, so that no more than one of them is there twice at a time.
+/// The constants go into the pool if there is one, else into a block of their own, written by all
+/// threads. The plan lets go of what they are made of as they are.
 Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool = nullptr);
 
 } // namespace enfold

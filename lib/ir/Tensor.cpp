@@ -3,6 +3,7 @@
 
 #include "ir/SmallFloat.h"
 #include "support/Hash.h"
+#include "support/Pages.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -14,7 +15,13 @@ namespace {
 
 constexpr size_t kAlignment = 64;
 
+/// Not initialized, unless there are so many that the system clears them.
 std::shared_ptr<std::byte> allocate(size_t bytes) {
+  if (bytes >= kManyPages) {
+    auto memory = allocatePages(bytes);
+    ENFOLD_CHECK(memory != nullptr, "out of memory");
+    return memory;
+  }
   const size_t rounded = (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
   ENFOLD_CHECK(memory != nullptr, "out of memory");
@@ -35,7 +42,7 @@ template <typename T> T toInteger(double value) {
 
 Tensor::Tensor(ElemType elem, Shape shape) : elem_(elem), shape_(std::move(shape)) {
   auto memory = allocate(numBytes());
-  std::memset(memory.get(), 0, numBytes());
+  if (numBytes() < kManyPages) std::memset(memory.get(), 0, numBytes());
   bytes_ = std::move(memory);
   writable_ = true;
 }

@@ -50,6 +50,20 @@ BufferRef Lowering::constant(std::shared_ptr<const std::byte> data, int64_t byte
   return {same.back()};
 }
 
+/// The same for no two tensors that are there at a time, unless they share their numbers.
+std::string Lowering::keyOf(const Tensor& tensor) {
+  return fmt::format("{} {} ", fmt::ptr(tensor.bytes()), tensor.type().str());
+}
+
+BufferRef Lowering::packedBytes(std::string key, int64_t bytes, Packing pack) {
+  const auto [place, isNew] = packed_.try_emplace(std::move(key));
+  if (isNew) {
+    place->second = {static_cast<BufferId>(plan_.buffers.size())};
+    plan_.buffers.push_back({.space = Space::Constant, .bytes = bytes, .pack = std::move(pack)});
+  }
+  return place->second;
+}
+
 BufferRef Lowering::temporary(int64_t bytes) {
   plan_.buffers.push_back({.space = Space::Arena, .bytes = bytes});
   return {static_cast<BufferId>(plan_.buffers.size() - 1)};

@@ -30,6 +30,11 @@ public:
   /// Adds constant data, shared with equal data added before.
   BufferRef constant(std::shared_ptr<const std::byte> data, int64_t bytes);
   template <typename T> BufferRef constant(std::vector<T> values);
+  /// Adds `count` numbers made of `source`, which pack(source, to, piece) writes over zeros when
+  /// the constants are laid down. `order` says how they are made: equal ones are held once.
+  template <typename T, typename Pack>
+  BufferRef packed(const Tensor& source, const std::string& order, int64_t count, Pack pack,
+                   int64_t pieces = 1);
   /// Memory for intermediate results of the op being lowered.
   BufferRef temporary(int64_t bytes);
   /// Appends a call of `kernel`, which is generated once however often it is used.
@@ -42,6 +47,8 @@ public:
 
 private:
   BufferRef constantStorage(const Value* value);
+  static std::string keyOf(const Tensor& tensor);
+  BufferRef packedBytes(std::string key, int64_t bytes, Packing pack);
   void callReference(const Op& op);
   size_t addKernel(kir::Kernel kernel);
   void append(Call call);
@@ -52,6 +59,7 @@ private:
   std::string origin_; ///< of the op being lowered
   std::unordered_map<uint64_t, std::vector<BufferId>> constants_;
   std::unordered_map<const Value*, BufferRef> constantValues_;
+  std::unordered_map<std::string, BufferRef> packed_; ///< by source and order
   std::unordered_map<uint64_t, std::vector<size_t>> kernels_;
 };
 
@@ -60,6 +68,15 @@ template <typename T> BufferRef Lowering::constant(std::vector<T> values) {
   auto owner = std::make_shared<std::vector<T>>(std::move(values));
   const auto* data = reinterpret_cast<const std::byte*>(owner->data());
   return constant(std::shared_ptr<const std::byte>(std::move(owner), data), bytes);
+}
+
+template <typename T, typename Pack>
+BufferRef Lowering::packed(const Tensor& source, const std::string& order, int64_t count, Pack pack,
+                           int64_t pieces) {
+  return packedBytes(keyOf(source) + order, count * static_cast<int64_t>(sizeof(T)),
+                     {pieces, [source, pack = std::move(pack)](std::byte* to, int64_t piece) {
+                        pack(source, reinterpret_cast<T*>(to), piece);
+                      }});
 }
 
 /// The plan of a graph. Every op has a family or a reference function, so lowering cannot fail.

@@ -6,6 +6,7 @@
 #include "kernel/Kernel.h"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 namespace enfold::lower {
@@ -14,12 +15,20 @@ enum class Space : uint8_t { Input, Output, Constant, Arena };
 
 using BufferId = uint32_t;
 
+/// Writes a constant in the order in which a kernel reads it, over zeros, in pieces that threads
+/// may share. It keeps alive what it reads.
+struct Packing {
+  int64_t pieces = 0; ///< 0: there is nothing to write
+  std::function<void(std::byte* to, int64_t piece)> write;
+};
+
 struct PlanBuffer {
   Space space;
   int64_t bytes = 0;
   int64_t index = 0;  ///< Input, Output: which one
   int64_t offset = 0; ///< Constant, Arena: place in the constants or the arena, in bytes
-  std::shared_ptr<const std::byte> data; ///< Constant: the bytes
+  std::shared_ptr<const std::byte> data; ///< Constant: the bytes, or …
+  Packing pack;                          ///< … what writes them
   /// Arena: first and last call that touch it.
   int64_t firstCall = -1, lastCall = -1;
 };

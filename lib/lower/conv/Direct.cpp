@@ -49,7 +49,7 @@ public:
   void lower();
 
 private:
-  std::vector<float> packWeights() const;
+  BufferRef packedWeights() const;
   std::vector<float> packBias() const;
   void strides();
   void row(const Index& od, const Index& oh);
@@ -92,30 +92,35 @@ private:
 };
 
 /// [group][block group][input block][kd][kh][a row as TapRow reads it][block][lane]
-std::vector<float> DirectConv::packWeights() const {
-  const Tensor& w = *op_.own(1)->constant();
-  const float* data = w.data<float>();
+BufferRef DirectConv::packedWeights() const {
   const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup(), taps = p_.taps();
   const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
+  const int64_t groups = p_.groups, inputBlocks = inputBlocks_, step = step_;
+  const int64_t firstK = part_.firstBlock * lanes_, vectors = schedule_.blocks * lanes_;
+  const int64_t endK = firstK + part_.numBlocks * lanes_, firstChannel = this->firstChannel();
   // Of the groups of the op itself.
   const int64_t cown = cing / run_.merge, kown = coutg / run_.merge;
-  std::vector<float> packed(
-      static_cast<size_t>(p_.groups * part_.numBlocks * lanes_ * inputBlocks_ * step_ * taps));
-  const std::vector<TapWeight> order = TapRow::weightOrder(schedule_, step_, kw);
-  size_t at = 0;
-  for (int64_t g = 0; g < p_.groups; ++g)
-    for (int64_t kb = part_.firstBlock; kb < part_.firstBlock + part_.numBlocks;
-         kb += schedule_.blocks)
-      for (int64_t cb = 0; cb < inputBlocks_; ++cb)
-        for (int64_t t = 0; t < outer; ++t)
-          for (const auto& [channel, x] : order) {
-            const int64_t c = cb * step_ + channel;
-            for (int64_t k = kb * lanes_; k < (kb + schedule_.blocks) * lanes_; ++k, ++at)
-              if (c < cing && k < coutg && c / cown == k / kown)
-                packed[at] =
-                    data[((firstChannel() + g * coutg + k) * cown + c % cown) * taps + t * kw + x];
-          }
-  return packed;
+  const auto pack = [=, order = TapRow::weightOrder(schedule_, step_, kw)](const Tensor& weights,
+                                                                           float* to, int64_t) {
+    const float* data = weights.data<float>();
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t first = firstK; first < endK; first += vectors)
+        for (int64_t cb = 0; cb < inputBlocks; ++cb)
+          for (int64_t t = 0; t < outer; ++t)
+            for (const auto& [channel, x] : order) {
+              const int64_t c = cb * step + channel, ofGroup = c / cown * kown;
+              const float* from = data + c % cown * taps + t * kw + x;
+              const int64_t end = c < cing ? std::min(first + vectors, ofGroup + kown) : 0;
+              for (int64_t k = std::max(first, ofGroup); k < end; ++k)
+                to[k - first] = from[(firstChannel + g * coutg + k) * cown * taps];
+              to += vectors;
+            }
+  };
+  return lowering_.packed<float>(*op_.own(1)->constant(),
+                                 fmt::format("direct {} {} {} {} {} {} {} {}", groups, run_.first,
+                                             run_.merge, firstK, endK, vectors, step,
+                                             schedule_.sharesPixels),
+                                 groups * (endK - firstK) * inputBlocks * step * taps, pack);
 }
 
 std::vector<float> DirectConv::packBias() const {
@@ -136,7 +141,7 @@ void DirectConv::strides() {
 void DirectConv::lower() {
   strides();
   const Type& y = op_.result()->type();
-  std::vector<BufferRef> buffers = {source_, lowering_.constant(packWeights())};
+  std::vector<BufferRef> buffers = {source_, packedWeights()};
   src_ = b_.input("src", kir::Scalar::F32, p_.batch * strideN_);
   wei_ = b_.input("wei", kir::Scalar::F32,
                   p_.groups * part_.numBlocks * lanes_ * inputBlocks_ * step_ * p_.taps());

@@ -33,7 +33,7 @@ public:
   void lower();
 
 private:
-  std::vector<float> packWeights() const;
+  BufferRef packedWeights() const;
   std::vector<float> packBias() const;
   void tile(int64_t begin, const Index& shift, int64_t pixels);
   void rowOfFewTaps(const Index& src, const Index& wei, int64_t begin, int64_t pixels);
@@ -61,20 +61,22 @@ private:
 
 /// [channel block][kd][kh] rows of [channel of a group][kw][lane], or [kw][channel of a
 /// group][lane] for many taps.
-std::vector<float> GroupedConv::packWeights() const {
-  const float* data = op_.own(1)->constant()->data<float>();
+BufferRef GroupedConv::packedWeights() const {
   const int64_t kw = p_.kernel[2], rows = p_.kernel[0] * p_.kernel[1];
-  std::vector<float> packed(static_cast<size_t>(blocks_ * p_.taps() * width_ * lanes_));
-  for (int64_t k = 0; k < p_.cout; ++k)
-    for (int64_t row = 0; row < rows; ++row)
-      for (int64_t c = 0; c < width_; ++c)
-        for (int64_t x = 0; x < kw; ++x) {
-          const int64_t inRow = fewTaps_ ? c * kw + x : x * width_ + c;
-          const int64_t vector = (k / lanes_ * rows + row) * width_ * kw + inRow;
-          packed[static_cast<size_t>(vector * lanes_ + k % lanes_)] =
-              data[((k * width_ + c) * rows + row) * kw + x];
-        }
-  return packed;
+  const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_,
+                     fewTaps = fewTaps_](const Tensor& weights, float* to, int64_t) {
+    const float* data = weights.data<float>();
+    for (int64_t k = 0; k < cout; ++k)
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t c = 0; c < width; ++c)
+          for (int64_t x = 0; x < kw; ++x) {
+            const int64_t inRow = fewTaps ? c * kw + x : x * width + c;
+            const int64_t vector = (k / lanes * rows + row) * width * kw + inRow;
+            to[vector * lanes + k % lanes] = data[((k * width + c) * rows + row) * kw + x];
+          }
+  };
+  return lowering_.packed<float>(*op_.own(1)->constant(), "grouped",
+                                 blocks_ * p_.taps() * width_ * lanes_, pack);
 }
 
 std::vector<float> GroupedConv::packBias() const {
@@ -85,8 +87,7 @@ std::vector<float> GroupedConv::packBias() const {
 
 void GroupedConv::lower() {
   const Type& type = op_.result()->type();
-  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)),
-                                    lowering_.constant(packWeights())};
+  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   src_ = b_.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
   wei_ = b_.input("wei", kir::Scalar::F32, blocks_ * p_.taps() * width_ * lanes_);
   if (op_.own(2)) {

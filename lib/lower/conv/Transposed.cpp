@@ -12,6 +12,7 @@
 #include "lower/conv/Tiles.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace enfold::lower {
 namespace {
@@ -56,7 +57,7 @@ private:
     return inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * lanes_;
   }
   int64_t weightsPerBlock() const { return weightsPerTap() * widthTaps_; }
-  std::vector<float> packWeights() const;
+  BufferRef packedWeights() const;
   std::vector<float> packBias() const;
   int64_t firstInput() const { return run_.first * (p_.cinPerGroup() / run_.merge); }
   /// Of the result.
@@ -97,30 +98,38 @@ private:
 };
 
 /// [group][block group][phase][input block][kd][kh][a row as TapRow reads it][block][lane]
-std::vector<float> TransposedConv::packWeights() const {
-  const float* data = op_.own(1)->constant()->data<float>();
-  const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup();
+BufferRef TransposedConv::packedWeights() const {
+  const int64_t cing = p_.cinPerGroup(), coutg = p_.coutPerGroup(), groups = p_.groups;
   const int64_t kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
   // Of the groups of the op itself.
   const int64_t cown = cing / run_.merge, kown = coutg / run_.merge;
-  std::vector<float> packed(static_cast<size_t>(p_.groups * channelBlocks_ * weightsPerBlock()));
-  size_t at = 0;
-  for (int64_t g = 0; g < p_.groups; ++g)
-    for (int64_t kb = 0; kb < coutg; kb += vectors_)
-      for (const Phase& phase : phases_) {
-        const auto order = TapRow::weightOrder(schedule_, step_, std::ssize(phase.taps));
-        for (int64_t cb = 0; cb < inputBlocks_; ++cb)
-          for (int64_t t = 0; t < outer; ++t)
-            for (const auto& [channel, tap] : order) {
-              const int64_t c = cb * step_ + channel, x = phase.taps[static_cast<size_t>(tap)];
-              for (int64_t k = kb; k < kb + vectors_; ++k, ++at)
-                if (c < cing && k < coutg && c / cown == k / kown)
-                  packed[at] =
-                      data[(((firstInput() + g * cing + c) * kown + k % kown) * outer + t) * kw +
-                           x];
-            }
-      }
-  return packed;
+  const auto pack = [=, phases = phases_, schedule = schedule_, step = step_, vectors = vectors_,
+                     inputBlocks = inputBlocks_,
+                     firstInput = firstInput()](const Tensor& weights, float* to, int64_t) {
+    const float* data = weights.data<float>();
+    for (int64_t g = 0; g < groups; ++g)
+      for (int64_t first = 0; first < coutg; first += vectors)
+        for (const Phase& phase : phases) {
+          const auto order = TapRow::weightOrder(schedule, step, std::ssize(phase.taps));
+          for (int64_t cb = 0; cb < inputBlocks; ++cb)
+            for (int64_t t = 0; t < outer; ++t)
+              for (const auto& [channel, tap] : order) {
+                const int64_t c = cb * step + channel, ofGroup = c / cown * kown;
+                const int64_t x = phase.taps[static_cast<size_t>(tap)];
+                const float* from =
+                    data + (((firstInput + g * cing + c) * kown - ofGroup) * outer + t) * kw + x;
+                const int64_t end = c < cing ? std::min(first + vectors, ofGroup + kown) : 0;
+                for (int64_t k = std::max(first, ofGroup); k < end; ++k)
+                  to[k - first] = from[k * outer * kw];
+                to += vectors;
+              }
+        }
+  };
+  return lowering_.packed<float>(
+      *op_.own(1)->constant(),
+      fmt::format("transposed {} {} {} {} {} {} {} {} {}", groups, run_.first, run_.merge, vectors_,
+                  step_, schedule_.sharesPixels, p_.strides, p_.dilations, p_.padsBegin),
+      groups * channelBlocks_ * weightsPerBlock(), pack);
 }
 
 std::vector<float> TransposedConv::packBias() const {
@@ -132,8 +141,7 @@ std::vector<float> TransposedConv::packBias() const {
 
 void TransposedConv::lower() {
   const Type &x = op_.own(0)->type(), &y = op_.result()->type();
-  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)),
-                                    lowering_.constant(packWeights())};
+  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   src_ = b_.input("src", kir::Scalar::F32, x.numBytes() / 4);
   wei_ = b_.input("wei", kir::Scalar::F32, p_.groups * channelBlocks_ * weightsPerBlock());
   if (op_.own(2)) {

@@ -52,7 +52,7 @@ private:
     int64_t ofBlock;
   };
 
-  std::vector<float> packWeights() const;
+  BufferRef packedWeights() const;
   std::vector<float> packBias() const;
   Tile tileAt(const Index& tile) const;
   Index tilesIn(const Index& chunk) const {
@@ -88,18 +88,21 @@ private:
   std::optional<kir::Buffer> weights_, bias_, dst_, products_, pixels_;
 };
 
-std::vector<float> Winograd::packWeights() const {
-  const float* data = op_.own(1)->constant()->data<float>();
+BufferRef Winograd::packedWeights() const {
+  const int64_t cin = p_.cin, cout = p_.cout, points = points_;
   const int64_t vectors = s_.blocks * lanes_, depth = cin_ * lanes_;
-  std::vector<float> packed(static_cast<size_t>(points_ * cin_ * cout_ * lanes_ * lanes_));
-  for (int64_t first = 0; first < p_.cout; first += vectors)
-    for (int64_t c = 0; c < p_.cin; ++c)
-      for (int64_t k = first; k < std::min(first + vectors, p_.cout); ++k)
-        transformWeights(w_, data + (k * p_.cin + c) * 9,
-                         packed.data() +
-                             (first * points_ * cin_ * lanes_ + c * vectors + k - first),
-                         depth * vectors);
-  return packed;
+  const auto pack = [=, w = w_](const Tensor& weights, float* to, int64_t) {
+    const float* data = weights.data<float>();
+    for (int64_t first = 0; first < cout; first += vectors)
+      for (int64_t c = 0; c < cin; ++c)
+        for (int64_t k = first; k < std::min(first + vectors, cout); ++k)
+          transformWeights(w, data + (k * cin + c) * 9,
+                           to + (first * points * depth + c * vectors + k - first),
+                           depth * vectors);
+  };
+  return lowering_.packed<float>(*op_.own(1)->constant(),
+                                 fmt::format("winograd {} {}", s_.outputs, vectors),
+                                 points * depth * cout_ * lanes_, pack);
 }
 
 std::vector<float> Winograd::packBias() const {
@@ -252,7 +255,7 @@ void Winograd::transformOutput(kir::Builder& b, const kir::Place& from, const Ti
 /// Everything but the inputs, in the order of declaration.
 void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   weights_ = b.input("wei", kir::Scalar::F32, points_ * cin_ * cout_ * lanes_ * lanes_);
-  buffers.push_back(lowering_.constant(packWeights()));
+  buffers.push_back(packedWeights());
   if (op_.own(2)) {
     bias_ = b.input("bia", kir::Scalar::F32, cout_ * lanes_);
     buffers.push_back(lowering_.constant(packBias()));

@@ -124,7 +124,7 @@ public:
   void lower();
 
 private:
-  template <typename T> std::vector<T> pack(const Tensor& b) const;
+  template <typename T> BufferRef packed() const;
   int64_t rowBlocks(int64_t rowTiles) const;
   void fetchAhead(const Index& k, const Index& n, int64_t steps);
   void declare();
@@ -153,21 +153,30 @@ private:
 };
 
 /// [panel][k][column in the panel], zero past the last column.
-template <typename T> std::vector<T> GemmKernel::pack(const Tensor& b) const {
+template <typename T> BufferRef GemmKernel::packed() const {
+  const auto pack = [n = p_.n, depth = p_.k, bRow = p_.bRow, bCol = p_.bCol,
+                     panel = panel_](const Tensor& b, T* to, int64_t piece) {
+    const int64_t first = piece * panel, last = std::min(first + panel, n);
+    to += first * depth;
+    const auto copy = [&](auto&& at) {
+      for (int64_t k = 0; k < depth; ++k, to += panel)
+        for (int64_t j = first; j < last; ++j)
+          to[j - first] = static_cast<T>(at(k * bRow + j * bCol));
+    };
+    if constexpr (std::is_same_v<T, float>) {
+      if (b.elem() == ElemType::F32)
+        return copy([data = b.data<float>()](int64_t i) { return data[i]; });
+    }
+    if constexpr (std::is_integral_v<T>)
+      copy([&](int64_t i) { return b.asInt(i); });
+    else
+      copy([&](int64_t i) { return b.asDouble(i); });
+  };
   const int64_t panels = (p_.n + panel_ - 1) / panel_;
-  std::vector<T> packed(static_cast<size_t>(panels * p_.k * panel_));
-  size_t at = 0;
-  for (int64_t panel = 0; panel < panels; ++panel)
-    for (int64_t k = 0; k < p_.k; ++k)
-      for (int64_t n = panel * panel_; n < (panel + 1) * panel_; ++n, ++at)
-        if (n < p_.n) {
-          const int64_t element = k * p_.bRow + n * p_.bCol;
-          if constexpr (std::is_integral_v<T>)
-            packed[at] = static_cast<T>(b.asInt(element));
-          else
-            packed[at] = static_cast<T>(b.asDouble(element));
-        }
-  return packed;
+  return lowering_.packed<T>(
+      *op_.own(1)->constant(),
+      fmt::format("gemm {} {} {} {} {}", p_.k, p_.bRow, p_.bCol, panel_, kir::name(compute_)),
+      panels * p_.k * panel_, pack, panels);
 }
 
 void GemmKernel::declare() {
@@ -175,21 +184,20 @@ void GemmKernel::declare() {
   buffers_ = {lowering_.storage(op_.own(0))};
   a_ = b_.input("a", stored_, count(op_.own(0)));
   if (packed_) {
-    const Tensor& b = *op_.own(1)->constant();
     BufferRef ref;
     switch (compute_) {
     case kir::Scalar::F32:
-      ref = lowering_.constant(pack<float>(b));
+      ref = packed<float>();
       break;
     case kir::Scalar::F64:
-      ref = lowering_.constant(pack<double>(b));
+      ref = packed<double>();
       break;
     case kir::Scalar::I32:
     case kir::Scalar::U32:
-      ref = lowering_.constant(pack<uint32_t>(b));
+      ref = packed<uint32_t>();
       break;
     default:
-      ref = lowering_.constant(pack<uint64_t>(b));
+      ref = packed<uint64_t>();
       break;
     }
     buffers_.push_back(ref);
