@@ -4,6 +4,7 @@
 
 #include "tests/codegen/Harness.h"
 
+#include <array>
 #include <cmath>
 #include <concepts>
 #include <functional>
@@ -113,19 +114,28 @@ template <typename T> bool sameBits(T a, T b) {
 using Body = std::function<kir::Value(kir::Builder&, const std::vector<kir::Value>&)>;
 
 /// dst[i] = body(src0[i], src1[i], …), `lanes` at a time.
-inline kir::Kernel elementwise(std::string name, const std::vector<kir::Scalar>& sources,
-                               kir::Scalar result, int lanes, int64_t size, const Body& body) {
-  kir::Builder b(std::move(name));
-  std::vector<kir::Buffer> src;
-  for (kir::Scalar s : sources) src.push_back(b.input(fmt::format("src{}", src.size()), s, size));
-  kir::Buffer dst = b.output("dst", result, size);
-  b.parallelFor("i", size / lanes, [&](const kir::Index& i) {
-    std::vector<kir::Value> values;
-    for (const kir::Buffer& from : src) values.push_back(b.load(from[i * lanes], lanes));
-    b.store(dst[i * lanes], body(b, values));
-  });
-  return b.finish();
-}
+kir::Kernel elementwise(std::string name, const std::vector<kir::Scalar>& sources,
+                        kir::Scalar result, int lanes, int64_t size, const Body& body);
+
+/// What a differential test runs, whatever the type.
+struct Subject {
+  std::string name;
+  int arity;
+  Body body;
+};
+
+/// Operands and results have this many elements: a multiple of each lane count.
+inline constexpr size_t kElements = 2 * 3 * 7 * 16;
+
+/// Runs each subject at all vector lengths on all instruction sets, on the first `arity` of the
+/// three operands, and shows the results to check(number of the subject, results, what was run).
+void runSubjects(const std::vector<Subject>& subjects, kir::Scalar from, kir::Scalar to,
+                 std::vector<Guarded>& operands, const std::vector<Target>& on,
+                 const std::function<void(size_t, const Guarded&, const std::string&)>& check);
+
+/// Fails the test.
+void differs(const std::string& what, const std::array<double, 3>& lanes, double result,
+             double wanted);
 
 /// One expression on operands of type T with results of type R.
 template <typename T, typename R> struct Expression {
@@ -141,42 +151,24 @@ template <typename T, typename R> struct Expression {
 template <typename T, typename R>
 void checkExpressions(const std::vector<Expression<T, R>>& expressions,
                       const std::vector<Target>& on = targets()) {
-  constexpr size_t kSize = 2 * 3 * 7 * 16; // a multiple of each lane count
-  auto data = operands<T>(3, kSize);
-  for (const Target& target : on) {
-    std::vector<kir::Kernel> kernels;
-    for (const auto& e : expressions)
-      for (int lanes : kLaneCounts)
-        kernels.push_back(
-            elementwise(fmt::format("{}_{}_x{}", e.name, kir::name(scalarOf<T>()), lanes),
-                        std::vector<kir::Scalar>(static_cast<size_t>(e.arity), scalarOf<T>()),
-                        scalarOf<R>(), lanes, kSize, e.body));
-    auto names = kernels;
-    auto module = compileAll(std::move(kernels), target);
-    ASSERT_TRUE(module);
-    int step = 0;
-    for (const auto& e : expressions) {
-      for (size_t n = 0; n < std::size(kLaneCounts); ++n, ++step) {
-        std::vector<Guarded> memory;
-        for (int i = 0; i < e.arity; ++i) memory.emplace_back(data[static_cast<size_t>(i)]);
-        memory.emplace_back(kSize * sizeof(R));
-        std::vector<void*> pointers;
-        for (Guarded& m : memory) pointers.push_back(m.data());
-        runStep(*module, step, pointers);
-        ASSERT_TRUE(memory.back().intact());
-        auto result = memory.back().template as<Stored<R>>();
-        for (size_t i = 0; i < kSize; ++i) {
-          T lane[3] = {T(data[0][i]), T(data[1][i]), T(data[2][i])};
-          if (e.defined && !e.defined(lane)) continue;
-          R wanted = e.expected(lane);
-          ASSERT_TRUE(sameBits<R>(result[i], wanted))
-              << names[static_cast<size_t>(step)].name << " on " << name(target.isa) << ": ("
-              << +lane[0] << ", " << +lane[1] << ", " << +lane[2] << ") gives " << +result[i]
-              << ", not " << +wanted;
-        }
-      }
+  const auto data = operands<T>(3, kElements);
+  std::vector<Guarded> memory;
+  for (const auto& operand : data) memory.emplace_back(operand);
+  std::vector<Subject> subjects;
+  for (const auto& e : expressions) subjects.push_back({e.name, e.arity, e.body});
+  const auto check = [&](size_t number, const Guarded& results, const std::string& what) {
+    const Expression<T, R>& e = expressions[number];
+    const auto result = results.as<Stored<R>>();
+    for (size_t i = 0; i < kElements; ++i) {
+      const T lane[3] = {T(data[0][i]), T(data[1][i]), T(data[2][i])};
+      if (e.defined && !e.defined(lane)) continue;
+      const R wanted = e.expected(lane);
+      if (sameBits<R>(result[i], wanted)) continue;
+      return differs(what, {double(lane[0]), double(lane[1]), double(lane[2])}, double(result[i]),
+                     double(wanted));
     }
-  }
+  };
+  runSubjects(subjects, scalarOf<T>(), scalarOf<R>(), memory, on, check);
 }
 
 } // namespace enfold::codegen

@@ -39,7 +39,8 @@ public:
     std::copy(first, first + bytes_, memory_.begin() + kGuard);
   }
   void* data() { return memory_.data() + kGuard; }
-  template <typename T> std::vector<T> as() {
+  const void* data() const { return memory_.data() + kGuard; }
+  template <typename T> std::vector<T> as() const {
     std::vector<T> values(bytes_ / sizeof(T));
     std::memcpy(values.data(), data(), values.size() * sizeof(T));
     return values;
