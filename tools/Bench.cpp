@@ -185,6 +185,7 @@ Result<> bench(const BenchOptions& options) {
 Action addBench(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   options->model.add(app);
+  options->model.addTune(app);
   options->cache.add(app);
   app.add_option("--seconds", options->seconds, "How long to measure each arm")
       ->check(CLI::Range(0.001, 86400.0));

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <unistd.h>
 
 namespace enfold::tool {
 namespace {
@@ -65,6 +66,13 @@ void ModelOptions::add(CLI::App& app) {
   app.add_flag("-v,--verbose", verbosity, "Print remarks and times to stderr")->group("Running");
 }
 
+void ModelOptions::addTune(CLI::App& app) {
+  app.add_flag("--tune", tune,
+               "Measure which algorithms are fastest here, instead of estimating it; takes a "
+               "minute, so keep the program, by --cache or in a file")
+      ->group("Running");
+}
+
 void ModelOptions::addLimits(CLI::App& app) {
   const auto bytes = [&](const char* name, int64_t& value, const char* what) {
     app.add_option(name, value, what)
@@ -118,6 +126,18 @@ CompileOptions ModelOptions::compileOptions() const {
   options.passes.passes.assumeInferenceBn = assumeInferenceBn;
   if (accuracy == "strict") options.passes.passes.accuracy = Accuracy::Strict;
   if (strictDenormals) options.passes.passes.denormals = Denormals::Keep;
+  if (tune)
+    options.tune = {.threads = threads,
+                    .progress =
+                        [](int round, int rounds) {
+                          if (isatty(STDERR_FILENO))
+                            fmt::print(stderr, "\r\033[Ktuning: round {} of {}", round, rounds);
+                        },
+                    .done =
+                        [](const TuneReport& report) {
+                          if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\033[K");
+                          note(report.str());
+                        }};
   return options;
 }
 

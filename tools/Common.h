@@ -34,8 +34,11 @@ struct ModelOptions {
   std::optional<double> limitSeconds; ///< of compilation
   int threads = 0;
   int verbosity = 0;
+  bool tune = false;
 
   void add(CLI::App& app);
+  /// The option of commands that run or write what they compile.
+  void addTune(CLI::App& app);
   Result<LoadOptions> loadOptions() const;
   CompileOptions compileOptions() const;
   Session::Options sessionOptions() const;

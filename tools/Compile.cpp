@@ -67,8 +67,9 @@ Result<> compileToFile(const FileOptions& options) {
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
-  ENFOLD_TRY(const PipelineReport report,
-             optimize(*model.graph, options.model.compileOptions(), target));
+  CompileOptions how = options.model.compileOptions();
+  how.cpu = options.cpu;
+  ENFOLD_TRY(const PipelineReport report, optimize(*model.graph, how, target));
   if (options.model.verbosity > 0)
     for (const Remark& remark : report.remarks.remarks()) note(remark.str());
   if (options.output.ends_with(".eir")) return saveGraphText(*model.graph, options.output);
@@ -84,6 +85,7 @@ Result<> compileToFile(const FileOptions& options) {
 Action addCompile(CLI::App& app) {
   auto options = std::make_shared<FileOptions>();
   options->model.add(app);
+  options->model.addTune(app);
   app.add_option("-o", options->output,
                  "The file to write; its extension says what: .so, .o, .a, .s (native code), .ll, "
                  ".bc (LLVM), .kir (kernels), .eir (graph after the passes)")

@@ -25,15 +25,12 @@ Result<std::vector<KernelProfile>> profileOf(Session& session, double seconds,
   for (int32_t i = 0; i < executable.program().num_steps; ++i) {
     enfold_step_profile step;
     enfold_read_profile(context, i, &step);
-    constexpr std::string_view kNext = "; next ";
-    const std::string_view name = executable.program().steps[i].name;
-    const size_t end = std::min(name.find(kNext), name.size());
-    const size_t next = std::min(end + kNext.size(), name.size());
+    const codegen::Step& what = executable.steps()[static_cast<size_t>(i)];
     kernels.push_back({.seconds = step.min_seconds,
                        .flops = step.flops,
                        .bytes = step.bytes,
-                       .algorithm = std::string(name.substr(0, end)),
-                       .runnerUp = std::string(name.substr(next)),
+                       .algorithm = what.name,
+                       .runnerUp = what.runnerUp,
                        .nodes = step.origin});
   }
   return kernels;

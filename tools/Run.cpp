@@ -248,6 +248,7 @@ Result<int> run(const RunOptions& options) {
 Action addRun(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   options->model.add(app);
+  options->model.addTune(app);
   options->cache.add(app);
   options->inputs.add(app);
   app.add_option("--output", options->output, "Save the outputs as .npy into this folder");

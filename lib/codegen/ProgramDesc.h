@@ -29,7 +29,8 @@ struct Step {
   bool parallel = false;                  ///< worth splitting over threads
   int64_t grain = 1;                      ///< least number of iterations for a thread
   std::string name;
-  std::string origin; ///< the ONNX nodes it computes
+  std::string origin;   ///< the ONNX nodes it computes
+  std::string runnerUp; ///< the second best algorithm, for profiles in this process
   double flops = 0;
   double bytes = 0;
   std::string fault; ///< of a step that judges data: the message that ends the run; else empty

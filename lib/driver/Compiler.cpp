@@ -2,6 +2,7 @@
 #include "driver/Compiler.h"
 
 #include "driver/FoldError.h"
+#include "lower/conv/Ways.h"
 
 #include <chrono>
 
@@ -32,7 +33,13 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   if (options.tolerance) {
     ENFOLD_TRY(passes.passes.unfolded, foldsBeyond(*options.tolerance, graph, pipeline, passes));
   }
-  return runPipeline(graph, pipeline, passes);
+  ENFOLD_TRY(PipelineReport report, runPipeline(graph, pipeline, passes));
+  ENFOLD_RETURN_IF_ERROR(lower::checkAlgorithms(graph, target));
+  if (options.tune) {
+    if (options.cpu != "native") return usageError("tuning measures on this machine, for itself");
+    ENFOLD_RETURN_IF_ERROR(tuneAlgorithms(graph, target, *options.tune));
+  }
+  return report;
 }
 
 Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& options) {

@@ -1,7 +1,7 @@
 // The whole way from a loaded graph to an executable or a file: passes, lowering, code generation.
 #pragma once
 
-#include "driver/Executable.h"
+#include "driver/Tune.h"
 #include "passes/PassManager.h"
 
 #include <optional>
@@ -19,6 +19,7 @@ struct CompileOptions {
   PipelineOptions passes;                       ///< target facts are filled in
   std::shared_ptr<ConstantPool> constants = {}; ///< where programs share constants
   std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
+  std::optional<TuneOptions> tune = {}; ///< measure which algorithms are fastest on this machine
 };
 
 /// The passes that `fuse = false` leaves out.
@@ -27,7 +28,7 @@ const std::set<std::string>& fusionPasses();
 /// The passes that the options ask for, in their order.
 Result<Pipeline> pipelineOf(const CompileOptions& options);
 
-/// Runs the passes over the graph.
+/// Runs the passes over the graph; then every convolution has an algorithm that there is.
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
                                 const codegen::Target& target);
 

@@ -56,6 +56,8 @@ public:
   std::vector<TensorSpec> inputs() const;
   std::vector<TensorSpec> outputs() const;
   const enfold_program& program() const { return *module_->program(); }
+  /// The steps of the program, in their order.
+  std::span<const codegen::Step> steps() const { return parts_.desc.steps; }
   const CompileTimes& times() const { return times_; }
   /// Ops run by their reference function, described.
   const std::vector<std::string>& referenceOps() const { return referenceOps_; }

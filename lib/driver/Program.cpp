@@ -173,7 +173,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   }
   size_t references = 0;
   for (const lower::Call& call : plan.calls) {
-    codegen::Step step{.name = call.algorithm, .origin = call.origin};
+    codegen::Step step{.name = call.algorithm, .origin = call.origin, .runnerUp = call.runnerUp};
     if (call.reference) {
       step.function = runReference;
       step.name = "reference " + call.reference->op->info().name;

@@ -92,8 +92,8 @@ Result<Shape> matmulShape(const Shape& a, const Shape& b) {
 
 Types inferConv(const InferContext& c) {
   if (const std::string algorithm = c.string("algorithm");
-      algorithm != "auto" && algorithm != "direct")
-    return invalid(fmt::format("algorithm '{}' is neither auto nor direct", algorithm));
+      algorithm != "auto" && !algorithm.starts_with("direct") && !algorithm.starts_with("winograd"))
+    return invalid(fmt::format("algorithm '{}' is neither auto, direct nor winograd", algorithm));
   ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2}));
   ENFOLD_TRY(Shape y, convShape(c, 1));
   ENFOLD_RETURN_IF_ERROR(checkBias(c, 2, y[1]));

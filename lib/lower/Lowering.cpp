@@ -102,6 +102,8 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
       std::max(facts.flops / 8, facts.bytes) / static_cast<double>(kernel.iterations);
   Call call{.buffers = std::move(buffers),
             .algorithm = std::move(facts.algorithm),
+            .runnerUp = std::move(facts.runnerUp),
+            .op = op_,
             .origin = {},
             .flops = facts.flops,
             .bytes = facts.bytes,
@@ -112,7 +114,12 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
 }
 
 void Lowering::callReference(const Op& op) {
-  Call call{.reference = ReferenceCall{&op}, .buffers = {}, .algorithm = "reference", .origin = {}};
+  Call call{.reference = ReferenceCall{&op},
+            .buffers = {},
+            .algorithm = "reference",
+            .runnerUp = {},
+            .op = op_,
+            .origin = {}};
   const auto add = [&](const Value* value) {
     ENFOLD_CHECK(value->type().layout.isPlain(),
                  "reference ops take plain tensors: " + op.describe());
@@ -134,6 +141,7 @@ static bool hasNothingToCompute(const Op& op) {
 void Lowering::lower(const Op& op) {
   if (op.kind() == OpKind::Constant || isReorderedConstant(op)) return;
   if (storage_.isView(op) || hasNothingToCompute(op)) return;
+  op_ = &op;
   origin_ = fmt::format("{}", fmt::join(op.origins(), " + "));
   if (const Family* family = familyFor(op, target_))
     family->lower(op, *this);
@@ -146,6 +154,7 @@ void Lowering::copyOutput(const Value* value, size_t index) {
   if (const PlanBuffer& buffer = plan_.buffers[from.buffer];
       buffer.space == Space::Output && buffer.index == static_cast<int64_t>(index))
     return;
+  op_ = nullptr;
   origin_ = "output " + value->name();
   plan_.buffers.push_back({.space = Space::Output,
                            .bytes = value->type().numBytes(),

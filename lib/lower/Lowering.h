@@ -10,11 +10,11 @@ namespace enfold::lower {
 
 /// What a call computes, for profiles and for splitting over threads.
 struct CallFacts {
-  /// "conv_direct 6x2", and what was second best: "conv_direct 6x2; next winograd f2 +8 %".
-  std::string algorithm;
-  double flops = 0;  ///< arithmetic of the whole call
-  double bytes = 0;  ///< least memory traffic of the whole call; 0: the buffers' sizes
-  std::string fault; ///< as Call::fault
+  std::string algorithm; ///< "conv_direct 6x2"
+  std::string runnerUp;  ///< what the cost model finds second best: "winograd f2 +8 %"
+  double flops = 0;      ///< arithmetic of the whole call
+  double bytes = 0;      ///< least memory traffic of the whole call; 0: the buffers' sizes
+  std::string fault;     ///< as Call::fault
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,
@@ -56,7 +56,8 @@ private:
   Plan& plan_;
   const kir::Target& target_;
   StorageMap storage_;
-  std::string origin_; ///< of the op being lowered
+  const Op* op_ = nullptr; ///< that is being lowered
+  std::string origin_;     ///< of it
   std::unordered_map<uint64_t, std::vector<BufferId>> constants_;
   std::unordered_map<const Value*, BufferRef> constantValues_;
   std::unordered_map<std::string, BufferRef> packed_; ///< by source and order

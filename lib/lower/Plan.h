@@ -51,6 +51,8 @@ struct Call {
   std::optional<ReferenceCall> reference;
   std::vector<BufferRef> buffers; ///< the kernel's parameters; reference: operands, then results
   std::string algorithm;          ///< "conv_direct 6x2"; for profiles and explain
+  std::string runnerUp;           ///< "winograd f2 +8 %": the second best; for profiles
+  const Op* op = nullptr;         ///< that it computes, or a part of; null: copies an output
   std::string origin;             ///< the ONNX nodes computed
   double flops = 0;               ///< arithmetic of the whole call
   double bytes = 0;               ///< least memory traffic of the whole call

@@ -11,10 +11,9 @@
 
 #include "lower/Epilogue.h"
 #include "lower/conv/ConvProblem.h"
-#include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
 #include "lower/conv/Tiles.h"
-#include "lower/conv/WinogradSchedule.h"
+#include "lower/conv/Ways.h"
 #include "lower/movement/StridedCopy.h"
 
 #include <fmt/format.h>
@@ -25,8 +24,6 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// Plain inputs are read through this many channels at most; above, the blocked layout is better.
-constexpr int64_t kMaxPlainChannels = 16;
 constexpr int64_t kCacheLine = 16; ///< floats
 /// Weights of a group of output channels that are worth fetching ahead.
 constexpr int64_t kFetchedBytes = 4096;
@@ -46,7 +43,8 @@ public:
     for (const TileRun& tiles : tileRow(p_, schedule_.pixels)) tilesInRow_ += tiles.count;
   }
 
-  void lower();
+  /// `next`: see CallFacts::runnerUp.
+  void lower(std::string next);
 
 private:
   BufferRef packedWeights() const;
@@ -138,7 +136,7 @@ void DirectConv::strides() {
   strideN_ = p_.inPixels() * storedChannels(op_.own(0)->type());
 }
 
-void DirectConv::lower() {
+void DirectConv::lower(std::string next) {
   strides();
   const Type& y = op_.result()->type();
   std::vector<BufferRef> buffers = {source_, packedWeights()};
@@ -169,13 +167,11 @@ void DirectConv::lower() {
   const auto elements = static_cast<double>(y.numElements());
   const double share = static_cast<double>(p_.cout * part_.numBlocks) /
                        static_cast<double>(op_.result()->shape()[1] * channelBlocks_);
-  const std::string tile = fmt::format("direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
-                                       schedule_.pixels, schedule_.blocks);
-  const bool strict = op_.string("algorithm") == "direct";
-  const std::string next = strict ? "" : runnerUp(p_, lowering_.target(), tile);
   lowering_.call(
       b_.finish(), std::move(buffers),
-      {.algorithm = fmt::format("conv_{}{}{}", tile, next.empty() ? "" : "; next ", next),
+      {.algorithm = fmt::format("conv_direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
+                                schedule_.pixels, schedule_.blocks),
+       .runnerUp = std::move(next),
        .flops = share * (convProblem(op_).flops() + elements * epilogue_.flopsPerElement())});
 }
 
@@ -266,28 +262,7 @@ void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const I
   }
 }
 
-/// Rows of fewer pixels tile badly; those of a 1x1 convolution are made one long row.
-constexpr int64_t kLongRow = 32;
-
-ConvProblem flattened(ConvProblem p) {
-  if (!p.isPointwise() || p.out[2] >= kLongRow) return p;
-  p.in = p.out = {1, 1, p.outPixels()};
-  return p;
-}
-
-/// A 1x1 convolution that skips pixels, with short rows: better on a copy of those it reads.
-bool isSampling(const ConvProblem& p) {
-  const ConvProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
-  return p.kernel == ones && p.strides != ones && p.padsBegin == zeros && p.padsEnd == zeros &&
-         p.out[2] < kLongRow;
-}
-
-ConvProblem sampled(ConvProblem p) {
-  p.in = p.out;
-  p.strides = {1, 1, 1};
-  return p;
-}
-
+/// The pixels of the input that a window of one tap reads.
 BufferRef copySamples(const Op& op, const ConvProblem& p, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
   const Type& x = op.own(0)->type();
@@ -310,25 +285,18 @@ BufferRef copySamples(const Op& op, const ConvProblem& p, Lowering& lowering) {
 } // namespace
 
 std::string refuseConvDirect(const Op& op, const kir::Target& target) {
-  const Type &x = op.own(0)->type(), &y = op.result()->type();
-  const int block = target.lanes(kir::Scalar::F32);
-  if (x.elem != ElemType::F32) return "element type is not f32";
-  if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
-  if (!op.own(1)->constant()) return "weights are not constant";
-  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
-  if (y.layout.block != block) return "result is not channel-blocked";
-  if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
-  return epilogueRefusal(op);
+  return directRefusal(op, target);
 }
 
 void lowerConvDirect(const Op& op, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
-  const ConvProblem whole = convProblem(op);
-  const bool sample = isSampling(whole) && !op.own(0)->type().layout.isPlain();
-  const BufferRef source = sample ? copySamples(op, whole, lowering) : lowering.storage(op.own(0));
-  for (const GroupRun& run : mergedGroups(flattened(sample ? sampled(whole) : whole), lanes))
-    for (const ConvPart& part : scheduleConvParts(run.problem, lowering.target()))
-      DirectConv(op, run, source, part, lowering).lower();
+  const BufferRef source =
+      isSampled(op) ? copySamples(op, convProblem(op), lowering) : lowering.storage(op.own(0));
+  for (const GroupRun& run : mergedGroups(directProblem(op), lanes)) {
+    const DirectWay way = chooseDirect(op, run.problem, lowering.target());
+    const std::string next = runnerUp(op, lowering.target(), way.name());
+    for (const ConvPart& part : way.parts) DirectConv(op, run, source, part, lowering).lower(next);
+  }
 }
 
 } // namespace enfold::lower

@@ -15,6 +15,8 @@ constexpr int64_t kIterations = 16;
 constexpr int64_t kMaxBlocks = 4;
 /// What a second kernel must save.
 constexpr double kCallCycles = 10000;
+/// Of tiles that need more registers than there are.
+constexpr double kImpossible = 1e300;
 constexpr double kFmasPerCycle = 2, kLoadsPerCycle = 1.6, kFmaLatency = 4;
 
 double cycles(double fmas, double loads) {
@@ -50,25 +52,30 @@ int64_t registers(const ConvProblem& p, const ConvSchedule& s) {
 /// The best tile of `blocks` channel blocks, and its rowCycles().
 struct Fit {
   ConvSchedule schedule;
-  double cycles = 1e300;
+  double cycles = kImpossible;
 };
 
-Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks) {
+Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks, bool shares) {
   Fit best;
-  for (const bool shares : {false, true}) {
-    if (shares && p.kernel[2] == 1) continue;
-    ConvSchedule s = {.blocks = blocks, .sharesPixels = shares};
-    for (; registers(p, s) <= target.vectorRegisters; ++s.pixels) {
-      const double cycles = rowCycles(p, s);
-      // Of about equals the largest, which loads least.
-      const bool larger = s.pixels > best.schedule.pixels;
-      if (cycles >= best.cycles * (larger ? 1.001 : 0.999)) continue;
-      best = {s, std::min(cycles, best.cycles)};
-    }
+  ConvSchedule s = {.blocks = blocks, .sharesPixels = shares};
+  for (; registers(p, s) <= target.vectorRegisters; ++s.pixels) {
+    const double cycles = rowCycles(p, s);
+    // Of about equals the largest, which loads least.
+    const bool larger = s.pixels > best.schedule.pixels;
+    if (cycles >= best.cycles * (larger ? 1.001 : 0.999)) continue;
+    best = {s, std::min(cycles, best.cycles)};
   }
   best.schedule.pixels = std::min(best.schedule.pixels, p.out[2]);
-  best.schedule.unroll = best.schedule.sharesPixels ? std::max<int64_t>(1, 8 / p.kernel[2]) : 8;
+  best.schedule.unroll = shares ? std::max<int64_t>(1, 8 / p.kernel[2]) : 8;
   return best;
+}
+
+/// The better of sharing pixels and not.
+Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks) {
+  const Fit plain = fitOf(p, target, blocks, false);
+  if (p.kernel[2] == 1) return plain;
+  const Fit shared = fitOf(p, target, blocks, true);
+  return shared.cycles < plain.cycles * 0.999 ? shared : plain;
 }
 
 /// As many rows as keep their input, with all channels, in half of the second-level cache, but
@@ -87,6 +94,15 @@ int64_t channelBlocks(const ConvProblem& p, const kir::Target& target) {
   return (p.coutPerGroup() + lanes - 1) / lanes;
 }
 
+/// Of about equals the one that loads least.
+bool isBetter(const DirectWay& way, const DirectWay& best) {
+  const auto tile = [](const DirectWay& w) {
+    return w.parts.front().schedule.pixels * w.parts.front().schedule.blocks;
+  };
+  const bool larger = way.parts.size() == 1 && tile(way) > tile(best);
+  return way.cycles < best.cycles * (larger ? 1.001 : 0.999);
+}
+
 /// Rows of pixels times steps of the reduction, over all groups.
 double steps(const ConvProblem& p) {
   return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * p.cinPerGroup() * p.taps());
@@ -98,62 +114,47 @@ double tileCycles(int64_t pixels, int64_t blocks) {
   return cycles(static_cast<double>(pixels * blocks), static_cast<double>(pixels + blocks));
 }
 
-double directCycles(const ConvProblem& p, const kir::Target& target) {
-  double row = 0;
-  for (const ConvPart& part : scheduleConvParts(p, target))
-    row += static_cast<double>(part.numBlocks / part.schedule.blocks) * rowCycles(p, part.schedule);
-  return row * steps(p);
+std::string DirectWay::name() const {
+  std::string text = "direct ";
+  for (const ConvPart& part : parts)
+    text += fmt::format("{}{}{}x{}", &part == &parts.front() ? "" : " + ",
+                        part.schedule.sharesPixels ? "shared " : "", part.schedule.pixels,
+                        part.schedule.blocks);
+  return text;
 }
 
-std::vector<ConvWay> directWays(const ConvProblem& p, const kir::Target& target) {
+std::vector<DirectWay> directWays(const ConvProblem& p, const kir::Target& target) {
   const int64_t all = channelBlocks(p, target);
-  std::vector<ConvWay> ways;
-  for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks) {
-    if (all % blocks != 0) continue;
-    const Fit fit = fitOf(p, target, blocks);
-    ways.push_back({fmt::format("direct {}{}x{}", fit.schedule.sharesPixels ? "shared " : "",
-                                fit.schedule.pixels, blocks),
-                    static_cast<double>(all / blocks) * fit.cycles * steps(p)});
-  }
+  std::vector<DirectWay> ways;
+  size_t best = 0;
+  for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks)
+    for (const bool shares : {false, true}) {
+      if (shares && p.kernel[2] == 1) continue;
+      const int64_t rest = all % blocks;
+      Fit main = fitOf(p, target, blocks, shares);
+      if (main.cycles >= kImpossible) continue;
+      main.schedule.rows = rowsOf(p, target, all / blocks);
+      DirectWay way = {{{0, all - rest, main.schedule}},
+                       static_cast<double>(all / blocks) * main.cycles * steps(p)};
+      if (rest > 0) {
+        Fit last = fitOf(p, target, rest);
+        last.schedule.rows = rowsOf(p, target, 1);
+        way.parts.push_back({all - rest, rest, last.schedule});
+        way.cycles += last.cycles * steps(p) + kCallCycles;
+      }
+      ways.push_back(std::move(way));
+      if (isBetter(ways.back(), ways[best])) best = ways.size() - 1;
+    }
+  std::swap(ways.front(), ways[best]);
+  ways.front().cycles = std::ranges::min(ways, {}, &DirectWay::cycles).cycles;
+  std::ranges::stable_sort(ways, {}, &DirectWay::cycles);
   return ways;
 }
 
 ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {
-  const int64_t all = channelBlocks(p, target);
-  ConvSchedule best;
-  double bestCycles = 1e300;
-  for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks) {
-    if (all % blocks != 0) continue;
-    const Fit fit = fitOf(p, target, blocks);
-    const double cycles = static_cast<double>(all / blocks) * fit.cycles;
-    const bool larger = fit.schedule.pixels * blocks > best.pixels * best.blocks;
-    if (cycles >= bestCycles * (larger ? 1.001 : 0.999)) continue;
-    bestCycles = std::min(cycles, bestCycles);
-    best = fit.schedule;
-  }
-  best.rows = rowsOf(p, target, all / best.blocks);
-  return best;
-}
-
-std::vector<ConvPart> scheduleConvParts(const ConvProblem& p, const kir::Target& target) {
-  const int64_t all = channelBlocks(p, target);
-  std::vector<ConvPart> best = {{0, all, scheduleConv(p, target)}};
-  const ConvSchedule& whole = best.front().schedule;
-  double bestCycles =
-      static_cast<double>(all / whole.blocks) * rowCycles(p, whole) * steps(p) - kCallCycles;
-  for (int64_t blocks = 2; blocks <= std::min(kMaxBlocks, all); ++blocks) {
-    const int64_t rest = all % blocks;
-    if (rest == 0) continue;
-    Fit main = fitOf(p, target, blocks), last = fitOf(p, target, rest);
-    const double cycles =
-        (static_cast<double>(all / blocks) * main.cycles + last.cycles) * steps(p);
-    if (cycles >= bestCycles) continue;
-    bestCycles = cycles;
-    main.schedule.rows = rowsOf(p, target, all / blocks);
-    last.schedule.rows = rowsOf(p, target, 1);
-    best = {{0, all - rest, main.schedule}, {all - rest, rest, last.schedule}};
-  }
-  return best;
+  for (const DirectWay& way : directWays(p, target))
+    if (way.parts.size() == 1) return way.parts.front().schedule;
+  ENFOLD_CHECK(false, "one block of channels always divides them");
 }
 
 } // namespace enfold::lower

@@ -25,25 +25,21 @@ struct ConvPart {
   ConvSchedule schedule;
 };
 
-/// A way to compute a convolution, and its estimated cycles on one core.
-struct ConvWay {
-  std::string name; ///< "direct 6x2"
-  double cycles;
+/// Direct convolution with one register tile for all channels, or two where they do not divide.
+struct DirectWay {
+  std::vector<ConvPart> parts;
+  double cycles; ///< estimated, on one core
+
+  std::string name() const; ///< "direct 6x2", "direct shared 4x3 + 6x1"
 };
 
-/// Direct convolution with one register tile for all channels, for every number of blocks.
-std::vector<ConvWay> directWays(const ConvProblem& problem, const kir::Target& target);
+/// One way for every number of blocks in a tile, with and without sharing pixels; the best first.
+std::vector<DirectWay> directWays(const ConvProblem& problem, const kir::Target& target);
+
+/// The best schedule for all channels alike.
+ConvSchedule scheduleConv(const ConvProblem& problem, const kir::Target& target);
 
 /// Cycles for one reduction step of a tile of `pixels` by `blocks` vectors.
 double tileCycles(int64_t pixels, int64_t blocks);
-
-/// Estimated cycles of the whole convolution on one core.
-double directCycles(const ConvProblem& problem, const kir::Target& target);
-
-/// One schedule for all channels; schedule.blocks divides them.
-ConvSchedule scheduleConv(const ConvProblem& problem, const kir::Target& target);
-
-/// The same in two parts if the channels do not divide well.
-std::vector<ConvPart> scheduleConvParts(const ConvProblem& problem, const kir::Target& target);
 
 } // namespace enfold::lower

@@ -9,7 +9,7 @@
 #include "lower/conv/Winograd.h"
 
 #include "lower/Epilogue.h"
-#include "lower/conv/WinogradSchedule.h"
+#include "lower/conv/Ways.h"
 #include "lower/conv/WinogradTransform.h"
 
 #include <fmt/format.h>
@@ -70,11 +70,7 @@ private:
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
-  std::string algorithm() const {
-    return fmt::format("winograd f{}{} {}x{}; next {}", s_.outputs, s_.staged ? " staged" : "",
-                       s_.pixels, s_.blocks,
-                       runnerUp(p_, lowering_.target(), fmt::format("winograd f{}", s_.outputs)));
-  }
+  void call(kir::Kernel kernel, std::vector<BufferRef> buffers);
   int64_t inputElements() const { return points_ * inputPoint_; }
 
   const Op& op_;
@@ -334,14 +330,22 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
   return b.finish();
 }
 
+/// The call of which the results are.
+void Winograd::call(kir::Kernel kernel, std::vector<BufferRef> buffers) {
+  const std::string kind = fmt::format("winograd f{}", s_.outputs);
+  const auto elements = static_cast<double>(op_.result()->type().numElements());
+  lowering_.call(std::move(kernel), std::move(buffers),
+                 {.algorithm = fmt::format("{}{} {}x{}", kind, s_.staged ? " staged" : "",
+                                           s_.pixels, s_.blocks),
+                  .runnerUp = runnerUp(op_, lowering_.target(), kind),
+                  .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
+}
+
 void Winograd::lower() {
   std::vector<BufferRef> buffers;
-  const double elements = static_cast<double>(op_.result()->type().numElements());
-  const double flops = p_.flops() + elements * epilogue_.flopsPerElement();
   if (!s_.staged) {
     kir::Kernel kernel = fused(buffers);
-    lowering_.call(std::move(kernel), std::move(buffers),
-                   {.algorithm = algorithm(), .flops = flops});
+    call(std::move(kernel), std::move(buffers));
     return;
   }
   const BufferRef inputs = lowering_.temporary(4 * s_.chunks(p_) * inputElements());
@@ -350,26 +354,20 @@ void Winograd::lower() {
                  {.algorithm = "winograd_inputs",
                   .flops = static_cast<double>(s_.tiles(p_) * points_ * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
-  lowering_.call(std::move(second), std::move(buffers), {.algorithm = algorithm(), .flops = flops});
+  call(std::move(second), std::move(buffers));
 }
 
 } // namespace
 
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
-  const Type &x = op.own(0)->type(), &y = op.result()->type();
-  const int block = target.lanes(kir::Scalar::F32);
-  if (op.string("algorithm") == "direct") return "the convolution is to be computed directly";
-  if (x.elem != ElemType::F32) return "element type is not f32";
-  if (x.rank() != 4) return "spatial rank is not 2";
-  if (!op.own(1)->constant()) return "weights are not constant";
-  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
-  if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
-  if (!scheduleWinograd(convProblem(op), target)) return "not 3x3 of stride 1, or direct is faster";
-  return epilogueRefusal(op);
+  if (std::string reason = winogradRefusal(op, target); !reason.empty()) return reason;
+  if (chooseWinograd(op, target)) return "";
+  return op.string("algorithm") == "auto" ? "direct is faster"
+                                          : "the convolution is to be computed directly";
 }
 
 void lowerWinograd(const Op& op, Lowering& lowering) {
-  Winograd(op, lowering, *scheduleWinograd(convProblem(op), lowering.target())).lower();
+  Winograd(op, lowering, *chooseWinograd(op, lowering.target())).lower();
 }
 
 } // namespace enfold::lower

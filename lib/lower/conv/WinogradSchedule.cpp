@@ -18,34 +18,24 @@ constexpr double kInputCycles = 3.0, kOutputCycles = 2.5;
 /// Iterations of the parallel loop that fused chunks should have at least.
 constexpr int64_t kChunks = 8;
 constexpr int64_t kMaxChunk = 96, kMinChunk = 24;
+constexpr double kOtherThanUsual = 1.02;
 constexpr int64_t kOutputs[] = {2, 4, 6}; ///< m of F(m x m, 3 x 3)
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-bool fits(const ConvProblem& p) {
-  const auto flat = [](const ConvProblem::Spatial& s, int64_t value) {
-    return s[0] == 1 && s[1] == value && s[2] == value;
-  };
-  return p.groups == 1 && flat(p.kernel, 3) && flat(p.strides, 1) && flat(p.dilations, 1) &&
-         p.in[0] == 1 && p.out[0] == 1;
+/// As many tiles as keep their transformed inputs in half of the second-level cache.
+int64_t chunkOf(const ConvProblem& p, const kir::Target& target, const WinogradSchedule& s) {
+  const int64_t lanes = target.lanes(kir::Scalar::F32), side = s.outputs + 2;
+  const int64_t tileBytes = 4 * side * side * ceilDiv(p.cin, lanes) * lanes;
+  return std::clamp(target.l2Bytes / 2 / tileBytes, kMinChunk, kMaxChunk);
 }
 
-struct Cost {
-  WinogradSchedule schedule;
-  double cycles;
-};
-
-Cost costOf(const ConvProblem& p, const kir::Target& target, int64_t outputs) {
+/// Fills in the register tile and evens out the chunks.
+WinogradWay costOf(const ConvProblem& p, const kir::Target& target, WinogradSchedule s) {
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t cin = ceilDiv(p.cin, lanes), cout = ceilDiv(p.cout, lanes);
-  WinogradSchedule s;
-  s.outputs = outputs;
-  const int64_t points = (outputs + 2) * (outputs + 2), tiles = s.tiles(p);
-  // As many tiles as keep their transformed inputs in half of the second-level cache.
-  const int64_t tileBytes = 4 * points * cin * lanes;
-  s.chunk = std::clamp(target.l2Bytes / 2 / tileBytes, kMinChunk, kMaxChunk);
+  const int64_t points = (s.outputs + 2) * (s.outputs + 2), tiles = s.tiles(p);
   s.chunk = ceilDiv(tiles, ceilDiv(tiles, s.chunk));
-  s.staged = s.chunks(p) < kChunks;
   double best = 1e300;
   for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, cout); ++blocks) {
     if (cout % blocks) continue;
@@ -75,29 +65,43 @@ int64_t WinogradSchedule::tiles(const ConvProblem& p) const {
   return p.batch * ceilDiv(p.out[1], outputs) * ceilDiv(p.out[2], outputs);
 }
 
-std::string runnerUp(const ConvProblem& p, const kir::Target& target, std::string_view chosen) {
-  std::vector<ConvWay> ways = directWays(p, target);
-  if (fits(p))
-    for (const int64_t outputs : kOutputs)
-      ways.push_back({fmt::format("winograd f{}", outputs), costOf(p, target, outputs).cycles});
-  const double least = std::ranges::min(ways, {}, &ConvWay::cycles).cycles;
-  std::erase_if(ways, [&](const ConvWay& way) { return way.name == chosen; });
-  if (ways.empty()) return "";
-  const ConvWay& next = std::ranges::min(ways, {}, &ConvWay::cycles);
-  return fmt::format("{} +{:.0f} %", next.name, 100 * (next.cycles / least - 1));
+bool isWinogradWindow(const ConvProblem& p) {
+  const auto flat = [](const ConvProblem::Spatial& s, int64_t value) {
+    return s[0] == 1 && s[1] == value && s[2] == value;
+  };
+  return p.groups == 1 && flat(p.kernel, 3) && flat(p.strides, 1) && flat(p.dilations, 1) &&
+         p.in[0] == 1 && p.out[0] == 1;
 }
 
-std::optional<WinogradSchedule> scheduleWinograd(const ConvProblem& p, const kir::Target& target) {
-  if (!fits(p)) return std::nullopt;
-  std::optional<WinogradSchedule> best;
-  double cycles = directCycles(p, target);
+std::string WinogradWay::name() const {
+  return fmt::format("winograd f{}{} {}x{} of {}", schedule.outputs,
+                     schedule.staged ? " staged" : "", schedule.pixels, schedule.blocks,
+                     schedule.chunk);
+}
+
+std::vector<WinogradWay> winogradWays(const ConvProblem& p, const kir::Target& target) {
+  std::vector<WinogradWay> ways;
   for (const int64_t outputs : kOutputs) {
-    const Cost cost = costOf(p, target, outputs);
-    if (cost.cycles >= cycles) continue;
-    cycles = cost.cycles;
-    best = cost.schedule;
+    WinogradSchedule schedule = {.outputs = outputs};
+    const int64_t chunk = chunkOf(p, target, schedule);
+    double best = 0;
+    for (const double share : {1.0, 0.5, 2.0}) {
+      schedule.chunk = std::max<int64_t>(1, static_cast<int64_t>(share * double(chunk)));
+      WinogradWay way = costOf(p, target, schedule);
+      const bool staged = way.schedule.chunks(p) < kChunks;
+      for (const bool other : {false, true}) {
+        way.schedule.staged = staged != other;
+        // What differs, caches and threads, the model does not know: the rule of thumb is first.
+        if (best > 0)
+          way.cycles = std::max(way.cycles, best * kOtherThanUsual);
+        else
+          best = way.cycles;
+        ways.push_back(way);
+      }
+    }
   }
-  return best;
+  std::ranges::stable_sort(ways, {}, &WinogradWay::cycles);
+  return ways;
 }
 
 } // namespace enfold::lower

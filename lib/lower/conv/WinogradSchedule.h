@@ -1,11 +1,11 @@
-// The cost model of Winograd convolution: whether it beats direct convolution, and how.
+// The cost model of Winograd convolution.
 #pragma once
 
 #include "kernel/Target.h"
 #include "lower/conv/ConvProblem.h"
 
-#include <optional>
 #include <string>
+#include <vector>
 
 namespace enfold::lower {
 
@@ -23,13 +23,18 @@ struct WinogradSchedule {
   int64_t paddedChunk() const { return (chunk + pixels - 1) / pixels * pixels; }
 };
 
-/// The best schedule, or none where the window is not 3x3 or direct convolution is faster.
-std::optional<WinogradSchedule> scheduleWinograd(const ConvProblem& problem,
-                                                 const kir::Target& target);
+/// The window is 3x3, of stride 1 and without groups.
+bool isWinogradWindow(const ConvProblem& problem);
 
-/// What the cost model finds best beside `chosen` ("winograd f4"), and how much longer it would
-/// take: "direct 6x2 +40 %". Empty if there is no other way.
-std::string runnerUp(const ConvProblem& problem, const kir::Target& target,
-                     std::string_view chosen);
+struct WinogradWay {
+  WinogradSchedule schedule;
+  double cycles; ///< estimated, on one core
+
+  std::string name() const; ///< "winograd f4 6x2 of 48"
+};
+
+/// Every size of tile, with chunks about as large as the cache asks for, fused and staged, for a
+/// window that fits; the best first.
+std::vector<WinogradWay> winogradWays(const ConvProblem& problem, const kir::Target& target);
 
 } // namespace enfold::lower

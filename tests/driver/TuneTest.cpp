@@ -1,0 +1,200 @@
+// The ways of convolutions: every one of them gives the answer of the reference, a graph can ask
+// for any by name, and tuning chooses among them.
+#include "driver/Compare.h"
+#include "driver/Compiler.h"
+#include "ir/Builder.h"
+#include "ir/ConstantText.h"
+#include "ir/Rewriter.h"
+#include "lower/conv/Ways.h"
+#include "reference/Reference.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace enfold {
+namespace {
+
+struct Layer {
+  Shape input;
+  int64_t cout, kernel, stride, group = 1;
+  std::vector<int64_t> pads;
+};
+
+/// A convolution with blocked input and an activation.
+std::unique_ptr<Graph> graphOf(const Layer& l) {
+  GraphBuilder g("layer");
+  const int64_t cin = l.input[1];
+  Value* x = g.op(OpKind::Conv, "stem",
+                  {g.input("x", {ElemType::F32, l.input, {}}),
+                   g.uniform("stem.weight", {cin, cin, 1, 1}, -0.3, 0.3)});
+  Value* y = g.op(OpKind::Conv, "conv",
+                  {x, g.uniform("weight", {l.cout, cin / l.group, l.kernel, l.kernel}, -0.2, 0.2),
+                   g.uniform("bias", {l.cout}, -1, 1)},
+                  {{"pads", l.pads},
+                   {"strides", std::vector<int64_t>{l.stride, l.stride}},
+                   {"group", l.group}});
+  auto graph = g.finish(g.op(OpKind::Relu, "relu", {y}), "y");
+  EXPECT_TRUE(graph) << graph.error().str();
+  return *std::move(graph);
+}
+
+codegen::Target hostTarget() {
+  auto target = codegen::hostTarget();
+  EXPECT_TRUE(target) << target.error().str();
+  return *target;
+}
+
+Op* lastConvolution(Graph& graph) {
+  Op* last = nullptr;
+  for (const auto& op : graph.ops())
+    if (op->kind() == OpKind::Conv) last = op.get();
+  return last;
+}
+
+void setAlgorithm(Graph& graph, const std::string& algorithm) {
+  Rewriter rewriter(graph);
+  Op* op = lastConvolution(graph);
+  ASSERT_TRUE(rewriter.begin("choose", *op));
+  rewriter.setAttr(op, "algorithm", algorithm);
+}
+
+std::vector<Tensor> inputsOf(const Layer& l) {
+  Tensor x(ElemType::F32, l.input);
+  fillRandom(x, 3, -2, 2);
+  return {x};
+}
+
+/// Compiles every way of the layer; gives how many there are of each kind of algorithm.
+std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
+  std::map<std::string, int> kinds;
+  const codegen::Target target = hostTarget();
+  const std::vector<Tensor> inputs = inputsOf(l);
+  std::unique_ptr<Graph> graph = graphOf(l);
+  const auto expected = reference::run(*graph, inputs);
+  EXPECT_TRUE(expected) << expected.error().str();
+  EXPECT_TRUE(optimize(*graph, {}, target));
+  for (const lower::ConvWay& way : lower::convWays(*lastConvolution(*graph), target)) {
+    SCOPED_TRACE(way.name);
+    ++kinds[way.kind.substr(0, way.kind.find(' '))];
+    std::unique_ptr<Graph> one = graph->clone();
+    setAlgorithm(*one, way.name);
+    EXPECT_TRUE(lower::checkAlgorithms(*one, target));
+    const auto executable = Executable::build(std::move(one), target);
+    EXPECT_TRUE(executable) << executable.error().str();
+    // What it is called by is what computes it.
+    bool used = false;
+    for (const codegen::Step& step : (*executable)->steps())
+      used |= step.name.find(way.name.substr(
+                  0, way.name.find(way.kind.starts_with("direct") ? " + " : " of "))) !=
+              std::string::npos;
+    EXPECT_TRUE(used);
+    auto session = Session::create(*executable, {.threads = 2});
+    const auto outputs = (*session)->run(inputs);
+    EXPECT_TRUE(outputs) << outputs.error().str();
+    const Comparison comparison = compare(outputs->front(), expected->front(), Tolerance{});
+    EXPECT_TRUE(comparison.same())
+        << comparison.mismatches << " differ by up to " << comparison.maxAbs;
+  }
+  return kinds;
+}
+
+TEST(ConvWays, AllAgreeWithTheReference) {
+  std::mt19937_64 random(5);
+  const auto between = [&](int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  };
+  for (int round = 0; round < 12; ++round) {
+    const int64_t kernel = between(1, 4), size = between(5, 21);
+    expectAllWaysAgree({.input = {between(1, 2), between(9, 40), size, between(5, 21)},
+                        .cout = between(9, 70),
+                        .kernel = kernel,
+                        .stride = between(1, 2),
+                        .pads = {between(0, 1), between(0, 1), between(0, 1), between(0, 1)}});
+  }
+  for (const int64_t size : {5, 14, 31}) {
+    auto kinds = expectAllWaysAgree(
+        {.input = {1, 32, size, size}, .cout = 48, .kernel = 3, .stride = 1, .pads = {1, 1, 1, 1}});
+    EXPECT_GT(kinds["direct"], 2);
+    EXPECT_EQ(kinds["winograd"], 18);
+  }
+}
+
+TEST(ConvWays, GroupsInSeveralRuns) {
+  expectAllWaysAgree({.input = {1, 60, 9, 9},
+                      .cout = 60,
+                      .kernel = 3,
+                      .stride = 1,
+                      .group = 3,
+                      .pads = {1, 1, 1, 1}});
+}
+
+TEST(ConvWays, OthersAreRefusedWithAList) {
+  const codegen::Target target = hostTarget();
+  const Layer layer = {
+      .input = {1, 16, 8, 8}, .cout = 16, .kernel = 5, .stride = 1, .pads = {2, 2, 2, 2}};
+  std::unique_ptr<Graph> graph = graphOf(layer);
+  ASSERT_TRUE(optimize(*graph, {}, target));
+  setAlgorithm(*graph, "winograd f4");
+  const auto checked = lower::checkAlgorithms(*graph, target);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind, ErrorKind::Unsupported);
+  const std::string text = checked.error().str();
+  EXPECT_NE(text.find("has no algorithm 'winograd f4' on this target, only: auto, direct, direct "),
+            std::string::npos)
+      << text;
+}
+
+TEST(Tune, ChoosesAmongTheWaysAndKeepsTheAnswer) {
+  const codegen::Target target = hostTarget();
+  const Layer layer = {
+      .input = {1, 32, 14, 14}, .cout = 64, .kernel = 3, .stride = 1, .pads = {1, 1, 1, 1}};
+  std::unique_ptr<Graph> graph = graphOf(layer);
+  const auto inputs = inputsOf(layer);
+  const auto expected = reference::run(*graph, inputs);
+  ASSERT_TRUE(expected);
+  ASSERT_TRUE(optimize(*graph, {}, target));
+  std::vector<std::string> names = {"auto"};
+  for (const lower::ConvWay& way : lower::convWays(*lastConvolution(*graph), target))
+    names.push_back(way.name);
+
+  int shown = 0;
+  TuneReport report;
+  const TuneOptions options = {.threads = 1,
+                               .progress =
+                                   [&](int round, int rounds) {
+                                     EXPECT_EQ(round, ++shown);
+                                     EXPECT_LE(round, rounds);
+                                   },
+                               .done = [&](const TuneReport& r) { report = r; }};
+  const auto tuned = tuneAlgorithms(*graph, target, options);
+  ASSERT_TRUE(tuned) << tuned.error().str();
+  EXPECT_GT(shown, 3);
+  EXPECT_EQ(report.convolutions, 2);
+  EXPECT_LE(report.tunedSeconds, report.estimatedSeconds);
+  EXPECT_GT(report.tunedSeconds, 0);
+  const std::string algorithm = lastConvolution(*graph)->string("algorithm");
+  EXPECT_NE(std::ranges::find(names, algorithm), names.end()) << algorithm;
+
+  const auto executable = Executable::build(std::move(graph), target);
+  ASSERT_TRUE(executable) << executable.error().str();
+  auto session = Session::create(*executable, {.threads = 1});
+  const auto outputs = (*session)->run(inputs);
+  ASSERT_TRUE(outputs);
+  EXPECT_TRUE(compare(outputs->front(), expected->front(), Tolerance{}).same());
+}
+
+TEST(Tune, StrictAccuracyStaysDirect) {
+  const codegen::Target target = hostTarget();
+  const Layer layer = {
+      .input = {1, 32, 14, 14}, .cout = 64, .kernel = 3, .stride = 1, .pads = {1, 1, 1, 1}};
+  std::unique_ptr<Graph> graph = graphOf(layer);
+  CompileOptions options;
+  options.passes.passes.accuracy = Accuracy::Strict;
+  options.tune = TuneOptions{.threads = 1};
+  ASSERT_TRUE(optimize(*graph, options, target));
+  EXPECT_TRUE(lastConvolution(*graph)->string("algorithm").starts_with("direct"));
+}
+
+} // namespace
+} // namespace enfold
