@@ -46,6 +46,7 @@ private:
   Wish partsWish(const Op& op) const;
   bool broadcastsOntoBlocks(const Value* v, const Shape& y) const;
   Wish sliceWish(const Op& op) const;
+  Wish padWish(const Op& op) const;
   bool epilogueFits(const Op& op) const;
   bool isBestBlocked(const Op& op) const;
   void expandEpilogue(Op& op);
@@ -171,6 +172,14 @@ LayoutAssigner::Wish LayoutAssigner::sliceWish(const Op& op) const {
   return Wish::Blocked;
 }
 
+/// What surrounds a tensor is made of its own pixels.
+LayoutAssigner::Wish LayoutAssigner::padWish(const Op& op) const {
+  const bool known = op.own(1)->constant() && (!op.own(3) || op.own(3)->constant());
+  const bool pixels = op.own(0)->shape()[1] == op.result()->shape()[1];
+  return isBlocked(op.own(0)) && op.string("mode") != "constant" && known && pixels ? Wish::Blocked
+                                                                                  : Wish::Plain;
+}
+
 LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
   if (op.numResults() == 0 || !canBlock(op.result()) || !op.own(0)) return Wish::Plain;
   if (!epilogueFits(op)) return Wish::Plain;
@@ -199,6 +208,8 @@ LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
     return partsWish(op);
   case OpKind::Slice:
     return sliceWish(op);
+  case OpKind::Pad:
+    return padWish(op);
   default:
     return op.info().is(traits::Elementwise) ? elementwiseWish(op) : Wish::Plain;
   }

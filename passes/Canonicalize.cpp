@@ -18,7 +18,8 @@ Value* unchangedOperand(const Op& op) {
     return x;
   case OpKind::Dropout: {
     const auto training = scalarValue(op.own(2));
-    const bool inference = !op.own(2) || (training && *training == 0);
+    const auto ratio = scalarValue(op.own(1));
+    const bool inference = !op.own(2) || (training && *training == 0) || (ratio && *ratio == 0);
     return inference && (op.numResults() == 1 || op.result(1)->numUses() == 0) ? x : nullptr;
   }
   case OpKind::Cast:

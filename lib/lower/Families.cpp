@@ -12,6 +12,7 @@
 #include "lower/gemm/Gemm.h"
 #include "lower/index/Gather.h"
 #include "lower/index/Scatter.h"
+#include "lower/movement/EdgePad.h"
 #include "lower/movement/Movement.h"
 #include "lower/norm/ChannelNorm.h"
 #include "lower/norm/RowNorm.h"
@@ -64,6 +65,7 @@ std::span<const Family> families() {
        {OpKind::Transpose, OpKind::Slice, OpKind::Split, OpKind::Concat, OpKind::Expand,
         OpKind::Tile, OpKind::DepthToSpace, OpKind::SpaceToDepth, OpKind::Reorder, OpKind::Pad,
         OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze}},
+      {"pad", refuseEdgePad, lowerEdgePad, {OpKind::Pad}},
       {"gather_rows", refuseGatherRows, lowerGatherRows, {OpKind::Gather, OpKind::GatherND}},
       {"gather_elements", refuseGatherElements, lowerGatherElements, {OpKind::GatherElements}},
       {"reverse_sequence", refuseReverseSequence, lowerReverseSequence, {OpKind::ReverseSequence}},

@@ -1,5 +1,6 @@
 // Ops that move elements: each says which element of the operand a result element is, or none.
 // Elements are moved as bytes, so any type will do.
+#include "ir/Padding.h"
 #include "reference/EvalContext.h"
 #include "reference/Indexing.h"
 
@@ -132,17 +133,9 @@ Result<> evalPad(EvalContext& context) {
   gatherEach(context, 0, [&](Index index) -> int64_t {
     int64_t offset = 0;
     for (size_t axis = 0; axis < x.size(); ++axis) {
-      int64_t at = index[axis] - before[axis];
-      const int64_t size = x[axis], period = std::max<int64_t>(2 * (size - 1), 1);
+      const int64_t at = index[axis] - before[axis], size = x[axis];
       if (mode == "constant" && (at < 0 || at >= size)) return -1;
-      if (mode == "edge") at = std::clamp<int64_t>(at, 0, size - 1);
-      if (mode == "wrap") at = (at % size + size) % size;
-      if (mode == "reflect") {
-        at = (at % period + period) % period;
-        if (at >= size) at = period - at;
-        if (size == 1) at = 0;
-      }
-      offset += at * from[axis];
+      offset += (mode == "constant" ? at : paddedSource(mode, at, size)) * from[axis];
     }
     return offset;
   });

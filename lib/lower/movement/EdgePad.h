@@ -1,0 +1,11 @@
+// Padding with elements of the tensor itself: edge, reflect and wrap.
+#pragma once
+
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+std::string refuseEdgePad(const Op& op, const kir::Target& target);
+void lowerEdgePad(const Op& op, Lowering& lowering);
+
+} // namespace enfold::lower
