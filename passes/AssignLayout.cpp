@@ -21,6 +21,9 @@ namespace {
 
 /// Convolutions with fewer input channels read them plain: mostly the first one of a network.
 constexpr int64_t kFewChannels = 16;
+/// Windows of so many taps are worth a plain copy of the input when a result of few channels, mostly
+/// the last one of a network that makes images, would leave half of a block empty.
+constexpr int64_t kManyTaps = 16;
 
 class LayoutAssigner {
 public:
@@ -42,6 +45,7 @@ private:
   }
   Wish wishOf(const Op& op) const;
   Wish convWish(const Op& op) const;
+  bool isNarrow(const Op& op) const;
   Wish elementwiseWish(const Op& op) const;
   Wish partsWish(const Op& op) const;
   bool broadcastsOntoBlocks(const Value* v, const Shape& y) const;
@@ -122,9 +126,21 @@ void LayoutAssigner::fold(Op* op) {
   rewriter_.rename(constant, name);
 }
 
+/// Whether a plain result is better because its channels fill too little of a block.
+bool LayoutAssigner::isNarrow(const Op& op) const {
+  const Shape &w = op.own(1)->shape(), &y = op.result()->shape();
+  const auto strides = op.ints("strides");
+  if (op.integer("group") != 1 || (!strides.empty() && strides.back() != 1)) return false;
+  int64_t taps = 1;
+  for (size_t d = 2; d < w.size(); ++d) taps *= w[d];
+  if (y.back() < 2 * block_ || taps == 1) return false;
+  return y[1] * (taps >= kManyTaps ? 2 : 4) <= block_;
+}
+
 LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {
   const Value* x = op.own(0);
   if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return Wish::Plain;
+  if (op.kind() == OpKind::Conv && isNarrow(op)) return Wish::Plain;
   const bool few = x->shape()[1] <= kFewChannels && !isBlocked(x);
   return few && op.integer("group") == 1 ? Wish::PlainToBlocked : Wish::Blocked;
 }

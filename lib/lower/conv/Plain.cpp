@@ -1,6 +1,7 @@
 // What the blocked kernels do not take: integers (exact, modulo 2^32 or 2^64), f64, weights that
-// are computed. Vectors lie along rows of the result; a few output channels share each vector of
-// input. A padded copy of the input, where there is padding, keeps conditions out of the loops.
+// are computed; and results of so few channels that most of a block would be empty. Vectors lie
+// along rows of the result; a few output channels share each vector of input. A padded copy of the
+// input, where there is padding, keeps conditions out of the loops.
 #include "lower/conv/Plain.h"
 
 #include "lower/Elementwise.h"
@@ -18,7 +19,11 @@ using kir::Value;
 
 /// Output channels that share loads of the input.
 constexpr int64_t kChannels = 4;
-constexpr int kAbreast = 2;
+/// Vectors that are computed side by side, by the number of channels: enough sums to hide the
+/// latency of additions, and no more than registers.
+constexpr int kAbreast[] = {0, 8, 4, 3, 2};
+/// Taps along the width that are written out.
+constexpr int64_t kFewTaps = 11;
 
 class PlainConv {
 public:
@@ -33,8 +38,12 @@ private:
   ConvProblem problem();
   BufferRef paddedInput();
   void row(std::span<const Index> at, const Index& first, int64_t channels);
-  void vector(std::span<const Index> at, const Index& first, int64_t channels, const Index& ow,
-              int width);
+  struct Tile {
+    Index ow;    ///< the first pixel
+    int vectors; ///< side by side
+    int width;   ///< of each
+  };
+  void tile(std::span<const Index> at, const Index& first, int64_t channels, const Tile& tile);
   Value multiplyAdd(const Value& a, const Value& w, const Value& sum) {
     return kir::isFloat(compute_) ? b_.fma(a, w, sum) : a * w + sum;
   }
@@ -121,17 +130,24 @@ void PlainConv::lower() {
 }
 
 void PlainConv::row(std::span<const Index> at, const Index& first, int64_t channels) {
-  forVectors(b_, 0, p_.out[2], {kAbreast * lanes_, lanes_},
-             [&](const Index& ow, int width) { vector(at, first, channels, ow, width); });
+  const int64_t abreast = kAbreast[channels], pixels = abreast * lanes_;
+  const int64_t whole = p_.out[2] / pixels * pixels, rest = p_.out[2] - whole;
+  b_.forLoop("tile", 0, whole / pixels, [&](const Index& i) {
+    tile(at, first, channels, {i * pixels, static_cast<int>(abreast), lanes_});
+  });
+  if (rest >= lanes_) tile(at, first, channels, {whole, static_cast<int>(rest / lanes_), lanes_});
+  if (rest % lanes_)
+    tile(at, first, channels, {p_.out[2] - rest % lanes_, 1, static_cast<int>(rest % lanes_)});
 }
 
-/// `width` pixels of a row in `channels` output channels from `first` on.
-void PlainConv::vector(std::span<const Index> at, const Index& first, int64_t channels,
-                       const Index& ow, int width) {
+/// Some pixels of a row in `channels` output channels from `first` on.
+void PlainConv::tile(std::span<const Index> at, const Index& first, int64_t channels,
+                     const Tile& t) {
   const Index &n = at[0], &group = at[1], &od = at[3], &oh = at[4];
   const int64_t cin = p_.cinPerGroup();
   std::vector<kir::Var> sums;
-  for (int64_t i = 0; i < channels; ++i) sums.push_back(b_.var("sum", b_.zero({compute_, width})));
+  for (int64_t i = 0; i < channels * t.vectors; ++i)
+    sums.push_back(b_.var("sum", b_.zero({compute_, t.width})));
   b_.forLoop("c", 0, cin, [&](const Index& c) {
     b_.forLoop("kd", 0, p_.kernel[0], [&](const Index& kd) {
       b_.forLoop("kh", 0, p_.kernel[1], [&](const Index& kh) {
@@ -139,26 +155,37 @@ void PlainConv::vector(std::span<const Index> at, const Index& first, int64_t ch
         const Index d = od * p_.strides[0] + kd * p_.dilations[0],
                     h = oh * p_.strides[1] + kh * p_.dilations[1];
         const Index from = ((plane * paddedSize(0) + d) * paddedSize(1) + h) * paddedSize(2);
-        b_.forLoop("kw", 0, p_.kernel[2], [&](const Index& kw) {
-          const kir::Place place = (*src_)[from + ow * p_.strides[2] + kw * p_.dilations[2]];
-          const Value x = b_.cast(b_.loadStrided(place, p_.strides[2], width), compute_);
+        const auto column = [&](const Index& kw) {
+          std::vector<Value> pixels;
+          for (int v = 0; v < t.vectors; ++v)
+            pixels.push_back(b_.cast(
+                b_.loadStrided(
+                    (*src_)[from + (t.ow + v * t.width) * p_.strides[2] + kw * p_.dilations[2]],
+                    p_.strides[2], t.width),
+                compute_));
           for (int64_t i = 0; i < channels; ++i) {
             const Index tap =
                 ((((first + i) * cin + c) * p_.kernel[0] + kd) * p_.kernel[1] + kh) * p_.kernel[2] +
                 kw;
-            const Value w = b_.loadAs(compute_, (*wei_)[tap]);
-            kir::Var& sum = sums[static_cast<size_t>(i)];
-            sum.set(multiplyAdd(x, b_.splat(w, width), sum));
+            const Value w = b_.splat(b_.loadAs(compute_, (*wei_)[tap]), t.width);
+            for (int v = 0; v < t.vectors; ++v) {
+              kir::Var& sum = sums[static_cast<size_t>(i * t.vectors + v)];
+              sum.set(multiplyAdd(pixels[static_cast<size_t>(v)], w, sum));
+            }
           }
-        });
+        };
+        if (p_.kernel[2] > kFewTaps)
+          b_.forLoop("kw", 0, p_.kernel[2], column);
+        else
+          for (int64_t kw = 0; kw < p_.kernel[2]; ++kw) column(kw);
       });
     });
   });
   const size_t lead = 5 - op_.result()->shape().size();
-  for (int64_t i = 0; i < channels; ++i) {
-    const Index channel = first + i;
+  for (int64_t i = 0; i < channels * t.vectors; ++i) {
+    const Index channel = first + i / t.vectors, ow = t.ow + i % t.vectors * t.width;
     Value value = sums[static_cast<size_t>(i)];
-    if (bia_) value = value + b_.splat(b_.loadAs(compute_, (*bia_)[channel]), width);
+    if (bia_) value = value + b_.splat(b_.loadAs(compute_, (*bia_)[channel]), t.width);
     const Index spatial[] = {od, oh, ow};
     std::vector<Index> place = {n, channel};
     place.insert(place.end(), std::begin(spatial) + static_cast<ptrdiff_t>(lead),
