@@ -133,8 +133,7 @@ bool LayoutAssigner::isNarrow(const Op& op) const {
   if (op.integer("group") != 1 || (!strides.empty() && strides.back() != 1)) return false;
   int64_t taps = 1;
   for (size_t d = 2; d < w.size(); ++d) taps *= w[d];
-  if (y.back() < 2 * block_ || taps == 1) return false;
-  return y[1] * (taps >= kManyTaps ? 2 : 4) <= block_;
+  return taps >= kManyTaps && y.back() >= 2 * block_ && 2 * y[1] <= block_;
 }
 
 LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {

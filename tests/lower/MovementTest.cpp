@@ -27,7 +27,8 @@ void expectMoves(const BuildGraph& build, ElemType elem = ElemType::F32) {
   const bool boolean = elem == ElemType::Bool;
   const auto algorithms = expectCompiledAgrees(
       build, {.tolerance = {0, 0}, .low = boolean ? 0 : -100.0, .high = boolean ? 1 : 100.0});
-  EXPECT_TRUE(uses(algorithms, "strided_copy") || uses(algorithms, "copy"));
+  EXPECT_TRUE(uses(algorithms, "strided_copy") || uses(algorithms, "copy") ||
+              uses(algorithms, "pad"));
 }
 
 TEST(Movement, TransposesOfEveryRank) {
@@ -186,6 +187,58 @@ TEST(Movement, PadsOfSomeAxes) {
                 {g.input("x", f32({2, 3, 5})), ints(g, "pads", {1, 2, -1, 4}),
                  g.constant("value", Tensor::scalar(0.5f)), ints(g, "axes", {-1, 0})});
   });
+}
+
+TEST(Movement, PadsWithItself) {
+  Sizes sizes(57);
+  for (const char* mode : {"edge", "reflect", "wrap"})
+    for (const ElemType elem : kElems)
+      for (int round = 0; round < 8; ++round) {
+        const int64_t rank = sizes.between(1, 4);
+        const Shape shape = randomShape(sizes, rank);
+        const bool folds = std::string_view(mode) != "reflect";
+        std::vector<int64_t> pads;
+        for (int side = 0; side < 2; ++side)
+          for (const int64_t size : shape)
+            pads.push_back(round % 3 && sizes.between(0, 1)
+                               ? 0
+                               : sizes.between(-((size - 1) / 2), folds ? 5 : size - 1));
+        expectMoves(
+            [&](GraphBuilder& g) {
+              return g.op(OpKind::Pad, "pad",
+                          {g.input("x", {elem, shape, {}}), ints(g, "pads", pads)},
+                          {{"mode", std::string(mode)}});
+            },
+            elem);
+      }
+  expectMoves([](GraphBuilder& g) {
+    return g.op(OpKind::Pad, "pad",
+                {g.input("x", f32({2, 3, 5})), ints(g, "pads", {1, 2, -1, 2}), nullptr,
+                 ints(g, "axes", {-1, 0})},
+                {{"mode", std::string("reflect")}});
+  });
+}
+
+TEST(Movement, PadsWithItselfBetweenConvolutionsStayBlocked) {
+  Sizes sizes(58);
+  for (const char* mode : {"edge", "reflect", "wrap"})
+    for (int round = 0; round < 6; ++round) {
+      const int64_t height = sizes.between(5, 20), width = sizes.between(5, 20);
+      std::vector<int64_t> pads(8, 0);
+      for (const size_t side : {2, 3, 6, 7}) pads[side] = sizes.between(-1, 4);
+      const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+        Value* x = g.op(OpKind::Conv, "first",
+                        {g.input("x", f32({2, 16, height, width})),
+                         g.uniform("first.weight", {24, 16, 1, 1}, -0.3, 0.3)});
+        Value* y =
+            g.op(OpKind::Pad, "pad", {x, ints(g, "pads", pads)}, {{"mode", std::string(mode)}});
+        return g.op(OpKind::Conv, "second",
+                    {y, g.uniform("second.weight", {16, 24, 3, 3}, -0.3, 0.3)});
+      });
+      EXPECT_TRUE(uses(algorithms, "pad"));
+      // What comes in is read plain; what goes out is made plain.
+      EXPECT_EQ(std::ranges::count(algorithms, "strided_copy"), 1);
+    }
 }
 
 TEST(Movement, ExpandsAndTiles) {

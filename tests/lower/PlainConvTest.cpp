@@ -102,5 +102,30 @@ TEST(Halves, ConvolutionsPoolsAndProducts) {
     }
 }
 
+/// Of a few channels as vectors of pixels, behind convolutions of blocks.
+TEST(PlainConv, ResultsOfFewChannels) {
+  Sizes sizes(83);
+  for (int64_t channels = 1; channels <= 4; ++channels)
+    for (const int64_t width : {16, 23, 24, 33, 64, 71}) {
+      const int64_t kernel = sizes.between(4, 12), pad = sizes.between(0, kernel / 2);
+      const int64_t cin = sizes.between(9, 20);
+      expectCompiledAgrees([&](GraphBuilder& g) {
+        Value* x = g.op(OpKind::Conv, "first",
+                        {g.input("x", f32({2, cin, 13, width + kernel - 1 - 2 * pad})),
+                         g.uniform("first.weight", {17, cin, 1, 1}, -0.3, 0.3)});
+        Value* y = g.op(OpKind::Conv, "last",
+                        {x, g.uniform("weight", {channels, 17, kernel, kernel}, -0.1, 0.1),
+                         g.uniform("bias", {channels}, -1, 1)},
+                        {{"pads", std::vector<int64_t>{pad, pad, pad, pad}}});
+        return g.op(OpKind::Sigmoid, "sigmoid", {y});
+      });
+    }
+  const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+    return g.op(OpKind::Conv, "last",
+                {g.input("x", f32({1, 24, 40, 64})), g.uniform("w", {1, 24, 9, 9}, -0.1, 0.1)});
+  });
+  EXPECT_TRUE(ranPlain(algorithms));
+}
+
 } // namespace
 } // namespace enfold
