@@ -19,21 +19,30 @@ struct Layer {
   Shape input;
   int64_t cout, kernel, stride, group = 1;
   std::vector<int64_t> pads;
+  int64_t dilation = 1, depth = 0; ///< depth: of the input and the window, which is 3; 0: an image
 };
 
 /// A convolution with blocked input and an activation.
 std::unique_ptr<Graph> graphOf(const Layer& l) {
   GraphBuilder g("layer");
   const int64_t cin = l.input[1];
-  Value* x = g.op(OpKind::Conv, "stem",
-                  {g.input("x", {ElemType::F32, l.input, {}}),
-                   g.uniform("stem.weight", {cin, cin, 1, 1}, -0.3, 0.3)});
-  Value* y = g.op(OpKind::Conv, "conv",
-                  {x, g.uniform("weight", {l.cout, cin / l.group, l.kernel, l.kernel}, -0.2, 0.2),
-                   g.uniform("bias", {l.cout}, -1, 1)},
-                  {{"pads", l.pads},
-                   {"strides", std::vector<int64_t>{l.stride, l.stride}},
-                   {"group", l.group}});
+  Shape x1 = l.input, one = {cin, cin, 1, 1}, filter = {l.cout, cin / l.group, l.kernel, l.kernel};
+  std::vector<int64_t> pads = l.pads, strides(2, l.stride), dilations(2, l.dilation);
+  if (l.depth) {
+    x1.insert(x1.begin() + 2, l.depth);
+    one.push_back(1);
+    filter.insert(filter.begin() + 2, 3);
+    pads = {1, pads[0], pads[1], 1, pads[2], pads[3]};
+    strides.insert(strides.begin(), 1);
+    dilations.insert(dilations.begin(), 1);
+  }
+  Value* x =
+      g.op(OpKind::Conv, "stem",
+           {g.input("x", {ElemType::F32, x1, {}}), g.uniform("stem.weight", one, -0.3, 0.3)});
+  Value* y =
+      g.op(OpKind::Conv, "conv",
+           {x, g.uniform("weight", filter, -0.2, 0.2), g.uniform("bias", {l.cout}, -1, 1)},
+           {{"pads", pads}, {"strides", strides}, {"dilations", dilations}, {"group", l.group}});
   auto graph = g.finish(g.op(OpKind::Relu, "relu", {y}), "y");
   EXPECT_TRUE(graph) << graph.error().str();
   return *std::move(graph);
@@ -60,7 +69,9 @@ void setAlgorithm(Graph& graph, const std::string& algorithm) {
 }
 
 std::vector<Tensor> inputsOf(const Layer& l) {
-  Tensor x(ElemType::F32, l.input);
+  Shape shape = l.input;
+  if (l.depth) shape.insert(shape.begin() + 2, l.depth);
+  Tensor x(ElemType::F32, shape);
   fillRandom(x, 3, -2, 2);
   return {x};
 }
@@ -118,6 +129,17 @@ TEST(ConvWays, AllAgreeWithTheReference) {
     EXPECT_GT(kinds["direct"], 2);
     EXPECT_EQ(kinds["winograd"], 18);
   }
+}
+
+TEST(ConvWays, DilatedWindowsAndVolumes) {
+  Layer layer = {
+      .input = {2, 24, 13, 17}, .cout = 40, .kernel = 3, .stride = 1, .pads = {2, 1, 2, 3}};
+  layer.dilation = 2;
+  EXPECT_EQ(expectAllWaysAgree(layer)["winograd"], 18);
+  layer.depth = 3;
+  EXPECT_EQ(expectAllWaysAgree(layer)["winograd"], 9);
+  layer.dilation = 1;
+  EXPECT_EQ(expectAllWaysAgree(layer)["winograd"], 9);
 }
 
 TEST(ConvWays, GroupsInSeveralRuns) {

@@ -106,5 +106,72 @@ TEST(Winograd, ManyChannelsOfSmallImages) {
   expectLayerAgrees({2, 130, 14, 14, 250, {1, 1, 1, 1}}, false);
 }
 
+struct Wide {
+  Shape image;
+  int64_t cin, cout;
+  std::vector<int64_t> kernel, pads, strides, dilations;
+};
+
+/// Gives the kernels; the input is blocked by a 1x1 convolution.
+std::vector<std::string> expectWideAgrees(const Wide& w) {
+  return expectCompiledAgrees([&](GraphBuilder& g) {
+    Shape x = {w.image[0], 16}, one = {w.cin, 16}, filter = {w.cout, w.cin};
+    x.insert(x.end(), w.image.begin() + 1, w.image.end());
+    one.resize(x.size(), 1);
+    filter.insert(filter.end(), w.kernel.begin(), w.kernel.end());
+    Value* stem = g.op(OpKind::Conv, "stem",
+                       {g.input("x", f32(x)), g.uniform("stem.weight", one, -0.3, 0.3)});
+    Value* y =
+        g.op(OpKind::Conv, "conv",
+             {stem, g.uniform("weight", filter, -0.2, 0.2), g.uniform("bias", {w.cout}, -1, 1)},
+             {{"pads", w.pads}, {"strides", w.strides}, {"dilations", w.dilations}});
+    return g.op(OpKind::Relu, "relu", {g.op(OpKind::Add, "add", {y, g.input("r", y->type())})});
+  });
+}
+
+bool usesWinograd(const std::vector<std::string>& algorithms) {
+  return std::ranges::any_of(
+      algorithms, [](const std::string& algorithm) { return algorithm.starts_with("winograd f"); });
+}
+
+TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
+  Sizes sizes(13);
+  int used = 0;
+  for (int round = 0; round < 16; ++round) {
+    const int64_t depth = sizes.between(1, 3), step = sizes.between(1, 2);
+    Wide w = {.image = {sizes.between(1, 2), sizes.between(3, 6), sizes.between(6, 20),
+                        sizes.between(6, 20)},
+              .cin = sizes.between(16, 50),
+              .cout = sizes.between(16, 50),
+              .kernel = {depth, 3, 3},
+              .pads = {},
+              .strides = {sizes.between(1, 2), 1, 1},
+              .dilations = {depth > 1 ? step : 1, 1, 1}};
+    for (int side = 0; side < 2; ++side)
+      for (const int64_t most : {(depth - 1) * w.dilations[0], int64_t{2}, int64_t{2}})
+        w.pads.push_back(sizes.between(0, most));
+    if (w.image[1] + w.pads[0] + w.pads[3] <= (depth - 1) * w.dilations[0]) continue;
+    used += usesWinograd(expectWideAgrees(w));
+  }
+  EXPECT_GT(used, 8);
+}
+
+TEST(Winograd, DilatedWindowsSeeLatticesOfPixels) {
+  Sizes sizes(14);
+  int used = 0;
+  for (int round = 0; round < 16; ++round) {
+    const int64_t step = sizes.between(2, 4), pad = sizes.between(0, step + 1);
+    used += usesWinograd(expectWideAgrees(
+        {.image = {sizes.between(1, 2), sizes.between(11, 40), sizes.between(11, 40)},
+         .cin = sizes.between(16, 70),
+         .cout = sizes.between(16, 70),
+         .kernel = {3, 3},
+         .pads = {pad, sizes.between(0, step), step, pad},
+         .strides = {1, 1},
+         .dilations = {step, step}}));
+  }
+  EXPECT_GT(used, 8);
+}
+
 } // namespace
 } // namespace enfold

@@ -72,9 +72,9 @@ std::string winogradRefusal(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   const int block = target.lanes(kir::Scalar::F32);
   if (x.elem != ElemType::F32) return "element type is not f32";
-  if (x.rank() != 4) return "spatial rank is not 2";
+  if (x.rank() != 4 && x.rank() != 5) return "spatial rank is not 2 or 3";
   if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
-  if (!isWinogradWindow(convProblem(op))) return "not 3x3 of stride 1";
+  if (!isWinogradWindow(convProblem(op))) return "not 3x3 of stride 1 along height and width";
   return constantsRefusal(op);
 }
 

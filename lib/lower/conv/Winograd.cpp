@@ -3,12 +3,16 @@
 // point of the tile, and the transform back. Fused, a chunk is one iteration and lives in scratch;
 // staged, where chunks are too few to share, a first kernel transforms all inputs.
 //
-// Memory, innermost last: inputs [chunk][point][channel block][tile][lane], weights
-// [group][point][channel][block][lane], products [point][tile][block][lane]. Points are set apart
-// by a cache line more, so that they do not fall into one set of the cache.
+// The planes of a volume are transformed one by one; a plane of the result sums the products of
+// those under the window. The pixels that a dilated window sees are an image of their own.
+//
+// Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
+// [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
+// Points are set apart by a cache line more, so that they do not fall into one set of the cache.
 #include "lower/conv/Winograd.h"
 
 #include "lower/Epilogue.h"
+#include "lower/conv/Tiles.h"
 #include "lower/conv/Ways.h"
 #include "lower/conv/WinogradTransform.h"
 
@@ -33,9 +37,8 @@ public:
       : op_(op), lowering_(lowering), p_(convProblem(op)), s_(schedule),
         w_(WinogradTransform::of(schedule.outputs)),
         lanes_(lowering.target().lanes(kir::Scalar::F32)), cin_((p_.cin + lanes_ - 1) / lanes_),
-        cout_((p_.cout + lanes_ - 1) / lanes_), points_(w_.tile * w_.tile),
-        tilesX_((p_.out[2] + s_.outputs - 1) / s_.outputs),
-        tilesY_((p_.out[1] + s_.outputs - 1) / s_.outputs), epilogue_(op, lowering) {
+        cout_((p_.cout + lanes_ - 1) / lanes_), points_(w_.tile * w_.tile), step_(p_.dilations[1]),
+        tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)), epilogue_(op, lowering) {
     inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
     productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
   }
@@ -44,7 +47,7 @@ public:
 
 private:
   struct Tile {
-    Index image, y, x; ///< y, x: of its first output pixel
+    Index image, plane, y, x; ///< plane: of the input or the result; y, x: its first output pixel
   };
   /// Blocks of input channels, and how many channels of each count.
   struct Channels {
@@ -54,17 +57,26 @@ private:
 
   BufferRef packedWeights() const;
   std::vector<float> packBias() const;
-  Tile tileAt(const Index& tile) const;
+  int64_t tilesAlong(size_t d) const {
+    const int64_t pixels = (p_.out[d] + step_ - 1) / step_; // that a dilated window sees together
+    return (pixels + s_.outputs - 1) / s_.outputs;
+  }
+  /// Of a plane, which is numbered through all images, each of `planes`.
+  Tile tileAt(const Index& plane, int64_t planes, const Index& tile) const;
   Index tilesIn(const Index& chunk) const {
     return min(Index(s_.chunk), s_.tiles(p_) - chunk * s_.chunk);
   }
   void declareRest(kir::Builder& b, std::vector<BufferRef>& buffers);
   void transformInput(kir::Builder& b, const kir::Buffer& src, const kir::Place& to,
                       const Tile& tile, const Index& channelBlock);
-  void multiplyGroup(kir::Builder& b, const kir::Place& from, const Index& group,
-                     const Index& count);
-  void product(kir::Builder& b, const Channels& channels, const kir::Place& from,
-               const kir::Place& weights, const kir::Place& to);
+  /// Taps of the window's depth, and the transformed inputs of the chunk for each.
+  struct Depth {
+    Index first, last;
+    std::function<kir::Place(const Index& tap)> inputs;
+  };
+  void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
+  void product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
+               const kir::Place& from, const kir::Place& weights, const kir::Place& to);
   void transformOutput(kir::Builder& b, const kir::Place& from, const Tile& tile,
                        const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
@@ -72,33 +84,42 @@ private:
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers);
   int64_t inputElements() const { return points_ * inputPoint_; }
+  /// Of all images, if they have a depth.
+  int64_t planes(const ConvProblem::Spatial& sizes) const {
+    return isVolume(p_) ? p_.batch * sizes[0] : 1;
+  }
+  int64_t stagedElements() const { return planes(p_.in) * s_.chunks(p_) * inputElements(); }
 
   const Op& op_;
   Lowering& lowering_;
   const ConvProblem p_;
   const WinogradSchedule s_;
   const WinogradTransform w_;
-  const int64_t lanes_, cin_, cout_, points_, tilesX_, tilesY_;
+  const int64_t lanes_, cin_, cout_, points_;
+  const int64_t step_; ///< between the pixels of a tile
+  const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
   Epilogue epilogue_;
   std::optional<kir::Buffer> weights_, bias_, dst_, products_, pixels_;
 };
 
 BufferRef Winograd::packedWeights() const {
-  const int64_t cin = p_.cin, cout = p_.cout, points = points_;
+  const int64_t cin = p_.cin, cout = p_.cout, points = points_, planes = p_.kernel[0];
   const int64_t vectors = s_.blocks * lanes_, depth = cin_ * lanes_;
   const auto pack = [=, w = w_](const Tensor& weights, float* to, int64_t) {
     const float* data = weights.data<float>();
     for (int64_t first = 0; first < cout; first += vectors)
-      for (int64_t c = 0; c < cin; ++c)
-        for (int64_t k = first; k < std::min(first + vectors, cout); ++k)
-          transformWeights(w, data + (k * cin + c) * 9,
-                           to + (first * points * depth + c * vectors + k - first),
-                           depth * vectors);
+      for (int64_t plane = 0; plane < planes; ++plane)
+        for (int64_t c = 0; c < cin; ++c)
+          for (int64_t k = first; k < std::min(first + vectors, cout); ++k)
+            transformWeights(w, data + ((k * cin + c) * planes + plane) * 9,
+                             to + first * points * planes * depth + (plane * depth + c) * vectors +
+                                 k - first,
+                             planes * depth * vectors);
   };
   return lowering_.packed<float>(*op_.own(1)->constant(),
                                  fmt::format("winograd {} {}", s_.outputs, vectors),
-                                 points * depth * cout_ * lanes_, pack);
+                                 points * planes * depth * cout_ * lanes_, pack);
 }
 
 std::vector<float> Winograd::packBias() const {
@@ -108,25 +129,30 @@ std::vector<float> Winograd::packBias() const {
   return packed;
 }
 
-Winograd::Tile Winograd::tileAt(const Index& tile) const {
-  return {tile / (tilesX_ * tilesY_), tile / tilesX_ % tilesY_ * s_.outputs,
-          tile % tilesX_ * s_.outputs};
+Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
+  const Index lattice = tile / (tilesX_ * tilesY_); // of those that a dilated window sees
+  const Index y = tile / tilesX_ % tilesY_ * (s_.outputs * step_) + lattice / step_ % step_;
+  const Index x = tile % tilesX_ * (s_.outputs * step_) + lattice % step_;
+  if (isVolume(p_)) return {plane / planes, plane % planes, y, x};
+  return {lattice / (step_ * step_), 0, y, x};
 }
 
 /// B^T d B of one tile and channel block, to the points of `to`.
 void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir::Place& to,
                               const Tile& tile, const Index& channelBlock) {
   const int64_t height = p_.in[1], width = p_.in[2], n = w_.tile;
-  const Index plane = (tile.image * cin_ + channelBlock) * (height * width);
+  const Index plane =
+      ((tile.image * cin_ + channelBlock) * p_.in[0] + tile.plane) * (height * width);
   const Index y = tile.y - p_.padsBegin[1], x = tile.x - p_.padsBegin[2];
   const auto store = [&](int64_t i, int64_t j, const Value& v) {
     b.store(to + (i * n + j) * inputPoint_, v);
   };
+  const int64_t span = (n - 1) * step_;
   const kir::Condition inside =
-      (y >= Index(0)) & (x >= Index(0)) & (y + n <= Index(height)) & (x + n <= Index(width));
+      (y >= Index(0)) & (x >= Index(0)) & (y + span < Index(height)) & (x + span < Index(width));
   const auto whole = [&] {
     const auto load = [&](int64_t i, int64_t j) {
-      return b.load(src[(plane + (y + i) * width + x + j) * lanes_], int(lanes_));
+      return b.load(src[(plane + (y + i * step_) * width + x + j * step_) * lanes_], int(lanes_));
     };
     emitTransform(b, w_.input, load, store);
   };
@@ -138,8 +164,9 @@ void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir
     const auto clip = [&](const Index& at, int64_t size, std::vector<Index>& clippedTo,
                           std::vector<kir::Condition>& isInside) {
       for (int64_t i = 0; i < n; ++i) {
-        clippedTo.push_back(max(min(at + i, Index(size - 1)), Index(0)));
-        isInside.push_back((at + i >= Index(0)) & (at + i < Index(size)));
+        const Index pixel = at + i * step_;
+        clippedTo.push_back(max(min(pixel, Index(size - 1)), Index(0)));
+        isInside.push_back((pixel >= Index(0)) & (pixel < Index(size)));
       }
     };
     clip(y, height, rows, rowInside);
@@ -158,8 +185,8 @@ void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir
 
 /// One register tile: the products over some channels of `pixels` tiles and `blocks` vectors, added
 /// to those of the channels before unless these are the first.
-void Winograd::product(kir::Builder& b, const Channels& channels, const kir::Place& from,
-                       const kir::Place& weights, const kir::Place& to) {
+void Winograd::product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
+                       const kir::Place& from, const kir::Place& weights, const kir::Place& to) {
   const int64_t vectors = s_.blocks * lanes_, panel = s_.paddedChunk() * lanes_;
   std::vector<kir::Var> acc;
   for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
@@ -178,40 +205,45 @@ void Winograd::product(kir::Builder& b, const Channels& channels, const kir::Pla
       }
     }
   });
-  const auto finish = [&](bool isFirst) {
+  const auto finish = [&](bool first) {
     for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i) {
       const kir::Place place = to + i * lanes_;
       const Value sum = acc[static_cast<size_t>(i)];
-      b.store(place, isFirst ? sum : b.load(place, int(lanes_)) + sum);
+      b.store(place, first ? sum : b.load(place, int(lanes_)) + sum);
     }
   };
-  b.ifElse(channels.first == Index(0), [&] { finish(true); }, [&] { finish(false); });
+  b.ifElse(isFirst, [&] { finish(true); }, [&] { finish(false); });
 }
 
 /// All products of a chunk with one group of output channel blocks. The weights of a run of
 /// channels stay in the first cache while all tiles are multiplied with them, and those of the next
 /// run are fetched meanwhile.
-void Winograd::multiplyGroup(kir::Builder& b, const kir::Place& from, const Index& group,
+void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group,
                              const Index& count) {
-  const int64_t vectors = s_.blocks * lanes_, pointWeights = cin_ * lanes_ * vectors;
+  const int64_t vectors = s_.blocks * lanes_, planeWeights = cin_ * lanes_ * vectors;
   const int64_t whole = p_.cin / lanes_, rest = p_.cin % lanes_;
   const int64_t run = std::max<int64_t>(1, kRunOfChannels / lanes_);
   const int64_t runWeights = run * lanes_ * vectors, panels = s_.paddedChunk() / s_.pixels;
   const int64_t lines = (runWeights + panels * kCacheLine - 1) / (panels * kCacheLine);
   b.forLoop("point", 0, points_, [&](const Index& point) {
-    const kir::Place weights = (*weights_)[(group * points_ + point) * pointWeights];
-    const auto multiply = [&](const Channels& channels, const Index& next) {
-      b.forLoop("panel", 0, (count + (s_.pixels - 1)) / s_.pixels, [&](const Index& panel) {
-        for (int64_t line = 0; line < lines; ++line)
-          b.prefetch(weights + next + (panel * lines + line) * kCacheLine);
-        product(b, channels, from + point * inputPoint_ + panel * (s_.pixels * lanes_), weights,
-                (*products_)[point * productPoint_ + panel * (s_.pixels * vectors)]);
+    b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
+      const kir::Place from = depth.inputs(kd) + point * inputPoint_;
+      const kir::Place weights =
+          (*weights_)[((group * points_ + point) * p_.kernel[0] + kd) * planeWeights];
+      const auto multiply = [&](const Channels& channels, const Index& next) {
+        const kir::Condition isFirst = (kd == depth.first) & (channels.first == Index(0));
+        b.forLoop("panel", 0, (count + (s_.pixels - 1)) / s_.pixels, [&](const Index& panel) {
+          for (int64_t line = 0; line < lines; ++line)
+            b.prefetch(weights + next + (panel * lines + line) * kCacheLine);
+          product(b, channels, isFirst, from + panel * (s_.pixels * lanes_), weights,
+                  (*products_)[point * productPoint_ + panel * (s_.pixels * vectors)]);
+        });
+      };
+      b.forLoop("run", 0, (whole + run - 1) / run, [&](const Index& r) {
+        multiply({r * run, min(r * run + run, Index(whole)), lanes_}, (r + 1) * runWeights);
       });
-    };
-    b.forLoop("run", 0, (whole + run - 1) / run, [&](const Index& r) {
-      multiply({r * run, min(r * run + run, Index(whole)), lanes_}, (r + 1) * runWeights);
+      if (rest) multiply({whole, whole + 1, rest}, planeWeights);
     });
-    if (rest) multiply({whole, whole + 1, rest}, pointWeights);
   });
 }
 
@@ -229,28 +261,32 @@ void Winograd::transformOutput(kir::Builder& b, const kir::Place& from, const Ti
   if (bias_) bias = b.load((*bias_)[channelBlock * lanes_], int(lanes_));
   const auto pixel = [&](const Index& i, const Index& j) {
     const Value sum = b.load((*pixels_)[(i * m + j) * lanes_], int(lanes_));
-    const Index linear = (tile.y + i) * p_.out[2] + tile.x + j;
+    const Index linear =
+        (tile.plane * p_.out[1] + tile.y + i * step_) * p_.out[2] + tile.x + j * step_;
     const std::vector<Index> at =
         blockedCoordinates(op_.result()->type(), tile.image, channelBlock, linear);
     b.store((*dst_)[((tile.image * cout_ + channelBlock) * p_.outPixels() + linear) * lanes_],
             epilogue_.apply(b, bias ? sum + *bias : sum, at));
   };
-  b.forLoop("i", 0, min(Index(m), p_.out[1] - tile.y), [&](const Index& i) {
+  const auto inside = [&](int64_t size, const Index& first) {
+    return min(Index(m), max(Index(0), (size - first + (step_ - 1)) / step_));
+  };
+  b.forLoop("i", 0, inside(p_.out[1], tile.y), [&](const Index& i) {
     b.ifElse(
-        tile.x + m <= Index(p_.out[2]),
+        tile.x + (m - 1) * step_ < Index(p_.out[2]),
         [&] {
           for (int64_t j = 0; j < m; ++j) pixel(i, j);
         },
         [&] {
-          b.forLoop("j", 0, min(Index(m), p_.out[2] - tile.x),
-                    [&](const Index& j) { pixel(i, j); });
+          b.forLoop("j", 0, inside(p_.out[2], tile.x), [&](const Index& j) { pixel(i, j); });
         });
   });
 }
 
 /// Everything but the inputs, in the order of declaration.
 void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
-  weights_ = b.input("wei", kir::Scalar::F32, points_ * cin_ * cout_ * lanes_ * lanes_);
+  weights_ =
+      b.input("wei", kir::Scalar::F32, points_ * p_.kernel[0] * cin_ * cout_ * lanes_ * lanes_);
   buffers.push_back(packedWeights());
   if (op_.own(2)) {
     bias_ = b.input("bia", kir::Scalar::F32, cout_ * lanes_);
@@ -273,15 +309,15 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
     const Index count = tilesIn(chunk);
     b.forLoop("tile", 0, count, [&](const Index& t) {
-      const Tile tile = tileAt(chunk * s_.chunk + t);
+      const Tile tile = tileAt(0, 1, chunk * s_.chunk + t);
       b.forLoop("cb", 0, cin_, [&](const Index& cb) {
         transformInput(b, src, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
       });
     });
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
-      multiplyGroup(b, inputs[0], group, count);
+      multiplyGroup(b, {0, 1, [&](const Index&) { return inputs[0]; }}, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
-        const Tile tile = tileAt(chunk * s_.chunk + t);
+        const Tile tile = tileAt(0, 1, chunk * s_.chunk + t);
         b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
           transformOutput(b, (*products_)[(t * s_.blocks + k) * lanes_], tile,
                           group * s_.blocks + k);
@@ -295,15 +331,17 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
 kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_inputs");
   const kir::Buffer src = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
-  const kir::Buffer to = b.output("to", kir::Scalar::F32, s_.chunks(p_) * inputElements());
+  const kir::Buffer to = b.output("to", kir::Scalar::F32, stagedElements());
   buffers = {lowering_.storage(op_.own(0)), inputs};
-  const int64_t extents[] = {s_.chunks(p_), cin_};
-  const std::string_view names[] = {"chunk", "cb"};
+  const int64_t chunks = s_.chunks(p_);
+  const int64_t extents[] = {planes(p_.in), chunks, cin_};
+  const std::string_view names[] = {"plane", "chunk", "cb"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Index &chunk = at[0], &cb = at[1];
+    const Index &plane = at[0], &chunk = at[1], &cb = at[2];
+    const Index begin = (plane * chunks + chunk) * inputElements();
     b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
-      transformInput(b, src, to[chunk * inputElements() + (cb * s_.paddedChunk() + t) * lanes_],
-                     tileAt(chunk * s_.chunk + t), cb);
+      transformInput(b, src, to[begin + (cb * s_.paddedChunk() + t) * lanes_],
+                     tileAt(plane, p_.in[0], chunk * s_.chunk + t), cb);
     });
   });
   return b.finish();
@@ -311,17 +349,24 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
 
 kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_products");
-  const kir::Buffer from = b.input("from", kir::Scalar::F32, s_.chunks(p_) * inputElements());
+  const kir::Buffer from = b.input("from", kir::Scalar::F32, stagedElements());
   buffers = {inputs};
   declareRest(b, buffers);
-  const int64_t extents[] = {s_.chunks(p_), cout_ / s_.blocks};
-  const std::string_view names[] = {"chunk", "group"};
+  const int64_t chunks = s_.chunks(p_);
+  const int64_t extents[] = {planes(p_.out), chunks, cout_ / s_.blocks};
+  const std::string_view names[] = {"plane", "chunk", "group"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Index &chunk = at[0], &group = at[1];
-    const Index count = tilesIn(chunk);
-    multiplyGroup(b, from[chunk * inputElements()], group, count);
+    const Index &plane = at[0], &chunk = at[1], &group = at[2];
+    const Index count = tilesIn(chunk), od = plane % p_.out[0];
+    const TapRange inside = tapsInside(p_, 0, od);
+    const Index first =
+        plane / p_.out[0] * p_.in[0] + od * p_.strides[0] - p_.padsBegin[0]; // under tap 0
+    const auto inputsOf = [&](const Index& kd) {
+      return from[((first + kd * p_.dilations[0]) * chunks + chunk) * inputElements()];
+    };
+    multiplyGroup(b, {inside.lo, inside.hi, inputsOf}, group, count);
     b.forLoop("tile", 0, count, [&](const Index& t) {
-      const Tile tile = tileAt(chunk * s_.chunk + t);
+      const Tile tile = tileAt(plane, p_.out[0], chunk * s_.chunk + t);
       b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
         transformOutput(b, (*products_)[(t * s_.blocks + k) * lanes_], tile, group * s_.blocks + k);
       });
@@ -348,11 +393,12 @@ void Winograd::lower() {
     call(std::move(kernel), std::move(buffers));
     return;
   }
-  const BufferRef inputs = lowering_.temporary(4 * s_.chunks(p_) * inputElements());
+  const BufferRef inputs = lowering_.temporary(4 * stagedElements());
   kir::Kernel first = inputStage(buffers, inputs);
-  lowering_.call(std::move(first), std::move(buffers),
-                 {.algorithm = "winograd_inputs",
-                  .flops = static_cast<double>(s_.tiles(p_) * points_ * cin_ * lanes_)});
+  lowering_.call(
+      std::move(first), std::move(buffers),
+      {.algorithm = "winograd_inputs",
+       .flops = static_cast<double>(planes(p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
   call(std::move(second), std::move(buffers));
 }

@@ -48,12 +48,16 @@ WinogradWay costOf(const ConvProblem& p, const kir::Target& target, WinogradSche
       s.blocks = blocks;
     }
   }
-  const auto chunks = static_cast<double>(s.chunks(p));
-  const double products = chunks * static_cast<double>(points * p.cin) * best;
+  const bool volume = isVolume(p);
+  const int64_t planesIn = volume ? p.batch * p.in[0] : 1;
+  const int64_t planesOut = volume ? p.batch * p.out[0] : 1;
+  const auto chunks = static_cast<double>(planesOut * s.chunks(p));
+  const int64_t depth = p.kernel[0] * p.cin; // of the sums
+  const double products = chunks * static_cast<double>(points * depth) * best;
   const double transforms =
-      static_cast<double>(tiles * points) *
-      (static_cast<double>(cin) * kInputCycles + static_cast<double>(cout) * kOutputCycles);
-  const double weightBytes = static_cast<double>(4 * points * p.cin * cout * lanes);
+      static_cast<double>(tiles * points) * (static_cast<double>(planesIn * cin) * kInputCycles +
+                                             static_cast<double>(planesOut * cout) * kOutputCycles);
+  const double weightBytes = static_cast<double>(4 * points * depth * cout * lanes);
   const double reading = weightBytes / kBytesPerCycle *
                          (weightBytes > static_cast<double>(target.l2Bytes) / 2 ? chunks : 1);
   return {s, std::max(products, reading) + 0.3 * std::min(products, reading) + transforms};
@@ -61,16 +65,27 @@ WinogradWay costOf(const ConvProblem& p, const kir::Target& target, WinogradSche
 
 } // namespace
 
+// A dilated window sees every dilation-th pixel: as many images as there are such lattices.
 int64_t WinogradSchedule::tiles(const ConvProblem& p) const {
-  return p.batch * ceilDiv(p.out[1], outputs) * ceilDiv(p.out[2], outputs);
+  const int64_t step = p.dilations[1];
+  return (isVolume(p) ? 1 : p.batch) * step * step * ceilDiv(ceilDiv(p.out[1], step), outputs) *
+         ceilDiv(ceilDiv(p.out[2], step), outputs);
 }
 
 bool isWinogradWindow(const ConvProblem& p) {
-  const auto flat = [](const ConvProblem::Spatial& s, int64_t value) {
-    return s[0] == 1 && s[1] == value && s[2] == value;
+  const auto square = [](const ConvProblem::Spatial& s, int64_t value) {
+    return s[1] == value && s[2] == value;
   };
-  return p.groups == 1 && flat(p.kernel, 3) && flat(p.strides, 1) && flat(p.dilations, 1) &&
-         p.in[0] == 1 && p.out[0] == 1;
+  if (p.groups != 1 || !square(p.kernel, 3) || !square(p.strides, 1) ||
+      p.dilations[1] != p.dilations[2])
+    return false;
+  for (int64_t od = 0; od < p.out[0]; ++od) {
+    int64_t inside = 0;
+    for (int64_t k = 0; k < p.kernel[0]; ++k)
+      inside += p.inputAt(0, od, k) >= 0 && p.inputAt(0, od, k) < p.in[0];
+    if (inside == 0) return false;
+  }
+  return true;
 }
 
 std::string WinogradWay::name() const {
@@ -90,7 +105,8 @@ std::vector<WinogradWay> winogradWays(const ConvProblem& p, const kir::Target& t
       WinogradWay way = costOf(p, target, schedule);
       const bool staged = way.schedule.chunks(p) < kChunks;
       for (const bool other : {false, true}) {
-        way.schedule.staged = staged != other;
+        way.schedule.staged = isVolume(p) || staged != other;
+        if (isVolume(p) && other) continue;
         // What differs, caches and threads, the model does not know: the rule of thumb is first.
         if (best > 0)
           way.cycles = std::max(way.cycles, best * kOtherThanUsual);

@@ -16,14 +16,19 @@ struct WinogradSchedule {
   int64_t chunk = 1;   ///< tiles that are transformed together
   bool staged = false; ///< all inputs are transformed before the first product
 
-  /// Tiles in all, and chunks of them.
+  /// Tiles in a plane, and chunks of them. Images without depth are one plane together.
   int64_t tiles(const ConvProblem& p) const;
   int64_t chunks(const ConvProblem& p) const { return (tiles(p) + chunk - 1) / chunk; }
   /// Tiles of a chunk, up to whole register tiles.
   int64_t paddedChunk() const { return (chunk + pixels - 1) / pixels * pixels; }
 };
 
-/// The window is 3x3, of stride 1 and without groups.
+/// Whether planes have a depth: then every plane of the result sums those of the input under the
+/// window, each of which is a 3x3 convolution, and chunks are staged.
+inline bool isVolume(const ConvProblem& p) { return p.in[0] > 1 || p.kernel[0] > 1; }
+
+/// The window is 3x3 along height and width, of stride 1 there, evenly dilated, without groups, and
+/// no plane of the result lies in the padding only.
 bool isWinogradWindow(const ConvProblem& problem);
 
 struct WinogradWay {
