@@ -21,8 +21,8 @@ namespace {
 
 /// Convolutions with fewer input channels read them plain: mostly the first one of a network.
 constexpr int64_t kFewChannels = 16;
-/// Windows of so many taps are worth a plain copy of the input when a result of few channels, mostly
-/// the last one of a network that makes images, would leave half of a block empty.
+/// Windows of so many taps are worth a plain copy of the input when a result of few channels,
+/// mostly the last one of a network that makes images, would leave half of a block empty.
 constexpr int64_t kManyTaps = 16;
 
 class LayoutAssigner {
@@ -192,7 +192,7 @@ LayoutAssigner::Wish LayoutAssigner::padWish(const Op& op) const {
   const bool known = op.own(1)->constant() && (!op.own(3) || op.own(3)->constant());
   const bool pixels = op.own(0)->shape()[1] == op.result()->shape()[1];
   return isBlocked(op.own(0)) && op.string("mode") != "constant" && known && pixels ? Wish::Blocked
-                                                                                  : Wish::Plain;
+                                                                                    : Wish::Plain;
 }
 
 LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {

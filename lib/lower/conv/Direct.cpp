@@ -10,6 +10,7 @@
 #include "lower/conv/Direct.h"
 
 #include "lower/Epilogue.h"
+#include "lower/FetchAhead.h"
 #include "lower/conv/ConvProblem.h"
 #include "lower/conv/TapRow.h"
 #include "lower/conv/Tiles.h"
@@ -24,7 +25,6 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-constexpr int64_t kCacheLine = 16; ///< floats
 /// Weights of a group of output channels that are worth fetching ahead.
 constexpr int64_t kFetchedBytes = 4096;
 
@@ -236,10 +236,8 @@ void DirectConv::fetchAhead(const Index& rowOfWeights) {
   const int64_t row = step_ * p_.kernel[2] * schedule_.blocks * lanes_;
   const int64_t group = row * inputBlocks_ * p_.kernel[0] * p_.kernel[1];
   if (part_.numBlocks == schedule_.blocks || 4 * group < kFetchedBytes) return;
-  const int64_t tiles = tilesInRow_ * std::min(schedule_.rows, p_.out[1]);
-  const int64_t lines = (row + tiles * kCacheLine - 1) / (tiles * kCacheLine);
-  for (int64_t line = 0; line < lines; ++line)
-    b_.prefetch((*wei_)[rowOfWeights + group + (tileNumber_ * lines + line) * kCacheLine]);
+  fetchShare(b_, (*wei_)[rowOfWeights + group], row, tileNumber_,
+             tilesInRow_ * std::min(schedule_.rows, p_.out[1]));
 }
 
 /// The bias comes last: begun with, a bias much larger than the products would round each of them.

@@ -6,6 +6,7 @@
 #include "lower/conv/Transposed.h"
 
 #include "lower/Epilogue.h"
+#include "lower/FetchAhead.h"
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
@@ -51,8 +52,7 @@ public:
   void lower();
 
 private:
-  /// Weights of one block of output channels.
-  /// Of a block of output channels, for one tap of the width.
+  /// Weights of a block of output channels, for one tap of the width.
   int64_t weightsPerTap() const {
     return inputBlocks_ * p_.kernel[0] * p_.kernel[1] * step_ * lanes_;
   }
@@ -62,6 +62,10 @@ private:
   int64_t firstInput() const { return run_.first * (p_.cinPerGroup() / run_.merge); }
   /// Of the result.
   int64_t firstChannel() const { return run_.first * (p_.coutPerGroup() / run_.merge); }
+  /// Rows of an iteration that the same taps reach, at most.
+  int64_t rowsOfResidue() const {
+    return (std::min(schedule_.rows, p_.out[1]) + p_.strides[1] - 1) / p_.strides[1];
+  }
   void row(const Index& od, const Index& oh);
   void tile(const TileRun& run, const Index& shift);
   void taps(const TileRun& run, const Index& shift);
@@ -93,6 +97,8 @@ private:
   std::vector<kir::Var> accumulators_;
   // Of the row being written; firstBlock_ counts output channel blocks over all groups.
   Index n_ = 0, group_ = 0, firstBlock_ = 0, od_ = 0, oh_ = 0;
+  Index rowNumber_ = 0, tileNumber_ = 0; ///< among those that the same taps reach
+  int64_t tilesInRow_ = 0;               ///< of the phase
   const Phase* phase_ = nullptr;
   int64_t phaseWeights_ = 0; ///< where those of the phase begin
 };
@@ -162,8 +168,14 @@ void TransposedConv::lower() {
     group_ = at[3];
     firstBlock_ = at[3] * channelBlocks_ + at[4] * schedule_.blocks;
     const Index lo = at[2] * schedule_.rows;
-    b_.forLoop("oh", lo, min(lo + schedule_.rows, Index(p_.out[1])),
-               [&](const Index& oh) { row(at[1], oh); });
+    // Rows that the same taps reach follow each other, so that their weights stay in the cache.
+    b_.forLoop("residue", 0, std::min(p_.strides[1], schedule_.rows), [&](const Index& residue) {
+      b_.forLoop("oh", lo + residue, min(lo + schedule_.rows, Index(p_.out[1])), p_.strides[1],
+                 [&](const Index& oh) {
+                   rowNumber_ = (oh - lo) / p_.strides[1];
+                   row(at[1], oh);
+                 });
+    });
   });
   const double elements = static_cast<double>(p_.batch * p_.cout * p_.outPixels());
   const double products = static_cast<double>(p_.batch * p_.inPixels() * p_.taps() * p_.cin) *
@@ -180,8 +192,17 @@ void TransposedConv::row(const Index& od, const Index& oh) {
   phaseWeights_ = 0;
   for (const Phase& phase : phases_) {
     phase_ = &phase;
-    for (const TileRun& run : tileRow(phase.problem, schedule_.pixels))
-      b_.forLoop("tile", 0, run.count, [&](const Index& t) { tile(run, t * run.pixels); });
+    const std::vector<TileRun> runs = tileRow(phase.problem, schedule_.pixels);
+    tilesInRow_ = 0;
+    for (const TileRun& run : runs) tilesInRow_ += run.count;
+    int64_t before = 0;
+    for (const TileRun& run : runs) {
+      b_.forLoop("tile", 0, run.count, [&](const Index& t) {
+        tileNumber_ = rowNumber_ * tilesInRow_ + before + t;
+        tile(run, t * run.pixels);
+      });
+      before += run.count;
+    }
     phaseWeights_ += weightsPerTap() * phase.problem.kernel[2] * schedule_.blocks;
   }
 }
@@ -211,6 +232,10 @@ void TransposedConv::taps(const TileRun& run, const Index& shift) {
         const Index kh = height.firstTap + jh * height.tapStep;
         const Index src = image + cb * strideBlock_ + id * strideX_[0] + ih * strideX_[1];
         const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights;
+        // The next group of output channels reads the same row of its own weights.
+        if (channelBlocks_ > schedule_.blocks)
+          fetchShare(b_, (*wei_)[wei + schedule_.blocks * weightsPerBlock()], rowWeights,
+                     tileNumber_, tilesInRow_ * rowsOfResidue());
         TapRow(b_, phase_->problem, schedule_, lanes_)
             .reduce({*src_, src, strideC_, strideX_[2]}, {*wei_, wei, step_}, count, run.begin,
                     run.pixels, accumulators_);

@@ -12,6 +12,7 @@
 #include "lower/conv/Winograd.h"
 
 #include "lower/Epilogue.h"
+#include "lower/FetchAhead.h"
 #include "lower/conv/Tiles.h"
 #include "lower/conv/Ways.h"
 #include "lower/conv/WinogradTransform.h"
@@ -224,7 +225,6 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
   const int64_t whole = p_.cin / lanes_, rest = p_.cin % lanes_;
   const int64_t run = std::max<int64_t>(1, kRunOfChannels / lanes_);
   const int64_t runWeights = run * lanes_ * vectors, panels = s_.paddedChunk() / s_.pixels;
-  const int64_t lines = (runWeights + panels * kCacheLine - 1) / (panels * kCacheLine);
   b.forLoop("point", 0, points_, [&](const Index& point) {
     b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
       const kir::Place from = depth.inputs(kd) + point * inputPoint_;
@@ -233,8 +233,7 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
       const auto multiply = [&](const Channels& channels, const Index& next) {
         const kir::Condition isFirst = (kd == depth.first) & (channels.first == Index(0));
         b.forLoop("panel", 0, (count + (s_.pixels - 1)) / s_.pixels, [&](const Index& panel) {
-          for (int64_t line = 0; line < lines; ++line)
-            b.prefetch(weights + next + (panel * lines + line) * kCacheLine);
+          fetchShare(b, weights + next, runWeights, panel, panels);
           product(b, channels, isFirst, from + panel * (s_.pixels * lanes_), weights,
                   (*products_)[point * productPoint_ + panel * (s_.pixels * vectors)]);
         });

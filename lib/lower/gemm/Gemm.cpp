@@ -8,6 +8,7 @@
 
 #include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
+#include "lower/FetchAhead.h"
 
 #include <fmt/format.h>
 
@@ -19,7 +20,6 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-constexpr int64_t kCacheLineBytes = 64;
 /// A panel of B that is worth fetching ahead.
 constexpr int64_t kFetchedBytes = 4096;
 
@@ -282,10 +282,8 @@ void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
   const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
   if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kFetchedBytes)
     return;
-  const int64_t line = kCacheLineBytes / size, lines = (steps * panel_ + line - 1) / line;
-  const int64_t share = (lines + fetchingTiles_ - 1) / fetchingTiles_;
-  for (int64_t i = 0; i < share; ++i)
-    b_.prefetch((*w_)[(n + panel_) * p_.k + k * panel_ + (tileInBlock_ * share + i) * line]);
+  fetchShare(b_, (*w_)[(n + panel_) * p_.k + k * panel_], steps * panel_, tileInBlock_,
+             fetchingTiles_, compute_);
 }
 
 Value GemmKernel::multiplyAdd(const Value& a, const Value& w, const Value& sum) {

@@ -33,8 +33,8 @@ std::vector<Axis> axesOf(const Op& op) {
     axis.before = pads[i];
     if (axis.before == 0 && axis.in == axis.out) continue;
     for (int64_t at = 0; at < axis.out; ++at)
-      axis.source.push_back(static_cast<int32_t>(
-          paddedSource(op.string("mode"), at - axis.before, axis.in)));
+      axis.source.push_back(
+          static_cast<int32_t>(paddedSource(op.string("mode"), at - axis.before, axis.in)));
   }
   return axes;
 }
