@@ -7,8 +7,10 @@
 #include "ir/ConstantText.h"
 #include "ir/Parser.h"
 #include "ir/Printer.h"
+#include "ir/Rewriter.h"
 #include "ir/Verifier.h"
 #include "onnx/Export.h"
+#include "lower/conv/Ways.h"
 #include "onnx/Import.h"
 #include "reference/Reference.h"
 
@@ -229,8 +231,22 @@ private:
     return std::nullopt;
   }
 
+  /// Half of the convolutions are computed in any of their ways instead of the best.
+  void chooseAlgorithms(const codegen::Target& target) {
+    Random random(seed_ + 1);
+    for (const auto& op : optimized_->ops()) {
+      if (op->kind() != OpKind::Conv || op->string("algorithm") != "auto") continue;
+      const std::vector<lower::ConvWay> ways = lower::convWays(*op, target);
+      if (ways.empty() || random.chance(50)) continue;
+      Rewriter rewriter(*optimized_);
+      ENFOLD_CHECK(rewriter.begin("choose", *op), "nothing limits these rewrites");
+      rewriter.setAttr(op.get(), "algorithm", random.pick(ways).name);
+    }
+  }
+
   std::optional<Failure> runCompiled() {
     const auto target = codegen::targetFor("native");
+    chooseAlgorithms(*target);
     const auto executable = Executable::build(std::move(optimized_), *target);
     if (!executable) return failed("compile", executable.error().str());
     std::vector<Tensor> first;
