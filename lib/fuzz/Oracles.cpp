@@ -9,8 +9,8 @@
 #include "ir/Printer.h"
 #include "ir/Rewriter.h"
 #include "ir/Verifier.h"
-#include "onnx/Export.h"
 #include "lower/conv/Ways.h"
+#include "onnx/Export.h"
 #include "onnx/Import.h"
 #include "reference/Reference.h"
 
