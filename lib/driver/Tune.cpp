@@ -50,10 +50,10 @@ private:
   int rounds_ = 0;
 };
 
-void setAlgorithm(Graph& graph, const Op& op, const std::string& algorithm) {
+void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm) {
   Rewriter rewriter(graph);
   ENFOLD_CHECK(rewriter.begin("tune", op), "nothing limits these rewrites");
-  rewriter.setAttr(const_cast<Op*>(&op), "algorithm", algorithm);
+  rewriter.setAttr(&op, "algorithm", algorithm);
 }
 
 void Tuner::findCases() {
@@ -85,7 +85,7 @@ void Tuner::findCases() {
 /// Builds the network with one way for each case, and takes the times of their kernels.
 Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
   const std::shared_ptr<Graph> graph = graph_.clone();
-  std::vector<const Op*> ops;
+  std::vector<Op*> ops;
   for (const auto& op : graph->ops()) ops.push_back(op.get());
   for (const Case& c : cases_)
     for (const size_t op : c.ops) setAlgorithm(*graph, *ops[op], c.ways[wayOf(c)]);
@@ -141,7 +141,7 @@ Result<> Tuner::run() {
   show(rounds_);
   ENFOLD_RETURN_IF_ERROR(measure([](const Case&) { return 0; }));
 
-  std::vector<const Op*> ops;
+  std::vector<Op*> ops;
   for (const auto& op : graph_.ops()) ops.push_back(op.get());
   TuneReport report;
   for (const Case& c : cases_) {

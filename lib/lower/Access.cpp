@@ -50,6 +50,10 @@ std::vector<int64_t> physicalExtents(const Type& type) {
   return extents;
 }
 
+int64_t elementsOf(const Type& type) {
+  return type.numBytes() / static_cast<int64_t>(byteSize(type.elem));
+}
+
 std::vector<int64_t> denseStrides(const std::vector<int64_t>& extents) {
   std::vector<int64_t> strides(extents.size(), 1);
   for (size_t i = extents.size(); i-- > 1;) strides[i - 1] = strides[i] * extents[i];

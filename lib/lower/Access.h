@@ -13,6 +13,9 @@ namespace enfold::lower {
 /// one dimension). Blocked: N, channel blocks, spatial…, block.
 std::vector<int64_t> physicalExtents(const Type& type);
 
+/// Elements in memory, those that fill up blocks among them.
+int64_t elementsOf(const Type& type);
+
 /// Row-major strides in elements.
 std::vector<int64_t> denseStrides(const std::vector<int64_t>& extents);
 

@@ -8,6 +8,7 @@
 #include "lower/conv/Grouped.h"
 #include "lower/conv/Plain.h"
 #include "lower/conv/Transposed.h"
+#include "lower/conv/Ways.h"
 #include "lower/conv/Winograd.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/index/Gather.h"
@@ -44,7 +45,7 @@ std::span<const Family> families() {
   static const std::vector<Family> table = {
       {"conv_grouped", refuseConvGrouped, lowerConvGrouped, {OpKind::Conv}},
       {"conv_winograd", refuseWinograd, lowerWinograd, {OpKind::Conv}},
-      {"conv_direct", refuseConvDirect, lowerConvDirect, {OpKind::Conv}},
+      {"conv_direct", directRefusal, lowerConvDirect, {OpKind::Conv}},
       {"conv_transposed", refuseConvTransposed, lowerConvTransposed, {OpKind::ConvTranspose}},
       {"conv_plain", refuseConvPlain, lowerConvPlain, {OpKind::Conv}},
       {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},

@@ -87,6 +87,7 @@ void Lowering::append(Call call) {
     if (buffer.firstCall < 0) buffer.firstCall = number;
     buffer.lastCall = number;
   }
+  call.op = op_;
   call.origin = origin_;
   plan_.calls.push_back(std::move(call));
 }
@@ -103,7 +104,6 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
   Call call{.buffers = std::move(buffers),
             .algorithm = std::move(facts.algorithm),
             .runnerUp = std::move(facts.runnerUp),
-            .op = op_,
             .origin = {},
             .flops = facts.flops,
             .bytes = facts.bytes,
@@ -118,7 +118,6 @@ void Lowering::callReference(const Op& op) {
             .buffers = {},
             .algorithm = "reference",
             .runnerUp = {},
-            .op = op_,
             .origin = {}};
   const auto add = [&](const Value* value) {
     ENFOLD_CHECK(value->type().layout.isPlain(),

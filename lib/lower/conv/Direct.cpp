@@ -282,10 +282,6 @@ BufferRef copySamples(const Op& op, const ConvProblem& p, Lowering& lowering) {
 
 } // namespace
 
-std::string refuseConvDirect(const Op& op, const kir::Target& target) {
-  return directRefusal(op, target);
-}
-
 void lowerConvDirect(const Op& op, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
   const BufferRef source =

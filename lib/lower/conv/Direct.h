@@ -5,7 +5,6 @@
 
 namespace enfold::lower {
 
-std::string refuseConvDirect(const Op& op, const kir::Target& target);
 void lowerConvDirect(const Op& op, Lowering& lowering);
 
 } // namespace enfold::lower

@@ -85,11 +85,7 @@ private:
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers);
   int64_t inputElements() const { return points_ * inputPoint_; }
-  /// Of all images, if they have a depth.
-  int64_t planes(const ConvProblem::Spatial& sizes) const {
-    return isVolume(p_) ? p_.batch * sizes[0] : 1;
-  }
-  int64_t stagedElements() const { return planes(p_.in) * s_.chunks(p_) * inputElements(); }
+  int64_t stagedElements() const { return planes(p_, p_.in) * s_.chunks(p_) * inputElements(); }
 
   const Op& op_;
   Lowering& lowering_;
@@ -333,7 +329,7 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
   const kir::Buffer to = b.output("to", kir::Scalar::F32, stagedElements());
   buffers = {lowering_.storage(op_.own(0)), inputs};
   const int64_t chunks = s_.chunks(p_);
-  const int64_t extents[] = {planes(p_.in), chunks, cin_};
+  const int64_t extents[] = {planes(p_, p_.in), chunks, cin_};
   const std::string_view names[] = {"plane", "chunk", "cb"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
     const Index &plane = at[0], &chunk = at[1], &cb = at[2];
@@ -352,7 +348,7 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
   buffers = {inputs};
   declareRest(b, buffers);
   const int64_t chunks = s_.chunks(p_);
-  const int64_t extents[] = {planes(p_.out), chunks, cout_ / s_.blocks};
+  const int64_t extents[] = {planes(p_, p_.out), chunks, cout_ / s_.blocks};
   const std::string_view names[] = {"plane", "chunk", "group"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
     const Index &plane = at[0], &chunk = at[1], &group = at[2];
@@ -397,7 +393,7 @@ void Winograd::lower() {
   lowering_.call(
       std::move(first), std::move(buffers),
       {.algorithm = "winograd_inputs",
-       .flops = static_cast<double>(planes(p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
+       .flops = static_cast<double>(planes(p_, p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
   call(std::move(second), std::move(buffers));
 }

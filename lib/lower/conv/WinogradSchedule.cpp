@@ -48,9 +48,7 @@ WinogradWay costOf(const ConvProblem& p, const kir::Target& target, WinogradSche
       s.blocks = blocks;
     }
   }
-  const bool volume = isVolume(p);
-  const int64_t planesIn = volume ? p.batch * p.in[0] : 1;
-  const int64_t planesOut = volume ? p.batch * p.out[0] : 1;
+  const int64_t planesIn = planes(p, p.in), planesOut = planes(p, p.out);
   const auto chunks = static_cast<double>(planesOut * s.chunks(p));
   const int64_t depth = p.kernel[0] * p.cin; // of the sums
   const double products = chunks * static_cast<double>(points * depth) * best;

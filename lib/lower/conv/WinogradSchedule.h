@@ -27,6 +27,11 @@ struct WinogradSchedule {
 /// window, each of which is a 3x3 convolution, and chunks are staged.
 inline bool isVolume(const ConvProblem& p) { return p.in[0] > 1 || p.kernel[0] > 1; }
 
+/// Planes of all images that are transformed apart, `sizes` being those of the input or the result.
+inline int64_t planes(const ConvProblem& p, const ConvProblem::Spatial& sizes) {
+  return isVolume(p) ? p.batch * sizes[0] : 1;
+}
+
 /// The window is 3x3 along height and width, of stride 1 there, evenly dilated, without groups, and
 /// no plane of the result lies in the padding only.
 bool isWinogradWindow(const ConvProblem& problem);

@@ -29,7 +29,7 @@ std::vector<Axis> axesOf(const Op& op) {
   const std::vector<int64_t> pads = op.own(1)->constant()->toInts();
   for (size_t i = 0; i < pads.size() / 2; ++i) {
     const int64_t named = op.own(3) ? op.own(3)->constant()->asInt(int64_t(i)) : int64_t(i);
-    Axis& axis = axes[static_cast<size_t>(named < 0 ? named + x.rank() : named)];
+    Axis& axis = axes[static_cast<size_t>(frontAxis(named, x.rank()))];
     axis.before = pads[i];
     if (axis.before == 0 && axis.in == axis.out) continue;
     for (int64_t at = 0; at < axis.out; ++at)
@@ -65,10 +65,7 @@ void lowerEdgePad(const Op& op, Lowering& lowering) {
   axes.pop_back();
 
   kir::Builder b("pad");
-  const auto count = [](const Type& type) {
-    return type.numBytes() / static_cast<int64_t>(byteSize(type.elem));
-  };
-  const kir::Buffer src = b.input("src", elem, count(x));
+  const kir::Buffer src = b.input("src", elem, elementsOf(x));
   std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
   const auto table = [&](const Axis& axis) -> std::optional<kir::Buffer> {
     if (axis.source.empty()) return std::nullopt;
@@ -78,7 +75,7 @@ void lowerEdgePad(const Op& op, Lowering& lowering) {
   std::vector<std::optional<kir::Buffer>> tables;
   for (const Axis& axis : axes) tables.push_back(table(axis));
   const std::optional<kir::Buffer> columns = table(row);
-  const kir::Buffer dst = b.output("dst", elem, count(y));
+  const kir::Buffer dst = b.output("dst", elem, elementsOf(y));
   buffers.push_back(lowering.storage(op.result()));
 
   const auto sourceOf = [&](const std::optional<kir::Buffer>& from, const Axis& axis,

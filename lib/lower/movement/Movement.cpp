@@ -17,10 +17,6 @@ struct Move {
   size_t operand = 0, result = 0;
 };
 
-int64_t elementsOf(const Type& type) {
-  return type.numBytes() / static_cast<int64_t>(byteSize(type.elem));
-}
-
 int64_t frontAxis(int64_t axis, const Type& type) { return axis < 0 ? axis + type.rank() : axis; }
 
 /// A copy of all of `part`, which lies dense on one side; the other side's strides follow.
