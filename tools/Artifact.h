@@ -5,7 +5,7 @@
 #include "kernel/Target.h"
 #include "passes/PassManager.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
 

@@ -3,9 +3,12 @@
 #include "tools/Cache.h"
 #include "tools/Commands.h"
 #include "tools/Profile.h"
+#include "tools/ProgressLine.h"
 #include "tools/Samples.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 
@@ -69,7 +72,9 @@ Result<Arm> compiledArm(std::string name, std::shared_ptr<Bound> bound) {
 Result<> measure(std::vector<Arm>& arms, double seconds) {
   for (Arm& arm : arms)
     for (int i = 0; i < 2; ++i) ENFOLD_RETURN_IF_ERROR(arm.run());
-  const double total = seconds * 1e3, burst = std::min(50.0, total / 4);
+  const double total = seconds * 1e3 * static_cast<double>(arms.size());
+  const double burst = std::min(50.0, seconds * 1e3 / 4);
+  ProgressLine progress;
   const auto start = std::chrono::steady_clock::now();
   do {
     for (Arm& arm : arms) {
@@ -79,9 +84,10 @@ Result<> measure(std::vector<Arm>& arms, double seconds) {
         ENFOLD_RETURN_IF_ERROR(arm.run());
         arm.samples.push_back(elapsedMs(runStart));
       } while (elapsedMs(burstStart) < burst);
+      progress.show(
+          fmt::format("measuring: {:.0f} of {:.0f} s", elapsedMs(start) / 1e3, total / 1e3));
     }
-  } while (elapsedMs(start) < total * static_cast<double>(arms.size()) ||
-           arms[0].samples.size() < 3);
+  } while (elapsedMs(start) < total || arms[0].samples.size() < 3);
   return {};
 }
 

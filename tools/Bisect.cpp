@@ -12,9 +12,12 @@
 #include "reference/Reference.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
+#include "tools/ProgressLine.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 namespace enfold::tool {
 namespace {
@@ -170,6 +173,11 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
                         .expected = std::move(trial.expected),
                         .tolerance = options.tolerance.over(trial.tolerance),
                         .session = options.model.sessionOptions()};
+  ProgressLine line;
+  problem.progress = [&line](int tries, int64_t suspects) {
+    line.show(suspects ? fmt::format("network {}: {} rewrites left", tries, suspects)
+                       : "all rewrites");
+  };
   if (compile.tolerance) {
     ENFOLD_TRY(problem.passes.passes.unfolded,
                foldsBeyond(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
@@ -178,6 +186,7 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
     ENFOLD_TRY(problem.expected, reference::run(problem.model, problem.inputs));
   }
   ENFOLD_TRY(const Bisection found, bisect(problem));
+  line.clear();
   switch (found.verdict) {
   case Verdict::Right:
     fmt::print("the answer is right with all {} rewrites: max abs {:.3g} (of {:.3g})\n",

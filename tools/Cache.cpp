@@ -4,6 +4,7 @@
 #include "tools/Commands.h"
 #include "tools/Deadline.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 
 #include "passes/PassManager.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace enfold::tool {
 

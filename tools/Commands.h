@@ -3,9 +3,11 @@
 // invalid or needs something unsupported.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <functional>
+
+namespace CLI {
+class App;
+}
 
 namespace enfold::tool {
 

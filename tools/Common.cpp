@@ -4,7 +4,9 @@
 #include "ir/ConstantText.h"
 #include "ir/Printer.h"
 #include "support/NewFile.h"
+#include "tools/ProgressLine.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -126,18 +128,19 @@ CompileOptions ModelOptions::compileOptions() const {
   options.passes.passes.assumeInferenceBn = assumeInferenceBn;
   if (accuracy == "strict") options.passes.passes.accuracy = Accuracy::Strict;
   if (strictDenormals) options.passes.passes.denormals = Denormals::Keep;
-  if (tune)
+  if (tune) {
+    const auto line = std::make_shared<ProgressLine>();
     options.tune = {.threads = threads,
                     .progress =
-                        [](int round, int rounds) {
-                          if (isatty(STDERR_FILENO))
-                            fmt::print(stderr, "\r\033[Ktuning: round {} of {}", round, rounds);
+                        [line](int round, int rounds) {
+                          line->show(fmt::format("tuning: round {} of {}", round, rounds));
                         },
                     .done =
-                        [](const TuneReport& report) {
-                          if (isatty(STDERR_FILENO)) fmt::print(stderr, "\r\033[K");
+                        [line](const TuneReport& report) {
+                          line->clear();
                           note(report.str());
                         }};
+  }
   return options;
 }
 

@@ -5,12 +5,13 @@
 #include "driver/Compiler.h"
 #include "driver/Model.h"
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
-
 #include <filesystem>
 #include <string>
 #include <vector>
+
+namespace CLI {
+class App;
+}
 
 namespace enfold::tool {
 

@@ -9,7 +9,9 @@
 #include "tools/Common.h"
 #include "tools/Deadline.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace enfold::tool {
 namespace {

@@ -7,8 +7,10 @@
 #include "tools/Inputs.h"
 #include "tools/OnnxRuntime.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 

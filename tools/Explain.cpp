@@ -7,8 +7,10 @@
 #include "tools/Common.h"
 #include "tools/Deadline.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 

@@ -9,7 +9,9 @@
 #include "support/Hash.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
+#include "tools/ProgressLine.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include <chrono>
@@ -113,33 +115,6 @@ struct Tally {
   }
 };
 
-/// Tells on a terminal how far a run is; silent elsewhere.
-class Progress {
-public:
-  explicit Progress(int64_t total) : total_(total) {}
-  ~Progress() { hide(); }
-
-  double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
-  void show(int64_t done, int64_t failures) {
-    if (!terminal_) return;
-    shown_ = true;
-    fmt::print(stderr, "\r\033[K{} of {} graphs, {:.1f}/s, {} failures", done, total_,
-               static_cast<double>(done) / seconds(), failures);
-    std::fflush(stderr);
-  }
-  void hide() {
-    if (std::exchange(shown_, false)) fmt::print(stderr, "\r\033[K");
-  }
-
-private:
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  int64_t total_;
-  bool shown_ = false;
-};
-
 /// Looks for failing cases by several processes, each of which takes many, and tells them in the
 /// order of their numbers.
 class Search {
@@ -240,15 +215,21 @@ Result<int> fuzzMany(const FuzzOptions& options) {
   std::filesystem::create_directories(options.folder, error);
   if (error) return usageError(fmt::format("--save {}: {}", options.folder, error.message()));
   Tally tally;
-  Progress progress(options.count);
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  ProgressLine progress;
   for (int64_t number = options.first; number < options.first + options.count; ++number)
     tally.count(*makeCase(options.seed, number).graph);
   Search search(options);
   for (bool more = true; more;) {
     more = search.advance();
-    progress.show(search.done(), tally.failures);
+    progress.show(fmt::format("{} of {} graphs, {:.1f}/s, {} failures", search.done(),
+                              options.count, static_cast<double>(search.done()) / seconds(),
+                              tally.failures));
     for (const auto& [number, crash] : search.take()) {
-      progress.hide();
+      progress.clear();
       ++tally.failures;
       FuzzCase c = makeCase(options.seed, number);
       const auto failure = examineOften(*c.graph, c.pipeline, c.seed);
@@ -257,8 +238,8 @@ Result<int> fuzzMany(const FuzzOptions& options) {
           failure.value_or(fuzz::Failure{"unsteady", crash + ", and none when tried again"})));
     }
   }
-  progress.hide();
-  printTally(options, tally, progress.seconds());
+  progress.clear();
+  printTally(options, tally, seconds());
   return tally.failures ? kWrong : kDone;
 }
 

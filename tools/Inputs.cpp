@@ -1,12 +1,16 @@
 // Inputs of models.
 #include "tools/Inputs.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <fstream>
 
 namespace enfold::tool {
+
+bool InputOptions::isRandom() const { return random->count() > 0; }
 
 void InputOptions::add(CLI::App& app) {
   app.add_option("--input", files, "An input: NAME=FILE.npy or NAME=FILE.pb");

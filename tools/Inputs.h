@@ -5,6 +5,10 @@
 #include "onnx/TensorFile.h"
 #include "tools/Common.h"
 
+namespace CLI {
+class Option;
+}
+
 namespace enfold::tool {
 
 struct InputOptions {
@@ -12,7 +16,7 @@ struct InputOptions {
   std::vector<uint64_t> seeds;
   CLI::Option* random = nullptr; ///< --random, with a seed or without
 
-  bool isRandom() const { return random->count() > 0; }
+  bool isRandom() const;
   uint64_t seed() const { return seeds.empty() ? 1 : seeds.front(); }
 
   void add(CLI::App& app);

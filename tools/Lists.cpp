@@ -5,6 +5,7 @@
 #include "tools/SupportTable.h"
 #include "zoo/Zoo.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>

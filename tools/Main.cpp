@@ -1,6 +1,7 @@
 // The `enfold` command.
 #include "tools/Commands.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
 #include <cstdio>

@@ -6,6 +6,7 @@
 #include "tools/Common.h"
 #include "tools/Deadline.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include <filesystem>

@@ -4,6 +4,7 @@
 #include "tools/Common.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 

@@ -4,7 +4,7 @@
 #include "driver/Executable.h"
 #include "driver/MachineLimits.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace enfold::tool {
 

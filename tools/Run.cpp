@@ -6,6 +6,7 @@
 #include "tools/Deadline.h"
 #include "tools/Inputs.h"
 
+#include <CLI/App.hpp>
 #include <fmt/format.h>
 
 #include <cmath>

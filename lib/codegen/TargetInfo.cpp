@@ -118,8 +118,6 @@ void describe(Target& target) {
       target.needs = joined(target.needs, info.name);
   target.hasFma = has(*cpu, "+fma");
   target.hasF16Conversion = has(*cpu, "+f16c");
-  target.hasVnni = has(*cpu, target.isa == Isa::Avx512 ? "+avx512vnni" : "+avxvnni");
-  target.hasAvx512Bf16 = has(*cpu, "+avx512bf16");
 }
 
 Result<Target> fromEnvironment(Target target) {

@@ -60,19 +60,22 @@ Result<Cut> tryCut(const BisectProblem& problem, int64_t rewrites) {
 
 Result<Bisection> bisect(const BisectProblem& problem) {
   Bisection found;
-  ENFOLD_TRY(found.after, tryCut(problem, problem.passes.maxRewrites));
+  const auto attempt = [&](int64_t rewrites) {
+    ++found.tries;
+    if (problem.progress)
+      problem.progress(found.tries, found.after.rewrites - found.before.rewrites);
+    return tryCut(problem, rewrites);
+  };
+  ENFOLD_TRY(found.after, attempt(problem.passes.maxRewrites));
   found.total = found.after.rewrites;
-  found.tries = 1;
   if (!found.after.wrong) return found;
-  ENFOLD_TRY(found.before, tryCut(problem, 0));
-  ++found.tries;
+  ENFOLD_TRY(found.before, attempt(0));
   if (found.before.wrong) {
     found.verdict = Verdict::WrongAnyway;
     return found;
   }
   while (found.after.rewrites - found.before.rewrites > 1) {
-    ENFOLD_TRY(Cut middle, tryCut(problem, (found.before.rewrites + found.after.rewrites) / 2));
-    ++found.tries;
+    ENFOLD_TRY(Cut middle, attempt((found.before.rewrites + found.after.rewrites) / 2));
     (middle.wrong ? found.after : found.before) = std::move(middle);
   }
   found.verdict = Verdict::WrongRewrite;
@@ -83,8 +86,7 @@ Result<Bisection> bisect(const BisectProblem& problem) {
   return found;
 }
 
-// ---- The part a rewrite changed
-// -------------------------------------------------------------------
+// ---- The part a rewrite changed ----
 
 namespace {
 

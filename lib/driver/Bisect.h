@@ -5,6 +5,8 @@
 #include "driver/Compare.h"
 #include "driver/Compiler.h"
 
+#include <functional>
+
 namespace enfold {
 
 /// What is compiled, run and compared. The model must outlive the search.
@@ -17,6 +19,9 @@ struct BisectProblem {
   std::vector<Tensor> expected = {}; ///< outputs; may be fewer than the model has
   Tolerance tolerance = {};
   Session::Options session = {};
+  /// Told before each network that is tried, with the number of rewrites that may be to blame: 0
+  /// before the first, which counts them.
+  std::function<void(int tries, int64_t suspects)> progress = {};
 };
 
 /// The network after some number of rewrites.

@@ -34,11 +34,9 @@ struct Target {
   std::string needs; ///< what a CPU must have to run the code, as in enfold_program::isa
   bool hasFma = false;
   bool hasF16Conversion = false; ///< between half and single precision
-  bool hasVnni = false;          ///< int8 dot products, on 512-bit vectors or shorter
-  bool hasAvx512Bf16 = false;
-  int64_t l1Bytes = 32 << 10;  ///< data, per core
-  int64_t l2Bytes = 512 << 10; ///< per core
-  int64_t l3Bytes = 16 << 20;  ///< shared
+  int64_t l1Bytes = 32 << 10;    ///< data, per core
+  int64_t l2Bytes = 512 << 10;   ///< per core
+  int64_t l3Bytes = 16 << 20;    ///< shared
 
   /// Elements in a vector: at least 1.
   int lanes(Scalar scalar) const {

@@ -52,9 +52,9 @@ Result<> evalBitShift(EvalContext& context) {
   if (direction != "LEFT" && direction != "RIGHT")
     return invalid("bit_shift has no direction '" + direction + "'");
   const bool left = direction == "LEFT";
+  const auto bits = static_cast<uint64_t>(byteSize(context.elem(0))) * CHAR_BIT;
   return zipElements(context, [=]<Integer T>(T x, T count) {
-    constexpr int kBits = sizeof(T) * CHAR_BIT;
-    const bool inRange = count >= 0 && static_cast<uint64_t>(count) < kBits;
+    const bool inRange = count >= 0 && static_cast<uint64_t>(count) < bits;
     if (left) return static_cast<T>(inRange ? static_cast<uint64_t>(x) << count : 0);
     if (inRange) return static_cast<T>(x >> count);
     return static_cast<T>(x < 0 ? -1 : 0);

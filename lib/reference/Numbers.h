@@ -33,43 +33,11 @@ template <typename T, typename N> T toElement(N number) {
     return static_cast<T>(number);
 }
 
-/// All elements of a tensor as numbers of type N (double or uint64_t, as withNumber picks).
-template <typename N> std::vector<N> load(const Tensor& tensor) {
-  std::vector<N> numbers(static_cast<size_t>(tensor.numElements()));
-  dispatchElem(
-      tensor.elem(),
-      [&](auto tag) {
-        const auto* data = tensor.data<decltype(tag)>();
-        for (size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<N>(data[i]);
-      },
-      [&] {
-        for (size_t i = 0; i < numbers.size(); ++i)
-          numbers[i] = static_cast<N>(tensor.asDouble(static_cast<int64_t>(i)));
-      });
-  return numbers;
-}
+/// All elements of a tensor as numbers of type N: double, int64_t, uint64_t or bool.
+template <typename N> std::vector<N> load(const Tensor& tensor);
 
-/// Stores numbers, one an element. Doubles are rounded to the element type.
-template <typename N> void store(Tensor& tensor, const std::vector<N>& numbers) {
-  ENFOLD_CHECK(static_cast<int64_t>(numbers.size()) == tensor.numElements(),
-               "stored a wrong number of elements");
-  const auto storeEach = [&] {
-    for (size_t i = 0; i < numbers.size(); ++i)
-      tensor.setDouble(static_cast<int64_t>(i), static_cast<double>(numbers[i]));
-  };
-  dispatchElem(
-      tensor.elem(),
-      [&](auto tag) {
-        using T = decltype(tag);
-        if constexpr (kIsFloat<T> || std::is_integral_v<N>) {
-          T* data = tensor.mutableData<T>();
-          for (size_t i = 0; i < numbers.size(); ++i) data[i] = toElement<T>(numbers[i]);
-        } else {
-          storeEach();
-        }
-      },
-      storeEach);
-}
+/// Stores numbers, one an element. Doubles are rounded to the element type, integers cut to it.
+template <typename N> void store(Tensor& tensor, const std::vector<N>& numbers);
 
 /// Calls f(double{}) for floating-point elements and f(uint64_t{}) for integers; others give
 /// fallback().
@@ -78,6 +46,33 @@ auto withNumber(ElemType elem, F&& f, Fallback&& fallback) {
   if (isFloat(elem)) return f(double{});
   if (isInteger(elem)) return f(uint64_t{});
   return fallback();
+}
+
+/// Calls f(N{}) with the number type that holds every element as it is: double, int64_t, uint64_t
+/// or bool. Elements without arithmetic of their own, as in dispatchElem, give fallback().
+template <typename F, typename Fallback>
+auto withExactNumber(ElemType elem, F&& f, Fallback&& fallback) {
+  switch (elem) {
+  case ElemType::F32:
+  case ElemType::F64:
+  case ElemType::F16:
+  case ElemType::BF16:
+    return f(double{});
+  case ElemType::I8:
+  case ElemType::I16:
+  case ElemType::I32:
+  case ElemType::I64:
+    return f(int64_t{});
+  case ElemType::U8:
+  case ElemType::U16:
+  case ElemType::U32:
+  case ElemType::U64:
+    return f(uint64_t{});
+  case ElemType::Bool:
+    return f(bool{});
+  default:
+    return fallback();
+  }
 }
 
 } // namespace enfold::reference

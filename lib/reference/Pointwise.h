@@ -1,5 +1,6 @@
 // Loops of pointwise ops. The parameter types of the function say which elements an op works on:
-// Real (floating point, computed in double), Integer, or Boolean; other elements are an error.
+// Real (floating point, computed in double), Integer (in 64 bits, and cut), or Boolean; other
+// elements are an error.
 #pragma once
 
 #include "reference/EvalContext.h"
@@ -27,25 +28,25 @@ template <Numeric T> auto wrapping(T value) {
     return static_cast<uint64_t>(value);
 }
 
-/// The element a function's result is stored as: predicates give booleans, all others the type of
+/// What a function's result is stored as: predicates give booleans, all others the number type of
 /// their operands.
-template <typename T, typename R>
-using StoredAs = std::conditional_t<std::is_same_v<R, bool>, bool, T>;
+template <typename N, typename R>
+using StoredAs = std::conditional_t<std::is_same_v<R, bool>, bool, N>;
 
 /// result = f(operand 0), element by element.
 template <typename F> Result<> mapElements(EvalContext& context, F&& f) {
   const Tensor& input = context.operand();
   const auto refuse = [&]() -> Result<> { return context.unsupportedElem(input.elem()); };
-  return dispatchElem(
+  return withExactNumber(
       input.elem(),
       [&](auto tag) -> Result<> {
-        using T = decltype(tag);
-        if constexpr (std::invocable<F, decltype(toNumber(T{}))>) {
-          using Out = StoredAs<T, std::invoke_result_t<F, decltype(toNumber(T{}))>>;
-          const T* in = input.data<T>();
-          Out* out = context.result().mutableData<Out>();
-          for (int64_t i = 0, count = input.numElements(); i < count; ++i)
-            out[i] = toElement<Out>(f(toNumber(in[i])));
+        using N = decltype(tag);
+        if constexpr (std::invocable<F, N>) {
+          using Out = StoredAs<N, std::invoke_result_t<F, N>>;
+          const std::vector<N> in = load<N>(input);
+          std::vector<Out> out(in.size());
+          for (size_t i = 0; i < in.size(); ++i) out[i] = static_cast<Out>(f(N{in[i]}));
+          store(context.result(), out);
           return {};
         } else {
           return refuse();
@@ -59,20 +60,21 @@ template <typename F> Result<> zipElements(EvalContext& context, F&& f) {
   const Tensor &a = context.operand(0), &b = context.operand(1);
   const Shape shape = context.result().shape();
   const auto refuse = [&]() -> Result<> { return context.unsupportedElem(a.elem()); };
-  return dispatchElem(
+  return withExactNumber(
       a.elem(),
       [&](auto tag) -> Result<> {
-        using T = decltype(tag);
-        using N = decltype(toNumber(T{}));
+        using N = decltype(tag);
         if constexpr (std::invocable<F, N, N>) {
-          using Out = StoredAs<T, std::invoke_result_t<F, N, N>>;
-          const T *x = a.data<T>(), *y = b.data<T>();
-          Out* out = context.result().mutableData<Out>();
-          forEachOffset<2>(shape,
-                           {broadcastStrides(a.shape(), shape), broadcastStrides(b.shape(), shape)},
-                           [&](int64_t i, const std::array<int64_t, 2>& at) {
-                             out[i] = toElement<Out>(f(toNumber(x[at[0]]), toNumber(y[at[1]])));
-                           });
+          using Out = StoredAs<N, std::invoke_result_t<F, N, N>>;
+          const std::vector<N> x = load<N>(a), y = load<N>(b);
+          std::vector<Out> out(static_cast<size_t>(numElements(shape)));
+          forEachOffset<2>(
+              shape, {broadcastStrides(a.shape(), shape), broadcastStrides(b.shape(), shape)},
+              [&](int64_t i, const std::array<int64_t, 2>& at) {
+                const N left = x[static_cast<size_t>(at[0])], right = y[static_cast<size_t>(at[1])];
+                out[static_cast<size_t>(i)] = static_cast<Out>(f(left, right));
+              });
+          store(context.result(), out);
           return {};
         } else {
           return refuse();

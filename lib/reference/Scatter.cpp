@@ -48,10 +48,10 @@ Result<> scatter(EvalContext& context, const std::vector<int64_t>& targets) {
   if (reduction != "add" && reduction != "mul" && reduction != "max" && reduction != "min")
     return invalid(fmt::format("reduction '{}' does not exist", reduction));
   const auto refuse = [&]() -> Result<> { return context.unsupportedElem(data.elem()); };
-  return dispatchElem(
+  return withExactNumber(
       data.elem(),
       [&](auto tag) -> Result<> {
-        using N = decltype(toNumber(decltype(tag){}));
+        using N = decltype(tag);
         if constexpr (Numeric<N>) {
           std::vector<N> values = load<N>(data);
           const std::vector<N> changes = load<N>(updates);

@@ -10,15 +10,13 @@ namespace enfold::reference {
 namespace {
 
 /// The bound an operand of Clip states, or `unbounded` when it is absent.
-template <typename T>
-Result<decltype(toNumber(T{}))> boundOf(const EvalContext& context, size_t operand,
-                                        decltype(toNumber(T{})) unbounded) {
+template <typename N> Result<N> boundOf(const EvalContext& context, size_t operand, N unbounded) {
   if (!context.has(operand)) return unbounded;
   const Tensor& bound = context.operand(operand);
   if (bound.numElements() != 1)
     return invalid(fmt::format("operand '{}' of clip must be a scalar, not of shape {}",
                                context.info().operands[operand].name, str(bound.shape())));
-  return toNumber(*bound.data<T>());
+  return load<N>(bound).front();
 }
 
 } // namespace
@@ -46,17 +44,16 @@ Result<> evalWhere(EvalContext& context) {
 Result<> evalClip(EvalContext& context) {
   const ElemType elem = context.elem(0);
   const auto refuse = [&]() -> Result<> { return context.unsupportedElem(elem); };
-  return dispatchElem(
+  return withExactNumber(
       elem,
       [&](auto tag) -> Result<> {
-        using T = decltype(tag);
-        using N = decltype(toNumber(T{}));
+        using N = decltype(tag);
         if constexpr (Numeric<N>) {
           using Limits = std::numeric_limits<N>;
           constexpr N kLow = Real<N> ? -Limits::infinity() : Limits::lowest();
           constexpr N kHigh = Real<N> ? Limits::infinity() : Limits::max();
-          ENFOLD_TRY(const N low, boundOf<T>(context, 1, kLow));
-          ENFOLD_TRY(const N high, boundOf<T>(context, 2, kHigh));
+          ENFOLD_TRY(const N low, boundOf<N>(context, 1, kLow));
+          ENFOLD_TRY(const N high, boundOf<N>(context, 2, kHigh));
           return mapElements(context, [=](std::same_as<N> auto x) {
             const N raised = x < low ? low : x;
             return raised > high ? high : raised;

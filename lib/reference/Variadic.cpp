@@ -12,24 +12,23 @@ Result<> foldOperands(EvalContext& context, Combine&& combine, Finish&& finish) 
   const ElemType elem = context.elem(0);
   const Shape shape = context.result().shape();
   const auto refuse = [&]() -> Result<> { return context.unsupportedElem(elem); };
-  return dispatchElem(
+  return withExactNumber(
       elem,
       [&](auto tag) -> Result<> {
-        using T = decltype(tag);
-        using N = decltype(toNumber(T{}));
+        using N = decltype(tag);
         if constexpr (std::invocable<Combine, N, N>) {
           std::vector<N> folded(static_cast<size_t>(numElements(shape)));
           for (size_t k = 0; k < context.numOperands(); ++k) {
-            const T* data = context.operand(k).data<T>();
+            const std::vector<N> data = load<N>(context.operand(k));
             forEachOffset<1>(shape, {broadcastStrides(context.shape(k), shape)},
                              [&](int64_t i, const std::array<int64_t, 1>& at) {
                                N& slot = folded[static_cast<size_t>(i)];
-                               const N x = toNumber(data[at[0]]);
+                               const N x = data[static_cast<size_t>(at[0])];
                                slot = k == 0 ? x : static_cast<N>(combine(slot, x));
                              });
           }
-          T* out = context.result().mutableData<T>();
-          for (size_t i = 0; i < folded.size(); ++i) out[i] = toElement<T>(finish(folded[i]));
+          for (N& number : folded) number = finish(number);
+          store(context.result(), folded);
           return {};
         } else {
           return refuse();

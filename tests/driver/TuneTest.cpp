@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 namespace enfold {
 namespace {
@@ -76,9 +77,11 @@ std::vector<Tensor> inputsOf(const Layer& l) {
   return {x};
 }
 
-/// Compiles every way of the layer; gives how many there are of each kind of algorithm.
+/// Compiles every way of the layer, no two of which have one name; gives how many there are of each
+/// kind of algorithm.
 std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
   std::map<std::string, int> kinds;
+  std::set<std::string> names;
   const codegen::Target target = hostTarget();
   const std::vector<Tensor> inputs = inputsOf(l);
   std::unique_ptr<Graph> graph = graphOf(l);
@@ -87,6 +90,7 @@ std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
   EXPECT_TRUE(optimize(*graph, {}, target));
   for (const lower::ConvWay& way : lower::convWays(*lastConvolution(*graph), target)) {
     SCOPED_TRACE(way.name);
+    EXPECT_TRUE(names.insert(way.name).second);
     ++kinds[way.kind.substr(0, way.kind.find(' '))];
     std::unique_ptr<Graph> one = graph->clone();
     setAlgorithm(*one, way.name);

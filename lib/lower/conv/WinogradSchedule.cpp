@@ -105,6 +105,8 @@ std::vector<WinogradWay> winogradWays(const ConvProblem& p, const kir::Target& t
       for (const bool other : {false, true}) {
         way.schedule.staged = isVolume(p) || staged != other;
         if (isVolume(p) && other) continue;
+        // Of small images, chunks of all sizes hold every tile.
+        if (std::ranges::find(ways, way.schedule, &WinogradWay::schedule) != ways.end()) continue;
         // What differs, caches and threads, the model does not know: the rule of thumb is first.
         if (best > 0)
           way.cycles = std::max(way.cycles, best * kOtherThanUsual);

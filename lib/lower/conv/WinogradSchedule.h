@@ -21,6 +21,8 @@ struct WinogradSchedule {
   int64_t chunks(const ConvProblem& p) const { return (tiles(p) + chunk - 1) / chunk; }
   /// Tiles of a chunk, up to whole register tiles.
   int64_t paddedChunk() const { return (chunk + pixels - 1) / pixels * pixels; }
+
+  bool operator==(const WinogradSchedule&) const = default;
 };
 
 /// Whether planes have a depth: then every plane of the result sums those of the input under the
