@@ -49,18 +49,19 @@ std::string artifactText(const ordered_json& json) {
 
 } // namespace
 
-ordered_json artifactJson(const std::string& model, const codegen::ProgramDesc& program,
-                          const kir::Target& target, const PipelineReport& report) {
-  return {{"enfold", ENFOLD_VERSION},
-          {"model", std::filesystem::path(model).filename()}, // files do not depend on folders
-          {"cpu", target.cpu},
-          {"needs", target.needs},
-          {"inputs", tensorsJson(program.inputs)},
-          {"outputs", tensorsJson(program.outputs)},
-          {"arena_bytes", program.arenaBytes},
-          {"constant_bytes", program.constants.size()},
-          {"calls", program.steps.size()},
-          {"certificates", certificatesOf(report)}};
+std::string artifactJson(const std::string& model, const codegen::ProgramDesc& program,
+                         const kir::Target& target, const PipelineReport& report) {
+  return jsonText(
+      {{"enfold", ENFOLD_VERSION},
+       {"model", std::filesystem::path(model).filename()}, // files do not depend on folders
+       {"cpu", target.cpu},
+       {"needs", target.needs},
+       {"inputs", tensorsJson(program.inputs)},
+       {"outputs", tensorsJson(program.outputs)},
+       {"arena_bytes", program.arenaBytes},
+       {"constant_bytes", program.constants.size()},
+       {"calls", program.steps.size()},
+       {"certificates", certificatesOf(report)}});
 }
 
 bool isArtifact(const std::filesystem::path& path) {
@@ -82,7 +83,7 @@ Result<> inspectArtifact(const std::filesystem::path& path, const std::string& j
         fmt::format("{}: what it tells about itself is damaged: {}", path.string(), error.what()));
   }
   if (json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text));
-  return json.empty() ? Result<>() : writeText(json, all.dump(2) + "\n");
+  return json.empty() ? Result<>() : writeJson(json, all);
 }
 
 } // namespace enfold::tool

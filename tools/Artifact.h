@@ -5,15 +5,13 @@
 #include "kernel/Target.h"
 #include "passes/PassManager.h"
 
-#include <nlohmann/json_fwd.hpp>
-
 #include <filesystem>
 
 namespace enfold::tool {
 
-/// How a program was made, what it takes and gives, and the certificates of its folds.
-nlohmann::ordered_json artifactJson(const std::string& model, const codegen::ProgramDesc& program,
-                                    const kir::Target& target, const PipelineReport& report);
+/// How a program was made, what it takes and gives, and the certificates of its folds, as JSON.
+std::string artifactJson(const std::string& model, const codegen::ProgramDesc& program,
+                         const kir::Target& target, const PipelineReport& report);
 
 /// Whether the name of a file is that of native code that can be read: .o, .a, .so.
 bool isArtifact(const std::filesystem::path& path);

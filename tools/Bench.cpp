@@ -179,10 +179,10 @@ Result<> bench(const BenchOptions& options) {
     }
     if (!options.trace.empty())
       ENFOLD_RETURN_IF_ERROR(
-          writeText(options.trace, traceOf(kernels, compiled.executable->times()).dump(1) + "\n"));
+          writeJson(options.trace, traceOf(kernels, compiled.executable->times())));
   }
   if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text));
-  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.json, json.dump(2) + "\n"));
+  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json));
   return {};
 }
 

@@ -139,7 +139,7 @@ Result<> writeBundle(const BisectOptions& options, const BisectProblem& problem,
       {"isa", kir::name(problem.target.isa)},
       {"version", ENFOLD_VERSION},
       {"replay", command}};
-  ENFOLD_RETURN_IF_ERROR(writeText((folder / "bundle.json").string(), json.dump(2) + "\n"));
+  ENFOLD_RETURN_IF_ERROR(writeJson((folder / "bundle.json").string(), json));
   fmt::print("written to {}; seen again by\n  {}\n", folder.string(), command);
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -181,6 +182,14 @@ Result<> writeText(const std::string& path, const std::string& text) {
     return {};
   }
   return writeFile(path, text);
+}
+
+std::string jsonText(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<> writeJson(const std::string& path, const nlohmann::ordered_json& json) {
+  return writeText(path, jsonText(json, 2) + "\n");
 }
 
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path) {

@@ -5,6 +5,8 @@
 #include "driver/Compiler.h"
 #include "driver/Model.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -67,6 +69,10 @@ Tensor randomTensor(const Type& type, uint64_t seed);
 
 /// Writes to a file, whole or not at all, or to stdout for "-".
 Result<> writeText(const std::string& path, const std::string& text);
+/// JSON on one line, or with every member on a line of its own. Bytes of names that are not UTF-8
+/// are replaced.
+std::string jsonText(const nlohmann::ordered_json& json, int indent = -1);
+Result<> writeJson(const std::string& path, const nlohmann::ordered_json& json);
 
 /// Writes the graph as .eir, its large constants in a .bin file of the same name beside it.
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path);

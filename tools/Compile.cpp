@@ -11,7 +11,6 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace enfold::tool {
 namespace {
@@ -46,7 +45,7 @@ Result<> writeNative(const FileOptions& options, lower::Plan& plan, const codege
                      const PipelineReport& report, codegen::NativeForm form,
                      const std::string& symbol) {
   ENFOLD_TRY(codegen::ProgramDesc program, nativeProgram(plan));
-  program.annotation = artifactJson(options.model.model, program, target, report).dump();
+  program.annotation = artifactJson(options.model.model, program, target, report);
   ENFOLD_TRY(const std::string bytes, codegen::nativeFile(program, target, form, symbol));
   std::unique_ptr<NewFile> header;
   if (!options.header.empty()) {

@@ -253,8 +253,7 @@ nlohmann::ordered_json json(const DiffOptions& options, const Table& result) {
 Result<int> diff(const DiffOptions& options) {
   ENFOLD_TRY(const Table result, compareAll(options));
   if (options.json != "-") printTable(options, result);
-  if (!options.json.empty())
-    ENFOLD_RETURN_IF_ERROR(writeText(options.json, json(options, result).dump(2) + "\n"));
+  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json(options, result)));
   return result.different.empty() ? kDone : kWrong;
 }
 

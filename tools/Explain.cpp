@@ -256,7 +256,7 @@ Result<int> explain(const ExplainOptions& options) {
   ENFOLD_TRY(const Explanation e, explained(options));
   if (options.json != "-") printText(e, options.all);
   if (!options.json.empty())
-    ENFOLD_RETURN_IF_ERROR(writeText(options.json, json(e, options.model.model).dump(2) + "\n"));
+    ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json(e, options.model.model)));
   bool passed = true;
   for (const std::string& pass : options.require) passed &= passesGate(e, pass);
   return passed ? kDone : kWrong;

@@ -146,8 +146,7 @@ Result<> inspect(const InspectOptions& options) {
     ENFOLD_RETURN_IF_ERROR(writeText("-", text(options, graph, plan, facts)));
   if (options.model.verbosity > 0) fmt::print(stderr, "{}", print(plan));
   if (!options.json.empty())
-    ENFOLD_RETURN_IF_ERROR(
-        writeText(options.json, json(options, graph, plan, facts).dump(2) + "\n"));
+    ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json(options, graph, plan, facts)));
   if (options.check && !facts.reference.empty())
     return unsupported(fmt::format("{} ops have no generated kernel: they run slowly, and not from "
                                    "compiled files",

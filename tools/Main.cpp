@@ -60,5 +60,8 @@ int main(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     std::fputs("enfold: out of memory\n", stderr);
     return 3;
+  } catch (const std::exception& error) { // of the file system, for one
+    std::fprintf(stderr, "enfold: %s\n", error.what());
+    return 3;
   }
 }

@@ -1,3 +1,4 @@
+// The line, by control sequences of the terminal.
 #include "tools/ProgressLine.h"
 
 #include <fmt/format.h>

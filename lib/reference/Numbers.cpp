@@ -1,3 +1,4 @@
+// Tensors as vectors of numbers, and back.
 #include "reference/Numbers.h"
 
 namespace enfold::reference {

@@ -4,31 +4,16 @@
 
 #include "driver/Compare.h"
 #include "driver/Compiler.h"
-#include "ir/ConstantText.h"
-#include "ir/Verifier.h"
-#include "reference/Reference.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
-
-#include <algorithm>
 
 namespace enfold::hazards {
 
 /// Uniform numbers that differ from one call to the next, and are the same in every run.
-inline Tensor randomTensor(ElemType elem, Shape shape, double low = -1, double high = 1) {
-  static uint64_t seed = 1;
-  Tensor tensor(elem, std::move(shape));
-  fillRandom(tensor, seed++, low, high);
-  return tensor;
-}
+Tensor randomTensor(ElemType elem, Shape shape, double low = -1, double high = 1);
 
 /// A tensor of these numbers, whatever the type.
-inline Tensor numbers(ElemType elem, Shape shape, const std::vector<double>& values) {
-  Tensor tensor(elem, std::move(shape));
-  for (size_t i = 0; i < values.size(); ++i) tensor.setDouble(static_cast<int64_t>(i), values[i]);
-  return tensor;
-}
+Tensor numbers(ElemType elem, Shape shape, const std::vector<double>& values);
 
 /// Parameters of a batch normalization of `channels`; what a test leaves out is random.
 struct Norm {
@@ -43,44 +28,17 @@ public:
   explicit Net(ElemType elem = ElemType::F32) : elem_(elem) {}
 
   Value* input(Shape shape) { return input(Type{elem_, std::move(shape), {}}); }
-  Value* input(Type type) {
-    return graph_->addInput(fmt::format("x{}", graph_->inputs().size()), std::move(type));
-  }
+  Value* input(Type type);
   Value* constant(Tensor tensor) { return graph_->constant(std::move(tensor), "k"); }
   Value* random(Shape shape, double low = -1, double high = 1) {
     return constant(randomTensor(elem_, std::move(shape), low, high));
   }
 
-  Value* op(OpKind kind, const std::string& name, std::vector<Value*> operands,
-            AttrMap attrs = {}) {
-    return ops(kind, name, std::move(operands), std::move(attrs), 1)->result();
-  }
+  Value* op(OpKind kind, const std::string& name, std::vector<Value*> operands, AttrMap attrs = {});
   Op* ops(OpKind kind, const std::string& name, std::vector<Value*> operands, AttrMap attrs,
-          size_t results) {
-    std::vector<std::string> names = {name};
-    for (size_t i = 1; i < results; ++i) names.push_back(fmt::format("{}.{}", name, i));
-    auto made = graph_->create({.kind = kind,
-                                .operands = std::move(operands),
-                                .attrs = std::move(attrs),
-                                .resultNames = std::move(names),
-                                .numResults = results,
-                                .origins = {name}});
-    ENFOLD_CHECK(made.has_value(), made.error().str());
-    return *made;
-  }
+          size_t results);
 
-  Op* batchNormOp(const std::string& name, Value* x, const Norm& norm = {}, size_t results = 1) {
-    const int64_t channels = x->type().rank() > 1 ? x->shape()[1] : 1;
-    const auto part = [&](const std::optional<Tensor>& given, double low, double high) {
-      return given ? constant(*given) : random({channels}, low, high);
-    };
-    AttrMap attrs = {{"epsilon", norm.epsilon}};
-    if (norm.training) attrs["training_mode"] = int64_t{1};
-    return ops(OpKind::BatchNormalization, name,
-               {x, part(norm.scale, 0.5, 2), part(norm.bias, -1, 1), part(norm.mean, -1, 1),
-                part(norm.variance, 0.5, 2)},
-               std::move(attrs), results);
-  }
+  Op* batchNormOp(const std::string& name, Value* x, const Norm& norm = {}, size_t results = 1);
   Value* batchNorm(const std::string& name, Value* x, const Norm& norm = {}) {
     return batchNormOp(name, x, norm)->result();
   }
@@ -103,10 +61,7 @@ struct Linear {
   int64_t batch = 2;
   std::vector<int64_t> pads = {}, strides = {}, dilations = {};
 
-  std::string str() const {
-    return fmt::format("{} {}d group {} batch {}{}", name(kind), dims, group, batch,
-                       bias ? " with bias" : "");
-  }
+  std::string str() const;
 
   static constexpr int64_t kChannels = 8;
   bool isProduct() const { return kind == OpKind::Gemm || kind == OpKind::MatMul; }
@@ -115,53 +70,12 @@ struct Linear {
     return isProduct() ? addProduct(net, name, x) : addConv(net, name, x, w);
   }
 
-  Value* addConv(Net& net, const std::string& name, Value* x, Value* w) const {
-    // Transposed convolutions have as many outputs a group as they would have inputs.
-    const int64_t outputs = kind == OpKind::Conv && group < kChannels ? 3 * group : kChannels;
-    Shape in = {batch, kChannels}, weights = {outputs, kChannels / group};
-    if (kind == OpKind::ConvTranspose) weights = {kChannels, group == kChannels ? 1 : 3};
-    for (int64_t i = 0; i < dims; ++i) {
-      in.push_back(7 - i);
-      weights.push_back(3);
-    }
-    if (!x) x = net.input(in);
-    std::vector<Value*> operands = {x, w ? w : net.random(weights)};
-    const int64_t results = kind == OpKind::Conv ? outputs : group * weights[1];
-    if (bias) operands.push_back(net.random({results}));
-    AttrMap attrs = {{"group", group}};
-    if (!pads.empty()) attrs["pads"] = pads;
-    if (!strides.empty()) attrs["strides"] = strides;
-    if (!dilations.empty()) attrs["dilations"] = dilations;
-    return net.op(kind, name, std::move(operands), std::move(attrs));
-  }
-
-  Value* addProduct(Net& net, const std::string& name, Value* x) const {
-    if (!x) x = net.input(dims == 2 ? Shape{batch, kChannels} : Shape{batch, 5, kChannels});
-    const int64_t inner = x->shape().back();
-    if (kind == OpKind::MatMul) return net.op(kind, name, {x, net.random({inner, 6})});
-    std::vector<Value*> operands = {x, net.random({6, inner})};
-    if (bias) operands.push_back(net.random({6}));
-    return net.op(kind, name, std::move(operands),
-                  {{"transB", int64_t{1}}, {"alpha", 0.5f}, {"beta", 2.0f}});
-  }
+  Value* addConv(Net& net, const std::string& name, Value* x, Value* w) const;
+  Value* addProduct(Net& net, const std::string& name, Value* x) const;
 };
 
 /// Every kind of linear op that a normalization can be folded into.
-inline std::vector<Linear> allLinear() {
-  std::vector<Linear> all;
-  for (OpKind kind : {OpKind::Conv, OpKind::ConvTranspose})
-    for (int64_t dims : {1, 2, 3})
-      for (int64_t group : {int64_t{1}, int64_t{2}, int64_t{4}, Linear::kChannels})
-        for (bool bias : {false, true}) all.push_back({kind, dims, group, bias, dims == 2 ? 2 : 1});
-  // Windows that are not plain, asymmetric ones among them.
-  all.push_back({OpKind::Conv, 2, 2, true, 1, {1, 0, 2, 1}, {2, 1}, {1, 2}});
-  all.push_back({OpKind::ConvTranspose, 2, 2, true, 3, {1, 0, 0, 1}, {2, 3}, {2, 1}});
-  for (int64_t batch : {1, 5}) {
-    for (bool bias : {false, true}) all.push_back({OpKind::Gemm, 2, 1, bias, batch});
-    all.push_back({OpKind::MatMul, 2, 1, false, batch});
-  }
-  return all;
-}
+std::vector<Linear> allLinear();
 
 /// What became of a network.
 struct Outcome {
@@ -171,78 +85,20 @@ struct Outcome {
   double maxAbs = 0; ///< of the fused network against the reference
 
   const Graph& graph() const { return *optimized; }
-  int64_t count(OpKind kind) const {
-    return std::ranges::count_if(graph().ops(), [&](const auto& op) { return op->kind() == kind; });
-  }
+  int64_t count(OpKind kind) const;
   /// Ops that compute, leaving out constants and changes of layout.
-  int64_t numOps() const {
-    return std::ranges::count_if(graph().ops(), [&](const auto& op) {
-      return op->kind() != OpKind::Constant && op->kind() != OpKind::Reorder;
-    });
-  }
-  const Remark* remark(std::string_view pass, std::string_view node) const {
-    for (const Remark& remark : report.remarks.remarks())
-      if (remark.pass == pass && remark.ops.front() == node) return &remark;
-    return nullptr;
-  }
+  int64_t numOps() const;
+  const Remark* remark(std::string_view pass, std::string_view node) const;
   /// "applied folded", "refused conv-multi-use" or "" when the pass says nothing of the node.
-  std::string verdict(std::string_view pass, std::string_view node) const {
-    const Remark* found = remark(pass, node);
-    if (!found) return "";
-    return (found->outcome == Outcome::kApplied ? "applied " : "refused ") +
-           std::string(info(found->reason).code);
-  }
-  static constexpr auto kApplied = enfold::Outcome::Applied;
+  std::string verdict(std::string_view pass, std::string_view node) const;
 };
 
-inline std::vector<Tensor> randomInputs(const Graph& graph) {
-  std::vector<Tensor> inputs;
-  for (const auto& input : graph.inputs())
-    inputs.push_back(randomTensor(input->elem(), input->shape()));
-  return inputs;
-}
+std::vector<Tensor> randomInputs(const Graph& graph);
 
 /// Narrow types are computed in single precision and rounded once or twice.
-inline Tolerance toleranceOf(ElemType elem) {
-  if (elem == ElemType::F16) return {2e-3, 2e-3};
-  if (elem == ElemType::BF16) return {2e-2, 2e-2};
-  return {};
-}
+Tolerance toleranceOf(ElemType elem);
 
 /// Compiles the network fused and unfused and runs both: the answers must be the reference's.
-inline Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options = {}) {
-  const auto fail = [](const Error& error) {
-    ADD_FAILURE() << error.str();
-    return Outcome{};
-  };
-  const std::vector<Tensor> inputs = randomInputs(*graph);
-  const auto expected = reference::run(*graph, inputs);
-  if (!expected) return fail(expected.error());
-  Outcome outcome;
-  for (bool fuse : {false, true}) {
-    CompileOptions how = options;
-    how.fuse = fuse;
-    auto compiled = compile(graph->clone(), how);
-    if (!compiled) return fail(compiled.error());
-    if (auto valid = verify(*compiled->graph); !valid) return fail(valid.error());
-    auto session = Session::create(compiled->executable, {.threads = 2});
-    if (!session) return fail(session.error());
-    const auto results = (*session)->run(inputs);
-    if (!results) return fail(results.error());
-    for (size_t i = 0; i < expected->size(); ++i) {
-      const Tensor& wanted = (*expected)[i];
-      const Comparison c = compare((*results)[i], wanted, toleranceOf(wanted.elem()));
-      EXPECT_TRUE(c.same()) << (fuse ? "fused" : "unfused") << " output " << graph->outputNames()[i]
-                            << " differs in " << c.mismatches << " elements by up to " << c.maxAbs
-                            << " (of " << c.scale << ") " << c.problem;
-      if (fuse) outcome.maxAbs = std::max(outcome.maxAbs, c.maxAbs);
-    }
-    outcome.executable = compiled->executable;
-    outcome.optimized = compiled->graph;
-    outcome.report = std::move(compiled->report);
-  }
-  EXPECT_EQ(outcome.count(OpKind::BatchNormalization), 0);
-  return outcome;
-}
+Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options = {});
 
 } // namespace enfold::hazards

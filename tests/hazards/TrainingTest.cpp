@@ -1,5 +1,6 @@
 // Training mode: statistics of the batch at hand and running averages exactly as the operator says,
 // never folded unless the caller says the model is for inference.
+#include "reference/Reference.h"
 #include "tests/hazards/Harness.h"
 
 namespace enfold::hazards {
