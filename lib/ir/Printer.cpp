@@ -152,13 +152,27 @@ std::string print(const Graph& graph, const PrintOptions& options) {
   return text + "\n}\n";
 }
 
+namespace {
+
+/// A string of Graphviz, whose escapes are not those of graphs' text: \\ and \", and \n for a line.
+std::string dotText(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c == '\n' ? "\\n" : std::string(1, c);
+  }
+  return result + '"';
+}
+
+} // namespace
+
 std::string printDot(const Graph& graph) {
-  std::string text = "digraph " + str(AttrValue(graph.name())) + " {\n  node [shape=box];\n";
+  std::string text = "digraph " + dotText(graph.name()) + " {\n  node [shape=box];\n";
   std::unordered_map<const Value*, std::string> nodes;
   for (const auto& input : graph.inputs()) {
     nodes[input.get()] = fmt::format("input{}", input->resultIndex());
     text += fmt::format("  {} [shape=ellipse, label={}];\n", nodes[input.get()],
-                        str(AttrValue(input->name() + "\n" + input->type().str())));
+                        dotText(input->name() + "\n" + input->type().str()));
   }
   size_t number = 0;
   for (const auto& op : graph.ops()) {
@@ -167,15 +181,14 @@ std::string printDot(const Graph& graph) {
     std::string label = op->info().name;
     for (const EpilogueStep& step : op->epilogue()) label += " + " + name(step.kind);
     label += "\n" + op->result()->type().str();
-    text += fmt::format("  {} [label={}];\n", node, str(AttrValue(label)));
+    text += fmt::format("  {} [label={}];\n", node, dotText(label));
     for (const Value* operand : op->operands())
       if (auto it = nodes.find(operand); it != nodes.end())
         text += fmt::format("  {} -> {};\n", it->second, node);
     for (size_t i = 0; i < op->numResults(); ++i) nodes[op->result(i)] = node;
   }
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
-    text += fmt::format("  output{} [shape=ellipse, label={}];\n", i,
-                        str(AttrValue(graph.outputNames()[i])));
+    text += fmt::format("  output{} [shape=ellipse, label={}];\n", i, dotText(graph.outputNames()[i]));
     if (auto it = nodes.find(graph.outputs()[i]); it != nodes.end())
       text += fmt::format("  {} -> output{};\n", it->second, i);
   }

@@ -41,25 +41,32 @@ void forVectors(kir::Builder& b, const kir::Index& begin, int64_t count, Widths 
   }
 }
 
+/// Loops over the axes from `first` on, over vectors along the last, with `at` as coordinates, and
+/// calls body(width).
+template <typename F>
+void forVectorsIn(kir::Builder& b, std::span<const int64_t> extents, size_t first,
+                  std::vector<kir::Index>& at, Widths widths, F&& body) {
+  if (first + 1 < extents.size()) {
+    b.forLoop("d", 0, extents[first], [&](const kir::Index& i) {
+      at[first] = i;
+      forVectorsIn(b, extents, first + 1, at, widths, body);
+    });
+    return;
+  }
+  forVectors(b, 0, extents.back(), widths, [&](const kir::Index& element, int width) {
+    at.back() = element;
+    body(width);
+  });
+}
+
 /// Walks the nest in a parallel loop, calling body(coordinates, width) once a vector.
 template <typename F> void walkNest(kir::Builder& b, const Nest& nest, Widths widths, F&& body) {
   using kir::Index;
-  const size_t rank = nest.extents.size();
-  std::vector<Index> at(rank, 0);
+  std::vector<Index> at(nest.extents.size(), 0);
   const auto vectors = [&](const Index& begin, int64_t count) {
     forVectors(b, begin, count, widths, [&](const Index& element, int width) {
       at.back() = element;
       body(at, width);
-    });
-  };
-  const auto inner = [&](auto&& self, size_t axis) -> void {
-    if (axis + 1 == rank) {
-      vectors(0, nest.extents.back());
-      return;
-    }
-    b.forLoop("d", 0, nest.extents[axis], [&](const Index& i) {
-      at[axis] = i;
-      self(self, axis + 1);
     });
   };
   const int64_t iterations = nest.iterations();
@@ -78,7 +85,7 @@ template <typename F> void walkNest(kir::Builder& b, const Nest& nest, Widths wi
     Index rest = p;
     for (size_t i = nest.parallel; i-- > 0; rest = rest / nest.extents[i])
       at[i] = i == 0 ? rest : rest % nest.extents[i];
-    inner(inner, nest.parallel);
+    forVectorsIn(b, nest.extents, nest.parallel, at, widths, [&](int width) { body(at, width); });
   });
 }
 

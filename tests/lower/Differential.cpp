@@ -123,6 +123,17 @@ bool uses(const std::vector<std::string>& algorithms, std::string_view kind) {
   });
 }
 
+Value* indices(GraphBuilder& g, ElemType elem, Shape shape, int64_t low, int64_t high) {
+  Value* x = g.input("i", {elem, std::move(shape), {}});
+  const auto number = [&](const char* name, int64_t value) {
+    Tensor tensor(elem, {});
+    tensor.setDouble(0, static_cast<double>(value));
+    return g.constant(name, std::move(tensor));
+  };
+  Value* range = g.op(OpKind::Mod, "range", {x, number("count", high - low + 1)});
+  return g.op(OpKind::Add, "from", {range, number("low", low)});
+}
+
 Tolerance toleranceOf(ElemType elem) {
   switch (elem) {
   case ElemType::F64:

@@ -30,6 +30,9 @@ std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
 /// Whether one of the algorithms is `kind`, "conv_direct" say.
 bool uses(const std::vector<std::string>& algorithms, std::string_view kind);
 
+/// A graph input of integers, which are brought into [low, high]: indices.
+Value* indices(GraphBuilder& g, ElemType elem, Shape shape, int64_t low, int64_t high);
+
 /// Random sizes for a sweep; the same ones in every run.
 class Sizes {
 public:

@@ -105,33 +105,20 @@ void ChannelNormKernel::plain(const kir::Buffer& dst) {
   const int64_t perGroup = g.channelsPerGroup(), size = perGroup * g.pixels;
 
   b.parallelFor("group", g.images * g.groups, [&](const Index& group) {
-    const SumOver sum = [&](const std::function<Value(const Value&)>& map) {
-      return foldRow(b, {kir::Op::Add, scalar}, size, lanes, [&](const Index& i, int w) {
-        return map(b.loadAs(scalar, src[group * size + i], w));
-      });
-    };
+    const SumOver sum = sumOfRow(b, scalar, size, lanes, [&](const Index& i, int w) {
+      return b.loadAs(scalar, src[group * size + i], w);
+    });
     const Normalizer norm = momentsOf(b, sum, size, op.real("epsilon"));
     b.forLoop("c", 0, perGroup, [&](const Index& c) {
       std::vector<Index> at(extents.size(), 0);
       at[0] = group / g.groups;
       at[1] = group % g.groups * perGroup + c;
       const Value s = scale.load(at[1], 1), o = bias.load(at[1], 1);
-      const std::function<void(size_t)> write = [&](size_t axis) {
-        if (axis + 1 < extents.size()) {
-          b.forLoop("d", 0, extents[axis], [&](const Index& i) {
-            at[axis] = i;
-            write(axis + 1);
-          });
-          return;
-        }
-        forVectors(b, 0, extents.back(), {4 * lanes, lanes}, [&](const Index& i, int w) {
-          at.back() = i;
-          const Index element = elementAt(at, dense);
-          const Value y = normalized(norm, b.loadAs(scalar, src[element], w), s, o);
-          b.storeAs(dst[element], epilogue.apply(b, y, at));
-        });
-      };
-      write(2);
+      forVectorsIn(b, extents, 2, at, {4 * lanes, lanes}, [&](int w) {
+        const Index element = elementAt(at, dense);
+        const Value y = normalized(norm, b.loadAs(scalar, src[element], w), s, o);
+        b.storeAs(dst[element], epilogue.apply(b, y, at));
+      });
     });
   });
 }

@@ -12,6 +12,13 @@ Value inverseRoot(kir::Builder& b, const Value& variance, double epsilon) {
 
 } // namespace
 
+SumOver sumOfRow(kir::Builder& b, kir::Scalar scalar, int64_t count, int lanes, LoadVector load) {
+  return [=, &b, load = std::move(load)](const std::function<Value(const Value&)>& map) {
+    return foldRow(b, {kir::Op::Add, scalar}, count, lanes,
+                   [&](const kir::Index& i, int width) { return map(load(i, width)); });
+  };
+}
+
 Value widened(kir::Builder& b, const Value& value, int width) {
   if (value.lanes() == width) return value;
   if (value.lanes() == 1) return b.splat(value, width);

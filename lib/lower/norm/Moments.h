@@ -2,9 +2,7 @@
 // from the mean, which does not cancel as E[x^2] - E[x]^2 does.
 #pragma once
 
-#include "kernel/Builder.h"
-
-#include <functional>
+#include "lower/reduce/Fold.h"
 
 namespace enfold::lower {
 
@@ -12,6 +10,9 @@ namespace enfold::lower {
 /// `lanes` lanes (1, or one per channel); the caller knows what those elements are.
 using SumOver =
     std::function<kir::Value(const std::function<kir::Value(const kir::Value& element)>& map)>;
+
+/// Over `count` elements that one index runs through.
+SumOver sumOfRow(kir::Builder& b, kir::Scalar scalar, int64_t count, int lanes, LoadVector load);
 
 /// What normalizes: (x - mean) * inverse.
 struct Normalizer {

@@ -7,7 +7,6 @@
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
 #include "lower/norm/Moments.h"
-#include "lower/reduce/Fold.h"
 
 namespace enfold::lower {
 namespace {
@@ -68,33 +67,20 @@ void lowerRowNorm(const Op& op, Lowering& lowering) {
              at.resize(extents.size(), 0);
              for (size_t i = ends[0]; i < at.size(); ++i) at[i] = 0;
              const Index base = elementAt(at, dense);
-             const SumOver sum = [&](const std::function<Value(const Value&)>& map) {
-               return foldRow(b, {kir::Op::Add, scalar}, row, lanes, [&](const Index& i, int w) {
-                 return map(b.loadAs(scalar, src[base + i], w));
-               });
-             };
+             const SumOver sum = sumOfRow(b, scalar, row, lanes, [&](const Index& i, int w) {
+               return b.loadAs(scalar, src[base + i], w);
+             });
              const double epsilon = op.real("epsilon");
              const Normalizer norm = op.kind() == OpKind::RMSNormalization
                                          ? rootMeanSquare(b, sum, row, epsilon)
                                          : momentsOf(b, sum, row, epsilon);
-             const std::function<void(size_t)> write = [&](size_t axis) {
-               if (axis + 1 < extents.size()) {
-                 b.forLoop("d", 0, extents[axis], [&](const Index& i) {
-                   at[axis] = i;
-                   write(axis + 1);
-                 });
-                 return;
-               }
-               forVectors(b, 0, extents.back(), {4 * lanes, lanes}, [&](const Index& i, int w) {
-                 at.back() = i;
-                 const Index element = elementAt(at, dense);
-                 Value y = norm.apply(b, b.loadAs(scalar, src[element], w));
-                 y = y * factors[0].load(b, at, w);
-                 if (factors.size() > 1) y = y + factors[1].load(b, at, w);
-                 b.storeAs(dst[element], epilogue.apply(b, y, at));
-               });
-             };
-             write(ends[0]);
+             forVectorsIn(b, extents, ends[0], at, {4 * lanes, lanes}, [&](int w) {
+               const Index element = elementAt(at, dense);
+               Value y = norm.apply(b, b.loadAs(scalar, src[element], w));
+               y = y * factors[0].load(b, at, w);
+               if (factors.size() > 1) y = y + factors[1].load(b, at, w);
+               b.storeAs(dst[element], epilogue.apply(b, y, at));
+             });
            });
   lowering.call(b.finish(), std::move(buffers),
                 {.algorithm = "norm_rows", .flops = 8 * static_cast<double>(type.numElements())});
