@@ -119,7 +119,18 @@ OrRefusal<Chain> chainFrom(Op& op, const Value* between, int64_t axis, const Pas
   }
 }
 
-/// A matmul has no bias operand: with a shift it becomes a gemm, or keeps an addition behind it.
+/// A matmul has no bias operand: with a shift it becomes a gemm, or, of more than two dimensions,
+/// keeps an addition behind it.
+bool keepsAddition(const Op& linear) {
+  return linear.kind() == OpKind::MatMul && linear.own(0)->type().rank() != 2;
+}
+
+/// Whether the chain is already what would be made of it: the addition of a bias.
+bool isFolded(const Op& linear, const Chain& chain) {
+  return keepsAddition(linear) && chain.ops.size() == 1 &&
+         chain.ops.front()->kind() == OpKind::Add && !chain.s.hasScale();
+}
+
 std::unordered_set<const Op*> rebuild(PassContext& context, Op& linear, const Chain& chain,
                                       Folded folded) {
   Rewriter& rewriter = context.rewriter();
@@ -130,8 +141,7 @@ std::unordered_set<const Op*> rebuild(PassContext& context, Op& linear, const Ch
   OpSpec spec{.kind = linear.kind(), .operands = {linear.own(0), weights}, .attrs = linear.attrs()};
   spec.attrs.erase("alpha");
   spec.attrs.erase("beta");
-  const bool addAfter =
-      linear.kind() == OpKind::MatMul && bias && linear.own(0)->type().rank() != 2;
+  const bool addAfter = bias && keepsAddition(linear);
   if (linear.kind() == OpKind::MatMul && bias && !addAfter) spec.kind = OpKind::Gemm;
   if (bias && !addAfter) spec.operands.push_back(bias);
   spec.origins.assign(linear.origins().begin(), linear.origins().end());
@@ -163,6 +173,7 @@ void tryFold(PassContext& context, Op& op, std::unordered_set<const Op*>& gone) 
   if (auto pair = checkPair(linear, op, between); !pair) return context.refused(pair.error(), op);
   const auto chain = chainFrom(op, between, outputChannelAxis(linear), context.options());
   if (!chain) return context.refused(chain.error(), op);
+  if (isFolded(linear, *chain)) return;
   if (context.options().unfolded.contains(chain->ops.back()->result()->name()))
     return context.refused(Reason::RolledBack, op, "folding it costs more accuracy than allowed");
   auto result = folded(linear, chain->s, context.options());

@@ -28,8 +28,9 @@ public:
     for (int round = 0; round < (step.repeat ? kMaxRounds : 1); ++round) {
       const int64_t before = rewriter_.count();
       for (const PassInfo* pass : step.passes) ENFOLD_RETURN_IF_ERROR(run(*pass));
-      if (rewriter_.count() == before) break;
+      if (rewriter_.count() == before) return {};
     }
+    report_.settled &= !step.repeat;
     return {};
   }
 

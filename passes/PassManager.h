@@ -33,6 +33,7 @@ struct PipelineReport {
   Statistics statistics;
   std::vector<std::string> rewrites; ///< names of all rewrites, in order
   std::vector<PassRun> runs;
+  bool settled = true; ///< groups that repeat ended because nothing changed any more
 };
 
 /// Runs the pipeline, at most up to the limit on rewrites. The graph is valid after any number of

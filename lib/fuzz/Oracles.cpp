@@ -210,6 +210,8 @@ private:
     const auto report = runPipeline(*optimized_, *pipeline, options);
     if (steps.failure) return steps.failure;
     if (!report) return failed("pipeline", report.error().str());
+    if (!report->settled)
+      return failed("settling", "passes that repeat never stop changing the graph");
     if (auto failure = throughOnnx(*optimized_, "export-after")) return failure;
     return cutShort(*pipeline, options.passes, static_cast<int64_t>(report->rewrites.size()));
   }

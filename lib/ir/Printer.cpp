@@ -188,7 +188,8 @@ std::string printDot(const Graph& graph) {
     for (size_t i = 0; i < op->numResults(); ++i) nodes[op->result(i)] = node;
   }
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
-    text += fmt::format("  output{} [shape=ellipse, label={}];\n", i, dotText(graph.outputNames()[i]));
+    text +=
+        fmt::format("  output{} [shape=ellipse, label={}];\n", i, dotText(graph.outputNames()[i]));
     if (auto it = nodes.find(graph.outputs()[i]); it != nodes.end())
       text += fmt::format("  {} -> output{};\n", it->second, i);
   }

@@ -160,6 +160,7 @@ Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options) {
     how.fuse = fuse;
     auto compiled = compile(graph->clone(), how);
     if (!compiled) return fail(compiled.error());
+    EXPECT_TRUE(compiled->report.settled) << "passes undo each other's work";
     if (auto valid = verify(*compiled->graph); !valid) return fail(valid.error());
     auto session = Session::create(compiled->executable, {.threads = 2});
     if (!session) return fail(session.error());
