@@ -128,7 +128,7 @@ bool keepsAddition(const Op& linear) {
 /// Whether the chain is already what would be made of it: the addition of a bias.
 bool isFolded(const Op& linear, const Chain& chain) {
   return keepsAddition(linear) && chain.ops.size() == 1 &&
-         chain.ops.front()->kind() == OpKind::Add && !chain.s.hasScale();
+         chain.ops.front()->kind() == OpKind::Add && !chain.s.hasScale() && chain.s.hasShift();
 }
 
 std::unordered_set<const Op*> rebuild(PassContext& context, Op& linear, const Chain& chain,
