@@ -18,7 +18,6 @@
 #include <filesystem>
 #include <map>
 #include <poll.h>
-#include <unistd.h>
 
 namespace enfold::tool {
 namespace {

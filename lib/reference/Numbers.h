@@ -48,31 +48,17 @@ auto withNumber(ElemType elem, F&& f, Fallback&& fallback) {
   return fallback();
 }
 
-/// Calls f(N{}) with the number type that holds every element as it is: double, int64_t, uint64_t
-/// or bool. Elements without arithmetic of their own, as in dispatchElem, give fallback().
+/// The number type that holds every element stored as T as it is.
+template <typename T>
+using ExactNumber = std::conditional_t<
+    kIsFloat<T>, double,
+    std::conditional_t<std::is_same_v<T, bool>, bool,
+                       std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>>>;
+
+/// dispatchElem by number types: calls f(N{}) with double, int64_t, uint64_t or bool.
 template <typename F, typename Fallback>
 auto withExactNumber(ElemType elem, F&& f, Fallback&& fallback) {
-  switch (elem) {
-  case ElemType::F32:
-  case ElemType::F64:
-  case ElemType::F16:
-  case ElemType::BF16:
-    return f(double{});
-  case ElemType::I8:
-  case ElemType::I16:
-  case ElemType::I32:
-  case ElemType::I64:
-    return f(int64_t{});
-  case ElemType::U8:
-  case ElemType::U16:
-  case ElemType::U32:
-  case ElemType::U64:
-    return f(uint64_t{});
-  case ElemType::Bool:
-    return f(bool{});
-  default:
-    return fallback();
-  }
+  return dispatchElem(elem, [&](auto tag) { return f(ExactNumber<decltype(tag)>{}); }, fallback);
 }
 
 } // namespace enfold::reference

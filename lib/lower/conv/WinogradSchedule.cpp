@@ -104,8 +104,7 @@ std::vector<WinogradWay> winogradWays(const ConvProblem& p, const kir::Target& t
       const bool staged = way.schedule.chunks(p) < kChunks;
       for (const bool other : {false, true}) {
         way.schedule.staged = isVolume(p) || staged != other;
-        if (isVolume(p) && other) continue;
-        // Of small images, chunks of all sizes hold every tile.
+        // Of small images, chunks of all sizes hold every tile; volumes are staged anyway.
         if (std::ranges::find(ways, way.schedule, &WinogradWay::schedule) != ways.end()) continue;
         // What differs, caches and threads, the model does not know: the rule of thumb is first.
         if (best > 0)
