@@ -11,8 +11,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     $<$<COMPILE_LANGUAGE:CXX>:--param=ggc-min-heapsize=1048576>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC bug 105651: std::string's operator+ is taken for an overlapping copy.
-  target_compile_options(enfold_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+  # GCC bug 105651: std::string's operator+ is taken for an overlapping or an endless copy.
+  target_compile_options(enfold_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-stringop-overflow>)
 endif()
 if(ENFOLD_SANITIZE)
   target_compile_options(enfold_flags INTERFACE
@@ -20,26 +21,28 @@ if(ENFOLD_SANITIZE)
   target_link_options(enfold_flags INTERFACE -fsanitize=${ENFOLD_SANITIZE})
 endif()
 
-# enfold_precompile(TARGET [GROUP name] [HEADERS header…]): reads once the headers of the standard
-# library and of fmt that most files include, and those named. The targets of a group, which have the
-# same flags, share what the first one has read.
+# For a folder of what runs once for a model, or prints: compiled fast rather than to be fast.
+macro(enfold_compile_quickly)
+  string(REPLACE "-O3" "-O1" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+endmacro()
+
+# enfold_precompile(TARGET [header…]): reads once the headers of the standard library and of fmt that
+# most files include, and those named. Targets that name the same share what the first one has read.
 function(enfold_precompile target)
-  cmake_parse_arguments(ARG "" "GROUP" "HEADERS" ${ARGN})
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     return() # other compilers demand the same macros of all users
   endif()
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
-  get_property(first GLOBAL PROPERTY enfold_precompiled_${ARG_GROUP})
-  if(ARG_GROUP AND first)
+  string(MAKE_C_IDENTIFIER "enfold_precompiled_${ARGN}" property)
+  get_property(first GLOBAL PROPERTY ${property})
+  if(first)
     target_precompile_headers(${target} REUSE_FROM ${first})
     return()
   endif()
+  set_property(GLOBAL PROPERTY ${property} ${target})
   target_precompile_headers(${target} PRIVATE <algorithm> <cmath> <cstring> <functional> <limits>
     <map> <memory> <numeric> <optional> <set> <span> <string> <unordered_map> <vector>
-    <fmt/format.h> <fmt/ranges.h> ${ARG_HEADERS})
-  if(ARG_GROUP)
-    set_property(GLOBAL PROPERTY enfold_precompiled_${ARG_GROUP} ${target})
-  endif()
+    <fmt/format.h> <fmt/ranges.h> ${ARGN})
 endfunction()
 
 # enfold_library(NAME [EXPORT_SET set] [USES lib…] [PRIVATE_USES lib…] [PRECOMPILE header…])
@@ -52,11 +55,7 @@ function(enfold_library name)
     target_link_libraries(${name} PUBLIC $<BUILD_INTERFACE:enfold_flags> ${ARG_USES}
                                   PRIVATE ${ARG_PRIVATE_USES})
     if(NOT name STREQUAL enfold_runtime) # which includes none of them
-      if(ARG_PRECOMPILE)
-        enfold_precompile(${name} HEADERS ${ARG_PRECOMPILE})
-      else()
-        enfold_precompile(${name} GROUP libraries)
-      endif()
+      enfold_precompile(${name} ${ARG_PRECOMPILE})
     endif()
   else()
     add_library(${name} INTERFACE)

@@ -30,6 +30,9 @@ std::string scopeText(std::string_view path) {
 
 } // namespace
 
+GraphBuilder::GraphBuilder(std::string name) : graph_(std::make_unique<Graph>(std::move(name))) {}
+GraphBuilder::~GraphBuilder() = default;
+
 GraphBuilder::Scope::Scope(GraphBuilder& builder, std::string_view module)
     : builder_(builder), outer_(builder.path_) {
   builder.path_ = builder.below(module);

@@ -17,7 +17,8 @@ namespace enfold {
 
 class GraphBuilder {
 public:
-  explicit GraphBuilder(std::string name) : graph_(std::make_unique<Graph>(std::move(name))) {}
+  explicit GraphBuilder(std::string name);
+  ~GraphBuilder();
   GraphBuilder(const GraphBuilder&) = delete;
   GraphBuilder& operator=(const GraphBuilder&) = delete;
 

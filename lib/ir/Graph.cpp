@@ -101,6 +101,7 @@ std::string Op::describe() const {
   return fmt::format("{} '{}'", info().name, what);
 }
 
+Graph::Graph(std::string name) : name_(std::move(name)) {}
 Graph::~Graph() = default;
 
 namespace {

@@ -127,7 +127,7 @@ struct OpSpec {
 
 class Graph {
 public:
-  explicit Graph(std::string name = "main") : name_(std::move(name)) {}
+  explicit Graph(std::string name = "main");
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
   ~Graph();

@@ -13,6 +13,8 @@ Builder::Builder(std::string name) {
   frames_.emplace_back();
 }
 
+Builder::~Builder() = default;
+
 Kernel Builder::finish() {
   ENFOLD_CHECK(frames_.size() == 1, "finish() inside a block");
   kernel_.body = std::move(frames_.back().block);
@@ -325,6 +327,23 @@ Index Builder::beginParallel(std::string_view name, int64_t iterations) {
   Inst loop{.op = Op::Parallel, .result = id, .imm = iterations, .name = std::string(name)};
   frames_.push_back({std::move(loop), {}, {}});
   return {this, 0, {{id, 1}}};
+}
+
+std::vector<Index> Builder::beginGrid(std::span<const int64_t> extents,
+                                      std::span<const std::string_view> names) {
+  int64_t total = 1;
+  std::string joined;
+  for (size_t i = 0; i < extents.size(); ++i) {
+    total *= extents[i];
+    joined += names[i];
+  }
+  std::vector<Index> coordinates(extents.size(), 0);
+  Index rest = beginParallel(joined, total);
+  for (size_t i = extents.size(); i-- > 0;) {
+    coordinates[i] = i == 0 ? rest : rest % extents[i];
+    rest = rest / extents[i];
+  }
+  return coordinates;
 }
 
 Index Builder::beginFor(std::string_view name, const Index& lo, const Index& hi, int64_t step,

@@ -25,6 +25,7 @@ namespace enfold::kir {
 class Builder {
 public:
   explicit Builder(std::string name);
+  ~Builder();
   Builder(const Builder&) = delete;
   Builder& operator=(const Builder&) = delete;
 
@@ -47,7 +48,11 @@ public:
   /// The same over a grid, the last dimension fastest: body(i0, i1, …) through a span.
   template <typename F>
   void parallelGrid(std::span<const int64_t> extents, std::span<const std::string_view> names,
-                    F&& body);
+                    F&& body) {
+    const std::vector<Index> coordinates = beginGrid(extents, names);
+    body(std::span<const Index>(coordinates));
+    endBlock();
+  }
 
   /// for (i = lo; i < hi; i += step). A loop of one iteration is just its body; one of none is not
   /// built.
@@ -211,6 +216,8 @@ private:
   ValueId emitShared(Inst inst, Range range);
   Inst memoryInst(Op op, const Place& place, Type type);
   Index beginParallel(std::string_view name, int64_t iterations);
+  std::vector<Index> beginGrid(std::span<const int64_t> extents,
+                               std::span<const std::string_view> names);
   Index beginFor(std::string_view name, const Index& lo, const Index& hi, int64_t step,
                  Unroll unroll);
   void beginIf(const Value& condition);
@@ -223,25 +230,5 @@ private:
   Kernel kernel_;
   std::vector<Frame> frames_;
 };
-
-template <typename F>
-void Builder::parallelGrid(std::span<const int64_t> extents,
-                           std::span<const std::string_view> names, F&& body) {
-  int64_t total = 1;
-  std::string joined;
-  for (size_t i = 0; i < extents.size(); ++i) {
-    total *= extents[i];
-    joined += names[i];
-  }
-  parallelFor(joined, total, [&](const Index& linear) {
-    std::vector<Index> coordinates(extents.size(), 0);
-    Index rest = linear;
-    for (size_t i = extents.size(); i-- > 0;) {
-      coordinates[i] = i == 0 ? rest : rest % extents[i];
-      rest = rest / extents[i];
-    }
-    body(std::span<const Index>(coordinates));
-  });
-}
 
 } // namespace enfold::kir

@@ -29,6 +29,16 @@ int64_t floorMod(int64_t a, int64_t d) { return a - floorDiv(a, d) * d; }
 
 } // namespace
 
+Index::Index(Builder* builder, int64_t offset, std::vector<Term> terms)
+    : builder_(terms.empty() ? nullptr : builder), offset_(offset), terms_(std::move(terms)) {}
+Index::Index(const Index& other) = default;
+Index::Index(Index&& other) noexcept = default;
+Index& Index::operator=(const Index& other) = default;
+Index& Index::operator=(Index&& other) noexcept = default;
+Index::~Index() = default;
+
+Index& Index::operator+=(const Index& b) { return *this = *this + b; }
+
 std::optional<int64_t> Index::constant() const {
   if (terms_.empty()) return offset_;
   return std::nullopt;

@@ -26,6 +26,11 @@ public:
   };
 
   template <std::integral T> Index(T constant) : offset_(static_cast<int64_t>(constant)) {}
+  Index(const Index& other);
+  Index(Index&& other) noexcept;
+  Index& operator=(const Index& other);
+  Index& operator=(Index&& other) noexcept;
+  ~Index();
 
   /// The number, where it is a constant.
   std::optional<int64_t> constant() const;
@@ -42,14 +47,13 @@ public:
   friend Index operator*(const Index& a, const Index& b);
   friend Index operator/(const Index& a, const Index& b);
   friend Index operator%(const Index& a, const Index& b);
-  Index& operator+=(const Index& b) { return *this = *this + b; }
+  Index& operator+=(const Index& b);
   friend Index min(const Index& a, const Index& b);
   friend Index max(const Index& a, const Index& b);
 
 private:
   friend class Builder;
-  Index(Builder* builder, int64_t offset, std::vector<Term> terms)
-      : builder_(terms.empty() ? nullptr : builder), offset_(offset), terms_(std::move(terms)) {}
+  Index(Builder* builder, int64_t offset, std::vector<Term> terms);
 
   /// this * factor + b.
   Index scaledPlus(int64_t factor, const Index& b) const;

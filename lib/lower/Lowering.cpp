@@ -20,6 +20,10 @@ constexpr double kSmallestShare = 20000;
 
 } // namespace
 
+Lowering::Lowering(Plan& plan, const Graph& graph, const kir::Target& target)
+    : plan_(plan), target_(target), storage_(plan, graph) {}
+Lowering::~Lowering() = default;
+
 BufferRef Lowering::storage(const Value* value) {
   if (auto place = storage_.find(value)) return *place;
   if (auto it = constantValues_.find(value); it != constantValues_.end()) return it->second;

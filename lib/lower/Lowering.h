@@ -21,8 +21,8 @@ struct CallFacts {
 /// temporaries, and the plan to append calls to.
 class Lowering {
 public:
-  Lowering(Plan& plan, const Graph& graph, const kir::Target& target)
-      : plan_(plan), target_(target), storage_(plan, graph) {}
+  Lowering(Plan& plan, const Graph& graph, const kir::Target& target);
+  ~Lowering();
 
   const kir::Target& target() const { return target_; }
   /// Where a value lives. Constants are laid down as they are on first use.
