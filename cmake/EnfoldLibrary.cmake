@@ -27,13 +27,15 @@ macro(enfold_compile_quickly)
 endmacro()
 
 # enfold_precompile(TARGET [header…]): reads once the headers of the standard library and of fmt that
-# most files include, and those named. Targets that name the same share what the first one has read.
+# most files include, and those named. Libraries that name the same share what the first one has read,
+# and so do programs.
 function(enfold_precompile target)
   if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     return() # other compilers demand the same macros of all users
   endif()
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
-  string(MAKE_C_IDENTIFIER "enfold_precompiled_${ARGN}" property)
+  get_target_property(type ${target} TYPE) # libraries are compiled with -fPIC, programs with -fPIE
+  string(MAKE_C_IDENTIFIER "enfold_precompiled_${type}_${ARGN}" property)
   get_property(first GLOBAL PROPERTY ${property})
   if(first)
     target_precompile_headers(${target} REUSE_FROM ${first})
