@@ -32,6 +32,8 @@ struct Function {
   double (*exact)(double);
 };
 
+void PrintTo(const Function& function, std::ostream* out) { *out << kir::info(function.op).text; }
+
 double exactSigmoid(double x) {
   return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
 }

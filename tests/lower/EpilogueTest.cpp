@@ -107,6 +107,8 @@ struct Host {
   std::function<Value*(GraphBuilder& g)> build;
 };
 
+void PrintTo(const Host& host, std::ostream* out) { *out << host.name; }
+
 std::vector<Host> hosts() {
   const auto conv = [](GraphBuilder& g, Value* x, int64_t channels, int64_t groups) {
     return g.op(OpKind::Conv, "conv",

@@ -49,6 +49,8 @@ struct BadModel {
   std::vector<std::string> words;
 };
 
+void PrintTo(const BadModel& model, std::ostream* out) { *out << model.name; }
+
 std::vector<BadModel> badModels() {
   using Spec = ModelSpec;
   std::vector<BadModel> models;

@@ -15,6 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+namespace enfold {
+
+/// How GoogleTest shows an element type.
+inline void PrintTo(ElemType elem, std::ostream* out) { *out << name(elem); }
+
+} // namespace enfold
+
 namespace enfold::onnx::test {
 
 inline Result<ImportedModel> importBytes(const std::string& bytes,

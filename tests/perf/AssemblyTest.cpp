@@ -83,6 +83,8 @@ struct Case {
   const char* problem;
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.problem; }
+
 const Case kCases[] = {
     {"Stem", "conv c3 h224 o64 k7 s2 p3 bias relu"},
     {"Strided", "conv c128 h56 o128 k3 s2 p1 bias relu"},

@@ -38,6 +38,8 @@ struct Case {
   Tensor expected;
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
 /// i64 operands are constants, from which shapes are inferred; the others are inputs.
 Result<Tensor> evaluate(const Case& c) {
   GraphBuilder g("test");
