@@ -1,6 +1,8 @@
 // Conversions between all types. f16 and bf16 are checked on every bit pattern.
 #include "tests/codegen/Elementwise.h"
 
+#include <fmt/format.h>
+
 #include <bit>
 
 namespace enfold::codegen {

@@ -1,6 +1,8 @@
 // The part of the tests of single instructions that is the same for all types.
 #include "tests/codegen/Elementwise.h"
 
+#include <fmt/format.h>
+
 namespace enfold::codegen {
 
 kir::Kernel elementwise(std::string name, const std::vector<kir::Scalar>& sources,

@@ -2,6 +2,10 @@
 // types.
 #include "tests/hazards/Harness.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace enfold::hazards {
 namespace {
 

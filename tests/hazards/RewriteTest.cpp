@@ -2,6 +2,8 @@
 // nothing, arithmetic on integers.
 #include "tests/hazards/Harness.h"
 
+#include <fmt/format.h>
+
 namespace enfold::hazards {
 namespace {
 

@@ -3,6 +3,8 @@
 #include "reference/Reference.h"
 #include "tests/hazards/Harness.h"
 
+#include <fmt/format.h>
+
 namespace enfold::hazards {
 namespace {
 

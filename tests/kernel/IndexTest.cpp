@@ -52,7 +52,7 @@ TEST(Index, RangesOfLoops) {
 /// Evaluates the instructions that index arithmetic emits.
 class Evaluator {
 public:
-  explicit Evaluator(const Kernel& kernel) : kernel_(kernel) { visit(kernel.body); }
+  explicit Evaluator(const Kernel& kernel) { visit(kernel.body); }
   int64_t at(ValueId id, int64_t t) const {
     const Inst* inst = producer_.at(id);
     auto operand = [&](size_t i) { return at(inst->operands[i], t); };
@@ -90,7 +90,6 @@ private:
       for (const Block& inner : inst.blocks) visit(inner);
     }
   }
-  const Kernel& kernel_;
   std::map<ValueId, const Inst*> producer_;
 };
 

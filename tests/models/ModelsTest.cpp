@@ -3,6 +3,7 @@
 // them is looked for in $ENFOLD_SHARED or beside the tree, when the tests are listed.
 #include "tests/common/Command.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
