@@ -9,12 +9,6 @@
 
 namespace enfold::lower {
 
-/// The Kernel IR scalar that holds elements of that type in memory; none for types without one.
-std::optional<kir::Scalar> scalarOf(ElemType elem);
-
-/// The scalar an element type is computed in: f32 for f16 and bf16, else its own.
-kir::Scalar computeScalar(kir::Scalar storage);
-
 /// Empty when emitElementwise can compute `kind` on operands of type `elem` (the first operand's;
 /// for where the second's), else the reason why not.
 std::string elementwiseRefusal(OpKind kind, const AttrMap& attrs, ElemType elem);

@@ -2,6 +2,7 @@
 #include "lower/Epilogue.h"
 
 #include "lower/Elementwise.h"
+#include "lower/Scalars.h"
 
 namespace enfold::lower {
 

@@ -1,7 +1,7 @@
 // Loading operands with broadcasting.
 #include "lower/Operand.h"
 
-#include "lower/Elementwise.h"
+#include "lower/Scalars.h"
 
 #include <cstring>
 

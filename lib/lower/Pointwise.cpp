@@ -4,6 +4,7 @@
 #include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 
 namespace enfold::lower {
 namespace {

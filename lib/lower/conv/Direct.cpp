@@ -11,11 +11,12 @@
 
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
-#include "lower/conv/ConvProblem.h"
+#include "lower/conv/Groups.h"
 #include "lower/conv/TapRow.h"
-#include "lower/conv/Tiles.h"
 #include "lower/conv/Ways.h"
 #include "lower/movement/StridedCopy.h"
+#include "lower/window/Tiles.h"
+#include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
 
@@ -66,7 +67,7 @@ private:
   Lowering& lowering_;
   const int64_t lanes_;
   const GroupRun run_;
-  const ConvProblem& p_; ///< of the run
+  const WindowProblem& p_; ///< of the run
   const BufferRef source_;
   const ConvPart part_;
   const ConvSchedule schedule_;
@@ -86,7 +87,7 @@ private:
   Index firstRow_ = 0, tileNumber_ = 0; ///< of the iteration, and among its tiles
   // Element strides of the input.
   int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
-  ConvProblem::Spatial strideX_{};
+  WindowProblem::Spatial strideX_{};
 };
 
 /// [group][block group][input block][kd][kh][a row as TapRow reads it][block][lane]
@@ -172,7 +173,7 @@ void DirectConv::lower(std::string next) {
       {.algorithm = fmt::format("conv_direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
                                 schedule_.pixels, schedule_.blocks),
        .runnerUp = std::move(next),
-       .flops = share * (convProblem(op_).flops() + elements * epilogue_.flopsPerElement())});
+       .flops = share * (windowProblem(op_).flops() + elements * epilogue_.flopsPerElement())});
 }
 
 void DirectConv::row(const Index& od, const Index& oh) {
@@ -261,7 +262,7 @@ void DirectConv::finish(const Index& od, const Index& oh, int64_t begin, const I
 }
 
 /// The pixels of the input that a window of one tap reads.
-BufferRef copySamples(const Op& op, const ConvProblem& p, Lowering& lowering) {
+BufferRef copySamples(const Op& op, const WindowProblem& p, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
   const Type& x = op.own(0)->type();
   const int64_t size = x.numBytes() / 4, planes = size / (p.inPixels() * lanes);
@@ -285,7 +286,7 @@ BufferRef copySamples(const Op& op, const ConvProblem& p, Lowering& lowering) {
 void lowerConvDirect(const Op& op, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
   const BufferRef source =
-      isSampled(op) ? copySamples(op, convProblem(op), lowering) : lowering.storage(op.own(0));
+      isSampled(op) ? copySamples(op, windowProblem(op), lowering) : lowering.storage(op.own(0));
   for (const GroupRun& run : mergedGroups(directProblem(op), lanes)) {
     const DirectWay way = chooseDirect(op, run.problem, lowering.target());
     const std::string next = runnerUp(op, lowering.target(), way.name());

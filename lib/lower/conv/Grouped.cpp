@@ -9,8 +9,8 @@
 #include "lower/conv/Grouped.h"
 
 #include "lower/Epilogue.h"
-#include "lower/conv/ConvProblem.h"
-#include "lower/conv/Tiles.h"
+#include "lower/window/Tiles.h"
+#include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
 
@@ -26,7 +26,7 @@ constexpr int64_t kFewTaps = 7;
 class GroupedConv {
 public:
   GroupedConv(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), p_(convProblem(op)), width_(int(p_.cinPerGroup())),
+      : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(lowering.target().lanes(kir::Scalar::F32)), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), epilogue_(op, lowering) {}
 
@@ -45,7 +45,7 @@ private:
 
   const Op& op_;
   Lowering& lowering_;
-  const ConvProblem p_;
+  const WindowProblem p_;
   const int width_; ///< channels of a group
   const int lanes_;
   const int64_t blocks_;
@@ -203,7 +203,7 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
   const int block = target.lanes(kir::Scalar::F32);
   if (x.layout.block != block || y.layout != x.layout) return "not channel-blocked";
-  const ConvProblem p = convProblem(op);
+  const WindowProblem p = windowProblem(op);
   const int64_t width = p.cinPerGroup();
   if (p.cout != p.cin) return "groups of unequal channels";
   if (width != 1 && (width >= block || block % width != 0 || p.groups == 1))

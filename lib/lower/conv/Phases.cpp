@@ -15,7 +15,7 @@ int64_t inverse(int64_t a, int64_t m) {
 
 } // namespace
 
-ReachingTaps tapsReaching(const ConvProblem& p, size_t d, const kir::Index& o) {
+ReachingTaps tapsReaching(const WindowProblem& p, size_t d, const kir::Index& o) {
   using kir::Index;
   const int64_t stride = p.strides[d], dilation = p.dilations[d];
   const int64_t common = std::gcd(stride, dilation);
@@ -31,7 +31,7 @@ ReachingTaps tapsReaching(const ConvProblem& p, size_t d, const kir::Index& o) {
   return {tap, input, lo, max(lo, hi), tapStep, inputStep};
 }
 
-std::vector<Phase> phasesOf(const ConvProblem& p) {
+std::vector<Phase> phasesOf(const WindowProblem& p) {
   const int64_t stride = p.strides[2], dilation = p.dilations[2];
   const int64_t common = std::gcd(stride, dilation), inputStep = dilation / common;
   std::vector<Phase> phases;
@@ -41,7 +41,7 @@ std::vector<Phase> phasesOf(const ConvProblem& p) {
     // The last tap reads the first input.
     for (int64_t k = p.kernel[2] - 1; k >= 0; --k)
       if ((target - k * dilation) % stride == 0) phase.taps.push_back(k);
-    ConvProblem& q = phase.problem;
+    WindowProblem& q = phase.problem;
     q.out[2] = (p.out[2] - residue + stride - 1) / stride;
     q.kernel[2] = static_cast<int64_t>(phase.taps.size());
     q.strides = {1, 1, 1};

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "kernel/Builder.h"
-#include "lower/conv/ConvProblem.h"
+#include "lower/window/WindowProblem.h"
 
 #include <vector>
 
@@ -19,17 +19,17 @@ struct ReachingTaps {
 };
 
 /// The taps along dimension `d` that reach output coordinate `o` from inside the input.
-ReachingTaps tapsReaching(const ConvProblem& problem, size_t d, const kir::Index& o);
+ReachingTaps tapsReaching(const WindowProblem& problem, size_t d, const kir::Index& o);
 
 /// The outputs o = q * stride + residue along the width as a convolution of stride 1 over q.
 struct Phase {
   int64_t residue;
   /// Width as in the phase, tap x of its kernel is taps[x]; depth and height of the output.
-  ConvProblem problem;
+  WindowProblem problem;
   std::vector<int64_t> taps;
 };
 
 /// The phases along the width that have outputs, in order.
-std::vector<Phase> phasesOf(const ConvProblem& problem);
+std::vector<Phase> phasesOf(const WindowProblem& problem);
 
 } // namespace enfold::lower

@@ -4,10 +4,10 @@
 // input, where there is padding, keeps conditions out of the loops.
 #include "lower/conv/Plain.h"
 
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
-#include "lower/conv/ConvProblem.h"
+#include "lower/Scalars.h"
+#include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +35,7 @@ public:
   void lower();
 
 private:
-  ConvProblem problem();
+  WindowProblem problem();
   BufferRef paddedInput();
   void row(std::span<const Index> at, const Index& first, int64_t channels);
   struct Tile {
@@ -53,7 +53,7 @@ private:
   const Op& op_;
   Lowering& lowering_;
   Epilogue epilogue_;
-  const ConvProblem p_;
+  const WindowProblem p_;
   const kir::Scalar stored_, compute_;
   const int lanes_;
   kir::Builder b_{"conv_plain"};
@@ -61,8 +61,8 @@ private:
 };
 
 /// Pixels of a 1x1 convolution are one long row, unless the epilogue must know where they are.
-ConvProblem PlainConv::problem() {
-  ConvProblem p = convProblem(op_);
+WindowProblem PlainConv::problem() {
+  WindowProblem p = windowProblem(op_);
   if (p.isPointwise() && epilogue_.operands().empty()) p.in = p.out = {1, 1, p.outPixels()};
   return p;
 }

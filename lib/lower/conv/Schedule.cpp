@@ -24,7 +24,7 @@ double cycles(double fmas, double loads) {
 }
 
 /// tileCycles() when the taps of a row share the pixels they read.
-double sharedTileCycles(const ConvProblem& p, int64_t pixels, int64_t blocks) {
+double sharedTileCycles(const WindowProblem& p, int64_t pixels, int64_t blocks) {
   std::set<int64_t> columns; // of the input, that any tap reads
   for (int64_t pixel = 0; pixel < pixels; ++pixel)
     for (int64_t x = 0; x < p.kernel[2]; ++x)
@@ -34,7 +34,7 @@ double sharedTileCycles(const ConvProblem& p, int64_t pixels, int64_t blocks) {
 }
 
 /// Cycles per reduction step of a row of pixels for a group of s.blocks channel blocks.
-double rowCycles(const ConvProblem& p, const ConvSchedule& s) {
+double rowCycles(const WindowProblem& p, const ConvSchedule& s) {
   const int64_t width = p.out[2], tiles = (width + s.pixels - 1) / s.pixels;
   const int64_t large = width % tiles, size = width / tiles;
   const auto tile = [&](int64_t pixels) {
@@ -45,7 +45,7 @@ double rowCycles(const ConvProblem& p, const ConvSchedule& s) {
 }
 
 /// Registers for accumulators, weights and a pixel.
-int64_t registers(const ConvProblem& p, const ConvSchedule& s) {
+int64_t registers(const WindowProblem& p, const ConvSchedule& s) {
   return (s.pixels + (s.sharesPixels ? p.kernel[2] : 1)) * s.blocks + 1;
 }
 
@@ -55,7 +55,7 @@ struct Fit {
   double cycles = kImpossible;
 };
 
-Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks, bool shares) {
+Fit fitOf(const WindowProblem& p, const kir::Target& target, int64_t blocks, bool shares) {
   Fit best;
   ConvSchedule s = {.blocks = blocks, .sharesPixels = shares};
   for (; registers(p, s) <= target.vectorRegisters; ++s.pixels) {
@@ -71,7 +71,7 @@ Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks, bool 
 }
 
 /// The better of sharing pixels and not.
-Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks) {
+Fit fitOf(const WindowProblem& p, const kir::Target& target, int64_t blocks) {
   const Fit plain = fitOf(p, target, blocks, false);
   if (p.kernel[2] == 1) return plain;
   const Fit shared = fitOf(p, target, blocks, true);
@@ -80,7 +80,7 @@ Fit fitOf(const ConvProblem& p, const kir::Target& target, int64_t blocks) {
 
 /// As many rows as keep their input, with all channels, in half of the second-level cache, but
 /// enough iterations for the threads to share.
-int64_t rowsOf(const ConvProblem& p, const kir::Target& target, int64_t blockGroups) {
+int64_t rowsOf(const WindowProblem& p, const kir::Target& target, int64_t blockGroups) {
   const int64_t rowBytes = 4 * p.cinPerGroup() * p.in[2] * p.in[0] * p.strides[1];
   int64_t rows = std::clamp<int64_t>(target.l2Bytes / 2 / std::max<int64_t>(1, rowBytes), 1,
                                      std::max<int64_t>(1, p.out[1]));
@@ -89,7 +89,7 @@ int64_t rowsOf(const ConvProblem& p, const kir::Target& target, int64_t blockGro
   return rows;
 }
 
-int64_t channelBlocks(const ConvProblem& p, const kir::Target& target) {
+int64_t channelBlocks(const WindowProblem& p, const kir::Target& target) {
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   return (p.coutPerGroup() + lanes - 1) / lanes;
 }
@@ -104,7 +104,7 @@ bool isBetter(const DirectWay& way, const DirectWay& best) {
 }
 
 /// Rows of pixels times steps of the reduction, over all groups.
-double steps(const ConvProblem& p) {
+double steps(const WindowProblem& p) {
   return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * p.cinPerGroup() * p.taps());
 }
 
@@ -123,7 +123,7 @@ std::string DirectWay::name() const {
   return text;
 }
 
-std::vector<DirectWay> directWays(const ConvProblem& p, const kir::Target& target) {
+std::vector<DirectWay> directWays(const WindowProblem& p, const kir::Target& target) {
   const int64_t all = channelBlocks(p, target);
   std::vector<DirectWay> ways;
   size_t best = 0;
@@ -151,7 +151,7 @@ std::vector<DirectWay> directWays(const ConvProblem& p, const kir::Target& targe
   return ways;
 }
 
-ConvSchedule scheduleConv(const ConvProblem& p, const kir::Target& target) {
+ConvSchedule scheduleConv(const WindowProblem& p, const kir::Target& target) {
   for (const DirectWay& way : directWays(p, target))
     if (way.parts.size() == 1) return way.parts.front().schedule;
   ENFOLD_CHECK(false, "one block of channels always divides them");

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/Target.h"
-#include "lower/conv/ConvProblem.h"
+#include "lower/window/WindowProblem.h"
 
 #include <string>
 #include <vector>
@@ -34,10 +34,10 @@ struct DirectWay {
 };
 
 /// One way for every number of blocks in a tile, with and without sharing pixels; the best first.
-std::vector<DirectWay> directWays(const ConvProblem& problem, const kir::Target& target);
+std::vector<DirectWay> directWays(const WindowProblem& problem, const kir::Target& target);
 
 /// The best schedule for all channels alike.
-ConvSchedule scheduleConv(const ConvProblem& problem, const kir::Target& target);
+ConvSchedule scheduleConv(const WindowProblem& problem, const kir::Target& target);
 
 /// Cycles for one reduction step of a tile of `pixels` by `blocks` vectors.
 double tileCycles(int64_t pixels, int64_t blocks);

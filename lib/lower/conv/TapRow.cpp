@@ -5,7 +5,7 @@
 // loads are what bounds it.
 #include "lower/conv/TapRow.h"
 
-#include "lower/conv/Tiles.h"
+#include "lower/window/Tiles.h"
 
 #include <algorithm>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "kernel/Builder.h"
-#include "lower/conv/ConvProblem.h"
 #include "lower/conv/Schedule.h"
+#include "lower/window/WindowProblem.h"
 
 #include <vector>
 
@@ -18,7 +18,7 @@ struct TapWeight {
 /// Emits the reduction of a row of problem.kernel[2] taps; depth and height do not matter here.
 class TapRow {
 public:
-  TapRow(kir::Builder& b, const ConvProblem& problem, const ConvSchedule& schedule, int64_t lanes)
+  TapRow(kir::Builder& b, const WindowProblem& problem, const ConvSchedule& schedule, int64_t lanes)
       : b_(b), p_(problem), schedule_(schedule), lanes_(lanes) {}
 
   /// The order in which a row reads its weights, `channels` being those of an input block. Each is
@@ -47,7 +47,7 @@ private:
   void sharing(const Tile& tile);
 
   kir::Builder& b_;
-  const ConvProblem& p_;
+  const WindowProblem& p_;
   const ConvSchedule& schedule_;
   const int64_t lanes_;
 };

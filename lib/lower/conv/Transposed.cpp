@@ -7,10 +7,11 @@
 
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
+#include "lower/conv/Groups.h"
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
-#include "lower/conv/Tiles.h"
+#include "lower/window/Tiles.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -26,7 +27,7 @@ constexpr int64_t kMaxPlainChannels = 16;
 
 /// The schedule of the phase with the most taps; the others are narrower by a pixel at most.
 ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& target) {
-  ConvProblem p = phases.front().problem;
+  WindowProblem p = phases.front().problem;
   for (const Phase& phase : phases)
     p.kernel[2] = std::max({p.kernel[2], phase.problem.kernel[2], int64_t{1}});
   return scheduleConv(p, target);
@@ -78,7 +79,7 @@ private:
   Lowering& lowering_;
   const int64_t lanes_;
   const GroupRun run_;
-  const ConvProblem& p_; ///< of the run
+  const WindowProblem& p_; ///< of the run
   const std::vector<Phase> phases_;
   const ConvSchedule schedule_;
   Epilogue epilogue_;
@@ -90,7 +91,7 @@ private:
   int64_t widthTaps_ = 0;       ///< of all phases
   // Element strides of the input.
   int64_t strideN_ = 0, strideBlock_ = 0, strideC_ = 0;
-  ConvProblem::Spatial strideX_{};
+  WindowProblem::Spatial strideX_{};
 
   kir::Builder b_{"conv_transposed"};
   std::optional<kir::Buffer> src_, wei_, bia_, dst_;
@@ -284,7 +285,7 @@ std::string refuseConvTransposed(const Op& op, const kir::Target& target) {
 
 void lowerConvTransposed(const Op& op, Lowering& lowering) {
   const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
-  for (const GroupRun& run : mergedGroups(convProblem(op), lanes))
+  for (const GroupRun& run : mergedGroups(windowProblem(op), lanes))
     TransposedConv(op, run, lowering).lower();
 }
 

@@ -3,6 +3,7 @@
 
 #include "lower/Epilogue.h"
 #include "lower/conv/Grouped.h"
+#include "lower/conv/Groups.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -43,14 +44,14 @@ const ConvWay* chosen(const std::vector<ConvWay>& ways, const std::string& algor
 } // namespace
 
 bool isSampled(const Op& op) {
-  const ConvProblem p = convProblem(op);
-  const ConvProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
+  const WindowProblem p = windowProblem(op);
+  const WindowProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
   return p.kernel == ones && p.strides != ones && p.padsBegin == zeros && p.padsEnd == zeros &&
          p.out[2] < kLongRow && !op.own(0)->type().layout.isPlain();
 }
 
-ConvProblem directProblem(const Op& op) {
-  ConvProblem p = convProblem(op);
+WindowProblem directProblem(const Op& op) {
+  WindowProblem p = windowProblem(op);
   if (isSampled(op)) {
     p.in = p.out;
     p.strides = {1, 1, 1};
@@ -74,7 +75,7 @@ std::string winogradRefusal(const Op& op, const kir::Target& target) {
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() != 4 && x.rank() != 5) return "spatial rank is not 2 or 3";
   if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
-  if (!isWinogradWindow(convProblem(op))) return "not 3x3 of stride 1 along height and width";
+  if (!isWinogradWindow(windowProblem(op))) return "not 3x3 of stride 1 along height and width";
   return constantsRefusal(op);
 }
 
@@ -85,12 +86,13 @@ std::vector<ConvWay> convWays(const Op& op, const kir::Target& target) {
   for (DirectWay& way : directWays(runs.front().problem, target))
     ways.push_back(named(std::move(way)));
   if (winogradRefusal(op, target).empty())
-    for (const WinogradWay& way : winogradWays(convProblem(op), target)) ways.push_back(named(way));
+    for (const WinogradWay& way : winogradWays(windowProblem(op), target))
+      ways.push_back(named(way));
   std::ranges::stable_sort(ways, {}, &ConvWay::cycles);
   return ways;
 }
 
-DirectWay chooseDirect(const Op& op, const ConvProblem& run, const kir::Target& target) {
+DirectWay chooseDirect(const Op& op, const WindowProblem& run, const kir::Target& target) {
   std::vector<DirectWay> ways = directWays(run, target);
   const std::string algorithm = op.string("algorithm");
   for (DirectWay& way : ways)

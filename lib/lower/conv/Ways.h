@@ -19,7 +19,7 @@ struct ConvWay {
 
 /// What a direct kernel computes: short rows of a 1x1 window are made one long row, and pixels that
 /// it would skip are copied away first.
-ConvProblem directProblem(const Op& op);
+WindowProblem directProblem(const Op& op);
 /// Whether the latter is so.
 bool isSampled(const Op& op);
 
@@ -33,7 +33,7 @@ std::string winogradRefusal(const Op& op, const kir::Target& target);
 std::vector<ConvWay> convWays(const Op& op, const kir::Target& target);
 
 /// The direct way that the op's `algorithm` names, or else the best; for a run of its groups.
-DirectWay chooseDirect(const Op& op, const ConvProblem& run, const kir::Target& target);
+DirectWay chooseDirect(const Op& op, const WindowProblem& run, const kir::Target& target);
 /// The schedule by Winograd's algorithm that the op's `algorithm` names, or else the best if it
 /// beats direct convolution; none where it does not, or must not be.
 std::optional<WinogradSchedule> chooseWinograd(const Op& op, const kir::Target& target);

@@ -13,9 +13,9 @@
 
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
-#include "lower/conv/Tiles.h"
 #include "lower/conv/Ways.h"
 #include "lower/conv/WinogradTransform.h"
+#include "lower/window/Tiles.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +35,7 @@ constexpr int64_t kRunOfChannels = 32;
 class Winograd {
 public:
   Winograd(const Op& op, Lowering& lowering, const WinogradSchedule& schedule)
-      : op_(op), lowering_(lowering), p_(convProblem(op)), s_(schedule),
+      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(schedule),
         w_(WinogradTransform::of(schedule.outputs)),
         lanes_(lowering.target().lanes(kir::Scalar::F32)), cin_((p_.cin + lanes_ - 1) / lanes_),
         cout_((p_.cout + lanes_ - 1) / lanes_), points_(w_.tile * w_.tile), step_(p_.dilations[1]),
@@ -89,7 +89,7 @@ private:
 
   const Op& op_;
   Lowering& lowering_;
-  const ConvProblem p_;
+  const WindowProblem p_;
   const WinogradSchedule s_;
   const WinogradTransform w_;
   const int64_t lanes_, cin_, cout_, points_;

@@ -24,14 +24,14 @@ constexpr int64_t kOutputs[] = {2, 4, 6}; ///< m of F(m x m, 3 x 3)
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// As many tiles as keep their transformed inputs in half of the second-level cache.
-int64_t chunkOf(const ConvProblem& p, const kir::Target& target, const WinogradSchedule& s) {
+int64_t chunkOf(const WindowProblem& p, const kir::Target& target, const WinogradSchedule& s) {
   const int64_t lanes = target.lanes(kir::Scalar::F32), side = s.outputs + 2;
   const int64_t tileBytes = 4 * side * side * ceilDiv(p.cin, lanes) * lanes;
   return std::clamp(target.l2Bytes / 2 / tileBytes, kMinChunk, kMaxChunk);
 }
 
 /// Fills in the register tile and evens out the chunks.
-WinogradWay costOf(const ConvProblem& p, const kir::Target& target, WinogradSchedule s) {
+WinogradWay costOf(const WindowProblem& p, const kir::Target& target, WinogradSchedule s) {
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t cin = ceilDiv(p.cin, lanes), cout = ceilDiv(p.cout, lanes);
   const int64_t points = (s.outputs + 2) * (s.outputs + 2), tiles = s.tiles(p);
@@ -64,14 +64,14 @@ WinogradWay costOf(const ConvProblem& p, const kir::Target& target, WinogradSche
 } // namespace
 
 // A dilated window sees every dilation-th pixel: as many images as there are such lattices.
-int64_t WinogradSchedule::tiles(const ConvProblem& p) const {
+int64_t WinogradSchedule::tiles(const WindowProblem& p) const {
   const int64_t step = p.dilations[1];
   return (isVolume(p) ? 1 : p.batch) * step * step * ceilDiv(ceilDiv(p.out[1], step), outputs) *
          ceilDiv(ceilDiv(p.out[2], step), outputs);
 }
 
-bool isWinogradWindow(const ConvProblem& p) {
-  const auto square = [](const ConvProblem::Spatial& s, int64_t value) {
+bool isWinogradWindow(const WindowProblem& p) {
+  const auto square = [](const WindowProblem::Spatial& s, int64_t value) {
     return s[1] == value && s[2] == value;
   };
   if (p.groups != 1 || !square(p.kernel, 3) || !square(p.strides, 1) ||
@@ -92,7 +92,7 @@ std::string WinogradWay::name() const {
                      schedule.chunk);
 }
 
-std::vector<WinogradWay> winogradWays(const ConvProblem& p, const kir::Target& target) {
+std::vector<WinogradWay> winogradWays(const WindowProblem& p, const kir::Target& target) {
   std::vector<WinogradWay> ways;
   for (const int64_t outputs : kOutputs) {
     WinogradSchedule schedule = {.outputs = outputs};

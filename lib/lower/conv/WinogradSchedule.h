@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/Target.h"
-#include "lower/conv/ConvProblem.h"
+#include "lower/window/WindowProblem.h"
 
 #include <string>
 #include <vector>
@@ -17,8 +17,8 @@ struct WinogradSchedule {
   bool staged = false; ///< all inputs are transformed before the first product
 
   /// Tiles in a plane, and chunks of them. Images without depth are one plane together.
-  int64_t tiles(const ConvProblem& p) const;
-  int64_t chunks(const ConvProblem& p) const { return (tiles(p) + chunk - 1) / chunk; }
+  int64_t tiles(const WindowProblem& p) const;
+  int64_t chunks(const WindowProblem& p) const { return (tiles(p) + chunk - 1) / chunk; }
   /// Tiles of a chunk, up to whole register tiles.
   int64_t paddedChunk() const { return (chunk + pixels - 1) / pixels * pixels; }
 
@@ -27,16 +27,16 @@ struct WinogradSchedule {
 
 /// Whether planes have a depth: then every plane of the result sums those of the input under the
 /// window, each of which is a 3x3 convolution, and chunks are staged.
-inline bool isVolume(const ConvProblem& p) { return p.in[0] > 1 || p.kernel[0] > 1; }
+inline bool isVolume(const WindowProblem& p) { return p.in[0] > 1 || p.kernel[0] > 1; }
 
 /// Planes of all images that are transformed apart, `sizes` being those of the input or the result.
-inline int64_t planes(const ConvProblem& p, const ConvProblem::Spatial& sizes) {
+inline int64_t planes(const WindowProblem& p, const WindowProblem::Spatial& sizes) {
   return isVolume(p) ? p.batch * sizes[0] : 1;
 }
 
 /// The window is 3x3 along height and width, of stride 1 there, evenly dilated, without groups, and
 /// no plane of the result lies in the padding only.
-bool isWinogradWindow(const ConvProblem& problem);
+bool isWinogradWindow(const WindowProblem& problem);
 
 struct WinogradWay {
   WinogradSchedule schedule;
@@ -47,6 +47,6 @@ struct WinogradWay {
 
 /// Every size of tile, with chunks about as large as the cache asks for, fused and staged, for a
 /// window that fits; the best first.
-std::vector<WinogradWay> winogradWays(const ConvProblem& problem, const kir::Target& target);
+std::vector<WinogradWay> winogradWays(const WindowProblem& problem, const kir::Target& target);
 
 } // namespace enfold::lower

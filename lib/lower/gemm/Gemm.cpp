@@ -6,9 +6,9 @@
 // rows exchanged: B comes packed, A is read as it is).
 #include "lower/gemm/Gemm.h"
 
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
+#include "lower/Scalars.h"
 
 #include <fmt/format.h>
 

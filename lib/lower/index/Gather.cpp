@@ -3,8 +3,8 @@
 #include "lower/index/Gather.h"
 
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/index/Indices.h"
 
 #include <numeric>

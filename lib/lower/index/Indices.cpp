@@ -1,7 +1,7 @@
 // Judging indices by their least and greatest.
 #include "lower/index/Indices.h"
 
-#include "lower/Elementwise.h"
+#include "lower/Scalars.h"
 #include "lower/reduce/Fold.h"
 
 #include <limits>

@@ -5,8 +5,8 @@
 
 #include "lower/Access.h"
 #include "lower/Copy.h"
-#include "lower/Elementwise.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/index/Indices.h"
 
 #include <numeric>

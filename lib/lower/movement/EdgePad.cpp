@@ -5,8 +5,8 @@
 
 #include "ir/Padding.h"
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 
 #include <algorithm>
 

@@ -3,7 +3,7 @@
 
 #include "kernel/Builder.h"
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
+#include "lower/Scalars.h"
 #include "lower/movement/StridedCopy.h"
 
 #include <algorithm>

@@ -3,9 +3,9 @@
 #include "lower/norm/RowNorm.h"
 
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/norm/Moments.h"
 
 namespace enfold::lower {

@@ -3,8 +3,8 @@
 #include "lower/pool/BlockedPool.h"
 
 #include "lower/Epilogue.h"
-#include "lower/conv/ConvProblem.h"
-#include "lower/conv/Tiles.h"
+#include "lower/window/Tiles.h"
+#include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ constexpr int64_t kPixels = 4;
 
 /// Taps along the width that count for the average at pixel `o`: those inside the input, or, with
 /// padding included, those inside the padded input.
-int64_t countedTaps(const ConvProblem& p, int64_t o, bool includePad) {
+int64_t countedTaps(const WindowProblem& p, int64_t o, bool includePad) {
   int64_t count = 0;
   for (int64_t k = 0; k < p.kernel[2]; ++k)
     count += includePad ? p.inputAt(2, o, k) < p.in[2] + p.padsEnd[2] : tapInside(p, o, k);
@@ -28,7 +28,7 @@ int64_t countedTaps(const ConvProblem& p, int64_t o, bool includePad) {
 }
 
 /// The same along another dimension, at run time.
-Index countedTaps(const ConvProblem& p, size_t d, const Index& o, bool includePad) {
+Index countedTaps(const WindowProblem& p, size_t d, const Index& o, bool includePad) {
   if (!includePad) {
     const TapRange taps = tapsInside(p, d, o);
     return taps.hi - taps.lo;
@@ -54,7 +54,7 @@ std::string refuseBlockedPool(const Op& op, const kir::Target& target) {
 }
 
 void lowerBlockedPool(const Op& op, Lowering& lowering) {
-  const ConvProblem p = convProblem(op);
+  const WindowProblem p = windowProblem(op);
   const Type& type = op.result()->type();
   const int lanes = lowering.target().lanes(kir::Scalar::F32);
   const int64_t blocks = (p.cout + lanes - 1) / lanes;

@@ -3,11 +3,11 @@
 // places of the maxima are wanted.
 #include "lower/pool/PlainPool.h"
 
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
-#include "lower/conv/ConvProblem.h"
-#include "lower/conv/Tiles.h"
+#include "lower/Scalars.h"
+#include "lower/window/Tiles.h"
+#include "lower/window/WindowProblem.h"
 
 #include <algorithm>
 #include <limits>
@@ -21,7 +21,7 @@ using kir::Value;
 class PlainPool {
 public:
   PlainPool(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(convProblem(op)),
+      : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(windowProblem(op)),
         stored_(*scalarOf(op.result()->elem())), compute_(computeScalar(stored_)),
         lanes_(lowering.target().lanes(compute_)) {}
 
@@ -55,7 +55,7 @@ private:
   const Op& op_;
   Lowering& lowering_;
   Epilogue epilogue_;
-  const ConvProblem p_;
+  const WindowProblem p_;
   const kir::Scalar stored_, compute_;
   const int lanes_;
   kir::Builder b_{op_.info().name};
@@ -83,7 +83,7 @@ Value PlainPool::step(const Value& sum, const Value& x) {
 }
 
 /// The columns [begin, end) of results whose taps are all inside the input.
-std::pair<int64_t, int64_t> insideColumns(const ConvProblem& p) {
+std::pair<int64_t, int64_t> insideColumns(const WindowProblem& p) {
   const int64_t reach = (p.kernel[2] - 1) * p.dilations[2];
   const int64_t begin = (std::max<int64_t>(p.padsBegin[2], 0) + p.strides[2] - 1) / p.strides[2];
   const int64_t room = p.in[2] - 1 - reach + p.padsBegin[2];

@@ -3,8 +3,8 @@
 #include "lower/reduce/ArgReduce.h"
 
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/reduce/Ranking.h"
 
 #include <limits>

@@ -1,7 +1,7 @@
 // Floats are ordered like their bits once those of negative numbers are flipped.
 #include "lower/reduce/Ranking.h"
 
-#include "lower/Elementwise.h"
+#include "lower/Scalars.h"
 
 #include <limits>
 

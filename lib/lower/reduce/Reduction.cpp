@@ -3,9 +3,9 @@
 #include "lower/reduce/Reduction.h"
 
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/reduce/Fold.h"
 
 #include <functional>

@@ -3,8 +3,8 @@
 #include "lower/reduce/Scan.h"
 
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 
 namespace enfold::lower {
 

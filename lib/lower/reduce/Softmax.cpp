@@ -6,9 +6,9 @@
 
 #include "ir/Bf16Sum.h"
 #include "lower/Access.h"
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/reduce/Fold.h"
 
 namespace enfold::lower {

@@ -3,9 +3,9 @@
 // whole rows.
 #include "lower/resize/PlainResize.h"
 
-#include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/resize/Windows.h"
 
 #include <algorithm>

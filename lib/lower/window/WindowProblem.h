@@ -8,7 +8,7 @@
 
 namespace enfold::lower {
 
-struct ConvProblem {
+struct WindowProblem {
   using Spatial = std::array<int64_t, 3>;
 
   int64_t batch = 1, groups = 1;
@@ -36,19 +36,6 @@ struct ConvProblem {
 /// The problem of a conv, or of a pool (weights absent: one input channel a group, cout = cin).
 /// That of a conv_transpose has the op's own window, which slides over the output.
 /// Spatial rank at most 3.
-ConvProblem convProblem(const Op& op);
-
-/// Channels of a tensor in memory, with the padding of a blocked layout.
-int64_t storedChannels(const Type& type);
-
-/// Neighbouring groups of a convolution, computed as one problem.
-struct GroupRun {
-  int64_t first; ///< group of the whole convolution
-  int64_t merge; ///< of its groups in a group of the problem
-  ConvProblem problem;
-};
-/// As few groups merged into one as fill whole blocks of `lanes` channels, and those that are left
-/// over merged into one last group. Every run begins with a block, of inputs and of results.
-std::vector<GroupRun> mergedGroups(const ConvProblem& problem, int64_t lanes);
+WindowProblem windowProblem(const Op& op);
 
 } // namespace enfold::lower

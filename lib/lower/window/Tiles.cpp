@@ -1,6 +1,6 @@
 // Tiling of rows with static borders: since every size is known, taps outside the input are left
 // out of the generated code instead of being tested or padded.
-#include "lower/conv/Tiles.h"
+#include "lower/window/Tiles.h"
 
 #include <algorithm>
 #include <map>
@@ -8,14 +8,14 @@
 namespace enfold::lower {
 namespace {
 
-bool allInside(const ConvProblem& p, int64_t begin, int64_t pixels) {
+bool allInside(const WindowProblem& p, int64_t begin, int64_t pixels) {
   return tapInside(p, begin, 0) && tapInside(p, begin + pixels - 1, 0) &&
          tapInside(p, begin, p.kernel[2] - 1) && tapInside(p, begin + pixels - 1, p.kernel[2] - 1);
 }
 
 } // namespace
 
-std::vector<TileRun> tileRow(const ConvProblem& p, int64_t pixels) {
+std::vector<TileRun> tileRow(const WindowProblem& p, int64_t pixels) {
   const int64_t width = p.out[2], tiles = (width + pixels - 1) / pixels;
   std::vector<TileRun> runs;
   int64_t begin = 0;
@@ -33,7 +33,7 @@ std::vector<TileRun> tileRow(const ConvProblem& p, int64_t pixels) {
   return runs;
 }
 
-std::vector<TapRun> tapRuns(const ConvProblem& p, int64_t begin, int64_t pixels) {
+std::vector<TapRun> tapRuns(const WindowProblem& p, int64_t begin, int64_t pixels) {
   const auto same = [&](int64_t a, int64_t b) {
     for (int64_t o = begin; o < begin + pixels; ++o)
       if (tapInside(p, o, a) != tapInside(p, o, b)) return false;
@@ -49,7 +49,7 @@ std::vector<TapRun> tapRuns(const ConvProblem& p, int64_t begin, int64_t pixels)
   return runs;
 }
 
-std::vector<TileColumn> tileColumns(const ConvProblem& p, int64_t begin, int64_t pixels) {
+std::vector<TileColumn> tileColumns(const WindowProblem& p, int64_t begin, int64_t pixels) {
   std::map<int64_t, std::vector<TileColumn::Use>> uses;
   for (int64_t pixel = 0; pixel < pixels; ++pixel)
     for (int64_t tap = 0; tap < p.kernel[2]; ++tap)
@@ -60,7 +60,7 @@ std::vector<TileColumn> tileColumns(const ConvProblem& p, int64_t begin, int64_t
   return columns;
 }
 
-TapRange tapsInside(const ConvProblem& p, size_t d, const kir::Index& o) {
+TapRange tapsInside(const WindowProblem& p, size_t d, const kir::Index& o) {
   // The tap k reads o*stride - pad + k*dilation, which must lie in [0, in).
   const kir::Index first = o * p.strides[d] - p.padsBegin[d];
   const int64_t dilation = p.dilations[d];

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernel/Builder.h"
-#include "lower/conv/ConvProblem.h"
+#include "lower/window/WindowProblem.h"
 
 #include <vector>
 
@@ -15,10 +15,10 @@ struct TileRun {
 };
 
 /// Covers a row of problem.out[2] pixels by tiles of at most `pixels`, as equal as possible.
-std::vector<TileRun> tileRow(const ConvProblem& problem, int64_t pixels);
+std::vector<TileRun> tileRow(const WindowProblem& problem, int64_t pixels);
 
 /// True when tap `k` of the pixel `o` along the width lies inside the input.
-inline bool tapInside(const ConvProblem& p, int64_t o, int64_t k) {
+inline bool tapInside(const WindowProblem& p, int64_t o, int64_t k) {
   const int64_t i = p.inputAt(2, o, k);
   return i >= 0 && i < p.in[2];
 }
@@ -28,7 +28,7 @@ inline bool tapInside(const ConvProblem& p, int64_t o, int64_t k) {
 struct TapRun {
   int64_t lo, hi;
 };
-std::vector<TapRun> tapRuns(const ConvProblem& problem, int64_t begin, int64_t pixels);
+std::vector<TapRun> tapRuns(const WindowProblem& problem, int64_t begin, int64_t pixels);
 
 /// A column of the input, `at` columns from the one tap 0 of the tile's first pixel reads.
 struct TileColumn {
@@ -39,12 +39,12 @@ struct TileColumn {
   std::vector<Use> uses;
 };
 /// The columns inside the input that pixels [begin, begin + pixels) of a row read, in order.
-std::vector<TileColumn> tileColumns(const ConvProblem& problem, int64_t begin, int64_t pixels);
+std::vector<TileColumn> tileColumns(const WindowProblem& problem, int64_t begin, int64_t pixels);
 
 /// The taps along dimension `d` that lie inside the input for output coordinate `o`: [lo, hi).
 struct TapRange {
   kir::Index lo, hi;
 };
-TapRange tapsInside(const ConvProblem& problem, size_t d, const kir::Index& o);
+TapRange tapsInside(const WindowProblem& problem, size_t d, const kir::Index& o);
 
 } // namespace enfold::lower

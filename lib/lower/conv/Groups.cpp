@@ -1,0 +1,34 @@
+// Merging groups.
+#include "lower/conv/Groups.h"
+
+#include <algorithm>
+
+namespace enfold::lower {
+
+int64_t storedChannels(const Type& type) {
+  const int64_t block = std::max(1, type.layout.block);
+  return (type.shape[1] + block - 1) / block * block;
+}
+
+std::vector<GroupRun> mergedGroups(const WindowProblem& p, int64_t lanes) {
+  const auto fills = [&](int64_t groups) {
+    return groups * p.cinPerGroup() % lanes == 0 && groups * p.coutPerGroup() % lanes == 0;
+  };
+  int64_t merge = 1;
+  while (merge < p.groups && !fills(merge)) ++merge;
+  std::vector<GroupRun> runs;
+  const auto add = [&](int64_t groups, int64_t merged) {
+    WindowProblem part = p;
+    part.groups = groups / merged;
+    part.cin = groups * p.cinPerGroup();
+    part.cout = groups * p.coutPerGroup();
+    const int64_t first = runs.empty() ? 0 : p.groups - groups;
+    runs.push_back({first, merged, part});
+  };
+  const int64_t rest = p.groups % merge;
+  add(p.groups - rest, merge);
+  if (rest) add(rest, rest);
+  return runs;
+}
+
+} // namespace enfold::lower

@@ -1,0 +1,24 @@
+// Groups of a convolution on channel-blocked tensors: neighbours are computed together, so that
+// every group of what is computed fills whole blocks.
+#pragma once
+
+#include "lower/window/WindowProblem.h"
+
+#include <vector>
+
+namespace enfold::lower {
+
+/// Channels of a tensor in memory, with the padding of a blocked layout.
+int64_t storedChannels(const Type& type);
+
+/// Neighbouring groups of a convolution, computed as one problem.
+struct GroupRun {
+  int64_t first; ///< group of the whole convolution
+  int64_t merge; ///< of its groups in a group of the problem
+  WindowProblem problem;
+};
+/// As few groups merged into one as fill whole blocks of `lanes` channels, and those that are left
+/// over merged into one last group. Every run begins with a block, of inputs and of results.
+std::vector<GroupRun> mergedGroups(const WindowProblem& problem, int64_t lanes);
+
+} // namespace enfold::lower
