@@ -1,10 +1,10 @@
 // enfold bench: latency of a model, alone or against itself folded only, unfused and the reference.
+#include "diagnose/Samples.h"
 #include "reference/Reference.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
 #include "tools/Profile.h"
 #include "tools/ProgressLine.h"
-#include "tools/Samples.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -91,7 +91,7 @@ Result<> measure(std::vector<Arm>& arms, double seconds) {
   return {};
 }
 
-ordered_json latencyJson(const Summary& s) {
+ordered_json latencyJson(const diagnose::Summary& s) {
   return {{"min", s.min}, {"p5", s.p5},   {"p50", s.p50},
           {"p90", s.p90}, {"p99", s.p99}, {"mean", s.mean}};
 }
@@ -129,8 +129,8 @@ std::string comparisonTable(const std::vector<Arm>& arms, ordered_json& json) {
   std::vector<std::vector<std::string>> rows = {
       {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval"}};
   for (const Arm& arm : arms) {
-    const Summary s = summarize(arm.samples);
-    const Ratio ratio = medianRatio(arm.samples, arms[0].samples);
+    const diagnose::Summary s = diagnose::summarize(arm.samples);
+    const diagnose::Ratio ratio = diagnose::medianRatio(arm.samples, arms[0].samples);
     rows.push_back({arm.name, fmt::format("{:.4f}", s.p50), fmt::format("{:.4f}", s.p5),
                     std::to_string(s.samples), fmt::format("{:.3f}", ratio.median),
                     fmt::format("[{:.3f}, {:.3f}]", ratio.low, ratio.high)});
@@ -154,7 +154,7 @@ Result<> bench(const BenchOptions& options) {
   }
   ENFOLD_RETURN_IF_ERROR(measure(arms, options.seconds));
 
-  const Summary summary = summarize(arms[0].samples);
+  const diagnose::Summary summary = diagnose::summarize(arms[0].samples);
   const int threads = enfold_get_threads(bound->session->context());
   const double compileMs = compiled.executable->times().total();
   ordered_json json = {{"model", options.model.model},
@@ -172,7 +172,7 @@ Result<> bench(const BenchOptions& options) {
                profileOf(*bound->session, kProfileSeconds, arms[0].run));
     if (options.profile) {
       ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
-      ENFOLD_TRY(const MachineLimits limits, measureLimits(target, threads));
+      ENFOLD_TRY(const diagnose::MachineLimits limits, diagnose::measureLimits(target, threads));
       text += profileTable(kernels, limits);
       json["limits"] = {{"gflops", limits.gflops}, {"gbps", limits.gbps}};
       json["profile"] = profileJson(kernels, limits);

@@ -5,10 +5,10 @@
 //   test_data_set_0/         what to run that on, and the answer expected
 //   before.eir, after.eir    the whole graph around the rewrite, for reading
 //   bundle.json              the rewrite, the machine, and the command that replays it
-#include "driver/Bisect.h"
+#include "diagnose/Bisect.h"
 
-#include "driver/FoldError.h"
 #include "ir/Printer.h"
+#include "passes/FoldError.h"
 #include "reference/Reference.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
@@ -48,17 +48,17 @@ std::string flagsOf(const ModelOptions& options) {
 }
 
 /// Whether the network still comes out wrong.
-Result<bool> showsFailure(const Replay& replay, const BisectProblem& problem) {
+Result<bool> showsFailure(const Replay& replay, const diagnose::BisectProblem& problem) {
   ENFOLD_TRY(Pipeline pipeline, parsePipeline(replay.passes));
-  const BisectProblem smaller{.model = *replay.graph,
-                              .pipeline = std::move(pipeline),
-                              .passes = problem.passes,
-                              .target = problem.target,
-                              .inputs = replay.inputs,
-                              .expected = replay.expected,
-                              .tolerance = problem.tolerance,
-                              .session = problem.session};
-  ENFOLD_TRY(const Cut cut, tryCut(smaller, replay.maxRewrites));
+  const diagnose::BisectProblem smaller{.model = *replay.graph,
+                                        .pipeline = std::move(pipeline),
+                                        .passes = problem.passes,
+                                        .target = problem.target,
+                                        .inputs = replay.inputs,
+                                        .expected = replay.expected,
+                                        .tolerance = problem.tolerance,
+                                        .session = problem.session};
+  ENFOLD_TRY(const diagnose::Cut cut, diagnose::tryCut(smaller, replay.maxRewrites));
   return cut.wrong;
 }
 
@@ -76,8 +76,9 @@ Result<std::map<std::string, Tensor>> tensorsOf(const Graph& graph,
 }
 
 /// The ops that the rewrite changed, alone with its pass; else the whole model up to the rewrite.
-Result<Replay> smallestReplay(const BisectProblem& problem, const Bisection& found) {
-  Replay part{.graph = changedPart(*found.before.graph, *found.after.graph),
+Result<Replay> smallestReplay(const diagnose::BisectProblem& problem,
+                              const diagnose::Bisection& found) {
+  Replay part{.graph = diagnose::changedPart(*found.before.graph, *found.after.graph),
               .passes = found.pass,
               .inputs = {},
               .expected = {}};
@@ -103,8 +104,8 @@ Result<> writeTensors(const std::filesystem::path& folder, std::string_view kind
   return {};
 }
 
-Result<> writeBundle(const BisectOptions& options, const BisectProblem& problem,
-                     const Bisection& found) {
+Result<> writeBundle(const BisectOptions& options, const diagnose::BisectProblem& problem,
+                     const diagnose::Bisection& found) {
   const std::filesystem::path folder = options.folder, data = folder / "test_data_set_0";
   std::error_code error;
   std::filesystem::create_directories(data, error);
@@ -144,7 +145,7 @@ Result<> writeBundle(const BisectOptions& options, const BisectProblem& problem,
   return {};
 }
 
-void printFinding(const Bisection& found) {
+void printFinding(const diagnose::Bisection& found) {
   fmt::print("rewrite {} of {} is the first that makes the answer wrong ({} networks tried)\n",
              found.after.rewrites, found.total, found.tries);
   if (found.remark)
@@ -165,14 +166,14 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
   const CompileOptions compile = options.model.compileOptions();
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor(compile.cpu));
   ENFOLD_TRY(Pipeline pipeline, pipelineOf(compile));
-  BisectProblem problem{.model = *trial.graph,
-                        .pipeline = std::move(pipeline),
-                        .passes = compile.passes,
-                        .target = target,
-                        .inputs = trial.inputs,
-                        .expected = std::move(trial.expected),
-                        .tolerance = options.tolerance.over(trial.tolerance),
-                        .session = options.model.sessionOptions()};
+  diagnose::BisectProblem problem{.model = *trial.graph,
+                                  .pipeline = std::move(pipeline),
+                                  .passes = compile.passes,
+                                  .target = target,
+                                  .inputs = trial.inputs,
+                                  .expected = std::move(trial.expected),
+                                  .tolerance = options.tolerance.over(trial.tolerance),
+                                  .session = options.model.sessionOptions()};
   ProgressLine line;
   problem.progress = [&line](int tries, int64_t suspects) {
     line.show(suspects ? fmt::format("network {}: {} rewrites left", tries, suspects)
@@ -185,20 +186,20 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
   if (problem.expected.empty()) {
     ENFOLD_TRY(problem.expected, reference::run(problem.model, problem.inputs));
   }
-  ENFOLD_TRY(const Bisection found, bisect(problem));
+  ENFOLD_TRY(const diagnose::Bisection found, diagnose::bisect(problem));
   line.clear();
   switch (found.verdict) {
-  case Verdict::Right:
+  case diagnose::Verdict::Right:
     fmt::print("the answer is right with all {} rewrites: max abs {:.3g} (of {:.3g})\n",
                found.total, found.after.worst.maxAbs, found.after.worst.scale);
     return false;
-  case Verdict::WrongAnyway:
+  case diagnose::Verdict::WrongAnyway:
     fmt::print("the answer is wrong without any rewrite, too: max abs {:.3g} (of {:.3g}); either "
                "the code generated for an op is wrong, which `enfold diff` shows, or what is "
                "expected\n",
                found.before.worst.maxAbs, found.before.worst.scale);
     return true;
-  case Verdict::WrongRewrite:
+  case diagnose::Verdict::WrongRewrite:
     printFinding(found);
     ENFOLD_RETURN_IF_ERROR(writeBundle(options, problem, found));
     return true;

@@ -1,11 +1,11 @@
 // enfold diff: every tensor that the compiled network computes, beside the same tensor computed in
 // another way. The first tensor that differs by more than rounding is where to look for a fault.
-#include "driver/Tap.h"
+#include "diagnose/OnnxRuntime.h"
+#include "diagnose/Tap.h"
 #include "ir/Extract.h"
 #include "reference/Reference.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
-#include "tools/OnnxRuntime.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ struct Row {
   std::string name;
   std::string nodes;
   std::string how; ///< "computed", or "fused away"
-  Comparison comparison;
+  diagnose::Comparison comparison;
   double ulp = 0; ///< largest distance in units in the last place of the expected element
 };
 
@@ -60,9 +60,9 @@ double ulpsBetween(const Tensor& a, const Tensor& b) {
 
 /// What rounding may do to numbers of that type: the project's tolerance, for narrow types as much
 /// larger as their rounding is coarser.
-Tolerance noiseOf(ElemType elem) {
+diagnose::Tolerance noiseOf(ElemType elem) {
   const double coarser = elem == ElemType::F16 ? 0x1p13 : elem == ElemType::BF16 ? 0x1p16 : 1;
-  const Tolerance f32;
+  const diagnose::Tolerance f32;
   return {f32.rtol * coarser, f32.atol * coarser};
 }
 
@@ -138,7 +138,7 @@ Result<Tensors> expectedTensors(const DiffOptions& options, const Trial& trial,
   if (options.against == "onnxruntime") {
     const auto graph = withOutputs(model, values);
     ENFOLD_TRY(std::vector<Tensor> outputs,
-               runOnnxRuntime(*graph, reordered(model, *graph, trial.inputs)));
+               diagnose::runOnnxRuntime(*graph, reordered(model, *graph, trial.inputs)));
     return named(values, std::move(outputs));
   }
   if (trial.expected.empty()) return byFiles(options, values);
@@ -180,9 +180,9 @@ Result<Table> compareAll(const DiffOptions& options) {
   for (const Value* value : values)
     if (expected.contains(value->name())) names.push_back(value->name());
   ENFOLD_TRY(auto network,
-             TappedNetwork::create(trial.graph->clone(), options.model.compileOptions(),
-                                   options.model.sessionOptions(), names));
-  ENFOLD_TRY(const TappedRun run, network->run(trial.inputs));
+             diagnose::TappedNetwork::create(trial.graph->clone(), options.model.compileOptions(),
+                                             options.model.sessionOptions(), names));
+  ENFOLD_TRY(const diagnose::TappedRun run, network->run(trial.inputs));
   Table table;
   for (const std::string& name : names) {
     const Value* value = trial.graph->find(name);
@@ -196,8 +196,8 @@ Result<Table> compareAll(const DiffOptions& options) {
             .how = computed ? "computed" : "fused away",
             .comparison = {}};
     const Tensor& wanted = expected.at(name);
-    row.comparison =
-        compare(run.taps.at(name), wanted, options.tolerance.over(noiseOf(value->elem())));
+    row.comparison = diagnose::compare(run.taps.at(name), wanted,
+                                       options.tolerance.over(noiseOf(value->elem())));
     row.ulp = ulpsBetween(run.taps.at(name), wanted);
     (row.comparison.same() ? table.alike : table.different).push_back(std::move(row));
   }
@@ -215,7 +215,7 @@ void printTable(const DiffOptions& options, const Table& result) {
       {"tensor", "node", "max abs", "of", "max rel", "ulp", "verdict"}};
   for (const auto* part : {&result.different, &result.alike})
     for (const Row& row : *part) {
-      const Comparison& c = row.comparison;
+      const diagnose::Comparison& c = row.comparison;
       rows.push_back({row.name, row.nodes == row.name ? "" : row.nodes,
                       fmt::format("{:.2g}", c.maxAbs), fmt::format("{:.3g}", c.scale),
                       fmt::format("{:.2g}", c.maxRelative), fmt::format("{:.3g}", row.ulp),

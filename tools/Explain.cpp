@@ -1,8 +1,8 @@
 // enfold explain: what became of every batch normalization, every fusion candidate with its reason,
 // the error of each fold on request, and how each op runs.
-#include "driver/BatchNorms.h"
-#include "driver/FoldError.h"
+#include "diagnose/BatchNorms.h"
 #include "lower/Families.h"
+#include "passes/FoldError.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -27,15 +27,15 @@ struct ExplainOptions {
   bool all = false, measure = false;
 };
 
-constexpr BatchNormFate kFates[] = {BatchNormFate::Folded, BatchNormFate::Fused,
-                                    BatchNormFate::Alone, BatchNormFate::Removed,
-                                    BatchNormFate::Kept};
+constexpr diagnose::BatchNormFate kFates[] = {
+    diagnose::BatchNormFate::Folded, diagnose::BatchNormFate::Fused, diagnose::BatchNormFate::Alone,
+    diagnose::BatchNormFate::Removed, diagnose::BatchNormFate::Kept};
 
 /// Everything that is told, whatever the form.
 struct Explanation {
   LoadedModel model; ///< after the passes
   PipelineReport report;
-  std::vector<BatchNormAccount> batchNorms;
+  std::vector<diagnose::BatchNormAccount> batchNorms;
   std::vector<std::pair<const Op*, lower::Choice>> choices;
   std::optional<std::vector<FoldError>> errors;
 };
@@ -54,20 +54,23 @@ std::string shortened(std::string text, size_t size) {
 /// Nodes of a group that are shown unless all are asked for.
 constexpr size_t kShown = 3;
 
-std::string refusalCode(const BatchNormAccount& account) {
+std::string refusalCode(const diagnose::BatchNormAccount& account) {
   return account.refusal ? std::string(info(account.refusal->reason).code) : "-";
 }
 
 /// "20 batch normalizations: 18 folded, 2 fused", and those that were not folded, grouped.
-std::string batchNormText(const std::vector<BatchNormAccount>& accounts, bool all) {
+std::string batchNormText(const std::vector<diagnose::BatchNormAccount>& accounts, bool all) {
   std::string text;
-  std::map<std::pair<BatchNormFate, std::string>, std::vector<const BatchNormAccount*>> groups;
-  for (const BatchNormAccount& account : accounts)
-    if (account.fate != BatchNormFate::Folded)
+  std::map<std::pair<diagnose::BatchNormFate, std::string>,
+           std::vector<const diagnose::BatchNormAccount*>>
+      groups;
+  for (const diagnose::BatchNormAccount& account : accounts)
+    if (account.fate != diagnose::BatchNormFate::Folded)
       groups[{account.fate, refusalCode(account)}].push_back(&account);
-  for (BatchNormFate fate : kFates) {
-    const auto count = std::ranges::count(accounts, fate, &BatchNormAccount::fate);
-    if (count) text += fmt::format("{} {} {}", text.empty() ? ":" : ",", count, name(fate));
+  for (diagnose::BatchNormFate fate : kFates) {
+    const auto count = std::ranges::count(accounts, fate, &diagnose::BatchNormAccount::fate);
+    if (count)
+      text += fmt::format("{} {} {}", text.empty() ? ":" : ",", count, diagnose::name(fate));
   }
   Rows rows;
   for (const auto& [key, group] : groups) {
@@ -156,12 +159,13 @@ void printText(const Explanation& e, bool all) {
 // ---- JSON
 // -----------------------------------------------------------------------------------------
 
-ordered_json batchNormJson(const std::vector<BatchNormAccount>& accounts) {
+ordered_json batchNormJson(const std::vector<diagnose::BatchNormAccount>& accounts) {
   ordered_json json = {{"total", accounts.size()}};
-  for (BatchNormFate fate : kFates)
-    json[name(fate)] = std::ranges::count(accounts, fate, &BatchNormAccount::fate);
+  for (diagnose::BatchNormFate fate : kFates)
+    json[diagnose::name(fate)] =
+        std::ranges::count(accounts, fate, &diagnose::BatchNormAccount::fate);
   json["nodes"] = ordered_json::array();
-  for (const BatchNormAccount& account : accounts)
+  for (const diagnose::BatchNormAccount& account : accounts)
     json["nodes"].push_back(
         {{"name", account.name},
          {"fate", name(account.fate)},
@@ -218,10 +222,10 @@ Result<Explanation> explained(const ExplainOptions& options) {
   ENFOLD_TRY(e.model, load(options.model));
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
   const CompileOptions compileOptions = options.model.compileOptions();
-  const std::vector<std::string> batchNorms = batchNormsOf(*e.model.graph);
+  const std::vector<std::string> batchNorms = diagnose::batchNormsOf(*e.model.graph);
   const auto before = options.measure ? e.model.graph->clone() : nullptr;
   ENFOLD_TRY(e.report, optimize(*e.model.graph, compileOptions, target));
-  e.batchNorms = accountOf(batchNorms, *e.model.graph, e.report);
+  e.batchNorms = diagnose::accountOf(batchNorms, *e.model.graph, e.report);
   for (const auto& op : e.model.graph->ops())
     if (op->kind() != OpKind::Constant)
       e.choices.emplace_back(op.get(), lower::explainChoice(*op, target));
@@ -239,8 +243,8 @@ Result<Explanation> explained(const ExplainOptions& options) {
 bool passesGate(const Explanation& e, const std::string& pass) {
   std::vector<const Remark*> misses;
   if (pass == "fold-batchnorm") {
-    for (const BatchNormAccount& account : e.batchNorms)
-      if (account.looksFoldable && account.fate != BatchNormFate::Folded)
+    for (const diagnose::BatchNormAccount& account : e.batchNorms)
+      if (account.looksFoldable && account.fate != diagnose::BatchNormFate::Folded)
         misses.push_back(account.refusal);
   } else {
     for (const Remark& remark : e.report.remarks.remarks())

@@ -71,8 +71,8 @@ void nameByPlace(std::vector<NamedTensor>& given, std::span<const TensorSpec> in
     if (!optional.has(inputs, given[i].name)) given[i].name = inputs[i].name;
 }
 
-Result<Tolerance> folderTolerance(const std::filesystem::path& folder) {
-  Tolerance tolerance;
+Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder) {
+  diagnose::Tolerance tolerance;
   std::ifstream file(folder / "tolerance.json");
   if (!file) return tolerance;
   const auto json = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);

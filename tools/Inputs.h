@@ -1,7 +1,7 @@
 // What a command runs a model on: tensors from files, folders of test data, or random numbers.
 #pragma once
 
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "onnx/TensorFile.h"
 #include "tools/Common.h"
 
@@ -27,7 +27,7 @@ struct ToleranceOptions {
   std::optional<double> rtol, atol;
 
   void add(CLI::App& app);
-  Tolerance over(const Tolerance& standard) const {
+  diagnose::Tolerance over(const diagnose::Tolerance& standard) const {
     return {rtol.value_or(standard.rtol), atol.value_or(standard.atol)};
   }
 };
@@ -53,14 +53,14 @@ void nameByPlace(std::vector<NamedTensor>& given, std::span<const TensorSpec> in
                  const OptionalInputs& optional);
 
 /// The tolerance of a folder: what its tolerance.json says, if there is one.
-Result<Tolerance> folderTolerance(const std::filesystem::path& folder);
+Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder);
 
 /// A model and what it is run on, with the answer expected.
 struct Trial {
   std::unique_ptr<Graph> graph;
   std::vector<Tensor> inputs;
   std::vector<Tensor> expected; ///< empty: nothing is known
-  Tolerance tolerance;
+  diagnose::Tolerance tolerance;
 };
 
 /// Of a set of test data, or of --input and --random when `set` is null.

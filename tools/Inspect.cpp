@@ -1,6 +1,6 @@
 // enfold inspect: what a model takes, gives, holds and costs, without running it; and the same of a
 // compiled file, which was told when it was made.
-#include "driver/BatchNorms.h"
+#include "diagnose/BatchNorms.h"
 #include "lower/Lowering.h"
 #include "tools/Artifact.h"
 #include "tools/Certificates.h"
@@ -130,7 +130,7 @@ Result<> inspect(const InspectOptions& options) {
   ENFOLD_TRY(LoadedModel model, load(options.model));
   Graph& graph = *model.graph;
   Facts facts = factsOf(graph);
-  const std::vector<std::string> batchNorms = batchNormsOf(graph);
+  const std::vector<std::string> batchNorms = diagnose::batchNormsOf(graph);
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
   ENFOLD_TRY(const PipelineReport report, optimize(graph, options.model.compileOptions(), target));
   const lower::Plan plan = lower::lowerGraph(graph, target);
@@ -138,7 +138,7 @@ Result<> inspect(const InspectOptions& options) {
   facts.reference = plan.referenceOps();
   for (const auto& [op, count] : facts.after) facts.generated += static_cast<size_t>(count);
   facts.generated -= facts.reference.size();
-  for (const BatchNormAccount& account : accountOf(batchNorms, graph, report))
+  for (const diagnose::BatchNormAccount& account : diagnose::accountOf(batchNorms, graph, report))
     ++facts.fates[std::string(name(account.fate))];
   for (const lower::Call& call : plan.calls) facts.flops += call.flops;
   facts.certificates = certificatesOf(report);

@@ -1,8 +1,8 @@
 // enfold zoo, passes and ops: what there is.
+#include "diagnose/SupportTable.h"
 #include "onnx/Export.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
-#include "tools/SupportTable.h"
 #include "zoo/Zoo.h"
 
 #include <CLI/App.hpp>
@@ -48,9 +48,10 @@ std::string remarksMarkdown() {
 }
 
 Result<> listOps(bool markdown) {
-  if (markdown) return writeText("-", operatorsMarkdown());
+  if (markdown) return writeText("-", diagnose::operatorsMarkdown());
   std::vector<std::vector<std::string>> rows = {{"op", "ONNX", "runs as"}};
-  for (const OpInfo& row : opTable()) rows.push_back({row.name, row.onnxName, howItRuns(row)});
+  for (const OpInfo& row : opTable())
+    rows.push_back({row.name, row.onnxName, diagnose::howItRuns(row)});
   return writeText("-", table(rows));
 }
 

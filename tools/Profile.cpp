@@ -41,17 +41,18 @@ namespace {
 
 double rate(double amount, double seconds) { return seconds > 0 ? amount * 1e-9 / seconds : 0; }
 
-double percentOfLimit(const KernelProfile& k, const MachineLimits& limits) {
+double percentOfLimit(const KernelProfile& k, const diagnose::MachineLimits& limits) {
   return k.seconds > 0 ? 100 * limits.seconds(k.flops, k.bytes) / k.seconds : 0;
 }
 
-const char* boundOf(const KernelProfile& k, const MachineLimits& limits) {
+const char* boundOf(const KernelProfile& k, const diagnose::MachineLimits& limits) {
   return limits.boundByArithmetic(k.flops, k.bytes) ? "arithmetic" : "memory";
 }
 
 } // namespace
 
-std::string profileTable(const std::vector<KernelProfile>& kernels, const MachineLimits& limits) {
+std::string profileTable(const std::vector<KernelProfile>& kernels,
+                         const diagnose::MachineLimits& limits) {
   double total = 0;
   for (const KernelProfile& k : kernels) total += k.seconds;
   std::vector<std::vector<std::string>> rows = {{"kernel", "us", "%", "GFLOP/s", "GB/s", "of limit",
@@ -71,7 +72,8 @@ std::string profileTable(const std::vector<KernelProfile>& kernels, const Machin
                                    limits.gflops, limits.gbps);
 }
 
-ordered_json profileJson(const std::vector<KernelProfile>& kernels, const MachineLimits& limits) {
+ordered_json profileJson(const std::vector<KernelProfile>& kernels,
+                         const diagnose::MachineLimits& limits) {
   ordered_json json = ordered_json::array();
   for (size_t i = 0; i < kernels.size(); ++i) {
     const KernelProfile& k = kernels[i];

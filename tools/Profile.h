@@ -1,8 +1,8 @@
 // The profile of a network: what each kernel takes, and how near it comes to the machine's limits.
 #pragma once
 
+#include "diagnose/MachineLimits.h"
 #include "driver/Executable.h"
-#include "driver/MachineLimits.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -21,9 +21,10 @@ Result<std::vector<KernelProfile>> profileOf(Session& session, double seconds,
                                              const std::function<Result<>()>& run);
 
 /// One line a kernel, and the limits below. Products that Winograd's algorithm saves count as done.
-std::string profileTable(const std::vector<KernelProfile>& kernels, const MachineLimits& limits);
+std::string profileTable(const std::vector<KernelProfile>& kernels,
+                         const diagnose::MachineLimits& limits);
 nlohmann::ordered_json profileJson(const std::vector<KernelProfile>& kernels,
-                                   const MachineLimits& limits);
+                                   const diagnose::MachineLimits& limits);
 
 /// One run as Chrome's trace event format, which Perfetto and chrome://tracing show: the stages of
 /// compilation in one row, then the kernels in another.

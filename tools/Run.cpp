@@ -1,5 +1,5 @@
 // enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
-#include "driver/Tap.h"
+#include "diagnose/Tap.h"
 #include "reference/Reference.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
@@ -136,8 +136,8 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
 
 /// Prints a line on an output, and returns whether it is as expected.
 bool judge(const std::string& what, const Tensor& output, const Tensor& expected,
-           const Tolerance& tolerance) {
-  const Comparison c = compare(output, expected, tolerance);
+           const diagnose::Tolerance& tolerance) {
+  const diagnose::Comparison c = diagnose::compare(output, expected, tolerance);
   if (!c.problem.empty())
     fmt::print("{}: WRONG {}\n", what, c.problem);
   else
@@ -155,8 +155,8 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   ENFOLD_TRY(const std::vector<Tensor> inputs,
              arrange(options.inputs, runner.inputs(), runner.optional(), set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
-  ENFOLD_TRY(const Tolerance standard, folderTolerance(options.check));
-  const Tolerance tolerance = options.tolerance.over(standard);
+  ENFOLD_TRY(const diagnose::Tolerance standard, folderTolerance(options.check));
+  const diagnose::Tolerance tolerance = options.tolerance.over(standard);
   bool same = true;
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
@@ -178,7 +178,7 @@ Result<bool> checkAgainstReference(const RunOptions& options) {
   plain.reference = true;
   ENFOLD_TRY(Runner reference, Runner::make(plain, given));
   ENFOLD_TRY(const std::vector<Tensor> expected, reference.run(inputs));
-  const Tolerance tolerance = options.tolerance.over({});
+  const diagnose::Tolerance tolerance = options.tolerance.over({});
   bool same = true;
   for (size_t i = 0; i < outputs.size(); ++i)
     same &= judge(runner.outputs()[i].name, outputs[i], expected[i], tolerance);
@@ -210,9 +210,9 @@ Result<int> runTapped(const RunOptions& options) {
   if (options.reference) return usageError("--tap reads the compiled network, not --reference");
   ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, nullptr));
   ENFOLD_TRY(auto network,
-             TappedNetwork::create(std::move(trial.graph), options.model.compileOptions(),
-                                   options.model.sessionOptions(), options.taps));
-  ENFOLD_TRY(const TappedRun result, network->run(trial.inputs));
+             diagnose::TappedNetwork::create(std::move(trial.graph), options.model.compileOptions(),
+                                             options.model.sessionOptions(), options.taps));
+  ENFOLD_TRY(const diagnose::TappedRun result, network->run(trial.inputs));
   const auto names = network->graph().outputNames();
   for (size_t i = 0; i < result.outputs.size(); ++i)
     ENFOLD_RETURN_IF_ERROR(show(options, names[i], result.outputs[i]));

@@ -1,8 +1,8 @@
 // The compiler driver.
 #include "driver/Compiler.h"
 
-#include "driver/FoldError.h"
 #include "lower/conv/Ways.h"
+#include "passes/FoldError.h"
 
 #include <chrono>
 

@@ -1,7 +1,7 @@
 // The oracles.
 #include "fuzz/Oracles.h"
 
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "fuzz/Random.h"
 #include "ir/ConstantText.h"
@@ -22,6 +22,10 @@
 
 namespace enfold::fuzz {
 namespace {
+
+using diagnose::compare;
+using diagnose::Comparison;
+using diagnose::Tolerance;
 
 /// Relative errors a compiled op may make of its own, an order of magnitude above what one rounding
 /// is: how they grow on the way to an output is found out by making them.

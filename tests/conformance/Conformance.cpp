@@ -6,7 +6,7 @@
 // contains it. A line is printed for each case that fails, then the count; exit status 1 if one
 // failed or there is none. Children run the cases, so that a crash is the failure of one case and
 // not the end.
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "driver/Model.h"
 #include "fuzz/Isolate.h"
@@ -23,6 +23,10 @@
 
 namespace enfold {
 namespace {
+
+using diagnose::compare;
+using diagnose::Comparison;
+using diagnose::Tolerance;
 
 namespace fs = std::filesystem;
 

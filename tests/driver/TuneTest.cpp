@@ -1,6 +1,6 @@
 // The ways of convolutions: every one of them gives the answer of the reference, a graph can ask
 // for any by name, and tuning chooses among them.
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "ir/Builder.h"
 #include "ir/ConstantText.h"
@@ -16,6 +16,10 @@
 
 namespace enfold {
 namespace {
+
+using diagnose::compare;
+using diagnose::Comparison;
+using diagnose::Tolerance;
 
 struct Layer {
   Shape input;

@@ -1,11 +1,16 @@
 // What `explain` says: every normalization accounted for, errors measured, folds rolled back.
-#include "driver/BatchNorms.h"
-#include "driver/FoldError.h"
+#include "diagnose/BatchNorms.h"
+#include "passes/FoldError.h"
 #include "tests/hazards/Harness.h"
 #include "zoo/Zoo.h"
 
 namespace enfold::hazards {
 namespace {
+
+using diagnose::accountOf;
+using diagnose::BatchNormAccount;
+using diagnose::BatchNormFate;
+using diagnose::batchNormsOf;
 
 /// One normalization of every fate.
 std::unique_ptr<Graph> everyFate() {

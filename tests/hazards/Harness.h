@@ -2,12 +2,16 @@
 // makes of one, with fusion and without, with the reference functions.
 #pragma once
 
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 
 #include <gtest/gtest.h>
 
 namespace enfold::hazards {
+
+using diagnose::compare;
+using diagnose::Comparison;
+using diagnose::Tolerance;
 
 /// Uniform numbers that differ from one call to the next, and are the same in every run.
 Tensor randomTensor(ElemType elem, Shape shape, double low = -1, double high = 1);

@@ -1,11 +1,11 @@
 // Real networks: what became of their normalizations, and a network that another tool has folded.
 // They are looked for in the folder that ENFOLD_SHARED names, or beside the source tree.
-#include "driver/BatchNorms.h"
-#include "driver/Compare.h"
+#include "diagnose/BatchNorms.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
-#include "driver/FoldError.h"
 #include "driver/Model.h"
 #include "onnx/TensorFile.h"
+#include "passes/FoldError.h"
 
 #include <gtest/gtest.h>
 
@@ -14,6 +14,13 @@
 
 namespace enfold {
 namespace {
+
+using diagnose::accountOf;
+using diagnose::BatchNormAccount;
+using diagnose::BatchNormFate;
+using diagnose::batchNormsOf;
+using diagnose::compare;
+using diagnose::Comparison;
 
 std::filesystem::path modelsFolder() {
   const char* shared = std::getenv("ENFOLD_SHARED");

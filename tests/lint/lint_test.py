@@ -27,6 +27,10 @@ class Lint(unittest.TestCase):
         self.assert_complains("lib/kernel/A.cpp", '// x\n#include "ir/Graph.h"\n', "must not")
         self.assert_complains("runtime/A.cpp", '// x\n#include "support/R.h"\n', "must not include")
         self.assert_complains("lib/ir/ops/A.h", GOOD_HEADER + '#include "onnx/I.h"\n', "must not")
+        self.assert_passes("lib/diagnose/A.cpp", '// x\n#include "driver/C.h"\n')
+        self.assert_complains("lib/driver/A.cpp", '// x\n#include "diagnose/C.h"\n', "must not")
+        self.assert_complains("lib/diagnose/A.cpp", '// x\n#include "tools/C.h"\n', "must not")
+        self.assert_complains("lib/lower/A.cpp", '// x\n#include "reference/R.h"\n', "must not")
 
     def test_private_headers(self):
         llvm = "// x\n#include <llvm/IR/IRBuilder.h>\n"

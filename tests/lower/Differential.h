@@ -1,13 +1,17 @@
 // Compiled code against the reference: the harness of all tests of kernel families.
 #pragma once
 
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "ir/Builder.h"
 
 #include <functional>
 #include <random>
 
 namespace enfold {
+
+using diagnose::compare;
+using diagnose::Comparison;
+using diagnose::Tolerance;
 
 /// Writes a graph of inputs and ops and gives its output.
 using BuildGraph = std::function<Value*(GraphBuilder& g)>;

@@ -3,7 +3,7 @@
 #include "onnx/Export.h"
 
 #include "Support.h"
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "ir/ConstantText.h"
 #include "ir/Parser.h"
@@ -18,6 +18,9 @@
 
 namespace enfold::onnx::test {
 namespace {
+
+using diagnose::compare;
+using diagnose::Comparison;
 
 using GraphPtr = std::unique_ptr<enfold::Graph>;
 

@@ -1,5 +1,5 @@
 // What becomes of the batch normalizations of the zoo: all are accounted for, none is left.
-#include "driver/BatchNorms.h"
+#include "diagnose/BatchNorms.h"
 #include "driver/Compiler.h"
 #include "zoo/Zoo.h"
 
@@ -9,6 +9,11 @@
 
 namespace enfold {
 namespace {
+
+using diagnose::accountOf;
+using diagnose::BatchNormAccount;
+using diagnose::BatchNormFate;
+using diagnose::batchNormsOf;
 
 /// How many must fold into the weights of a convolution or product. Those of densenet121 that do
 /// not fold read a concat or a pool with other readers, and are followed by their activation.

@@ -2,7 +2,7 @@
 // on whether it is fused.
 #include "zoo/Zoo.h"
 
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "ir/ConstantText.h"
 #include "ir/Parser.h"
@@ -21,6 +21,9 @@
 
 namespace enfold {
 namespace {
+
+using diagnose::compare;
+using diagnose::Comparison;
 
 namespace fs = std::filesystem;
 

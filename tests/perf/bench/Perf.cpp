@@ -1,8 +1,8 @@
 // perf [PROBLEM...]: speed of single layers, one thread, beside what the machine can do at best.
 // No part of the tests: nothing it prints is right or wrong.
 #include "Problem.h"
+#include "diagnose/MachineLimits.h"
 #include "driver/Compiler.h"
-#include "driver/MachineLimits.h"
 
 #include <fmt/format.h>
 
@@ -53,7 +53,7 @@ Result<Kernel> measure(std::string_view problem) {
 
 Result<> printAll(std::span<const std::string> problems) {
   ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
-  ENFOLD_TRY(const MachineLimits limits, measureLimits(target, 1));
+  ENFOLD_TRY(const diagnose::MachineLimits limits, diagnose::measureLimits(target, 1));
   fmt::print("{:<44} {:>9} {:>9} {:>7}  algorithm\n", "problem", "us", "GFLOP/s", "of peak");
   for (const std::string& problem : problems) {
     ENFOLD_TRY(const Kernel kernel, measure(problem));

@@ -1,5 +1,5 @@
 // Measuring folds.
-#include "driver/FoldError.h"
+#include "passes/FoldError.h"
 
 #include "ir/ConstantText.h"
 #include "reference/Reference.h"

@@ -1,12 +1,12 @@
 // Quantiles and bootstrap intervals.
-#include "tools/Samples.h"
+#include "diagnose/Samples.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <random>
 
-namespace enfold::tool {
+namespace enfold::diagnose {
 namespace {
 
 /// Resampling more than this many of them would only cost time.
@@ -62,4 +62,4 @@ Ratio medianRatio(const std::vector<double>& a, const std::vector<double>& b) {
   return {summarize(a).p50 / summarize(b).p50, quantile(ratios, 0.025), quantile(ratios, 0.975)};
 }
 
-} // namespace enfold::tool
+} // namespace enfold::diagnose

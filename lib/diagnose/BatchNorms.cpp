@@ -1,12 +1,12 @@
 // The account of batch normalizations.
-#include "driver/BatchNorms.h"
+#include "diagnose/BatchNorms.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
-namespace enfold {
+namespace enfold::diagnose {
 namespace {
 
 using Remarks = std::span<const Remark>;
@@ -89,4 +89,4 @@ std::vector<BatchNormAccount> accountOf(const std::vector<std::string>& batchNor
   return accounts;
 }
 
-} // namespace enfold
+} // namespace enfold::diagnose

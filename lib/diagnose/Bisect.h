@@ -2,12 +2,12 @@
 // rewrites, and each time the compiled network's answer is compared with what is expected.
 #pragma once
 
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 
 #include <functional>
 
-namespace enfold {
+namespace enfold::diagnose {
 
 /// What is compiled, run and compared. The model must outlive the search.
 struct BisectProblem {
@@ -62,4 +62,4 @@ Result<Bisection> bisect(const BisectProblem& problem);
 /// needs to see it happen again; null when it cannot be cut out.
 std::unique_ptr<Graph> changedPart(const Graph& before, const Graph& after);
 
-} // namespace enfold
+} // namespace enfold::diagnose

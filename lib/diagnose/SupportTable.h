@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace enfold::tool {
+namespace enfold::diagnose {
 
 /// The kernel families that may take ops of a kind, best first, or what else becomes of them.
 std::string howItRuns(const OpInfo& row);
@@ -13,4 +13,4 @@ std::string howItRuns(const OpInfo& row);
 /// docs/operators.md.
 std::string operatorsMarkdown();
 
-} // namespace enfold::tool
+} // namespace enfold::diagnose

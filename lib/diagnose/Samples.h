@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace enfold::tool {
+namespace enfold::diagnose {
 
 struct Summary {
   double min = 0, p5 = 0, p50 = 0, p90 = 0, p99 = 0, mean = 0;
@@ -23,4 +23,4 @@ struct Ratio {
 /// Introduction to the Bootstrap", chapter 13) over 1000 seeded resamplings.
 Ratio medianRatio(const std::vector<double>& a, const std::vector<double>& b);
 
-} // namespace enfold::tool
+} // namespace enfold::diagnose

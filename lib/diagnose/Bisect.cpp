@@ -1,5 +1,5 @@
 // The search, and what is cut out of the network it ends at.
-#include "driver/Bisect.h"
+#include "diagnose/Bisect.h"
 
 #include "ir/Extract.h"
 #include "ir/Printer.h"
@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace enfold {
+namespace enfold::diagnose {
 namespace {
 
 /// Compares the outputs that are expected; keeps the worst comparison.
@@ -151,4 +151,4 @@ std::unique_ptr<Graph> changedPart(const Graph& before, const Graph& after) {
   return extract(before, outputs, inputs);
 }
 
-} // namespace enfold
+} // namespace enfold::diagnose

@@ -9,7 +9,7 @@
 
 #include <map>
 
-namespace enfold {
+namespace enfold::diagnose {
 
 struct TappedRun {
   std::vector<Tensor> outputs;        ///< with the bits of a run without taps
@@ -48,4 +48,4 @@ private:
 /// if there is none.
 const Value* findTensor(const Graph& model, const std::string& name);
 
-} // namespace enfold
+} // namespace enfold::diagnose

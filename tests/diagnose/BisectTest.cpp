@@ -1,13 +1,13 @@
 // The search for a wrong rewrite finds one made on purpose among many right ones.
-#include "driver/Bisect.h"
+#include "diagnose/Bisect.h"
 
-#include "driver/FoldError.h"
+#include "passes/FoldError.h"
 #include "reference/Reference.h"
 #include "zoo/Zoo.h"
 
 #include <gtest/gtest.h>
 
-namespace enfold {
+namespace enfold::diagnose {
 namespace {
 
 /// A pass that forgets one activation in the middle of the network.
@@ -107,4 +107,4 @@ TEST(Bisect, TellsWhenNoRewriteIsToBlame) {
 }
 
 } // namespace
-} // namespace enfold
+} // namespace enfold::diagnose

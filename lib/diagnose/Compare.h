@@ -3,7 +3,7 @@
 
 #include "ir/Tensor.h"
 
-namespace enfold {
+namespace enfold::diagnose {
 
 /// |a-b| <= atol * m + rtol * |b| with m = max(1, max|b|) over the tensor.
 struct Tolerance {
@@ -25,4 +25,4 @@ struct Comparison {
 /// `b` is the expected answer. NaN equals NaN, and infinities of one sign are equal.
 Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance = {});
 
-} // namespace enfold
+} // namespace enfold::diagnose

@@ -4,7 +4,7 @@
 
 #include "passes/PassManager.h"
 
-namespace enfold {
+namespace enfold::diagnose {
 
 enum class BatchNormFate : uint8_t {
   Folded,  ///< into the weights before or behind it: costs nothing
@@ -33,4 +33,4 @@ std::vector<std::string> batchNormsOf(const Graph& graph);
 std::vector<BatchNormAccount> accountOf(const std::vector<std::string>& batchNorms,
                                         const Graph& optimized, const PipelineReport& report);
 
-} // namespace enfold
+} // namespace enfold::diagnose

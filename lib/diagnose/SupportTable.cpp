@@ -3,7 +3,7 @@
 //
 // Element types are found by trial: every op has a small sample, which inference and the reference
 // function take or refuse for each type.
-#include "tools/SupportTable.h"
+#include "diagnose/SupportTable.h"
 
 #include "lower/Families.h"
 #include "onnx/Import.h"
@@ -18,7 +18,7 @@
 #include <map>
 #include <sstream>
 
-namespace enfold::tool {
+namespace enfold::diagnose {
 namespace {
 
 /// Operands, separated by spaces: T:2,3 is a tensor of the type on trial, f: b: i: of f32, bool
@@ -253,4 +253,4 @@ std::string operatorsMarkdown() {
   return text;
 }
 
-} // namespace enfold::tool
+} // namespace enfold::diagnose

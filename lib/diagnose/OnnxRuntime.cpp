@@ -1,5 +1,5 @@
 // Running ONNX Runtime in a process of its own, over files in a temporary folder.
-#include "tools/OnnxRuntime.h"
+#include "diagnose/OnnxRuntime.h"
 
 #include "onnx/Export.h"
 #include "onnx/TensorFile.h"
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace enfold::tool {
+namespace enfold::diagnose {
 namespace {
 
 /// Plain session: its own optimizations would be another thing to tell apart.
@@ -92,4 +92,4 @@ Result<std::vector<Tensor>> runOnnxRuntime(const Graph& graph, std::span<const T
   return outputs;
 }
 
-} // namespace enfold::tool
+} // namespace enfold::diagnose

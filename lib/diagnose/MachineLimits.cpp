@@ -1,6 +1,6 @@
 // Three generated kernels, run until their least times are known: one fills memory, so that it is
 // really there, one reads it, one multiplies and adds in registers.
-#include "driver/MachineLimits.h"
+#include "diagnose/MachineLimits.h"
 
 #include "codegen/Jit.h"
 #include "kernel/Builder.h"
@@ -10,7 +10,7 @@
 #include <chrono>
 #include <memory>
 
-namespace enfold {
+namespace enfold::diagnose {
 namespace {
 
 using kir::Index;
@@ -116,4 +116,4 @@ Result<MachineLimits> measureLimits(const codegen::Target& target, int threads) 
                        .gbps = static_cast<double>(kBytes) / reading.min_seconds * 1e-9};
 }
 
-} // namespace enfold
+} // namespace enfold::diagnose

@@ -1,12 +1,12 @@
 // Comparing tensors.
-#include "driver/Compare.h"
+#include "diagnose/Compare.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-namespace enfold {
+namespace enfold::diagnose {
 
 Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance) {
   Comparison result;
@@ -34,4 +34,4 @@ Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance)
   return result;
 }
 
-} // namespace enfold
+} // namespace enfold::diagnose

@@ -1,5 +1,5 @@
 // Tapping.
-#include "driver/Tap.h"
+#include "diagnose/Tap.h"
 
 #include "ir/Extract.h"
 
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <set>
 
-namespace enfold {
+namespace enfold::diagnose {
 namespace {
 
 using Values = std::unordered_set<const Value*>;
@@ -140,4 +140,4 @@ Result<TappedRun> TappedNetwork::run(std::span<const Tensor> inputs) {
   return run;
 }
 
-} // namespace enfold
+} // namespace enfold::diagnose

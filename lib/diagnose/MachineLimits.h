@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace enfold {
+namespace enfold::diagnose {
 
 struct MachineLimits {
   double gflops = 0; ///< f32 multiplications and additions, 10^9 a second
@@ -25,4 +25,4 @@ struct MachineLimits {
 /// Measures both with `threads` threads, in about a quarter of a second.
 Result<MachineLimits> measureLimits(const codegen::Target& target, int threads);
 
-} // namespace enfold
+} // namespace enfold::diagnose

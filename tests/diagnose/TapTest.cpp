@@ -1,14 +1,14 @@
 // Intermediate tensors are read without any effect on the outputs, those fused away too.
-#include "driver/Tap.h"
+#include "diagnose/Tap.h"
 
-#include "driver/Compare.h"
-#include "driver/FoldError.h"
+#include "diagnose/Compare.h"
+#include "passes/FoldError.h"
 #include "reference/Reference.h"
 #include "zoo/Zoo.h"
 
 #include <gtest/gtest.h>
 
-namespace enfold {
+namespace enfold::diagnose {
 namespace {
 
 /// Every tensor that the model computes.
@@ -78,4 +78,4 @@ TEST(Tap, NamesWhatIsNotThere) {
 }
 
 } // namespace
-} // namespace enfold
+} // namespace enfold::diagnose
