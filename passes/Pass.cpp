@@ -24,8 +24,8 @@ void PassContext::count(std::string_view counter, int64_t amount) {
 
 std::span<const PassInfo> passTable() {
   static constexpr PassInfo kTable[] = {
-#define ENFOLD_PASS(name, function, visibility, layouts, summary)                                  \
-  {name, function, Visibility::visibility, Layouts::layouts, summary},
+#define ENFOLD_PASS(name, function, kind, layouts, summary)                                        \
+  {name, function, PassKind::kind, Layouts::layouts, summary},
 #include "passes/Passes.def"
   };
   return kTable;

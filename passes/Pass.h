@@ -84,9 +84,9 @@ private:
   Statistics& statistics_;
 };
 
-enum class Visibility : uint8_t {
-  Visible,
-  Hidden, ///< for tests: not listed
+enum class PassKind : uint8_t {
+  Fusion, ///< folds an op into another, or attaches it to another
+  Other,
 };
 
 enum class Layouts : uint8_t {
@@ -97,7 +97,7 @@ enum class Layouts : uint8_t {
 struct PassInfo {
   std::string_view name;
   Result<> (*run)(PassContext&);
-  Visibility visibility;
+  PassKind kind;
   Layouts layouts; ///< it can work on
   std::string_view summary;
 };
@@ -107,8 +107,7 @@ std::span<const PassInfo> passTable();
 /// The pass of that name, or null.
 const PassInfo* findPass(std::string_view name);
 
-#define ENFOLD_PASS(name, function, visibility, layouts, summary)                                  \
-  Result<> function(PassContext& context);
+#define ENFOLD_PASS(name, function, kind, layouts, summary) Result<> function(PassContext& context);
 #include "passes/Passes.def"
 
 } // namespace enfold

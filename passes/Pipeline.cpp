@@ -120,14 +120,21 @@ std::string Pipeline::str() const {
   return text;
 }
 
-Pipeline Pipeline::without(const std::set<std::string>& disabled) const {
+Pipeline Pipeline::filtered(const std::function<bool(const PassInfo&)>& keeps) const {
   Pipeline result;
   for (PipelineStep step : steps) {
-    std::erase_if(step.passes,
-                  [&](const PassInfo* pass) { return disabled.contains(std::string(pass->name)); });
+    std::erase_if(step.passes, [&](const PassInfo* pass) { return !keeps(*pass); });
     if (!step.passes.empty()) result.steps.push_back(std::move(step));
   }
   return result;
+}
+
+Pipeline Pipeline::without(const std::set<std::string>& disabled) const {
+  return filtered([&](const PassInfo& pass) { return !disabled.contains(std::string(pass.name)); });
+}
+
+Pipeline Pipeline::withoutFusion() const {
+  return filtered([](const PassInfo& pass) { return pass.kind != PassKind::Fusion; });
 }
 
 Result<Pipeline> parsePipeline(std::string_view text) { return Parser(text).parse(); }

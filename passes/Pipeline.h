@@ -4,6 +4,7 @@
 
 #include "passes/Pass.h"
 
+#include <functional>
 #include <set>
 
 namespace enfold {
@@ -21,6 +22,11 @@ struct Pipeline {
   std::string str() const;
   /// The same without the passes of those names.
   Pipeline without(const std::set<std::string>& disabled) const;
+  /// The same without the passes that fold or fuse.
+  Pipeline withoutFusion() const;
+
+private:
+  Pipeline filtered(const std::function<bool(const PassInfo&)>& keeps) const;
 };
 
 /// Passes by name, in order, and groups to repeat until nothing changes: "a,(b,c)*,d"; "none" is

@@ -97,11 +97,13 @@ ordered_json latencyJson(const diagnose::Summary& s) {
 }
 
 /// A model compiled with fewer passes.
-Result<Arm> partlyFusedArm(const BenchOptions& options, const std::string& name,
-                           const std::set<std::string>& without) {
+Result<Arm> partlyFusedArm(const BenchOptions& options, const std::string& name) {
   ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::WithDefaults));
   CompileOptions how = options.model.compileOptions();
-  how.disabled.insert(without.begin(), without.end());
+  if (name == "folded")
+    how.disabled.insert("fuse-epilogue");
+  else
+    how.fuse = false;
   ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph), how));
   ENFOLD_TRY(auto bound, bind(compiled.executable, options.model));
   return compiledArm(name, std::move(bound));
@@ -119,8 +121,7 @@ Result<Arm> referenceArm(const BenchOptions& options, const Bound& fused) {
 }
 
 Result<Arm> otherArm(const BenchOptions& options, const std::string& name, const Bound& fused) {
-  if (name == "folded") return partlyFusedArm(options, name, {"fuse-epilogue"});
-  if (name == "unfused") return partlyFusedArm(options, name, fusionPasses());
+  if (name == "folded" || name == "unfused") return partlyFusedArm(options, name);
   if (name == "reference") return referenceArm(options, fused);
   return usageError(fmt::format("--compare {}: known are folded, unfused and reference", name));
 }

@@ -58,9 +58,6 @@ void ModelOptions::add(CLI::App& app) {
   app.add_option("--accuracy", accuracy, "standard, or strict: no algorithm that rounds more")
       ->check(CLI::IsMember({"standard", "strict"}))
       ->group("Numbers");
-  app.add_option("--precision", precision, "Arithmetic: fp32")
-      ->check(CLI::IsMember({"fp32"}))
-      ->group("Numbers");
   addLimits(app);
   app.add_option("--threads", threads, "Threads; 0 is as many as the process may use")
       ->check(CLI::Range(0, ENFOLD_MAX_THREADS))

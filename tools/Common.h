@@ -32,7 +32,6 @@ struct ModelOptions {
   std::string passes;
   std::optional<double> tolerance;
   int64_t maxRewrites = std::numeric_limits<int64_t>::max();
-  std::string precision = "fp32";
   onnx::ImportLimits limits;
   std::optional<double> limitSeconds; ///< of compilation
   int threads = 0;

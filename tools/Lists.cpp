@@ -29,8 +29,7 @@ Result<> writeNetwork(const std::string& name, const std::string& output) {
 Result<> listPasses() {
   std::vector<std::vector<std::string>> rows;
   for (const PassInfo& pass : passTable())
-    if (pass.visibility == Visibility::Visible)
-      rows.push_back({std::string(pass.name), std::string(pass.summary)});
+    rows.push_back({std::string(pass.name), std::string(pass.summary)});
   return writeText("-", table(rows) + "\ndefault pipeline: " + defaultPipeline().str() + "\n");
 }
 

@@ -28,7 +28,7 @@ public:
 
   Result<> after(const PassRun& run, const Graph& graph) override {
     for (const std::string& name : options_.printAfter)
-      if (name == "all" || name == run.pass->name)
+      if (name == "all" || name == run.pass->name || (name == "change" && run.rewrites > 0))
         fmt::print("# after {} ({} rewrites)\n{}\n", run.pass->name, run.rewrites, print(graph));
     if (!options_.verifyEach) return {};
     if (auto valid = verify(graph); !valid) {
@@ -56,7 +56,7 @@ Result<> save(const LoadedModel& model, const std::string& output) {
 
 Result<> opt(const OptOptions& options) {
   for (const std::string& name : options.printAfter)
-    if (name != "all" && !findPass(name))
+    if (name != "all" && name != "change" && !findPass(name))
       return usageError(fmt::format("--print-after {}: no such pass", name));
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
@@ -85,7 +85,8 @@ Result<> opt(const OptOptions& options) {
 Action addOpt(CLI::App& app) {
   auto options = std::make_shared<OptOptions>();
   options->model.add(app);
-  app.add_option("--print-after", options->printAfter, "Print the graph after a pass, or all");
+  app.add_option("--print-after", options->printAfter,
+                 "Print the graph after this pass, after `all`, or after every `change` to it");
   app.add_flag("--print-before", options->printBefore, "Print the graph before the passes");
   app.add_flag("--verify-each", options->verifyEach, "Verify the graph after every pass");
   app.add_flag("--time-passes", options->timePasses, "Print the time of every pass to stderr");

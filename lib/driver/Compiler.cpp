@@ -8,12 +8,6 @@
 
 namespace enfold {
 
-const std::set<std::string>& fusionPasses() {
-  static const std::set<std::string> names = {"fold-batchnorm", "fold-forward", "fold-pad",
-                                              "fuse-epilogue"};
-  return names;
-}
-
 Result<Pipeline> pipelineOf(const CompileOptions& options) {
   Pipeline pipeline = defaultPipeline();
   if (!options.pipeline.empty()) {
@@ -22,7 +16,7 @@ Result<Pipeline> pipelineOf(const CompileOptions& options) {
   for (const std::string& name : options.disabled)
     if (!findPass(name)) return usageError("no pass is named '" + name + "'");
   pipeline = pipeline.without(options.disabled);
-  return options.fuse ? pipeline : pipeline.without(fusionPasses());
+  return options.fuse ? pipeline : pipeline.withoutFusion();
 }
 
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,

@@ -22,9 +22,6 @@ struct CompileOptions {
   std::optional<TuneOptions> tune = {}; ///< measure which algorithms are fastest on this machine
 };
 
-/// The passes that `fuse = false` leaves out.
-const std::set<std::string>& fusionPasses();
-
 /// The passes that the options ask for, in their order.
 Result<Pipeline> pipelineOf(const CompileOptions& options);
 

@@ -23,7 +23,7 @@ Result<> loseActivation(PassContext& context) {
   return {};
 }
 
-constexpr PassInfo kBroken = {"lose-activation", loseActivation, Visibility::Hidden, Layouts::Any,
+constexpr PassInfo kBroken = {"lose-activation", loseActivation, PassKind::Other, Layouts::Any,
                               "wrong on purpose"};
 
 struct Case {
