@@ -15,12 +15,14 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/raw_ostream.h>
+#include <llvm/Transforms/Scalar.h>
 #include <llvm/Transforms/Scalar/DCE.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/LICM.h>
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
+#include <llvm/Transforms/Utils.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -88,6 +90,26 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
     if (!function.isDeclaration()) passes.run(function, functions);
 }
 
+llvm::AnalysisID idOf(llvm::Pass* pass) {
+  const std::unique_ptr<llvm::Pass> owner(pass);
+  return pass->getPassID();
+}
+
+/// LLVM's code generator without loop strength reduction, which takes half of its time to save a
+/// shift in an inner loop: addresses are already sums of a loop-invariant part, the innermost index
+/// and a constant. Targets add that pass unless an option of the whole process says otherwise.
+class CodegenPasses final : public llvm::legacy::PassManager {
+public:
+  void add(llvm::Pass* pass) override {
+    static const llvm::AnalysisID left[] = {idOf(llvm::createCanonicalizeFreezeInLoopsPass()),
+                                            idOf(llvm::createLoopStrengthReducePass())};
+    if (std::ranges::find(left, pass->getPassID()) != std::end(left))
+      delete pass;
+    else
+      llvm::legacy::PassManager::add(pass);
+  }
+};
+
 void writeFile(const std::filesystem::path& path, std::string_view text) {
   std::ofstream(path, std::ios::binary) << text;
 }
@@ -146,7 +168,7 @@ llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& m
                                     llvm::CodeGenFileType type) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
-  llvm::legacy::PassManager passes;
+  CodegenPasses passes;
   bool cannot = machine.addPassesToEmitFile(passes, out, nullptr, type);
   ENFOLD_CHECK(!cannot, "the target writes no such file");
   passes.run(module);

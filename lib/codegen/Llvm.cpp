@@ -4,7 +4,6 @@
 #include "support/Result.h"
 
 #include <llvm/MC/TargetRegistry.h>
-#include <llvm/Support/CommandLine.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 
@@ -12,17 +11,6 @@
 #include <string>
 
 namespace enfold::codegen {
-namespace {
-
-/// Sets one of LLVM's own command line options, where there is no other way to.
-void setOption(llvm::StringRef name, llvm::StringRef value) {
-  auto& options = llvm::cl::getRegisteredOptions();
-  if (auto option = options.find(name); option != options.end())
-    option->second->addOccurrence(0, name, value);
-}
-
-} // namespace
-
 void initializeLlvm() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -36,9 +24,6 @@ void initializeLlvm() {
     LLVMInitializeAArch64TargetMC();
     LLVMInitializeAArch64AsmPrinter();
     LLVMInitializeAArch64AsmParser();
-    // Half of the code generator's time, to save a shift in an inner loop: addresses are already
-    // sums of a loop-invariant part, the innermost index and a constant.
-    setOption("disable-lsr", "true");
   });
 }
 
