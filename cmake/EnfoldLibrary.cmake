@@ -4,7 +4,9 @@
 add_library(enfold_flags INTERFACE)
 target_include_directories(enfold_flags INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/include)
-target_compile_options(enfold_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+# Messages name source files relative to the tree.
+target_compile_options(enfold_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   # GCC's garbage collection takes a tenth of a compilation; a gigabyte (of KiB) is room for all.
   target_compile_options(enfold_flags INTERFACE

@@ -18,7 +18,11 @@ std::string Error::str() const {
 }
 
 void checkFailed(const char* condition, const char* file, int line, std::string_view message) {
-  fmt::print(stderr, "enfold: internal error: {} ({}:{}: {})\n", message, file, line, condition);
+  fmt::print(stderr,
+             "enfold: internal error: {} ({}:{}: {})\n"
+             "This is a bug in enfold. Please report it with this message, the output of `enfold "
+             "--version`, the command or calls that led here, and the model.\n",
+             message, file, line, condition);
   std::abort();
 }
 
