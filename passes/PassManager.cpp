@@ -1,6 +1,8 @@
 // Running pipelines.
 #include "passes/PassManager.h"
 
+#include "support/Memory.h"
+
 #include <fmt/format.h>
 
 #include <chrono>
@@ -51,10 +53,12 @@ private:
     PassContext context(pass.name, rewriter_, options_.passes, report_.remarks, report_.statistics);
     const int64_t rewrites = rewriter_.count();
     const auto start = Clock::now();
-    if (auto done = pass.run(context); !done) {
-      for (Diag& diag : done.error().diags)
+    const auto done = catchNoMemory("rewriting the graph", [&] { return pass.run(context); });
+    if (!done) {
+      Error error = done.error();
+      for (Diag& diag : error.diags)
         diag.message = fmt::format("pass {}: {}", pass.name, diag.message);
-      return done;
+      return std::unexpected(std::move(error));
     }
     const std::chrono::duration<double> time = Clock::now() - start;
     report_.runs.push_back({&pass, time.count(), rewriter_.count() - rewrites});

@@ -1,4 +1,5 @@
 // The `enfold` command.
+#include "support/Memory.h"
 #include "tools/Commands.h"
 
 #include <CLI/CLI.hpp>
@@ -57,6 +58,9 @@ int runCommand(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return enfold::tool::runCommand(argc, argv);
+  } catch (const enfold::OutOfMemory& error) {
+    std::fprintf(stderr, "enfold: %s\n", error.what());
+    return 3;
   } catch (const std::bad_alloc&) {
     std::fputs("enfold: out of memory\n", stderr);
     return 3;

@@ -37,6 +37,7 @@ struct [[nodiscard]] Failure {
     Usage,       ///< the caller asked for what makes no sense: no such file, sizes that do not fit
     Invalid,     ///< the model is broken, or met values it does not allow
     Unsupported, ///< the model, the CPU or the system lacks something
+    NoMemory,    ///< the system does not give as much memory, or as many threads, as it takes
   };
   Kind kind;
   std::vector<std::string> problems; ///< all there are, at least one; each names its node

@@ -9,16 +9,17 @@ namespace {
 /// Adds what is wrong with the memory for tensors like `infos` to `problems`.
 template <typename Bytes>
 void checkSizes(const char* role, std::span<const enfold_tensor_info> infos,
-                std::span<const Bytes> given, std::vector<std::string>& problems) {
+                std::span<const Bytes> given, std::vector<Diag>& problems) {
   if (given.size() != infos.size()) {
     problems.push_back(
-        fmt::format("the network has {} {}s, not {}", infos.size(), role, given.size()));
+        {fmt::format("the network has {} {}s, not {}", infos.size(), role, given.size()), {}});
     return;
   }
   for (size_t i = 0; i < infos.size(); ++i)
     if (given[i].size() != static_cast<size_t>(infos[i].bytes))
-      problems.push_back(fmt::format("{} '{}' has {} bytes, not {}", role, infos[i].name,
-                                     infos[i].bytes, given[i].size()));
+      problems.push_back({fmt::format("{} '{}' has {} bytes, not {}", role, infos[i].name,
+                                      infos[i].bytes, given[i].size()),
+                          {}});
 }
 
 } // namespace
@@ -34,12 +35,13 @@ Module::Module(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 std::expected<Module, Failure> Module::compile(const std::string& model,
                                                const ModuleOptions& options) {
-  auto loaded = loadModelFor(model, {}, loadOptions(options));
-  if (!loaded) return std::unexpected(failure(loaded.error()));
-  auto compiled = enfold::compile(std::move(loaded->graph), compileOptions(options));
-  if (!compiled) return std::unexpected(failure(compiled.error()));
-  return Module(
-      std::make_shared<const Impl>(std::move(compiled->executable), keepsSubnormals(options)));
+  return guarded("compiling " + model, [&]() -> Result<Module> {
+    ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, {}, loadOptions(options)));
+    ENFOLD_TRY(Compilation compiled,
+               enfold::compile(std::move(loaded.graph), compileOptions(options)));
+    return Module(
+        std::make_shared<const Impl>(std::move(compiled.executable), keepsSubnormals(options)));
+  });
 }
 
 std::span<const enfold_tensor_info> Module::inputs() const {
@@ -68,26 +70,27 @@ Context::~Context() = default;
 
 std::expected<Context, Failure> Context::create(const Module& module,
                                                 const ContextOptions& options) {
-  auto session =
-      Session::create(module.impl_->executable, {options.threads, module.impl_->strictDenormals});
-  if (!session) return std::unexpected(failure(session.error()));
-  auto impl = std::make_unique<Impl>(module, std::move(*session));
-  impl->from.resize(module.inputs().size());
-  impl->to.resize(module.outputs().size());
-  return Context(std::move(impl));
+  return guarded("making a context", [&]() -> Result<Context> {
+    ENFOLD_TRY(auto session, Session::create(module.impl_->executable,
+                                             {options.threads, module.impl_->strictDenormals}));
+    auto impl = std::make_unique<Impl>(module, std::move(session));
+    impl->from.resize(module.inputs().size());
+    impl->to.resize(module.outputs().size());
+    return Context(std::move(impl));
+  });
 }
 
 std::expected<void, Failure> Context::run(std::span<const InputBytes> inputs,
                                           std::span<const OutputBytes> outputs) {
-  std::vector<std::string> problems;
-  checkSizes("input", impl_->module.inputs(), inputs, problems);
-  checkSizes("output", impl_->module.outputs(), outputs, problems);
-  if (!problems.empty()) return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
-  for (size_t i = 0; i < inputs.size(); ++i) impl_->from[i] = inputs[i].data();
-  for (size_t i = 0; i < outputs.size(); ++i) impl_->to[i] = outputs[i].data();
-  if (auto done = impl_->session->runRaw(impl_->from, impl_->to); !done)
-    return std::unexpected(failure(done.error()));
-  return {};
+  return guarded("running", [&]() -> Result<> {
+    std::vector<Diag> problems;
+    checkSizes("input", impl_->module.inputs(), inputs, problems);
+    checkSizes("output", impl_->module.outputs(), outputs, problems);
+    if (!problems.empty()) return std::unexpected(Error(ErrorKind::Usage, std::move(problems)));
+    for (size_t i = 0; i < inputs.size(); ++i) impl_->from[i] = inputs[i].data();
+    for (size_t i = 0; i < outputs.size(); ++i) impl_->to[i] = outputs[i].data();
+    return impl_->session->runRaw(impl_->from, impl_->to);
+  });
 }
 
 std::expected<void, Failure> Context::run(std::initializer_list<InputBytes> inputs,

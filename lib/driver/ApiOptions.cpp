@@ -6,6 +6,7 @@ namespace enfold {
 Failure failure(const Error& error) {
   Failure::Kind kind = Failure::Kind::Invalid;
   if (error.kind == ErrorKind::Usage) kind = Failure::Kind::Usage;
+  if (error.kind == ErrorKind::NoMemory) kind = Failure::Kind::NoMemory;
   if (error.kind == ErrorKind::Unsupported) kind = Failure::Kind::Unsupported;
   Failure failure{kind, {}};
   for (const Diag& diag : error.diags) failure.problems.push_back(diag.str());

@@ -3,8 +3,7 @@
 #include "driver/ConstantPool.h"
 
 #include "support/Hash.h"
-
-#include <fmt/format.h>
+#include "support/Memory.h"
 
 #include <algorithm>
 #include <cstring>
@@ -24,11 +23,25 @@ int64_t pageBytes() {
 } // namespace
 
 Result<std::shared_ptr<ConstantPool>> ConstantPool::create(int64_t capacity) {
-  capacity = roundedUp(capacity, pageBytes());
-  void* base = mmap(nullptr, static_cast<size_t>(capacity), PROT_NONE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  const auto reserve = [](int64_t bytes) {
+    return mmap(nullptr, static_cast<size_t>(bytes), PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  };
+  const int64_t unit = 2 * pageBytes();
+  capacity = roundedUp(capacity, unit);
+  void* base = reserve(capacity);
+  if (base == MAP_FAILED) {
+    while (base == MAP_FAILED && capacity > unit) {
+      capacity = roundedUp(capacity / 2, unit);
+      base = reserve(capacity);
+    }
+    if (base != MAP_FAILED) { // the other half is for whatever else the process needs
+      capacity /= 2;
+      munmap(static_cast<std::byte*>(base) + capacity, static_cast<size_t>(capacity));
+    }
+  }
   if (base == MAP_FAILED)
-    return unsupported(fmt::format("no room for {} bytes of addresses", capacity));
+    return noMemory(static_cast<uint64_t>(capacity), "the addresses of constants");
   return std::shared_ptr<ConstantPool>(new ConstantPool(static_cast<std::byte*>(base), capacity));
 }
 
@@ -52,7 +65,7 @@ Result<int64_t> ConstantPool::place(int64_t bytes) {
   if (bytes > capacity_ - end_ ||
       (wanted > usable &&
        mprotect(base_ + usable, static_cast<size_t>(wanted - usable), PROT_READ | PROT_WRITE) != 0))
-    return unsupported(fmt::format("out of memory for {} bytes of constants", bytes));
+    return noMemory(static_cast<uint64_t>(bytes), "a packed constant");
   end_ += bytes;
   return offset;
 }

@@ -21,7 +21,7 @@ class ConstantPool : public std::enable_shared_from_this<ConstantPool> {
 public:
   static constexpr int64_t kAlignment = 64; ///< of every constant
 
-  /// Reserves addresses; fails where the process may not have so many.
+  /// Reserves addresses: half of those that there are where the process may not have so many.
   static Result<std::shared_ptr<ConstantPool>> create(int64_t capacity = int64_t{1} << 37);
   ~ConstantPool();
   ConstantPool(const ConstantPool&) = delete;

@@ -11,10 +11,10 @@ namespace enfold {
 namespace {
 
 /// Adds what is wrong with an input to `problems`; its bytes as a tensor if nothing is.
-Tensor tensorOf(const DynamicInput& input, std::vector<std::string>& problems) {
+Tensor tensorOf(const DynamicInput& input, std::vector<Diag>& problems) {
   const auto elem = static_cast<ElemType>(input.elem);
   const auto refuse = [&](const std::string& why) {
-    problems.push_back(fmt::format("input '{}': {}", input.name, why));
+    problems.push_back({fmt::format("input '{}': {}", input.name, why), {}});
     return Tensor();
   };
   if (rt::elementBytes(static_cast<int32_t>(input.elem)) == 0)
@@ -42,34 +42,37 @@ DynamicContext::~DynamicContext() = default;
 
 std::expected<DynamicContext, Failure> DynamicContext::open(const std::string& model,
                                                             const DynamicOptions& options) {
-  auto network = Specializations::open(
-      model, {.load = loadOptions(options.module),
-              .compile = compileOptions(options.module),
-              .session = {options.context.threads, keepsSubnormals(options.module)},
-              .capacity = options.capacity});
-  if (!network) return std::unexpected(failure(network.error()));
-  return DynamicContext(std::make_unique<Impl>(*std::move(network)));
+  return guarded("opening " + model, [&]() -> Result<DynamicContext> {
+    ENFOLD_TRY(auto network,
+               Specializations::open(
+                   model, {.load = loadOptions(options.module),
+                           .compile = compileOptions(options.module),
+                           .session = {options.context.threads, keepsSubnormals(options.module)},
+                           .capacity = options.capacity}));
+    return DynamicContext(std::make_unique<Impl>(std::move(network)));
+  });
 }
 
 std::expected<std::vector<DynamicOutput>, Failure>
 DynamicContext::run(std::span<const DynamicInput> inputs) {
-  std::vector<std::string> problems;
-  std::vector<NamedTensor> tensors;
-  for (const DynamicInput& input : inputs)
-    tensors.push_back({input.name, tensorOf(input, problems)});
-  if (!problems.empty()) return std::unexpected(Failure{Failure::Kind::Usage, std::move(problems)});
-  const auto run = impl_->network->run(tensors);
-  if (!run) return std::unexpected(failure(run.error()));
-  const std::vector<TensorSpec> specs = run->executable->outputs();
-  std::vector<DynamicOutput> outputs;
-  for (size_t i = 0; i < run->outputs.size(); ++i) {
-    const Tensor& tensor = run->outputs[i];
-    outputs.push_back({specs[i].name,
-                       static_cast<enfold_elem>(tensor.elem()),
-                       tensor.shape(),
-                       {tensor.bytes(), tensor.bytes() + tensor.numBytes()}});
-  }
-  return outputs;
+  return guarded("running", [&]() -> Result<std::vector<DynamicOutput>> {
+    std::vector<Diag> problems;
+    std::vector<NamedTensor> tensors;
+    for (const DynamicInput& input : inputs)
+      tensors.push_back({input.name, tensorOf(input, problems)});
+    if (!problems.empty()) return std::unexpected(Error(ErrorKind::Usage, std::move(problems)));
+    ENFOLD_TRY(const Specializations::Run run, impl_->network->run(tensors));
+    const std::vector<TensorSpec> specs = run.executable->outputs();
+    std::vector<DynamicOutput> outputs;
+    for (size_t i = 0; i < run.outputs.size(); ++i) {
+      const Tensor& tensor = run.outputs[i];
+      outputs.push_back({specs[i].name,
+                         static_cast<enfold_elem>(tensor.elem()),
+                         tensor.shape(),
+                         {tensor.bytes(), tensor.bytes() + tensor.numBytes()}});
+    }
+    return outputs;
+  });
 }
 
 int64_t DynamicContext::compilations() const { return impl_->network->compilations(); }

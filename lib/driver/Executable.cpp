@@ -96,8 +96,11 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Executabl
   raw.threads = options.threads;
   raw.keep_denormals = options.strictDenormals;
   enfold_context* context = nullptr;
-  if (enfold_create_context(&session->executable_->program(), &raw, &context) != ENFOLD_OK)
-    return unsupported(enfold_last_error());
+  const enfold_status status =
+      enfold_create_context(&session->executable_->program(), &raw, &context);
+  if (status == ENFOLD_NO_MEMORY || status == ENFOLD_NO_THREADS)
+    return std::unexpected(Error(ErrorKind::NoMemory, enfold_last_error()));
+  if (status != ENFOLD_OK) return unsupported(enfold_last_error());
   session->context_.reset(context);
   return session;
 }

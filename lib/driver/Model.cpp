@@ -3,6 +3,7 @@
 
 #include "ir/Parser.h"
 #include "ir/Verifier.h"
+#include "support/Memory.h"
 #include "zoo/Zoo.h"
 
 #include <fmt/format.h>
@@ -58,9 +59,7 @@ Result<LoadedModel> loadZoo(const std::string& name, const LoadOptions& options)
   return LoadedModel{name, std::move(graph), {}, {}, {}, {}};
 }
 
-} // namespace
-
-Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options) {
+Result<LoadedModel> load(const std::string& model, const LoadOptions& options) {
   if (model.starts_with("zoo:")) return loadZoo(model.substr(4), options);
   const std::filesystem::path path = model;
   std::error_code error;
@@ -68,6 +67,12 @@ Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& optio
     return usageError(model + ": no such file (zoo networks are written zoo:NAME)");
   if (path.extension() != ".eir") return loadOnnx(path, options);
   return loadText(path, options);
+}
+
+} // namespace
+
+Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options) {
+  return catchNoMemory("loading " + model, [&] { return load(model, options); });
 }
 
 Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,

@@ -2,6 +2,7 @@
 #include "driver/Program.h"
 
 #include "reference/Reference.h"
+#include "support/Memory.h"
 #include "support/Pages.h"
 #include "support/Parallel.h"
 
@@ -30,7 +31,8 @@ void runReference(void* const* buffers, int64_t, int64_t, void*) {
                           std::shared_ptr<const std::byte>(std::shared_ptr<void>(), bytes));
     pointers.push_back(&operands.back());
   }
-  const auto results = reference::evaluate(op, pointers);
+  const auto results = catchNoMemory("computing " + op.describe(),
+                                     [&] { return reference::evaluate(op, pointers); });
   for (size_t i = 0; i < op.numResults(); ++i) {
     const auto bytes = static_cast<size_t>(op.result(i)->type().numBytes());
     if (results && (*results)[i].shape() == op.result(i)->shape())
@@ -85,11 +87,11 @@ void release(lower::PlanBuffer& constant) {
 
 /// All constants in one block, the pointers behind them. The largest are written first, while the
 /// block is still empty, and no more of them at a time than needed to keep all threads busy.
-Constants layDown(lower::Plan& plan, std::span<ReferenceStep* const> pointers) {
+Result<Constants> layDown(lower::Plan& plan, std::span<ReferenceStep* const> pointers) {
   const int64_t slots = plan.constantBytes;
   const auto total = static_cast<size_t>(slots) + pointers.size_bytes();
   std::shared_ptr<std::byte> block = allocatePages(std::max<size_t>(total, 1), /*huge=*/true);
-  ENFOLD_CHECK(block != nullptr, "out of memory");
+  if (!block) return noMemory(total, "the packed constants");
   Constants constants{.block = {block.get(), total}};
   struct Remaining {
     lower::PlanBuffer* constant;
@@ -131,7 +133,9 @@ Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan,
   for (lower::PlanBuffer& buffer : plan.buffers) {
     constants.offsets.push_back(0);
     if (buffer.space != lower::Space::Constant) continue;
-    const auto bytes = std::make_unique<std::byte[]>(static_cast<size_t>(buffer.bytes));
+    const auto size = static_cast<size_t>(buffer.bytes);
+    const std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[size]());
+    if (!bytes) return noMemory(size, "a packed constant");
     for (int64_t piece = 0; piece < pieces(buffer); ++piece) write(buffer, piece, bytes.get());
     release(buffer);
     ENFOLD_TRY(constants.offsets.back(), add(bytes.get(), buffer.bytes));
@@ -169,7 +173,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   if (pool) {
     ENFOLD_TRY(constants, addTo(*pool, plan, pointers, parts.leases));
   } else {
-    constants = layDown(plan, pointers);
+    ENFOLD_TRY(constants, layDown(plan, pointers));
   }
   size_t references = 0;
   for (const lower::Call& call : plan.calls) {

@@ -3,29 +3,30 @@
 
 #include "ir/SmallFloat.h"
 #include "support/Hash.h"
+#include "support/Memory.h"
 #include "support/Pages.h"
 
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
 namespace enfold {
 namespace {
 
 constexpr size_t kAlignment = 64;
 
-/// Not initialized, unless there are so many that the system clears them.
-std::shared_ptr<std::byte> allocate(size_t bytes) {
+/// Memory for a tensor, not initialized unless there is so much of it that the system clears it.
+/// Throws OutOfMemory.
+std::shared_ptr<std::byte> allocate(const Type& type) {
+  const auto bytes = static_cast<size_t>(type.numBytes());
   if (bytes >= kManyPages) {
-    auto memory = allocatePages(bytes);
-    ENFOLD_CHECK(memory != nullptr, "out of memory");
-    return memory;
+    if (auto memory = allocatePages(bytes)) return memory;
+  } else {
+    const size_t rounded = (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+    if (auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded)))
+      return {memory, [](std::byte* p) { std::free(p); }};
   }
-  const size_t rounded = (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
-  ENFOLD_CHECK(memory != nullptr, "out of memory");
-  return {memory, [](std::byte* p) { std::free(p); }};
+  throw OutOfMemory(bytes, "a tensor of " + type.str());
 }
 
 /// Wraps a double into an integer type as C++ does, without undefined behaviour out of range.
@@ -41,7 +42,7 @@ template <typename T> T toInteger(double value) {
 } // namespace
 
 Tensor::Tensor(ElemType elem, Shape shape) : elem_(elem), shape_(std::move(shape)) {
-  auto memory = allocate(numBytes());
+  auto memory = allocate(type());
   if (numBytes() < kManyPages) std::memset(memory.get(), 0, numBytes());
   bytes_ = std::move(memory);
   writable_ = true;
@@ -52,7 +53,7 @@ Tensor::Tensor(ElemType elem, Shape shape, std::shared_ptr<const std::byte> byte
 
 std::byte* Tensor::mutableBytes() {
   if (!writable_ || bytes_.use_count() != 1) {
-    auto memory = allocate(numBytes());
+    auto memory = allocate(type());
     std::memcpy(memory.get(), bytes_.get(), numBytes());
     bytes_ = std::move(memory);
     writable_ = true;

@@ -3,6 +3,7 @@
 
 #include "onnx/GraphImporter.h"
 #include "onnx/RegularFile.h"
+#include "support/Memory.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/io/coded_stream.h>
@@ -127,8 +128,10 @@ Result<ImportedModel> importModel(const std::filesystem::path& file, const Impor
       return unsupported(fmt::format("its {} bytes are over the limit of {}", opened.size(),
                                      options.limits.fileBytes));
     lseek(opened.descriptor(), 0, SEEK_SET);
-    io::FileInputStream stream(opened.descriptor());
-    return parse(stream, proto);
+    return catchNoMemory(fmt::format("reading its {} bytes", opened.size()), [&] {
+      io::FileInputStream stream(opened.descriptor());
+      return parse(stream, proto);
+    });
   };
   const auto folder = file.parent_path();
   auto model = import(parseFile, options, folder.empty() ? "." : folder);

@@ -1,6 +1,8 @@
 // POSIX file access with every failure as a sentence.
 #include "onnx/RegularFile.h"
 
+#include "support/Memory.h"
+
 #include <fmt/format.h>
 
 #include <cstring>
@@ -46,6 +48,8 @@ RegularFile::~RegularFile() {
 Result<std::shared_ptr<const std::byte>> RegularFile::map() const {
   const auto size = static_cast<size_t>(size_);
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor_, 0);
+  if (memory == MAP_FAILED && errno == ENOMEM)
+    return noMemory(size, fmt::format("a view of '{}'", path_.string()));
   if (memory == MAP_FAILED) return systemError("map", path_);
   return std::shared_ptr<const std::byte>(
       static_cast<const std::byte*>(memory),

@@ -16,6 +16,7 @@ enum class ErrorKind {
   Usage,         ///< the caller asked for something that makes no sense (exit code 2)
   Invalid,       ///< the file or model is broken (exit code 3)
   Unsupported,   ///< the model is fine but needs something enfold lacks (exit code 3)
+  NoMemory,      ///< the system has not the memory that the model takes, or must not give it (3)
   DataDependent, ///< a shape depends on a value unknown at compile time (exit code 3)
 };
 
@@ -52,7 +53,7 @@ inline std::unexpected<Error> usageError(std::string message) {
   return std::unexpected(Error(ErrorKind::Usage, std::move(message)));
 }
 
-/// Prints the message with its place and aborts. Only ENFOLD_CHECK calls it.
+/// Prints the message with its place and how to report it, and aborts.
 [[noreturn]] void checkFailed(const char* condition, const char* file, int line,
                               std::string_view message);
 
