@@ -54,17 +54,17 @@ enfold_status Context::setThreads(int32_t threads) {
     return fail(status, "the system does not start %d threads", threads);
   destroy(pool_);
   pool_ = pool;
-  chooseLanes();
+  chooseThreads();
   return ENFOLD_OK;
 }
 
 /// Never more threads than there are grains, so that nobody is woken for nothing.
-void Context::chooseLanes() {
+void Context::chooseThreads() {
   for (int32_t i = 0; i < program_.num_steps; ++i) {
     const enfold_step& step = program_.steps[i];
     const int64_t grains = step.iterations / step.grain;
-    const int64_t lanes = grains < threads() ? grains : threads();
-    steps_[size_t(i)].lanes = step.parallel != 0 && lanes > 1 ? static_cast<int32_t>(lanes) : 1;
+    const int64_t split = grains < threads() ? grains : threads();
+    steps_[size_t(i)].threads = step.parallel != 0 && split > 1 ? static_cast<int32_t>(split) : 1;
   }
 }
 
@@ -141,8 +141,8 @@ enfold_status Context::judgement(const ReadyStep& step) {
 
 void Context::runStep(const ReadyStep& step) {
   const Task& task = step.task;
-  if (step.lanes > 1)
-    pool_->run(task, step.lanes);
+  if (step.threads > 1)
+    pool_->run(task, step.threads);
   else if (task.iterations > 0)
     task.kernel(task.buffers, 0, task.iterations, pool_->scratch(0));
 }
@@ -156,7 +156,7 @@ enfold_status Context::runProfiled() {
     status = judgement(steps_[i]);
     const int64_t after = nanoseconds();
     const int64_t elapsed = after - before;
-    profiler_.add(i, elapsed, steps_[i].lanes > 1 ? pool_->busyNanoseconds() : elapsed);
+    profiler_.add(i, elapsed, steps_[i].threads > 1 ? pool_->busyNanoseconds() : elapsed);
     before = after;
   }
   pool_->measureBusy(false);

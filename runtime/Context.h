@@ -40,10 +40,10 @@ public:
   int64_t bytes() const { return static_cast<int64_t>(arena_.size()) + pool_->scratchBytes(); }
 
 private:
-  /// A step with its addresses; `lanes` is how many threads it is split over.
+  /// A step with its addresses; `threads` is how many threads it is split over.
   struct ReadyStep {
     Task task;
-    int32_t lanes;
+    int32_t threads;
     const char* fault; ///< the message of a step that judges data, else null
     void** verdict;    ///< the table entry of what such a step leaves its judgement in
   };
@@ -55,7 +55,7 @@ private:
 
   bool buildTables();
   void countFollowers();
-  void chooseLanes();
+  void chooseThreads();
   int32_t tensorOf(const enfold_buffer_ref& buffer) const;
   enfold_status bind(const void* const* inputs, void* const* outputs);
   void bindTensor(int32_t tensor, std::byte* data);

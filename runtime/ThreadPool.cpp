@@ -1,5 +1,5 @@
-// How a job moves: the caller fills in job_, then stores to every lane the number of grains in its
-// share, which is what workers wait for. A grain is claimed by lowering a lane's count, and a
+// How a job moves: the caller fills in job_, then stores for every thread the number of grains in
+// its share, which is what workers wait for. A grain is claimed by lowering a thread's count, and a
 // thread that finds nothing more to claim reports how many it finished. A job ends when all its
 // grains are reported; so a claim can only ever succeed on the job that is under way, and job_ is
 // never written while somebody may read it.
@@ -37,10 +37,10 @@ constexpr int kPausesBeforeYield = 4096;
 
 } // namespace
 
-int64_t ThreadPool::Job::shareEnd(int32_t lane) const {
-  const int64_t each = grains / lanes;
-  const int64_t longer = grains % lanes; // the first shares get one grain more
-  const int64_t shares = lane + 1;
+int64_t ThreadPool::Job::shareEnd(int32_t thread) const {
+  const int64_t each = grains / threads;
+  const int64_t longer = grains % threads; // the first shares get one grain more
+  const int64_t shares = thread + 1;
   return each * shares + (shares < longer ? shares : longer);
 }
 
@@ -48,10 +48,11 @@ enfold_status ThreadPool::start(const Options& options) {
   const size_t count = static_cast<size_t>(options.threads);
   if (options.scratchBytes > SIZE_MAX / 2 / count - kLinePair) return ENFOLD_NO_MEMORY;
   scratchStride_ = (options.scratchBytes + kLinePair - 1) / kLinePair * kLinePair;
-  if (!scratch_.allocate(scratchStride_ * count) || !laneMemory_.allocate(count * sizeof(Lane)))
+  if (!scratch_.allocate(scratchStride_ * count) ||
+      !stateMemory_.allocate(count * sizeof(ThreadState)))
     return ENFOLD_NO_MEMORY;
-  lanes_ = reinterpret_cast<Lane*>(laneMemory_.data());
-  for (int32_t i = 0; i < options.threads; ++i) new (&lanes_[i]) Lane;
+  states_ = reinterpret_cast<ThreadState*>(stateMemory_.data());
+  for (int32_t i = 0; i < options.threads; ++i) new (&states_[i]) ThreadState;
   options_ = options;
   crowded_ = options.threads > 1 && options.threads > availableCpus();
   for (int32_t i = 1; i < options.threads; ++i) {
@@ -62,24 +63,24 @@ enfold_status ThreadPool::start(const Options& options) {
   return ENFOLD_OK;
 }
 
-/// Ends the workers of the lanes below `count`; the others have none.
+/// Ends the workers below `count`; the others were not started.
 void ThreadPool::endWorkers(int32_t count) {
   for (int32_t i = 1; i < count; ++i) {
-    publish(lanes_[i], kStop);
-    pthread_join(lanes_[i].thread, nullptr);
-    pthread_cond_destroy(&lanes_[i].awake);
-    pthread_mutex_destroy(&lanes_[i].mutex);
+    publish(states_[i], kStop);
+    pthread_join(states_[i].handle, nullptr);
+    pthread_cond_destroy(&states_[i].awake);
+    pthread_mutex_destroy(&states_[i].mutex);
   }
   options_.threads = 1;
 }
 
 bool ThreadPool::startWorker(int32_t index) {
-  Lane& lane = lanes_[index];
-  lane.pool = this;
-  lane.index = index;
-  if (pthread_mutex_init(&lane.mutex, nullptr) != 0) return false;
-  if (pthread_cond_init(&lane.awake, nullptr) != 0) {
-    pthread_mutex_destroy(&lane.mutex);
+  ThreadState& state = states_[index];
+  state.pool = this;
+  state.index = index;
+  if (pthread_mutex_init(&state.mutex, nullptr) != 0) return false;
+  if (pthread_cond_init(&state.awake, nullptr) != 0) {
+    pthread_mutex_destroy(&state.mutex);
     return false;
   }
   // A worker inherits the signal mask: the application's signals are for its own threads.
@@ -87,72 +88,72 @@ bool ThreadPool::startWorker(int32_t index) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const int failure = pthread_create(&lane.thread, nullptr, workerMain, &lane);
+  const int failure = pthread_create(&state.handle, nullptr, workerMain, &state);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (failure == 0) return true;
-  pthread_cond_destroy(&lane.awake);
-  pthread_mutex_destroy(&lane.mutex);
+  pthread_cond_destroy(&state.awake);
+  pthread_mutex_destroy(&state.mutex);
   return false;
 }
 
 void* ThreadPool::workerMain(void* argument) {
-  Lane& lane = *static_cast<Lane*>(argument);
-  ThreadPool& pool = *lane.pool;
+  ThreadState& state = *static_cast<ThreadState*>(argument);
+  ThreadPool& pool = *state.pool;
 #if defined(__linux__)
   char name[16]; // the system's limit
-  snprintf(name, sizeof name, "enfold-%d", static_cast<int>(lane.index));
+  snprintf(name, sizeof name, "enfold-%d", static_cast<int>(state.index));
   pthread_setname_np(pthread_self(), name);
 #endif
   const FloatMode mode(pool.options_.denormals);
-  while (pool.waitForWork(lane)) pool.help(lane.index);
+  while (pool.waitForWork(state)) pool.help(state.index);
   return nullptr;
 }
 
-/// Returns when the lane has work, or false when it is to end. May also return early.
-bool ThreadPool::waitForWork(Lane& lane) {
+/// Returns true when the thread has work, false when it is to end. May also return early.
+bool ThreadPool::waitForWork(ThreadState& state) {
   for (;;) {
     const int64_t start = nanoseconds();
     do {
       for (int i = 0; i < kPausesPerLook; ++i) {
-        if (const int64_t unclaimed = lane.unclaimed.load(std::memory_order_acquire))
+        if (const int64_t unclaimed = state.unclaimed.load(std::memory_order_acquire))
           return unclaimed != kStop;
         pauseCpu();
       }
       if (crowded_) sched_yield();
     } while (nanoseconds() - start < options_.spinNanoseconds);
-    sleepUntilWork(lane);
+    sleepUntilWork(state);
   }
 }
 
 /// The caller stores work and then reads `asleep`; the worker sets `asleep` and then reads work. In
 /// the single order of those four, one of the two sees what the other did.
-void ThreadPool::sleepUntilWork(Lane& lane) {
-  pthread_mutex_lock(&lane.mutex);
-  lane.asleep.store(true, std::memory_order_seq_cst);
+void ThreadPool::sleepUntilWork(ThreadState& state) {
+  pthread_mutex_lock(&state.mutex);
+  state.asleep.store(true, std::memory_order_seq_cst);
   // One wait suffices: waking for nothing, or for work that others took meanwhile, is harmless.
-  if (lane.unclaimed.load(std::memory_order_seq_cst) == 0)
-    pthread_cond_wait(&lane.awake, &lane.mutex);
-  lane.asleep.store(false, std::memory_order_relaxed);
-  pthread_mutex_unlock(&lane.mutex);
+  if (state.unclaimed.load(std::memory_order_seq_cst) == 0)
+    pthread_cond_wait(&state.awake, &state.mutex);
+  state.asleep.store(false, std::memory_order_relaxed);
+  pthread_mutex_unlock(&state.mutex);
 }
 
-void ThreadPool::publish(Lane& lane, int64_t grains) {
-  lane.unclaimed.store(grains, std::memory_order_seq_cst);
-  if (!lane.asleep.load(std::memory_order_seq_cst)) return;
-  pthread_mutex_lock(&lane.mutex);
-  pthread_cond_signal(&lane.awake);
-  pthread_mutex_unlock(&lane.mutex);
+void ThreadPool::publish(ThreadState& state, int64_t grains) {
+  state.unclaimed.store(grains, std::memory_order_seq_cst);
+  if (!state.asleep.load(std::memory_order_seq_cst)) return;
+  pthread_mutex_lock(&state.mutex);
+  pthread_cond_signal(&state.awake);
+  pthread_mutex_unlock(&state.mutex);
 }
 
-void ThreadPool::run(const Task& task, int32_t lanes) {
+void ThreadPool::run(const Task& task, int32_t count) {
   job_.task = task;
   job_.grains = (task.iterations - 1) / task.grain + 1;
-  job_.lanes = lanes;
+  job_.threads = count;
   if (measuresBusy_)
-    for (int32_t i = 0; i < threads(); ++i) lanes_[i].busy.store(0, std::memory_order_relaxed);
+    for (int32_t i = 0; i < threads(); ++i) states_[i].busy.store(0, std::memory_order_relaxed);
   unfinished_.store(job_.grains, std::memory_order_relaxed);
-  for (int32_t i = 1; i < lanes; ++i) publish(lanes_[i], job_.shareEnd(i) - job_.shareEnd(i - 1));
-  lanes_[0].unclaimed.store(job_.shareEnd(0), std::memory_order_release);
+  for (int32_t i = 1; i < count; ++i) publish(states_[i], job_.shareEnd(i) - job_.shareEnd(i - 1));
+  states_[0].unclaimed.store(job_.shareEnd(0), std::memory_order_release);
   help(0);
   for (int pauses = 0; unfinished_.load(std::memory_order_acquire) != 0; ++pauses) {
     if (crowded_ || pauses > kPausesBeforeYield)
@@ -172,10 +173,10 @@ void ThreadPool::help(int32_t index) {
   if (finished != 0) unfinished_.fetch_sub(finished, std::memory_order_acq_rel);
 }
 
-/// Claims half of what nobody has begun of a lane's share and runs it; returns how many grains.
+/// Claims half of what nobody has begun of a thread's share and runs it; returns how many grains.
 /// Halves shrink, so that the threads finish together without many calls.
 int64_t ThreadPool::runClaimed(int32_t victim, int32_t index) {
-  std::atomic<int64_t>& unclaimed = lanes_[victim].unclaimed;
+  std::atomic<int64_t>& unclaimed = states_[victim].unclaimed;
   int64_t before = unclaimed.load(std::memory_order_relaxed);
   int64_t claimed = 0;
   do {
@@ -190,13 +191,14 @@ int64_t ThreadPool::runClaimed(int32_t victim, int32_t index) {
   const int64_t end = last ? task.iterations : (first + claimed) * task.grain;
   const int64_t start = measuresBusy_ ? nanoseconds() : 0;
   task.kernel(task.buffers, begin, end, scratch(index));
-  if (measuresBusy_) lanes_[index].busy.fetch_add(nanoseconds() - start, std::memory_order_relaxed);
+  if (measuresBusy_)
+    states_[index].busy.fetch_add(nanoseconds() - start, std::memory_order_relaxed);
   return claimed;
 }
 
 int64_t ThreadPool::busyNanoseconds() const {
   int64_t sum = 0;
-  for (int32_t i = 0; i < threads(); ++i) sum += lanes_[i].busy.load(std::memory_order_relaxed);
+  for (int32_t i = 0; i < threads(); ++i) sum += states_[i].busy.load(std::memory_order_relaxed);
   return sum;
 }
 

@@ -1,9 +1,10 @@
 // Fork and join over a fixed set of threads, for kernels that take microseconds.
 //
-// The caller is lane 0, the workers are lanes 1 and up. Each lane gets an equal, fixed share of the
-// iterations, so that a thread meets in its caches what it wrote in the step before; a lane that is
-// done takes over half of what another has not begun. So a worker that is late or has no CPU costs
-// nothing but its help, and the caller never waits except for work already under way.
+// The caller is thread 0, the workers are threads 1 and up. Each thread gets an equal, fixed share
+// of the iterations, so that it finds in its caches what it wrote in the step before; a thread that
+// is done takes over half of what another has not begun. A worker that is late or has no CPU
+// therefore costs nothing but its help, and the caller waits only for work that is already under
+// way.
 #pragma once
 
 #include "runtime/FloatMode.h"
@@ -43,28 +44,28 @@ public:
   /// ENFOLD_NO_THREADS, the pool is of no further use.
   [[nodiscard]] enfold_status start(const Options& options);
 
-  /// Runs the task on the first `lanes` threads, 2 <= lanes <= threads(), and returns when all of
-  /// it is done. One thread at a time may call this.
-  void run(const Task& task, int32_t lanes);
+  /// Runs the task on the first `count` threads, 2 <= count <= threads(), and returns when all of
+  /// it is done. One caller at a time.
+  void run(const Task& task, int32_t count);
 
   int32_t threads() const { return options_.threads; }
   int64_t scratchBytes() const { return static_cast<int64_t>(scratch_.size()); }
-  void* scratch(int32_t lane) const { return scratch_.data() + scratchStride_ * size_t(lane); }
+  void* scratch(int32_t thread) const { return scratch_.data() + scratchStride_ * size_t(thread); }
 
   /// While on, the time inside kernels is added up; only between runs may it be switched.
   void measureBusy(bool on) { measuresBusy_ = on; }
-  /// The nanoseconds of all lanes together inside the kernel of the latest run.
+  /// The nanoseconds of all threads together inside the kernel of the latest run.
   int64_t busyNanoseconds() const;
 
 private:
-  /// What a thread shares with the others. Grains are counted from the end of the lane's share.
-  struct alignas(kLinePair) Lane {
+  /// What a thread shares with the others. Grains are counted from the end of its share.
+  struct alignas(kLinePair) ThreadState {
     std::atomic<int64_t> unclaimed{0}; ///< grains of its share nobody has begun; kStop ends it
     alignas(kLinePair) std::atomic<int64_t> busy{0};
     std::atomic<bool> asleep{false};
     pthread_mutex_t mutex;
     pthread_cond_t awake;
-    pthread_t thread;
+    pthread_t handle;
     ThreadPool* pool = nullptr;
     int32_t index = 0;
   };
@@ -75,22 +76,22 @@ private:
   struct Job {
     Task task;
     int64_t grains = 0;
-    int32_t lanes = 0;
-    int64_t shareEnd(int32_t lane) const;
+    int32_t threads = 0;
+    int64_t shareEnd(int32_t thread) const;
   };
 
-  static void* workerMain(void* lane);
+  static void* workerMain(void* state);
   bool startWorker(int32_t index);
   void endWorkers(int32_t count);
-  void publish(Lane& lane, int64_t grains);
-  bool waitForWork(Lane& lane);
-  void sleepUntilWork(Lane& lane);
+  void publish(ThreadState& state, int64_t grains);
+  bool waitForWork(ThreadState& state);
+  void sleepUntilWork(ThreadState& state);
   void help(int32_t index);
   int64_t runClaimed(int32_t victim, int32_t index);
 
   Options options_;
-  Memory laneMemory_;
-  Lane* lanes_ = nullptr;
+  Memory stateMemory_;
+  ThreadState* states_ = nullptr;
   Memory scratch_;
   size_t scratchStride_ = 0;
   bool crowded_ = false; ///< more threads than CPUs: waiting threads give theirs up

@@ -1,5 +1,5 @@
 // How the pool behaves beside its results: late workers do not hold up the caller, idle ones do not
-// burn CPU time, and it stands up to changing numbers of lanes and to more threads than CPUs.
+// burn CPU time, and it stands up to changing numbers of threads and to more threads than CPUs.
 #include "runtime/ThreadPool.h"
 
 #include "runtime/Clock.h"
@@ -33,9 +33,9 @@ TEST(ThreadPool, ManyJobsOfChangingSize) {
       for (int job = 0; job < 3000; ++job) {
         const int64_t iterations = 1 + static_cast<int64_t>(generator() % 500);
         const int64_t grain = 1 + static_cast<int64_t>(generator() % 20);
-        const auto lanes = static_cast<int32_t>(2 + generator() % unsigned(threads - 1));
+        const auto count = static_cast<int32_t>(2 + generator() % unsigned(threads - 1));
         std::fill(counts.begin(), counts.end(), 0);
-        pool.run({countIterations, buffers, iterations, grain}, lanes);
+        pool.run({countIterations, buffers, iterations, grain}, count);
         for (int64_t i = 0; i < 500; ++i)
           ASSERT_EQ(counts[size_t(i)], i < iterations) << "iteration " << i << " of job " << job;
       }
