@@ -126,10 +126,8 @@ Result<std::vector<FoldError>> measureFolds(const Graph& graph, const Pipeline& 
 
 std::vector<Tensor> measuringInputs(const Graph& graph) {
   std::vector<Tensor> inputs;
-  for (const auto& input : graph.inputs()) {
-    const double high = isFloat(input->elem()) ? 1 : input->elem() == ElemType::Bool ? 2 : 8;
-    fillRandom(inputs.emplace_back(input->elem(), input->shape()), inputs.size(), 0, high);
-  }
+  for (const auto& input : graph.inputs())
+    inputs.push_back(randomTensor(input->type(), inputs.size() + 1));
   return inputs;
 }
 

@@ -18,9 +18,12 @@ std::span<const ReasonInfo> reasonTable() {
 
 const ReasonInfo& info(Reason reason) { return reasonTable()[static_cast<size_t>(reason)]; }
 
+std::string_view name(Outcome outcome) {
+  return outcome == Outcome::Applied ? "applied" : "refused";
+}
+
 std::string Remark::str() const {
-  return fmt::format("{}: {} [{}] '{}': {}", pass,
-                     outcome == Outcome::Applied ? "applied" : "refused", info(reason).code,
+  return fmt::format("{}: {} [{}] '{}': {}", pass, name(outcome), info(reason).code,
                      fmt::join(ops, "', '"), message);
 }
 

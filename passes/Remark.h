@@ -31,6 +31,9 @@ const ReasonInfo& info(Reason reason);
 
 enum class Outcome : uint8_t { Applied, Refused };
 
+/// "applied" or "refused".
+std::string_view name(Outcome outcome);
+
 /// What a remark states beyond its sentence.
 struct RemarkFacts {
   std::map<std::string, double> numbers = {}; ///< by name: channels, denormals, bounds …

@@ -1,5 +1,5 @@
-// enfold bisect: finds the rewrite that makes a model answer wrongly, and writes a folder from
-// which the failure can be seen again:
+// enfold bisect: finds the rewrite that makes a model answer wrongly, and writes a folder that
+// reproduces it:
 //
 //   model.eir, model.bin     the smallest part of the model that shows it
 //   test_data_set_0/         what to run that on, and the answer expected
@@ -29,14 +29,6 @@ struct BisectOptions {
   std::string check, folder = "enfold-bundle";
 };
 
-/// A network and a pipeline that show the failure.
-struct Replay {
-  std::unique_ptr<Graph> graph;
-  std::string passes;
-  int64_t maxRewrites = PipelineOptions{}.maxRewrites;
-  std::vector<Tensor> inputs, expected;
-};
-
 /// What the command line says besides the model and the passes.
 std::string flagsOf(const ModelOptions& options) {
   std::string flags;
@@ -45,55 +37,6 @@ std::string flagsOf(const ModelOptions& options) {
   if (options.accuracy != ModelOptions{}.accuracy) flags += " --accuracy " + options.accuracy;
   if (options.threads) flags += fmt::format(" --threads {}", options.threads);
   return flags;
-}
-
-/// Whether the network still comes out wrong.
-Result<bool> showsFailure(const Replay& replay, const diagnose::BisectProblem& problem) {
-  ENFOLD_TRY(Pipeline pipeline, parsePipeline(replay.passes));
-  const diagnose::BisectProblem smaller{.model = *replay.graph,
-                                        .pipeline = std::move(pipeline),
-                                        .passes = problem.passes,
-                                        .target = problem.target,
-                                        .inputs = replay.inputs,
-                                        .expected = replay.expected,
-                                        .tolerance = problem.tolerance,
-                                        .session = problem.session};
-  ENFOLD_TRY(const diagnose::Cut cut, diagnose::tryCut(smaller, replay.maxRewrites));
-  return cut.wrong;
-}
-
-/// The tensors that the reference computes of the graph, by name.
-Result<std::map<std::string, Tensor>> tensorsOf(const Graph& graph,
-                                                std::span<const Tensor> inputs) {
-  std::map<std::string, Tensor> tensors;
-  ENFOLD_RETURN_IF_ERROR(
-      reference::run(graph, inputs, [&](const Value& value, const Tensor& tensor) {
-        tensors.emplace(value.name(), tensor);
-      }));
-  for (size_t i = 0; i < inputs.size(); ++i)
-    tensors.insert_or_assign(graph.inputs()[i]->name(), inputs[i]);
-  return tensors;
-}
-
-/// The ops that the rewrite changed, alone with its pass; else the whole model up to the rewrite.
-Result<Replay> smallestReplay(const diagnose::BisectProblem& problem,
-                              const diagnose::Bisection& found) {
-  Replay part{.graph = diagnose::changedPart(*found.before.graph, *found.after.graph),
-              .passes = found.pass,
-              .inputs = {},
-              .expected = {}};
-  if (part.graph) {
-    ENFOLD_TRY(const auto tensors, tensorsOf(*found.before.graph, problem.inputs));
-    for (const auto& input : part.graph->inputs()) part.inputs.push_back(tensors.at(input->name()));
-    for (const std::string& name : part.graph->outputNames())
-      part.expected.push_back(tensors.at(name));
-    if (auto wrong = showsFailure(part, problem); wrong && *wrong) return part;
-  }
-  return Replay{.graph = problem.model.clone(),
-                .passes = problem.pipeline.str(),
-                .maxRewrites = found.after.rewrites,
-                .inputs = {problem.inputs.begin(), problem.inputs.end()},
-                .expected = problem.expected};
 }
 
 Result<> writeTensors(const std::filesystem::path& folder, std::string_view kind,
@@ -110,7 +53,7 @@ Result<> writeBundle(const BisectOptions& options, const diagnose::BisectProblem
   std::error_code error;
   std::filesystem::create_directories(data, error);
   if (error) return usageError(fmt::format("{}: {}", data.string(), error.message()));
-  ENFOLD_TRY(const Replay replay, smallestReplay(problem, found));
+  ENFOLD_TRY(const diagnose::Replay replay, diagnose::smallestReplay(problem, found));
   ENFOLD_RETURN_IF_ERROR(saveGraphText(*replay.graph, folder / "model.eir"));
   std::vector<std::string> inputNames;
   for (const auto& input : replay.graph->inputs()) inputNames.push_back(input->name());
@@ -125,23 +68,15 @@ Result<> writeBundle(const BisectOptions& options, const diagnose::BisectProblem
                   problem.tolerance.atol, replay.passes, flagsOf(options.model));
   if (replay.maxRewrites != PipelineOptions{}.maxRewrites)
     command += fmt::format(" --max-rewrites {}", replay.maxRewrites);
-  const nlohmann::ordered_json json = {
-      {"model", options.model.model},
-      {"rewrite", found.after.rewrites},
-      {"pass", found.pass},
-      {"name", found.name},
-      {"remark", found.remark ? found.remark->str() : ""},
-      {"nodes", found.remark ? found.remark->ops : std::vector<std::string>()},
-      {"wrong_by_reference", found.wrongByReference},
-      {"max_abs_before", found.before.worst.maxAbs},
-      {"max_abs_after", found.after.worst.maxAbs},
-      {"passes", problem.pipeline.str()},
-      {"cpu", problem.target.cpu},
-      {"isa", kir::name(problem.target.isa)},
-      {"version", ENFOLD_VERSION},
-      {"replay", command}};
+  diagnose::Json json = {{"model", options.model.model}};
+  json.update(toJson(found));
+  json.update({{"passes", problem.pipeline.str()},
+               {"cpu", problem.target.cpu},
+               {"isa", kir::name(problem.target.isa)},
+               {"version", ENFOLD_VERSION},
+               {"replay", command}});
   ENFOLD_RETURN_IF_ERROR(writeJson((folder / "bundle.json").string(), json));
-  fmt::print("written to {}; seen again by\n  {}\n", folder.string(), command);
+  fmt::print("written to {}; to reproduce, run\n  {}\n", folder.string(), command);
   return {};
 }
 
@@ -156,8 +91,8 @@ void printFinding(const diagnose::Bisection& found) {
              found.before.worst.maxAbs, found.after.worst.maxAbs, found.after.worst.scale,
              found.after.worst.worst);
   fmt::print("  {}\n", found.wrongByReference
-                           ? "by the reference functions, too, the rewritten graph is wrong"
-                           : "by the reference functions the rewritten graph is right: the code "
+                           ? "the rewritten graph is wrong by the reference functions, too"
+                           : "the rewritten graph is right by the reference functions: the code "
                              "generated for it is wrong");
 }
 
@@ -188,18 +123,18 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
   }
   ENFOLD_TRY(const diagnose::Bisection found, diagnose::bisect(problem));
   line.clear();
-  switch (found.verdict) {
-  case diagnose::Verdict::Right:
+  switch (found.status) {
+  case diagnose::BisectStatus::Right:
     fmt::print("the answer is right with all {} rewrites: max abs {:.3g} (of {:.3g})\n",
                found.total, found.after.worst.maxAbs, found.after.worst.scale);
     return false;
-  case diagnose::Verdict::WrongAnyway:
-    fmt::print("the answer is wrong without any rewrite, too: max abs {:.3g} (of {:.3g}); either "
-               "the code generated for an op is wrong, which `enfold diff` shows, or what is "
-               "expected\n",
+  case diagnose::BisectStatus::WrongAnyway:
+    fmt::print("the answer is wrong even without rewrites: max abs {:.3g} (of {:.3g}); either the "
+               "code generated for an op is wrong, which `enfold diff` would show, or the expected "
+               "answer is\n",
                found.before.worst.maxAbs, found.before.worst.scale);
     return true;
-  case diagnose::Verdict::WrongRewrite:
+  case diagnose::BisectStatus::WrongRewrite:
     printFinding(found);
     ENFOLD_RETURN_IF_ERROR(writeBundle(options, problem, found));
     return true;
@@ -230,9 +165,10 @@ Action addBisect(CLI::App& app) {
   options->model.add(app);
   options->inputs.add(app);
   options->tolerance.add(app);
-  app.add_option("--check", options->check,
-                 "Expect the answers of the test_data_set_* of this folder; else the reference's");
-  app.add_option("-o", options->folder, "Folder to write what is found to");
+  app.add_option(
+      "--check", options->check,
+      "Expect the outputs of the test_data_set_* in this folder; default: the reference's");
+  app.add_option("-o", options->folder, "Folder for the case that is found");
   return [options] {
     const auto code = bisectModel(*options);
     return code ? *code : report(code.error());

@@ -17,13 +17,13 @@ Result<CompileCache> open(const std::string& folder, int64_t bytes) {
   const std::filesystem::path path =
       folder.empty() ? CompileCache::defaultFolder() : std::filesystem::path(folder);
   if (path.empty())
-    return usageError("there is no folder for the cache: set ENFOLD_CACHE_DIR, or give one");
+    return usageError("no folder for the cache: set ENFOLD_CACHE_DIR or use --cache-dir");
   return CompileCache(path, bytes);
 }
 
 void addFolder(CLI::App& app, std::string& folder) {
   app.add_option("--cache-dir", folder,
-                 "The folder, instead of ENFOLD_CACHE_DIR or ~/.cache/enfold")
+                 "Folder of the cache; default: ENFOLD_CACHE_DIR, or ~/.cache/enfold")
       ->group("Cache");
 }
 
@@ -56,7 +56,7 @@ int verifyAll(const CompileCache& cache) {
       ++damaged;
       fmt::print("{}\n", model.error().str());
     }
-  fmt::print("{} of {} programs are whole\n", entries.size() - damaged, entries.size());
+  fmt::print("{} of {} programs are intact\n", entries.size() - damaged, entries.size());
   return damaged ? kWrong : kDone;
 }
 
@@ -71,9 +71,9 @@ void prune(const CompileCache& cache, int64_t bytes) {
 } // namespace
 
 void CacheOptions::add(CLI::App& app) {
-  app.add_flag("--cache", use, "Take the program from the cache, or put it there")->group("Cache");
+  app.add_flag("--cache", use, "Take the program from the cache, or add it")->group("Cache");
   addFolder(app, folder);
-  app.add_option("--cache-bytes", bytes, "How large the cache may grow: 4GB")
+  app.add_option("--cache-bytes", bytes, "Largest size of the cache: 4GB")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::NonNegativeNumber)
       ->group("Cache");
@@ -116,10 +116,10 @@ Action addCache(CLI::App& app) {
     addFolder(*sub, options->folder);
     return sub;
   };
-  add("ls", "List the programs in the cache, latest used first");
-  const CLI::App* verify = add("verify", "Read every program whole and check it");
-  CLI::App* pruning = add("prune", "Remove programs, those used longest ago first");
-  pruning->add_option("--keep", options->keep, "Until the others are this large: 500MB (0: all)")
+  add("ls", "List the programs in the cache, most recently used first");
+  const CLI::App* verify = add("verify", "Read and check every program");
+  CLI::App* pruning = add("prune", "Remove programs, least recently used first");
+  pruning->add_option("--keep", options->keep, "Keep this much: 500MB; 0 removes all")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::NonNegativeNumber);
   return [options, verify, pruning] {

@@ -8,7 +8,6 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -21,7 +20,7 @@ Result<int64_t> parseSize(std::string_view text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    return usageError(fmt::format("'{}' is no size", text));
+    return usageError(fmt::format("'{}' is not a size", text));
   return value;
 }
 
@@ -35,12 +34,13 @@ bool looksNumeric(const std::string& cell) {
 
 void ModelOptions::add(CLI::App& app) {
   app.add_option("MODEL", model, "A .onnx or .eir file, or zoo:NAME")->required();
-  app.add_option("--shape", shapes, "Size of an input or symbolic dimension: NAME=1x3x224x224")
+  app.add_option("--shape", shapes,
+                 "Shape of an input, or size of a symbolic dimension: NAME=1x3x224x224")
       ->group("Model");
-  app.add_flag("--freeze-initializers", freeze, "Inputs that have a default become constants")
+  app.add_flag("--freeze-initializers", freeze, "Turn inputs that have a default into constants")
       ->group("Model");
   app.add_option("--passes", passes,
-                 "Run these passes instead of the default pipeline: a,(b,c)*,d or none")
+                 "Run these passes instead of the default ones: a,(b,c)*,d or none")
       ->group("Passes");
   app.add_option("--disable-pass", disabled, "Leave out a pass")->group("Passes");
   app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")
@@ -48,18 +48,19 @@ void ModelOptions::add(CLI::App& app) {
       ->group("Passes");
   app.add_flag("--no-fuse", noFuse, "Leave out every pass that folds or fuses")->group("Passes");
   app.add_flag("--assume-inference-bn", assumeInferenceBn,
-               "Treat training-mode batch normalization as inference")
+               "Treat batch normalization in training mode as inference")
       ->group("Passes");
   app.add_option("--tolerance", tolerance,
-                 "Undo folds that cost more accuracy than this, relative to the largest number")
+                 "Undo folds whose error exceeds this, relative to the largest element")
       ->check(CLI::NonNegativeNumber)
       ->group("Numbers");
   app.add_flag("--strict-denormals", strictDenormals, "Keep denormal numbers")->group("Numbers");
-  app.add_option("--accuracy", accuracy, "standard, or strict: no algorithm that rounds more")
+  app.add_option("--accuracy", accuracy,
+                 "standard or strict; strict excludes algorithms that round more, such as Winograd")
       ->check(CLI::IsMember({"standard", "strict"}))
       ->group("Numbers");
   addLimits(app);
-  app.add_option("--threads", threads, "Threads; 0 is as many as the process may use")
+  app.add_option("--threads", threads, "Number of threads; 0: as many as the process may use")
       ->check(CLI::Range(0, ENFOLD_MAX_THREADS))
       ->group("Running");
   app.add_flag("-v,--verbose", verbosity, "Print remarks and times to stderr")->group("Running");
@@ -67,8 +68,8 @@ void ModelOptions::add(CLI::App& app) {
 
 void ModelOptions::addTune(CLI::App& app) {
   app.add_flag("--tune", tune,
-               "Measure which algorithms are fastest here, instead of estimating it; takes a "
-               "minute, so keep the program, by --cache or in a file")
+               "Choose algorithms by measurement instead of by estimate; takes about a minute, so "
+               "keep the program with --cache or in a file")
       ->group("Running");
 }
 
@@ -79,15 +80,18 @@ void ModelOptions::addLimits(CLI::App& app) {
         ->check(isCount())
         ->group("Limits");
   };
-  bytes("--limit-file-bytes", limits.fileBytes, "Refuse larger model files: 500MB");
-  bytes("--limit-tensor-bytes", limits.tensorBytes, "Refuse models with larger tensors: 2GB");
-  app.add_option("--limit-nodes", limits.nodes, "Refuse models with more nodes")
+  bytes("--limit-file-bytes", limits.fileBytes, "Refuse model files larger than this: 500MB");
+  bytes("--limit-tensor-bytes", limits.tensorBytes,
+        "Refuse models with tensors larger than this: 2GB");
+  app.add_option("--limit-nodes", limits.nodes, "Refuse models with more nodes than this")
       ->check(isCount())
       ->group("Limits");
-  app.add_option("--limit-nesting", limits.nesting, "Refuse deeper functions and subgraphs")
+  app.add_option("--limit-nesting", limits.nesting,
+                 "Refuse functions and subgraphs nested deeper than this")
       ->check(isCount())
       ->group("Limits");
-  app.add_option("--limit-compile-seconds", limitSeconds, "Give up when compilation takes longer")
+  app.add_option("--limit-compile-seconds", limitSeconds,
+                 "Give up if compilation takes longer than this")
       ->check(CLI::PositiveNumber)
       ->group("Limits");
 }
@@ -165,13 +169,6 @@ Tensor fitImages(Tensor tensor, const Type& input) {
   return scaled;
 }
 
-Tensor randomTensor(const Type& type, uint64_t seed) {
-  Tensor tensor(type.elem, type.shape);
-  const bool real = isFloat(type.elem);
-  fillRandom(tensor, seed, 0, real ? 1 : type.elem == ElemType::Bool ? 2 : 8);
-  return tensor;
-}
-
 Result<> writeText(const std::string& path, const std::string& text) {
   if (path == "-") {
     std::cout << text << std::flush;
@@ -180,12 +177,8 @@ Result<> writeText(const std::string& path, const std::string& text) {
   return writeFile(path, text);
 }
 
-std::string jsonText(const nlohmann::ordered_json& json, int indent) {
-  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-Result<> writeJson(const std::string& path, const nlohmann::ordered_json& json) {
-  return writeText(path, jsonText(json, 2) + "\n");
+Result<> writeJson(const std::string& path, const diagnose::Json& json) {
+  return writeText(path, diagnose::jsonText(json, 2) + "\n");
 }
 
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path) {

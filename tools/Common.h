@@ -2,10 +2,9 @@
 // files.
 #pragma once
 
+#include "diagnose/Json.h"
 #include "driver/Compiler.h"
 #include "driver/Model.h"
-
-#include <nlohmann/json_fwd.hpp>
 
 #include <filesystem>
 #include <string>
@@ -63,15 +62,9 @@ Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::A
 /// For a float input, unsigned bytes are images: scaled by 1/255.
 Tensor fitImages(Tensor tensor, const Type& input);
 
-/// Deterministic inputs: floats uniform in [0, 1), integers small.
-Tensor randomTensor(const Type& type, uint64_t seed);
-
 /// Writes to a file, whole or not at all, or to stdout for "-".
 Result<> writeText(const std::string& path, const std::string& text);
-/// JSON on one line, or with every member on a line of its own. Bytes of names that are not UTF-8
-/// are replaced.
-std::string jsonText(const nlohmann::ordered_json& json, int indent = -1);
-Result<> writeJson(const std::string& path, const nlohmann::ordered_json& json);
+Result<> writeJson(const std::string& path, const diagnose::Json& json);
 
 /// Writes the graph as .eir, its large constants in a .bin file of the same name beside it.
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path);

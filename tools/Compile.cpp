@@ -1,16 +1,17 @@
 // enfold compile: native code, or an earlier form of the program, in a file.
 #include "codegen/NativeFile.h"
+#include "diagnose/Artifact.h"
 #include "driver/NativeProgram.h"
 #include "kernel/Printer.h"
 #include "lower/Lowering.h"
 #include "support/NewFile.h"
-#include "tools/Artifact.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace enfold::tool {
 namespace {
@@ -45,7 +46,8 @@ Result<> writeNative(const FileOptions& options, lower::Plan& plan, const codege
                      const PipelineReport& report, codegen::NativeForm form,
                      const std::string& symbol) {
   ENFOLD_TRY(codegen::ProgramDesc program, nativeProgram(plan));
-  program.annotation = artifactJson(options.model.model, program, target, report);
+  program.annotation = diagnose::jsonText(
+      toJson(diagnose::artifactOf(options.model.model, program, target, report)));
   ENFOLD_TRY(const std::string bytes, codegen::nativeFile(program, target, form, symbol));
   std::unique_ptr<NewFile> header;
   if (!options.header.empty()) {
@@ -87,16 +89,16 @@ Action addCompile(CLI::App& app) {
   auto options = std::make_shared<FileOptions>();
   options->model.add(app);
   options->model.addTune(app);
-  app.add_option("-o", options->output,
-                 "The file to write; its extension says what: .so, .o, .a, .s (native code), .ll, "
-                 ".bc (LLVM), .kir (kernels), .eir (graph after the passes)")
+  app.add_option(
+         "-o", options->output,
+         "The file to write; its extension selects the form: .so, .o, .a, .s (native code), "
+         ".ll, .bc (LLVM), .kir (kernels), .eir (graph after the passes)")
       ->required();
-  app.add_option("--header", options->header, "Also write a C header that tells how to call it");
+  app.add_option("--header", options->header, "Also write a C header for calling it");
   app.add_option("--name", options->name,
-                 "What the names of C begin with; by default made of the model's name");
+                 "Prefix of the names in C; default: made from the model's name");
   app.add_option("--target-cpu", options->cpu,
-                 "The processor to compile for, by LLVM's name, e.g. x86-64-v3, znver5 or "
-                 "cortex-a72");
+                 "The processor to compile for, by LLVM's name: x86-64-v3, znver5, cortex-a72 ...");
   return [options] {
     const auto done = compileToFile(*options);
     return done ? kDone : report(done.error());

@@ -260,18 +260,18 @@ Result<int> fuzzOne(const FuzzOptions& options) {
 
 Action addFuzz(CLI::App& app) {
   auto options = std::make_shared<FuzzOptions>();
-  app.add_option("--seed", options->seed, "What the random choices start from");
-  app.add_option("--count", options->count, "How many graphs")->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", options->seed, "Seed of the random choices");
+  app.add_option("--count", options->count, "Number of graphs")->check(CLI::NonNegativeNumber);
   app.add_option("--first", options->first, "Number of the first graph")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--jobs", options->jobs, "Processes at once; 0 is as many as there are processors")
+  app.add_option("--jobs", options->jobs, "Number of processes; 0: one per processor")
       ->check(CLI::Range(0, 256));
-  app.add_flag("--list-ops", options->listOps, "Print how often each op occurred");
+  app.add_flag("--list-ops", options->listOps, "Print how often each op was drawn");
   app.add_option("--graph", options->graph, "Check this graph instead of random ones");
-  app.add_option("--passes", options->passes, "With --graph: the pipeline it goes through");
+  app.add_option("--passes", options->passes, "With --graph: the passes to run");
   app.add_option("--save", options->folder,
-                 "Folder that failing graphs are written to; made if need be");
-  app.add_flag("!--no-reduce", options->reduce, "Write failing graphs as they are");
+                 "Folder for failing graphs; created if it does not exist");
+  app.add_flag("!--no-reduce", options->reduce, "Do not reduce failing graphs");
   return [options] {
     const auto code = options->graph.empty() ? fuzzMany(*options) : fuzzOne(*options);
     return code ? *code : report(code.error());

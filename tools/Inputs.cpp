@@ -1,6 +1,8 @@
 // Inputs of models.
 #include "tools/Inputs.h"
 
+#include "ir/ConstantText.h"
+
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -13,14 +15,15 @@ namespace enfold::tool {
 bool InputOptions::isRandom() const { return random->count() > 0; }
 
 void InputOptions::add(CLI::App& app) {
-  app.add_option("--input", files, "An input: NAME=FILE.npy or NAME=FILE.pb");
-  random = app.add_option("--random", seeds, "Fill inputs that are not given, from this seed (1)")
+  app.add_option("--input", files, "Read an input from a file: NAME=FILE.npy or NAME=FILE.pb");
+  random = app.add_option("--random", seeds,
+                          "Fill missing inputs with random numbers from this seed (default 1)")
                ->expected(0, 1);
 }
 
 void ToleranceOptions::add(CLI::App& app) {
-  app.add_option("--rtol", rtol, "Relative tolerance of comparisons");
-  app.add_option("--atol", atol, "Absolute tolerance of comparisons");
+  app.add_option("--rtol", rtol, "Relative tolerance when comparing");
+  app.add_option("--atol", atol, "Absolute tolerance when comparing");
 }
 
 bool OptionalInputs::has(std::span<const TensorSpec> inputs, const std::string& name) const {

@@ -1,23 +1,23 @@
-// enfold inspect: what a model takes, gives, holds and costs, without running it; and the same of a
-// compiled file, which was told when it was made.
-#include "diagnose/BatchNorms.h"
-#include "lower/Lowering.h"
-#include "tools/Artifact.h"
-#include "tools/Certificates.h"
+// enfold inspect: what a model takes, gives, holds and costs, without running it; and what a
+// compiled file says about itself.
+#include "diagnose/Inspect.h"
+
+#include "diagnose/Artifact.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
-
-#include <map>
 
 namespace enfold::tool {
 namespace {
 
-using nlohmann::ordered_json;
+using diagnose::Artifact;
+using diagnose::Certificate;
+using diagnose::Inspection;
 
 struct InspectOptions {
   ModelOptions model;
@@ -25,133 +25,103 @@ struct InspectOptions {
   bool check = false;
 };
 
-struct Facts {
-  std::map<std::string, int64_t> before, after; ///< ops by name
-  int64_t parameters = 0;
-  double parameterBytes = 0;
-  double flops = 0;
-  size_t generated = 0;                 ///< ops with a kernel, or a part of one
-  std::vector<std::string> reference;   ///< ops without, described
-  std::map<std::string, int64_t> fates; ///< of batch normalizations
-  ordered_json certificates;
-};
-
-std::map<std::string, int64_t> countOps(const Graph& graph) {
-  std::map<std::string, int64_t> counts;
-  for (const auto& op : graph.ops())
-    if (op->kind() != OpKind::Constant) ++counts[op->info().name];
-  return counts;
+/// "20, each changes its tensor by at most 1.1e-06 max|x| + 2e-08"
+std::string summaryOf(std::span<const Certificate> certificates) {
+  double perInput = 0, constant = 0;
+  for (const Certificate& certificate : certificates) {
+    perInput = std::max(perInput, certificate.boundPerInput());
+    constant = std::max(constant, certificate.boundConstant());
+  }
+  return fmt::format("{}, each changes its tensor by at most {:.2g} max|x| + {:.2g}",
+                     certificates.size(), perInput, constant);
 }
 
-ordered_json typesJson(std::span<const Value* const> values, std::span<const std::string> names) {
-  ordered_json json = ordered_json::array();
-  for (size_t i = 0; i < values.size(); ++i)
-    json.push_back(
-        {{"name", names[i]}, {"elem", name(values[i]->elem())}, {"shape", values[i]->shape()}});
-  return json;
+std::string tableOf(std::span<const Certificate> certificates) {
+  std::vector<std::vector<std::string>> rows = {{"fold", "of max|x|", "plus", "tensor", "nodes"}};
+  for (const Certificate& certificate : certificates)
+    rows.push_back({certificate.reason, fmt::format("{:.2g}", certificate.boundPerInput()),
+                    fmt::format("{:.2g}", certificate.boundConstant()), certificate.tensor,
+                    fmt::format("{}", fmt::join(certificate.nodes, " + "))});
+  return table(rows);
 }
 
-std::string fatesText(const Facts& facts) {
-  if (facts.fates.empty()) return "";
-  std::string text = "  batch norms ";
-  for (const auto& [fate, count] : facts.fates)
-    text += fmt::format("{}{} {}", text.back() == ' ' ? "" : ", ", count, fate);
-  return text + "\n";
+std::string tensorsText(const char* role, std::span<const TensorSpec> tensors) {
+  std::string out;
+  for (const TensorSpec& tensor : tensors)
+    out += fmt::format("  {:6}  {}: {}\n", role, tensor.name, tensor.type.str());
+  return out;
 }
 
-std::string text(const InspectOptions& options, const Graph& graph, const lower::Plan& plan,
-                 const Facts& facts) {
-  std::string out = fmt::format("{}\n", options.model.model);
-  for (const auto& input : graph.inputs())
-    out += fmt::format("  input   {}: {}\n", input->name(), input->type().str());
-  for (size_t i = 0; i < graph.outputs().size(); ++i)
-    out +=
-        fmt::format("  output  {}: {}\n", graph.outputNames()[i], graph.outputs()[i]->type().str());
-  out += fmt::format("  parameters  {} ({})\n", facts.parameters, humanBytes(facts.parameterBytes));
-  out += fmt::format("  arithmetic  {}\n", humanCount(facts.flops, "FLOP"));
-  out += fmt::format("  memory      arena {}, constants {}, {} calls of {} kernels\n",
-                     humanBytes(static_cast<double>(plan.arenaBytes)),
-                     humanBytes(static_cast<double>(plan.constantBytes)), plan.calls.size(),
-                     plan.kernels.size());
-  out += fmt::format("  coverage    {} ops by generated kernels, {} by reference functions\n",
-                     facts.generated, facts.reference.size());
-  for (const std::string& op : facts.reference) out += "    reference " + op + "\n";
-  out += fatesText(facts);
-  if (!facts.certificates.empty()) out += "  folds       " + summaryOf(facts.certificates) + "\n";
-  if (options.check) return out;
-  std::vector<std::vector<std::string>> rows = {{"op", "in the model", "after the passes"}};
+std::string opsText(const Inspection& facts) {
   std::map<std::string, std::pair<int64_t, int64_t>> both;
-  for (const auto& [op, count] : facts.before) both[op].first = count;
-  for (const auto& [op, count] : facts.after) both[op].second = count;
+  for (const auto& [op, count] : facts.ops) both[op].first = count;
+  for (const auto& [op, count] : facts.opsAfterPasses) both[op].second = count;
+  std::vector<std::vector<std::string>> rows = {{"op", "in the model", "after the passes"}};
   for (const auto& [op, counts] : both)
     rows.push_back({op, std::to_string(counts.first), std::to_string(counts.second)});
-  return out + table(rows);
+  return table(rows);
 }
 
-ordered_json json(const InspectOptions& options, const Graph& graph, const lower::Plan& plan,
-                  const Facts& facts) {
-  std::vector<const Value*> inputs;
-  std::vector<std::string> names;
-  for (const auto& input : graph.inputs()) {
-    inputs.push_back(input.get());
-    names.push_back(input->name());
-  }
-  const std::vector<const Value*> outputs(graph.outputs().begin(), graph.outputs().end());
-  return {{"model", options.model.model},
-          {"inputs", typesJson(inputs, names)},
-          {"outputs", typesJson(outputs, graph.outputNames())},
-          {"parameters", facts.parameters},
-          {"parameter_bytes", facts.parameterBytes},
-          {"flops", facts.flops},
-          {"ops", facts.before},
-          {"ops_after_passes", facts.after},
-          {"arena_bytes", plan.arenaBytes},
-          {"constant_bytes", plan.constantBytes},
-          {"calls", plan.calls.size()},
-          {"kernels", plan.kernels.size()},
-          {"reference_ops", facts.reference},
-          {"batch_norms", facts.fates},
-          {"certificates", facts.certificates}};
+std::string text(const Inspection& facts) {
+  std::string out = facts.model + "\n";
+  out += tensorsText("input", facts.inputs) + tensorsText("output", facts.outputs);
+  out += fmt::format("  parameters  {} ({})\n", facts.parameters,
+                     humanBytes(static_cast<double>(facts.parameterBytes)));
+  out += fmt::format("  arithmetic  {}\n", humanCount(facts.flops, "FLOP"));
+  out +=
+      fmt::format("  memory      arena {}, constants {}, {} calls of {} kernels\n",
+                  humanBytes(static_cast<double>(facts.arenaBytes)),
+                  humanBytes(static_cast<double>(facts.constantBytes)), facts.calls, facts.kernels);
+  out += fmt::format("  coverage    {} ops by generated kernels, {} by reference functions\n",
+                     facts.generatedOps, facts.referenceOps.size());
+  for (const std::string& op : facts.referenceOps) out += "    reference " + op + "\n";
+  std::string fates;
+  for (const auto& [fate, count] : diagnose::countFates(facts.batchNorms))
+    fates += fmt::format("{}{} {}", fates.empty() ? "" : ", ", count, name(fate));
+  if (!fates.empty()) out += "  batch norms " + fates + "\n";
+  if (!facts.certificates.empty()) out += "  folds       " + summaryOf(facts.certificates) + "\n";
+  return out;
 }
 
-/// What is known of a model before the passes.
-Facts factsOf(const Graph& graph) {
-  Facts facts{.before = countOps(graph)};
-  for (const auto& op : graph.ops())
-    if (op->kind() == OpKind::Constant) {
-      facts.parameters += op->tensor("value").numElements();
-      facts.parameterBytes += static_cast<double>(op->tensor("value").numBytes());
-    }
-  return facts;
+std::string text(const Artifact& artifact) {
+  std::string out = fmt::format("  made by enfold {} from {} for {}\n", artifact.version,
+                                artifact.model, artifact.cpu);
+  out += tensorsText("input", artifact.inputs) + tensorsText("output", artifact.outputs);
+  out += fmt::format("  memory      arena {}, constants {}, {} calls\n",
+                     humanBytes(static_cast<double>(artifact.arenaBytes)),
+                     humanBytes(static_cast<double>(artifact.constantBytes)), artifact.calls);
+  if (artifact.certificates.empty()) return out + "  folds       none\n";
+  return out + "  folds       " + summaryOf(artifact.certificates) + "\n" +
+         tableOf(artifact.certificates);
 }
 
-Result<> inspect(const InspectOptions& options) {
+Result<> inspectModel(const InspectOptions& options) {
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
-  Graph& graph = *model.graph;
-  Facts facts = factsOf(graph);
-  const std::vector<std::string> batchNorms = diagnose::batchNormsOf(graph);
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
-  ENFOLD_TRY(const PipelineReport report, optimize(graph, options.model.compileOptions(), target));
-  const lower::Plan plan = lower::lowerGraph(graph, target);
-  facts.after = countOps(graph);
-  facts.reference = plan.referenceOps();
-  for (const auto& [op, count] : facts.after) facts.generated += static_cast<size_t>(count);
-  facts.generated -= facts.reference.size();
-  for (const diagnose::BatchNormAccount& account : diagnose::accountOf(batchNorms, graph, report))
-    ++facts.fates[std::string(name(account.fate))];
-  for (const lower::Call& call : plan.calls) facts.flops += call.flops;
-  facts.certificates = certificatesOf(report);
+  ENFOLD_TRY(const Inspection facts, diagnose::inspect(options.model.model, std::move(model.graph),
+                                                       options.model.compileOptions()));
   if (options.json != "-")
-    ENFOLD_RETURN_IF_ERROR(writeText("-", text(options, graph, plan, facts)));
-  if (options.model.verbosity > 0) fmt::print(stderr, "{}", print(plan));
-  if (!options.json.empty())
-    ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json(options, graph, plan, facts)));
-  if (options.check && !facts.reference.empty())
-    return unsupported(fmt::format("{} ops have no generated kernel: they run slowly, and not from "
-                                   "compiled files",
-                                   facts.reference.size()));
+    ENFOLD_RETURN_IF_ERROR(writeText("-", text(facts) + (options.check ? "" : opsText(facts))));
+  if (options.model.verbosity > 0) fmt::print(stderr, "{}", facts.plan);
+  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(facts)));
+  if (options.check && !facts.referenceOps.empty())
+    return unsupported(
+        fmt::format("{} ops have no generated kernel: they run slowly, and cannot be "
+                    "compiled to a file",
+                    facts.referenceOps.size()));
   return {};
+}
+
+Result<> inspectArtifact(const InspectOptions& options) {
+  ENFOLD_TRY(const std::vector<Artifact> artifacts, diagnose::readArtifacts(options.model.model));
+  diagnose::Json json = diagnose::Json::array();
+  std::string out = options.model.model + "\n";
+  for (const Artifact& artifact : artifacts) {
+    json.push_back(toJson(artifact));
+    out += text(artifact);
+  }
+  if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", out));
+  return options.json.empty() ? Result<>() : writeJson(options.json, json);
 }
 
 } // namespace
@@ -162,12 +132,11 @@ Action addInspect(CLI::App& app) {
   app.get_option("MODEL")->description(
       "A .onnx or .eir file, zoo:NAME, or a compiled .o, .a or .so");
   app.add_flag("--check", options->check,
-               "Leave out the ops; exit code 3 when any has no generated kernel");
+               "Exit with 3 if any op has no generated kernel; leave out the table of ops");
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
   return [options] {
-    const auto done = isArtifact(options->model.model)
-                          ? inspectArtifact(options->model.model, options->json)
-                          : inspect(*options);
+    const auto done = diagnose::isArtifact(options->model.model) ? inspectArtifact(*options)
+                                                                 : inspectModel(*options);
     return done ? kDone : report(done.error());
   };
 }

@@ -1,4 +1,4 @@
-// enfold zoo, passes and ops: what there is.
+// enfold zoo, passes and ops: list what enfold knows.
 #include "diagnose/SupportTable.h"
 #include "onnx/Export.h"
 #include "tools/Commands.h"
@@ -7,6 +7,8 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -46,8 +48,32 @@ std::string remarksMarkdown() {
   return text;
 }
 
-Result<> listOps(bool markdown) {
-  if (markdown) return writeText("-", diagnose::operatorsMarkdown());
+/// The page on operators of the documentation.
+std::string operatorsMarkdown(const diagnose::SupportTable& support) {
+  std::string text = fmt::format(
+      "# Operators\n\n"
+      "<!-- Written by `enfold ops --markdown`; not by hand. -->\n\n"
+      "The supported operators of ONNX, opsets {} to {}. *float* is f16, bf16, f32 and f64; *int* "
+      "is all integers of 8 to 64 bits. Computations on constants\nare folded away, whatever the "
+      "operator. An op that no generated kernel can take runs as its reference function; `enfold "
+      "explain MODEL` says why.\n\n"
+      "| operator | opsets | element types | runs as |\n|---|---|---|---|\n",
+      support.oldestOpset, support.newestOpset);
+  for (const diagnose::OperatorSupport& row : support.operators)
+    text += fmt::format("| {} | {} | {} | {} |\n", row.name, row.opsets, row.elemTypes, row.runsAs);
+  return text + fmt::format("\nRewritten as other operators when a model is imported: {}.\n"
+                            "\nFrom the domain com.microsoft: {}.\n",
+                            fmt::join(support.rewritten, ", "), fmt::join(support.microsoft, ", "));
+}
+
+struct OpsOptions {
+  bool markdown = false;
+  std::string json;
+};
+
+Result<> listOps(const OpsOptions& options) {
+  if (options.markdown) return writeText("-", operatorsMarkdown(diagnose::supportTable()));
+  if (!options.json.empty()) return writeJson(options.json, toJson(diagnose::supportTable()));
   std::vector<std::vector<std::string>> rows = {{"op", "ONNX", "runs as"}};
   for (const OpInfo& row : opTable())
     rows.push_back({row.name, row.onnxName, diagnose::howItRuns(row)});
@@ -61,7 +87,7 @@ int finished(const Result<>& done) { return done ? kDone : report(done.error());
 Action addZoo(CLI::App& app) {
   auto name = std::make_shared<std::string>("list");
   auto output = std::make_shared<std::string>();
-  app.add_option("NAME", *name, "A network, or list");
+  app.add_option("NAME", *name, "A network to write, or list");
   app.add_option("-o", *output, "The .onnx file to write");
   return [name, output] {
     if (*name == "list") return finished(listZoo());
@@ -71,15 +97,17 @@ Action addZoo(CLI::App& app) {
 
 Action addPasses(CLI::App& app) {
   auto remarks = std::make_shared<bool>(false);
-  app.add_flag("--remarks", *remarks, "The reason codes, as the page of the documentation");
+  app.add_flag("--remarks", *remarks, "Print the reason codes as a page of the documentation");
   return
       [remarks] { return finished(*remarks ? writeText("-", remarksMarkdown()) : listPasses()); };
 }
 
 Action addOps(CLI::App& app) {
-  auto markdown = std::make_shared<bool>(false);
-  app.add_flag("--markdown", *markdown, "As the page of the documentation");
-  return [markdown] { return finished(listOps(*markdown)); };
+  auto options = std::make_shared<OpsOptions>();
+  app.add_flag("--markdown", options->markdown, "Print as a page of the documentation");
+  app.add_option("--json", options->json,
+                 "Write opsets, element types and kernels as JSON to this file, - for stdout");
+  return [options] { return finished(listOps(*options)); };
 }
 
 } // namespace enfold::tool

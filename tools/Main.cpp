@@ -12,26 +12,26 @@ namespace enfold::tool {
 namespace {
 
 constexpr Command kCommands[] = {
-    {"run", "Run a model and print, save or check its outputs", addRun},
+    {"run", "Run a model; print, save or check its outputs", addRun},
     {"bench", "Measure the latency of a model", addBench},
-    {"compile", "Compile a model to a library, an object or text", addCompile},
-    {"opt", "Run passes and show or save the graph", addOpt},
-    {"explain", "Tell why each fusion was applied or refused, and how each op runs", addExplain},
+    {"compile", "Compile a model to a library, an object file or text", addCompile},
+    {"opt", "Run passes; show or save the graph", addOpt},
+    {"explain", "Show why each fusion was applied or refused, and how each op runs", addExplain},
     {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
     {"diff", "Compare every tensor of a model with another way to compute it", addDiff},
     {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
     {"fuzz", "Check the compiler with random networks and passes", addFuzz},
-    {"cache", "List, check or prune the programs kept by --cache", addCache},
-    {"zoo", "List or write well-known networks", addZoo},
+    {"cache", "List, check or prune the programs that --cache keeps", addCache},
+    {"zoo", "List the built-in networks, or write one as ONNX", addZoo},
     {"passes", "List the passes", addPasses},
-    {"ops", "List the ops and how they run", addOps},
+    {"ops", "List the supported ops and how they run", addOps},
 };
 
 int runCommand(int argc, char** argv) {
   CLI::App app("enfold compiles ONNX convolutional networks to native CPU code.", "enfold");
   app.require_subcommand(1);
   app.set_version_flag("--version", "enfold " ENFOLD_VERSION);
-  app.set_help_all_flag("--help-all", "Help of all commands");
+  app.set_help_all_flag("--help-all", "Show the help of all commands");
   app.footer("MODEL is a .onnx file, an .eir file or zoo:NAME (see `enfold zoo list`).\n"
              "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar, "
              "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR.");

@@ -252,15 +252,16 @@ Action addRun(CLI::App& app) {
   options->model.addTune(app);
   options->cache.add(app);
   options->inputs.add(app);
-  app.add_option("--output", options->output, "Save the outputs as .npy into this folder");
-  app.add_option("--labels", options->labels, "Classes expected, .npy: print the accuracy");
+  app.add_option("--output", options->output, "Save the outputs as .npy files in this folder");
+  app.add_option("--labels", options->labels,
+                 "A .npy file of expected classes; print the accuracy");
   app.add_option(
       "--check", options->check,
-      "Compare with the test_data_set_* of this folder, or with `reference`, the reference "
+      "Compare with the test_data_set_* folders in this folder, or with `reference`: the reference "
       "functions");
   options->tolerance.add(app);
   app.add_option("--tap", options->taps,
-                 "Show this tensor too, or the result of this node; the outputs keep their bits");
+                 "Also show this tensor, or the result of this node; does not change the outputs");
   app.add_flag("--reference", options->reference, "Run the reference functions, without passes");
   return [options] {
     const auto code = run(*options);

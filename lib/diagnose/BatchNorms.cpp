@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -67,7 +68,7 @@ std::vector<BatchNormAccount> accountOf(const std::vector<std::string>& batchNor
     for (const Remark* remark : {backward, forward, expanded})
       if (remark) account.name = remark->ops.front();
     if (backward && !isApplied(backward)) {
-      account.refusal = backward;
+      account.refusal = *backward;
       account.looksFoldable = backward->reason != Reason::NotAfterConv;
     }
     const Value* left = optimized.find(value);
@@ -87,6 +88,26 @@ std::vector<BatchNormAccount> accountOf(const std::vector<std::string>& batchNor
     accounts.push_back(std::move(account));
   }
   return accounts;
+}
+
+std::map<BatchNormFate, int64_t> countFates(std::span<const BatchNormAccount> accounts) {
+  std::map<BatchNormFate, int64_t> counts;
+  for (const BatchNormAccount& account : accounts) ++counts[account.fate];
+  return counts;
+}
+
+Json toJson(std::span<const BatchNormAccount> accounts) {
+  std::map<BatchNormFate, int64_t> counts = countFates(accounts);
+  Json json = {{"total", accounts.size()}};
+  for (const BatchNormFate fate : kBatchNormFates) json[name(fate)] = counts[fate];
+  json["nodes"] = Json::array();
+  for (const BatchNormAccount& account : accounts)
+    json["nodes"].push_back(
+        {{"name", account.name},
+         {"fate", name(account.fate)},
+         {"refused", account.refusal ? Json(info(account.refusal->reason).code) : Json(nullptr)},
+         {"detail", account.detail}});
+  return json;
 }
 
 } // namespace enfold::diagnose

@@ -5,6 +5,8 @@
 #include "ir/Printer.h"
 #include "reference/Reference.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 namespace enfold::diagnose {
@@ -27,10 +29,10 @@ int64_t countApplied(const PipelineReport& report) {
   return std::ranges::count(report.remarks.remarks(), Outcome::Applied, &Remark::outcome);
 }
 
-const Remark* lastApplied(const PipelineReport& report) {
-  const Remark* last = nullptr;
+std::optional<Remark> lastApplied(const PipelineReport& report) {
+  std::optional<Remark> last;
   for (const Remark& remark : report.remarks.remarks())
-    if (remark.outcome == Outcome::Applied) last = &remark;
+    if (remark.outcome == Outcome::Applied) last = remark;
   return last;
 }
 
@@ -71,14 +73,14 @@ Result<Bisection> bisect(const BisectProblem& problem) {
   if (!found.after.wrong) return found;
   ENFOLD_TRY(found.before, attempt(0));
   if (found.before.wrong) {
-    found.verdict = Verdict::WrongAnyway;
+    found.status = BisectStatus::WrongAnyway;
     return found;
   }
   while (found.after.rewrites - found.before.rewrites > 1) {
     ENFOLD_TRY(Cut middle, attempt((found.before.rewrites + found.after.rewrites) / 2));
     (middle.wrong ? found.after : found.before) = std::move(middle);
   }
-  found.verdict = Verdict::WrongRewrite;
+  found.status = BisectStatus::WrongRewrite;
   describe(found);
   ENFOLD_TRY(const std::vector<Tensor> outputs, reference::run(*found.after.graph, problem.inputs));
   Comparison worst;
@@ -149,6 +151,70 @@ std::unique_ptr<Graph> changedPart(const Graph& before, const Graph& after) {
     for (size_t i = 0; op->kind() != OpKind::Constant && i < op->numResults(); ++i)
       if (differences.isUnchanged(op->result(i))) inputs.insert(op->result(i));
   return extract(before, outputs, inputs);
+}
+
+// ---- Showing it again ----
+
+namespace {
+
+/// Whether the network still comes out wrong.
+Result<bool> showsFailure(const Replay& replay, const BisectProblem& problem) {
+  ENFOLD_TRY(Pipeline pipeline, parsePipeline(replay.passes));
+  const BisectProblem smaller{.model = *replay.graph,
+                              .pipeline = std::move(pipeline),
+                              .passes = problem.passes,
+                              .target = problem.target,
+                              .inputs = replay.inputs,
+                              .expected = replay.expected,
+                              .tolerance = problem.tolerance,
+                              .session = problem.session};
+  ENFOLD_TRY(const Cut cut, tryCut(smaller, replay.maxRewrites));
+  return cut.wrong;
+}
+
+/// The tensors that the reference computes of the graph, by name.
+Result<std::map<std::string, Tensor>> tensorsOf(const Graph& graph,
+                                                std::span<const Tensor> inputs) {
+  std::map<std::string, Tensor> tensors;
+  ENFOLD_RETURN_IF_ERROR(
+      reference::run(graph, inputs, [&](const Value& value, const Tensor& tensor) {
+        tensors.emplace(value.name(), tensor);
+      }));
+  for (size_t i = 0; i < inputs.size(); ++i)
+    tensors.insert_or_assign(graph.inputs()[i]->name(), inputs[i]);
+  return tensors;
+}
+
+} // namespace
+
+Result<Replay> smallestReplay(const BisectProblem& problem, const Bisection& found) {
+  Replay part{.graph = changedPart(*found.before.graph, *found.after.graph),
+              .passes = found.pass,
+              .inputs = {},
+              .expected = {}};
+  if (part.graph) {
+    ENFOLD_TRY(const auto tensors, tensorsOf(*found.before.graph, problem.inputs));
+    for (const auto& input : part.graph->inputs()) part.inputs.push_back(tensors.at(input->name()));
+    for (const std::string& name : part.graph->outputNames())
+      part.expected.push_back(tensors.at(name));
+    if (auto wrong = showsFailure(part, problem); wrong && *wrong) return part;
+  }
+  return Replay{.graph = problem.model.clone(),
+                .passes = problem.pipeline.str(),
+                .maxRewrites = found.after.rewrites,
+                .inputs = {problem.inputs.begin(), problem.inputs.end()},
+                .expected = problem.expected};
+}
+
+Json toJson(const Bisection& found) {
+  return {{"rewrite", found.after.rewrites},
+          {"pass", found.pass},
+          {"name", found.name},
+          {"remark", found.remark ? found.remark->str() : ""},
+          {"nodes", found.remark ? found.remark->ops : std::vector<std::string>()},
+          {"wrong_by_reference", found.wrongByReference},
+          {"max_abs_before", found.before.worst.maxAbs},
+          {"max_abs_after", found.after.worst.maxAbs}};
 }
 
 } // namespace enfold::diagnose

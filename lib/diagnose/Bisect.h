@@ -1,8 +1,9 @@
-// Finding the rewrite that breaks a network: the pipeline is cut after ever other numbers of
-// rewrites, and each time the compiled network's answer is compared with what is expected.
+// Finding the rewrite that breaks a network: a binary search over how many rewrites the pipeline
+// may do. Each time, the compiled network's answer is compared with the expected one.
 #pragma once
 
 #include "diagnose/Compare.h"
+#include "diagnose/Json.h"
 #include "driver/Compiler.h"
 
 #include <functional>
@@ -19,8 +20,8 @@ struct BisectProblem {
   std::vector<Tensor> expected = {}; ///< outputs; may be fewer than the model has
   Tolerance tolerance = {};
   Session::Options session = {};
-  /// Told before each network that is tried, with the number of rewrites that may be to blame: 0
-  /// before the first, which counts them.
+  /// Called before each network that is tried, with the number of rewrites still suspected: 0
+  /// before the first one, which counts them.
   std::function<void(int tries, int64_t suspects)> progress = {};
 };
 
@@ -33,24 +34,31 @@ struct Cut {
   bool wrong = false;
 };
 
-enum class Verdict : uint8_t {
+enum class BisectStatus : uint8_t {
   Right,        ///< with all rewrites
-  WrongAnyway,  ///< without any: the code generated is wrong, or what is expected
+  WrongAnyway,  ///< without any: either the generated code or the expected answer is wrong
   WrongRewrite, ///< `after` is wrong, and `before`, one rewrite less, is not
 };
 
 struct Bisection {
-  Verdict verdict = Verdict::Right;
+  BisectStatus status = BisectStatus::Right;
   int64_t total = 0; ///< rewrites of the whole pipeline
   int tries = 0;     ///< networks compiled and run
   Cut before, after;
-  std::string pass; ///< of the rewrite
-  std::string name; ///< of the rewrite, as in PipelineReport::rewrites
-  /// What the pass said about it; null if nothing.
-  const Remark* remark = nullptr;
-  /// The reference, too, finds `after` wrong; otherwise the rewrite is right, and code generation
-  /// is what fails on its result.
+  std::string pass;             ///< of the rewrite
+  std::string name;             ///< of the rewrite, as in PipelineReport::rewrites
+  std::optional<Remark> remark; ///< of the pass on the rewrite, if it made one
+  /// The reference functions find `after` wrong as well. Otherwise the rewrite is right, and the
+  /// code generated for its result is wrong.
   bool wrongByReference = false;
+};
+
+/// A network and a pipeline that show a wrong answer.
+struct Replay {
+  std::unique_ptr<Graph> graph;
+  std::string passes;
+  int64_t maxRewrites = PipelineOptions{}.maxRewrites;
+  std::vector<Tensor> inputs, expected;
 };
 
 /// Compiles and runs the model after at most that many rewrites.
@@ -58,8 +66,13 @@ Result<Cut> tryCut(const BisectProblem& problem, int64_t rewrites);
 
 Result<Bisection> bisect(const BisectProblem& problem);
 
-/// The part of the graph in front of a rewrite that the rewrite changed, with all that a reader
-/// needs to see it happen again; null when it cannot be cut out.
+/// The part of the graph that a rewrite changed, as it was before; null when it cannot be cut out.
 std::unique_ptr<Graph> changedPart(const Graph& before, const Graph& after);
+
+/// The smallest network known to show what bisect() found: only the ops that the rewrite changed,
+/// or the whole model up to the rewrite if those alone do not show it.
+Result<Replay> smallestReplay(const BisectProblem& problem, const Bisection& found);
+
+Json toJson(const Bisection& found); ///< of a wrong rewrite
 
 } // namespace enfold::diagnose

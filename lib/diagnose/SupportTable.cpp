@@ -1,8 +1,5 @@
-// The page on operators of the documentation: which operator of ONNX, of which opsets, on which
-// element types, run how.
-//
-// Element types are found by trial: every op has a small sample, which inference and the reference
-// function take or refuse for each type.
+// The support table. Element types are found by trial: every op has a small sample, which inference
+// and the reference function take or refuse for each type.
 #include "diagnose/SupportTable.h"
 
 #include "lower/Families.h"
@@ -13,6 +10,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <map>
@@ -184,8 +182,6 @@ std::string opsetsOf(std::string_view type, std::span<const onnx::OperatorRow> t
   return text;
 }
 
-} // namespace
-
 /// What has neither kernels nor a form in other operators, and why.
 struct Special {
   OpKind kind;
@@ -210,6 +206,8 @@ constexpr Special kSpecial[] = {
     {OpKind::DeformConv, "reference function: places are known at run time only"},
 };
 
+} // namespace
+
 std::string howItRuns(const OpInfo& row) {
   if (row.is(traits::ShapeOnly) || row.kind == OpKind::Identity) return "no work: shares memory";
   if (row.kind == OpKind::Constant) return "data of the program";
@@ -223,34 +221,34 @@ std::string howItRuns(const OpInfo& row) {
   return special == std::end(kSpecial) ? "reference function" : special->how;
 }
 
-std::string operatorsMarkdown() {
-  std::string text = fmt::format(
-      "# Operators\n\n"
-      "<!-- Written by `enfold ops --markdown`; not by hand. -->\n\n"
-      "Operators of ONNX, opsets {} to {}. *float* is f16, bf16, f32 and f64; *int* all integers "
-      "of "
-      "8 to 64 bits. Computations of constants are folded\naway whatever the operator. A generated "
-      "kernel that cannot take an op leaves it to the reference function; `enfold explain MODEL` "
-      "says why.\n\n"
-      "| operator | opsets | element types | runs as |\n|---|---|---|---|\n",
-      onnx::kOldestOpset, onnx::kNewestOpset);
+SupportTable supportTable() {
+  SupportTable table{.oldestOpset = onnx::kOldestOpset, .newestOpset = onnx::kNewestOpset};
   for (const OpInfo& row : opTable())
-    if (const std::string opsets = opsetsOf(row.onnxName, onnx::onnxOperators()); !opsets.empty())
-      text += fmt::format("| {} | {} | {} | {} |\n", row.onnxName, opsets, elemTypesOf(row),
-                          howItRuns(row));
-  const auto brought = [&](std::span<const onnx::OperatorRow> table, bool all) {
-    std::vector<std::string> names;
-    for (const onnx::OperatorRow& row : table)
-      if ((all || std::ranges::find(opTable(), row.type, &OpInfo::onnxName) == opTable().end()) &&
-          (names.empty() || names.back() != row.type))
-        names.emplace_back(row.type);
-    return fmt::format("{}", fmt::join(names, ", "));
+    if (std::string opsets = opsetsOf(row.onnxName, onnx::onnxOperators()); !opsets.empty())
+      table.operators.push_back(
+          {std::string(row.onnxName), std::move(opsets), elemTypesOf(row), howItRuns(row)});
+  const auto add = [](std::string_view name, std::vector<std::string>& names) {
+    if (names.empty() || names.back() != name) names.emplace_back(name);
   };
-  text +=
-      fmt::format("\nBrought into the form of others when a model is read: {}.\n"
-                  "\nOf the domain com.microsoft: {}.\n",
-                  brought(onnx::onnxOperators(), false), brought(onnx::microsoftOperators(), true));
-  return text;
+  for (const onnx::OperatorRow& row : onnx::onnxOperators())
+    if (std::ranges::find(opTable(), row.type, &OpInfo::onnxName) == opTable().end())
+      add(row.type, table.rewritten);
+  for (const onnx::OperatorRow& row : onnx::microsoftOperators()) add(row.type, table.microsoft);
+  return table;
+}
+
+Json toJson(const SupportTable& table) {
+  Json json = {{"oldest_opset", table.oldestOpset},
+               {"newest_opset", table.newestOpset},
+               {"operators", Json::array()},
+               {"rewritten", table.rewritten},
+               {"microsoft", table.microsoft}};
+  for (const OperatorSupport& row : table.operators)
+    json["operators"].push_back({{"name", row.name},
+                                 {"opsets", row.opsets},
+                                 {"element_types", row.elemTypes},
+                                 {"runs_as", row.runsAs}});
+  return json;
 }
 
 } // namespace enfold::diagnose

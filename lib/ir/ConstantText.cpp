@@ -73,6 +73,12 @@ void fillRandom(Tensor& tensor, uint64_t seed, double low, double high) {
   for (int64_t i = 0; i < count; ++i) tensor.setDouble(i, number(i));
 }
 
+Tensor randomTensor(const Type& type, uint64_t seed) {
+  Tensor tensor(type.elem, type.shape);
+  fillRandom(tensor, seed, 0, isFloat(type.elem) ? 1 : type.elem == ElemType::Bool ? 2 : 8);
+  return tensor;
+}
+
 bool fillHex(Tensor& tensor, std::string_view hex) {
   if (hex.size() != 2 * tensor.numBytes()) return false;
   std::byte* bytes = tensor.mutableBytes();

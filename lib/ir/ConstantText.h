@@ -12,6 +12,10 @@ bool storeElement(Tensor& tensor, int64_t i, std::string_view text);
 /// Uniform numbers as Parser.h says.
 void fillRandom(Tensor& tensor, uint64_t seed, double low, double high);
 
+/// An input to try a network on, the same for the same seed: floats are uniform in [0, 1), integers
+/// in [0, 8).
+Tensor randomTensor(const Type& type, uint64_t seed);
+
 /// False unless `hex` holds exactly the tensor's bytes.
 bool fillHex(Tensor& tensor, std::string_view hex);
 

@@ -55,9 +55,9 @@ TEST(Bisect, FindsTheBrokenRewriteAmongManyOthers) {
   pipeline.steps.insert(pipeline.steps.begin() + 1, {{&kBroken}});
   const auto found = bisect(c.problem(pipeline));
   ASSERT_TRUE(found.has_value()) << found.error().str();
-  ASSERT_EQ(found->verdict, Verdict::WrongRewrite);
+  ASSERT_EQ(found->status, BisectStatus::WrongRewrite);
   EXPECT_EQ(found->pass, "lose-activation");
-  ASSERT_NE(found->remark, nullptr);
+  ASSERT_TRUE(found->remark.has_value());
   EXPECT_EQ(found->remark->message, "by mistake");
   EXPECT_TRUE(found->wrongByReference);
   EXPECT_EQ(found->after.rewrites, found->before.rewrites + 1);
@@ -93,7 +93,7 @@ TEST(Bisect, FindsNothingWhereNothingIsWrong) {
   const Case c = Case::of("resnet18", {1, 3, 32, 32});
   const auto found = bisect(c.problem(defaultPipeline()));
   ASSERT_TRUE(found.has_value()) << found.error().str();
-  EXPECT_EQ(found->verdict, Verdict::Right);
+  EXPECT_EQ(found->status, BisectStatus::Right);
   EXPECT_EQ(found->tries, 1);
 }
 
@@ -103,7 +103,7 @@ TEST(Bisect, TellsWhenNoRewriteIsToBlame) {
   problem.expected[0].setDouble(0, 1e6);
   const auto found = bisect(problem);
   ASSERT_TRUE(found.has_value()) << found.error().str();
-  EXPECT_EQ(found->verdict, Verdict::WrongAnyway);
+  EXPECT_EQ(found->status, BisectStatus::WrongAnyway);
 }
 
 } // namespace

@@ -1,0 +1,152 @@
+// Bursts of runs.
+#include "diagnose/Bench.h"
+
+#include "ir/ConstantText.h"
+#include "reference/Reference.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+
+namespace enfold::diagnose {
+namespace {
+
+constexpr double kProfileSeconds = 0.5;
+constexpr double kLongestBurst = 50; ///< milliseconds
+constexpr int kWarmUpRuns = 2;
+constexpr size_t kFewestRuns = 3;
+
+using Clock = std::chrono::steady_clock;
+
+double elapsedMs(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// Something to run, and how long each run took, in milliseconds.
+struct Runs {
+  std::string name;
+  std::function<Result<>()> run;
+  std::vector<double> samples = {};
+};
+
+/// A session with its inputs and outputs in place.
+struct Bound {
+  std::unique_ptr<Session> session;
+  std::vector<Tensor> inputs, outputs;
+  std::vector<const void*> from;
+  std::vector<void*> to;
+};
+
+Result<std::shared_ptr<Bound>> bind(const std::shared_ptr<const Executable>& executable,
+                                    const Session::Options& options) {
+  auto bound = std::make_shared<Bound>();
+  ENFOLD_TRY(bound->session, Session::create(executable, options));
+  uint64_t seed = 1;
+  for (const auto& [name, type] : executable->inputs())
+    bound->inputs.push_back(randomTensor(type, seed++));
+  for (const auto& [name, type] : executable->outputs())
+    bound->outputs.emplace_back(type.elem, type.shape);
+  for (const Tensor& input : bound->inputs) bound->from.push_back(input.bytes());
+  for (Tensor& output : bound->outputs) bound->to.push_back(output.mutableBytes());
+  return bound;
+}
+
+Runs runsOf(std::string name, std::shared_ptr<Bound> bound) {
+  return {std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); }};
+}
+
+/// The model compiled without these passes.
+Result<Runs> compiledWithout(const BenchProblem& problem, const std::string& name,
+                             const std::set<std::string>& passes) {
+  ENFOLD_TRY(std::unique_ptr<Graph> graph, problem.load());
+  CompileOptions options = problem.compile;
+  options.disabled.insert(passes.begin(), passes.end());
+  ENFOLD_TRY(const Compilation compiled, compile(std::move(graph), options));
+  ENFOLD_TRY(auto bound, bind(compiled.executable, problem.session));
+  return runsOf(name, std::move(bound));
+}
+
+Result<Runs> byReference(const BenchProblem& problem, const Bound& compiled) {
+  ENFOLD_TRY(std::shared_ptr<Graph> graph, problem.load());
+  return Runs{"reference", [graph, inputs = compiled.inputs]() -> Result<> {
+                ENFOLD_TRY([[maybe_unused]] auto outputs, reference::run(*graph, inputs));
+                return {};
+              }};
+}
+
+Result<Runs> otherRuns(const BenchProblem& problem, const std::string& name,
+                       const Bound& compiled) {
+  if (name == "folded") return compiledWithout(problem, name, {"fuse-epilogue"});
+  if (name == "unfused") return compiledWithout(problem, name, fusionPasses());
+  if (name == "reference") return byReference(problem, compiled);
+  return usageError(fmt::format("--compare {}: known are folded, unfused and reference", name));
+}
+
+Result<> measure(std::vector<Runs>& arms, const BenchProblem& problem) {
+  for (Runs& arm : arms)
+    for (int i = 0; i < kWarmUpRuns; ++i) ENFOLD_RETURN_IF_ERROR(arm.run());
+  const double total = problem.seconds * 1e3 * static_cast<double>(arms.size());
+  const double burst = std::min(kLongestBurst, problem.seconds * 1e3 / 4);
+  const auto start = Clock::now();
+  do {
+    for (Runs& arm : arms) {
+      const auto burstStart = Clock::now();
+      do {
+        const auto runStart = Clock::now();
+        ENFOLD_RETURN_IF_ERROR(arm.run());
+        arm.samples.push_back(elapsedMs(runStart));
+      } while (elapsedMs(burstStart) < burst);
+      if (problem.progress) problem.progress(elapsedMs(start) / 1e3, total / 1e3);
+    }
+  } while (elapsedMs(start) < total || arms[0].samples.size() < kFewestRuns);
+  return {};
+}
+
+} // namespace
+
+Result<BenchReport> bench(const BenchProblem& problem) {
+  ENFOLD_TRY(auto bound, bind(problem.executable, problem.session));
+  std::vector<Runs> arms = {runsOf(problem.name, bound)};
+  for (const std::string& name : problem.others) {
+    ENFOLD_TRY(arms.emplace_back(), otherRuns(problem, name, *bound));
+  }
+  ENFOLD_RETURN_IF_ERROR(measure(arms, problem));
+  BenchReport report{.model = problem.model,
+                     .threads = enfold_get_threads(bound->session->context()),
+                     .compileTimes = problem.executable->times()};
+  for (const Runs& arm : arms)
+    report.arms.push_back(
+        {arm.name, summarize(arm.samples), medianRatio(arm.samples, arms[0].samples)});
+  if (problem.profile) {
+    ENFOLD_TRY(report.profile, profileOf(*bound->session, kProfileSeconds, arms[0].run));
+  }
+  return report;
+}
+
+Json toJson(const Summary& summary) {
+  return {{"min", summary.min}, {"p5", summary.p5},   {"p50", summary.p50},
+          {"p90", summary.p90}, {"p99", summary.p99}, {"mean", summary.mean}};
+}
+
+Json toJson(const BenchReport& report) {
+  const BenchArm& first = report.arms.front();
+  Json json = {{"model", report.model},
+               {"threads", report.threads},
+               {"latency_ms", toJson(first.latency)},
+               {"samples", first.latency.samples},
+               {"compile_ms", report.compileTimes.total()}};
+  if (report.arms.size() > 1)
+    for (const BenchArm& arm : report.arms)
+      json["compare"][arm.name] = {
+          {"latency_ms", toJson(arm.latency)},
+          {"samples", arm.latency.samples},
+          {"ratio",
+           {{"median", arm.ratio.median}, {"low", arm.ratio.low}, {"high", arm.ratio.high}}}};
+  if (!report.profile) return json;
+  json["limits"] = toJson(report.profile->limits);
+  json["profile"] = toJson(*report.profile);
+  return json;
+}
+
+} // namespace enfold::diagnose

@@ -1,0 +1,73 @@
+// From a graph to its costs.
+#include "diagnose/Inspect.h"
+
+#include "lower/Lowering.h"
+
+#include <nlohmann/json.hpp>
+
+namespace enfold::diagnose {
+namespace {
+
+std::map<std::string, int64_t> countOps(const Graph& graph) {
+  std::map<std::string, int64_t> counts;
+  for (const auto& op : graph.ops())
+    if (op->kind() != OpKind::Constant) ++counts[op->info().name];
+  return counts;
+}
+
+void countParameters(const Graph& graph, Inspection& inspection) {
+  for (const auto& op : graph.ops())
+    if (op->kind() == OpKind::Constant) {
+      inspection.parameters += op->tensor("value").numElements();
+      inspection.parameterBytes += static_cast<int64_t>(op->tensor("value").numBytes());
+    }
+}
+
+} // namespace
+
+Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> graph,
+                           const CompileOptions& options) {
+  Inspection inspection{.model = model, .ops = countOps(*graph)};
+  countParameters(*graph, inspection);
+  const std::vector<std::string> batchNorms = batchNormsOf(*graph);
+  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
+  ENFOLD_TRY(const PipelineReport report, optimize(*graph, options, target));
+  const lower::Plan plan = lower::lowerGraph(*graph, target);
+  inspection.inputs = inputsOf(*graph);
+  inspection.outputs = outputsOf(*graph);
+  inspection.opsAfterPasses = countOps(*graph);
+  inspection.referenceOps = plan.referenceOps();
+  for (const auto& [op, count] : inspection.opsAfterPasses) inspection.generatedOps += count;
+  inspection.generatedOps -= static_cast<int64_t>(inspection.referenceOps.size());
+  for (const lower::Call& call : plan.calls) inspection.flops += call.flops;
+  inspection.arenaBytes = plan.arenaBytes;
+  inspection.constantBytes = plan.constantBytes;
+  inspection.calls = static_cast<int64_t>(plan.calls.size());
+  inspection.kernels = static_cast<int64_t>(plan.kernels.size());
+  inspection.batchNorms = accountOf(batchNorms, *graph, report);
+  inspection.certificates = certificatesOf(report);
+  inspection.plan = print(plan);
+  return inspection;
+}
+
+Json toJson(const Inspection& inspection) {
+  Json fates = Json::object();
+  for (const auto& [fate, count] : countFates(inspection.batchNorms)) fates[name(fate)] = count;
+  return {{"model", inspection.model},
+          {"inputs", tensorsJson(inspection.inputs)},
+          {"outputs", tensorsJson(inspection.outputs)},
+          {"parameters", inspection.parameters},
+          {"parameter_bytes", inspection.parameterBytes},
+          {"flops", inspection.flops},
+          {"ops", inspection.ops},
+          {"ops_after_passes", inspection.opsAfterPasses},
+          {"arena_bytes", inspection.arenaBytes},
+          {"constant_bytes", inspection.constantBytes},
+          {"calls", inspection.calls},
+          {"kernels", inspection.kernels},
+          {"reference_ops", inspection.referenceOps},
+          {"batch_norms", std::move(fates)},
+          {"certificates", toJson(inspection.certificates)}};
+}
+
+} // namespace enfold::diagnose
