@@ -32,6 +32,15 @@ class Lint(unittest.TestCase):
         self.assert_complains("lib/diagnose/A.cpp", '// x\n#include "tools/C.h"\n', "must not")
         self.assert_complains("lib/lower/A.cpp", '// x\n#include "reference/R.h"\n', "must not")
 
+    def test_unused_permissions(self):
+        used = "".join(
+            f'#include "{target.removeprefix("lib/")}/A.h"\n' for target in lint.ALLOWED["passes"]
+        )
+        texts = {pathlib.PurePath("passes/A.cpp"): used}
+        unused = list(lint.unused_permissions(texts))
+        self.assertFalse([line for line in unused if "of passes " in line])
+        self.assertTrue([line for line in unused if "of tools includes lib/ir" in line])
+
     def test_private_headers(self):
         llvm = "// x\n#include <llvm/IR/IRBuilder.h>\n"
         self.assert_passes("lib/codegen/A.cpp", llvm)
