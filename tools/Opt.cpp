@@ -86,7 +86,7 @@ Action addOpt(CLI::App& app) {
   auto options = std::make_shared<OptOptions>();
   options->model.add(app);
   app.add_option("--print-after", options->printAfter,
-                 "Print the graph after this pass, or after all of them");
+                 "Print the graph after this pass, after `all`, or after every `change` to it");
   app.add_flag("--print-before", options->printBefore, "Print the graph before the passes");
   app.add_flag("--verify-each", options->verifyEach, "Verify the graph after every pass");
   app.add_flag("--time-passes", options->timePasses, "Print the time of every pass to stderr");

@@ -57,11 +57,13 @@ Runs runsOf(std::string name, std::shared_ptr<Bound> bound) {
 }
 
 /// The model compiled without these passes.
-Result<Runs> compiledWithout(const BenchProblem& problem, const std::string& name,
-                             const std::set<std::string>& passes) {
+Result<Runs> partlyFused(const BenchProblem& problem, const std::string& name) {
   ENFOLD_TRY(std::unique_ptr<Graph> graph, problem.load());
   CompileOptions options = problem.compile;
-  options.disabled.insert(passes.begin(), passes.end());
+  if (name == "folded")
+    options.disabled.insert("fuse-epilogue");
+  else
+    options.fuse = false;
   ENFOLD_TRY(const Compilation compiled, compile(std::move(graph), options));
   ENFOLD_TRY(auto bound, bind(compiled.executable, problem.session));
   return runsOf(name, std::move(bound));
@@ -77,8 +79,7 @@ Result<Runs> byReference(const BenchProblem& problem, const Bound& compiled) {
 
 Result<Runs> otherRuns(const BenchProblem& problem, const std::string& name,
                        const Bound& compiled) {
-  if (name == "folded") return compiledWithout(problem, name, {"fuse-epilogue"});
-  if (name == "unfused") return compiledWithout(problem, name, fusionPasses());
+  if (name == "folded" || name == "unfused") return partlyFused(problem, name);
   if (name == "reference") return byReference(problem, compiled);
   return usageError(fmt::format("--compare {}: known are folded, unfused and reference", name));
 }
