@@ -56,7 +56,7 @@ Runs runsOf(std::string name, std::shared_ptr<Bound> bound) {
   return {std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); }};
 }
 
-/// The model compiled without these passes.
+/// The model compiled with fewer passes.
 Result<Runs> partlyFused(const BenchProblem& problem, const std::string& name) {
   ENFOLD_TRY(std::unique_ptr<Graph> graph, problem.load());
   CompileOptions options = problem.compile;
