@@ -99,7 +99,7 @@ void printFinding(const diagnose::Bisection& found) {
 /// True when there was something to find.
 Result<bool> search(const BisectOptions& options, Trial trial) {
   const CompileOptions compile = options.model.compileOptions();
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(compile.cpu));
+  ENFOLD_TRY(const codegen::Target target, targetOf(compile));
   ENFOLD_TRY(Pipeline pipeline, pipelineOf(compile));
   diagnose::BisectProblem problem{.model = *trial.graph,
                                   .pipeline = std::move(pipeline),

@@ -30,6 +30,7 @@ Action addBisect(CLI::App& app);
 Action addDiff(CLI::App& app);
 Action addFuzz(CLI::App& app);
 Action addCache(CLI::App& app);
+Action addMachine(CLI::App& app);
 Action addZoo(CLI::App& app);
 Action addPasses(CLI::App& app);
 Action addOps(CLI::App& app);

@@ -60,6 +60,9 @@ void ModelOptions::add(CLI::App& app) {
       ->check(CLI::IsMember({"standard", "strict"}))
       ->group("Numbers");
   addLimits(app);
+  app.add_option("--machine", machine,
+                 "Compile for the processor that this file describes (see `enfold machine`)")
+      ->group("Running");
   app.add_option("--threads", threads, "Number of threads; 0: as many as the process may use")
       ->check(CLI::Range(0, ENFOLD_MAX_THREADS))
       ->group("Running");
@@ -122,6 +125,7 @@ Result<LoadOptions> ModelOptions::loadOptions() const {
 CompileOptions ModelOptions::compileOptions() const {
   CompileOptions options;
   options.pipeline = passes;
+  options.machine = machine;
   options.disabled.insert(disabled.begin(), disabled.end());
   options.fuse = !noFuse;
   options.tolerance = tolerance;

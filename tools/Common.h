@@ -31,6 +31,7 @@ struct ModelOptions {
   std::string passes;
   std::optional<double> tolerance;
   int64_t maxRewrites = std::numeric_limits<int64_t>::max();
+  std::string machine; ///< file that describes the processor
   onnx::ImportLimits limits;
   std::optional<double> limitSeconds; ///< of compilation
   int threads = 0;

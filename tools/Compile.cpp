@@ -67,11 +67,11 @@ Result<> compileToFile(const FileOptions& options) {
                     "the runtime's prefix enfold",
                     options.name));
   if (options.header == options.output) return usageError("-o and --header name the same file");
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
-  const Deadline deadline(options.model.limitSeconds);
-  ENFOLD_TRY(LoadedModel model, load(options.model));
   CompileOptions how = options.model.compileOptions();
   how.cpu = options.cpu;
+  ENFOLD_TRY(const codegen::Target target, targetOf(how));
+  const Deadline deadline(options.model.limitSeconds);
+  ENFOLD_TRY(LoadedModel model, load(options.model));
   ENFOLD_TRY(const PipelineReport report, optimize(*model.graph, how, target));
   if (options.model.verbosity > 0)
     for (const Remark& remark : report.remarks.remarks()) note(remark.str());

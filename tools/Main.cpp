@@ -22,6 +22,7 @@ constexpr Command kCommands[] = {
     {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
     {"fuzz", "Check the compiler with random networks and passes", addFuzz},
     {"cache", "List, check or prune the programs that --cache keeps", addCache},
+    {"machine", "Describe a processor as cost models see it, as a file for --machine", addMachine},
     {"zoo", "List the built-in networks, or write one as ONNX", addZoo},
     {"passes", "List the passes", addPasses},
     {"ops", "List the supported ops and how they run", addOps},

@@ -61,9 +61,9 @@ Result<> opt(const OptOptions& options) {
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
   if (options.printBefore) fmt::print("# before\n{}\n", print(*model.graph));
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor("native"));
   Instruments instruments(options);
   CompileOptions compileOptions = options.model.compileOptions();
+  ENFOLD_TRY(const codegen::Target target, targetOf(compileOptions));
   compileOptions.passes.observers = {&instruments};
   ENFOLD_TRY(const PipelineReport report, optimize(*model.graph, compileOptions, target));
   if (options.model.verbosity > 0)

@@ -17,8 +17,6 @@
 namespace enfold::codegen {
 namespace {
 
-constexpr Architecture kHost = Architecture::X86_64;
-
 /// Kernels in groups of about equal cost, each compiled as one module.
 std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kernels, int threads) {
   std::vector<UniqueKernels::Entry> order = kernels.entries;

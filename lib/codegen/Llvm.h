@@ -11,6 +11,13 @@ class TargetMachine;
 
 namespace enfold::codegen {
 
+/// That enfold itself was compiled for.
+#if defined(__aarch64__)
+inline constexpr kir::Architecture kHost = kir::Architecture::AArch64;
+#else
+inline constexpr kir::Architecture kHost = kir::Architecture::X86_64;
+#endif
+
 /// LLVM's name of Linux on that architecture.
 const char* tripleOf(kir::Architecture architecture);
 

@@ -1,7 +1,9 @@
-// Features come from LLVM's processor tables, cache sizes from the system.
+// Features come from LLVM's processor tables, what they cost from the table of microarchitectures,
+// sizes of caches from the system.
 #include "codegen/TargetInfo.h"
 
 #include "codegen/Llvm.h"
+#include "runtime/CpuBudget.h"
 
 #include <fmt/format.h>
 #include <llvm/ADT/StringMap.h>
@@ -13,6 +15,7 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <unistd.h>
 
@@ -26,15 +29,14 @@ constexpr const char* kTuning = "-prefer-256-bit,-prefer-128-bit";
 struct IsaInfo {
   Isa isa;
   int vectorBytes;
-  int vectorRegisters;
   const char* needs;
   const char* removeAbove;
 };
 constexpr std::array<IsaInfo, 4> kIsas = {{
-    {Isa::Scalar, 16, 16, "", "-sse3"},
-    {Isa::Sse42, 16, 16, "+sse4.2", "-avx"},
-    {Isa::Avx2, 32, 16, "+avx2,+fma,+f16c", "-avx512f,-evex512,-avx10.1-256"},
-    {Isa::Avx512, 64, 32, "+avx512f,+avx512bw,+avx512vl,+avx512dq,+fma,+f16c", ""},
+    {Isa::Scalar, 16, "", "-sse3"},
+    {Isa::Sse42, 16, "+sse4.2", "-avx"},
+    {Isa::Avx2, 32, "+avx2,+fma,+f16c", "-avx512f,-evex512,-avx10.1-256"},
+    {Isa::Avx512, 64, "+avx512f,+avx512bw,+avx512vl,+avx512dq,+fma,+f16c", ""},
 }};
 
 /// Instructions beyond those of the sets above that LLVM puts to use by itself, by its name and by
@@ -78,6 +80,13 @@ constexpr FeatureInfo kFeatures[] = {
     {"+avx512fp16", "avx512_fp16", kNone},
 };
 
+/// LLVM's names of the features that dot products are.
+constexpr std::pair<kir::DotProduct, const char*> kDotProducts[] = {
+    {kir::DotProduct::Avx512Vnni, "+avx512vnni"}, {kir::DotProduct::AvxVnni, "+avxvnni"},
+    {kir::DotProduct::Avx512Bf16, "+avx512bf16"}, {kir::DotProduct::ArmDotprod, "+dotprod"},
+    {kir::DotProduct::ArmI8mm, "+i8mm"},          {kir::DotProduct::ArmBf16, "+bf16"},
+};
+
 bool has(const llvm::MCSubtargetInfo& cpu, const std::string& features) {
   return features.empty() || cpu.checkFeatures(features);
 }
@@ -97,11 +106,23 @@ std::unique_ptr<llvm::MCSubtargetInfo> subtarget(Architecture architecture, cons
       llvmTarget->createMCSubtargetInfo(triple, cpu, features));
 }
 
-/// Fills in everything that follows from the processor's name and feature string.
-void describe(Target& target) {
+std::set<kir::DotProduct> dotProductsOf(Architecture architecture,
+                                        const llvm::MCSubtargetInfo& cpu) {
+  std::set<kir::DotProduct> found;
+  for (const auto& [instruction, feature] : kDotProducts) {
+    const bool isArm = instruction >= kir::DotProduct::ArmDotprod;
+    if (isArm == (architecture == Architecture::AArch64) && has(cpu, feature))
+      found.insert(instruction);
+  }
+  return found;
+}
+
+/// Fills in what the feature string allows; of the machine, the dot products and the widest vector.
+void describeFeatures(Target& target) {
   const auto cpu = subtarget(target.architecture, target.cpu, target.features);
+  target.machine.dotProducts = dotProductsOf(target.architecture, *cpu);
+  target.machine.vectorBytes = 16;
   if (target.architecture == Architecture::AArch64) {
-    target.vectorRegisters = 32;
     target.needs = "neon";
     target.hasFma = target.hasF16Conversion = true;
     return;
@@ -109,8 +130,7 @@ void describe(Target& target) {
   for (const IsaInfo& isa : kIsas) {
     if (!has(*cpu, isa.needs)) continue;
     target.isa = isa.isa;
-    target.vectorBytes = isa.vectorBytes;
-    target.vectorRegisters = isa.vectorRegisters;
+    target.machine.vectorBytes = isa.vectorBytes;
   }
   target.needs = name(target.isa);
   for (const FeatureInfo& info : kFeatures)
@@ -118,6 +138,15 @@ void describe(Target& target) {
       target.needs = joined(target.needs, info.name);
   target.hasFma = has(*cpu, "+fma");
   target.hasF16Conversion = has(*cpu, "+f16c");
+}
+
+/// Fills in everything that follows from the processor's name and feature string.
+void describe(Target& target) {
+  describeFeatures(target);
+  kir::Machine machine =
+      kir::machineOf(target.cpu, target.architecture, target.machine.vectorBytes);
+  machine.dotProducts = std::move(target.machine.dotProducts);
+  target.machine = std::move(machine);
 }
 
 Result<Target> fromEnvironment(Target target) {
@@ -137,19 +166,56 @@ Result<Target> fromEnvironment(Target target) {
         bytes > 64 || (bytes & (bytes - 1)) != 0)
       return usageError(
           fmt::format("ENFOLD_VECTOR_BYTES is '{}', expected 4, 8, 16, 32 or 64", text));
-    target.vectorBytes = bytes;
-    target.vectorRegisters = bytes == 64 ? 32 : 16;
+    target.machine.vectorBytes = bytes;
+    target.machine.vectorRegisters = bytes == 64 ? 32 : 16;
   }
   return target;
 }
 
-void readCacheSizes(Target& target) {
-  auto read = [](int which, int64_t& bytes) {
-    if (long found = sysconf(which); found > 0) bytes = found;
+/// What sysconf() knows, where the system lists no caches.
+void readCacheSizes(kir::Machine& machine) {
+  const auto read = [](int which, kir::CacheLevel& level) {
+    if (const long found = sysconf(which); found > 0) level.bytes = found;
   };
-  read(_SC_LEVEL1_DCACHE_SIZE, target.l1Bytes);
-  read(_SC_LEVEL2_CACHE_SIZE, target.l2Bytes);
-  read(_SC_LEVEL3_CACHE_SIZE, target.l3Bytes);
+  read(_SC_LEVEL1_DCACHE_SIZE, machine.l1);
+  read(_SC_LEVEL2_CACHE_SIZE, machine.l2);
+  read(_SC_LEVEL3_CACHE_SIZE, machine.l3);
+  machine.l1.sharedBy = machine.l2.sharedBy = 1;
+}
+
+std::string firstWord(const std::filesystem::path& file) {
+  std::ifstream stream(file);
+  std::string word;
+  stream >> word;
+  return word;
+}
+
+/// "32K", "1M" in bytes; 0 if it is nothing of the kind.
+int64_t bytesIn(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc() || number < 0 || number > 1 << 20) return 0;
+  const std::string_view unit(end, text.data() + text.size());
+  if (unit == "K") return number << 10;
+  return unit == "M" ? number << 20 : unit.empty() ? number : 0;
+}
+
+/// How many CPUs a list like "0-3,8,10-11" has; 0 if it is none.
+int cpusIn(std::string_view list) {
+  int count = 0;
+  const char *at = list.data(), *end = at + list.size();
+  while (at != end) {
+    int first = 0;
+    auto parsed = std::from_chars(at, end, first);
+    int last = first;
+    if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '-')
+      parsed = std::from_chars(parsed.ptr + 1, end, last);
+    if (parsed.ec != std::errc() || last < first || first < 0 || last > 1 << 16) return 0;
+    count += last - first + 1;
+    at = parsed.ptr;
+    if (at != end && *at++ != ',') return 0;
+  }
+  return count;
 }
 
 std::string hostFeatures() {
@@ -165,20 +231,53 @@ Target capped(Target target, Isa isa) {
   if (target.isa <= isa) return target;
   const IsaInfo& limit = kIsas[static_cast<size_t>(isa)];
   target.features = joined(target.features, limit.removeAbove);
-  describe(target);
+  const kir::Machine described = target.machine;
+  describeFeatures(target);
+  const int widest = target.machine.vectorBytes;
+  std::erase_if(target.machine.dotProducts,
+                [&](auto instruction) { return !described.dotProducts.contains(instruction); });
+  auto dotProducts = std::move(target.machine.dotProducts);
+  target.machine = described;
+  target.machine.dotProducts = std::move(dotProducts);
+  target.machine.vectorBytes = std::min(described.vectorBytes, widest);
+  if (widest < 64) target.machine.vectorRegisters = std::min(described.vectorRegisters, 16);
   return target;
 }
 
-Result<Target> hostTarget() {
-  Target target{.cpu = llvm::sys::getHostCPUName().str(), .features = hostFeatures()};
-  target.features = joined(target.features, kTuning);
-  describe(target);
-  readCacheSizes(target);
-  return fromEnvironment(std::move(target));
+void readCaches(kir::Machine& machine, const std::filesystem::path& folder) {
+  kir::CacheLevel* const levels[] = {&machine.l1, &machine.l2, &machine.l3};
+  for (int index = 0; index < 8; ++index) {
+    const auto cache = folder / fmt::format("index{}", index);
+    const std::string type = firstWord(cache / "type");
+    const int64_t level = bytesIn(firstWord(cache / "level"));
+    const int64_t bytes = bytesIn(firstWord(cache / "size"));
+    if ((type != "Data" && type != "Unified") || level < 1 || level > 3 || bytes == 0) continue;
+    levels[level - 1]->bytes = bytes;
+    if (const int cpus = cpusIn(firstWord(cache / "shared_cpu_list")); cpus > 0)
+      levels[level - 1]->sharedBy = cpus;
+  }
 }
 
-Result<Target> targetFor(std::string_view cpu) {
-  if (cpu == "native") return hostTarget();
+namespace {
+
+/// This machine, with everything it has.
+Target wholeHost() {
+  Target target{.architecture = kHost,
+                .cpu = llvm::sys::getHostCPUName().str(),
+                .features = joined(hostFeatures(), kTuning)};
+  describe(target);
+  readCacheSizes(target.machine);
+  readCaches(target.machine);
+  target.machine.threads = rt::availableCpus();
+  // Of the threads that share a cache, only these are used.
+  for (kir::CacheLevel* level : {&target.machine.l1, &target.machine.l2, &target.machine.l3})
+    level->sharedBy = std::min(level->sharedBy, target.machine.threads);
+  return target;
+}
+
+/// That processor, with everything it has.
+Result<Target> whole(std::string_view cpu) {
+  if (cpu == "native") return wholeHost();
   const auto knows = [&](Architecture architecture) {
     return subtarget(architecture, "generic", "")->isCPUStringValid(cpu);
   };
@@ -192,6 +291,25 @@ Result<Target> targetFor(std::string_view cpu) {
   else
     return usageError(fmt::format("unknown target CPU '{}'", cpu));
   describe(target);
+  return target;
+}
+
+} // namespace
+
+Result<Target> hostTarget() { return fromEnvironment(wholeHost()); }
+
+Result<Target> targetFor(std::string_view cpu) {
+  ENFOLD_TRY(Target target, whole(cpu));
+  return fromEnvironment(std::move(target));
+}
+
+Result<Target> targetFor(const kir::MachineText& description) {
+  ENFOLD_TRY(Target target, whole(description.cpu));
+  const std::set<kir::DotProduct> present = target.machine.dotProducts;
+  target.machine = description.over(std::move(target.machine));
+  for (const kir::DotProduct instruction : target.machine.dotProducts)
+    if (!present.contains(instruction))
+      return invalid(fmt::format("dot_products: {} has no {}", description.cpu, name(instruction)));
   return fromEnvironment(std::move(target));
 }
 

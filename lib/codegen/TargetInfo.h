@@ -5,9 +5,11 @@
 // written for, also beyond the hardware's, so that wide kernels can be checked on narrow machines.
 #pragma once
 
+#include "kernel/MachineText.h"
 #include "kernel/Target.h"
 #include "support/Result.h"
 
+#include <filesystem>
 #include <string_view>
 
 namespace enfold::codegen {
@@ -21,6 +23,14 @@ Result<Target> hostTarget();
 /// `cpu` is LLVM's name, like "znver5", "skylake-avx512" or "cortex-a72"; "native" is the host,
 /// "aarch64" any 64-bit Arm.
 Result<Target> targetFor(std::string_view cpu);
+
+/// The processor that a description names, as it is described. Errors name dot products that the
+/// processor lacks.
+Result<Target> targetFor(const kir::MachineText& description);
+
+/// Sizes and shares of caches as Linux tells them below `folder`; what it does not tell stays.
+void readCaches(kir::Machine& machine,
+                const std::filesystem::path& folder = "/sys/devices/system/cpu/cpu0/cache");
 
 /// `target` with no more than `isa`.
 Target capped(Target target, Isa isa);

@@ -43,7 +43,7 @@ Json toJson(const FoldError& error) {
 Result<Explanation> explain(const std::string& model, std::unique_ptr<Graph> graph,
                             const CompileOptions& compile, const ExplainOptions& options) {
   Explanation explanation{.model = model};
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(compile.cpu));
+  ENFOLD_TRY(const codegen::Target target, targetOf(compile));
   const std::vector<std::string> batchNorms = batchNormsOf(*graph);
   const auto before = options.measureFolds ? graph->clone() : nullptr;
   ENFOLD_TRY(const PipelineReport report, optimize(*graph, compile, target));

@@ -30,7 +30,7 @@ Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> grap
   Inspection inspection{.model = model, .ops = countOps(*graph)};
   countParameters(*graph, inspection);
   const std::vector<std::string> batchNorms = batchNormsOf(*graph);
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
   ENFOLD_TRY(const PipelineReport report, optimize(*graph, options, target));
   const lower::Plan plan = lower::lowerGraph(*graph, target);
   inspection.inputs = inputsOf(*graph);

@@ -74,7 +74,7 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
     if (!value) return usageError(fmt::format("the model has no tensor or node '{}'", name));
     network->wanted_[name] = value;
   }
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
   const std::shared_ptr<Graph> optimized = network->model_->clone();
   network->optimized_ = optimized;
   ENFOLD_TRY(network->report_, optimize(*optimized, options, target));

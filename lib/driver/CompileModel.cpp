@@ -59,9 +59,8 @@ void describe(const CompileOptions& options, std::string& key) {
 }
 
 void describe(const codegen::Target& target, std::string& key) {
-  key += fmt::format("target {} {} {} {} caches {} {} {}\n", target.cpu, target.features,
-                     target.vectorBytes, target.vectorRegisters, target.l1Bytes, target.l2Bytes,
-                     target.l3Bytes);
+  key += fmt::format("target {} {}\n{}", target.cpu, target.features,
+                     kir::print(target.machine, target.cpu));
 }
 
 /// All that a program depends on; empty if programs of the model cannot be stored.
@@ -106,7 +105,7 @@ Result<CompiledModel> compileModel(const std::string& model, std::span<const Nam
                                    const CompileCache* cache) {
   CompiledModel compiled;
   CachedModel entry;
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
   if (cache)
     if (auto key = keyOf(model, inputs, load, options, target)) entry.key = *std::move(key);
   if (!entry.key.empty()) {

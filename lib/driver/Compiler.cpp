@@ -2,11 +2,29 @@
 #include "driver/Compiler.h"
 
 #include "lower/conv/Ways.h"
+#include "onnx/RegularFile.h"
 #include "passes/FoldError.h"
+
+#include <fmt/format.h>
 
 #include <chrono>
 
 namespace enfold {
+namespace {
+
+/// A machine file is a page of text.
+constexpr int64_t kMostText = 1 << 20; // bytes
+
+Result<std::string> readText(const std::string& path) {
+  ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
+  if (file.size() > kMostText)
+    return invalid(fmt::format("{}: too large for a description of a processor", path));
+  if (file.size() == 0) return std::string();
+  ENFOLD_TRY(const auto bytes, file.map());
+  return std::string(reinterpret_cast<const char*>(bytes.get()), static_cast<size_t>(file.size()));
+}
+
+} // namespace
 
 Result<Pipeline> pipelineOf(const CompileOptions& options) {
   Pipeline pipeline = defaultPipeline();
@@ -17,6 +35,20 @@ Result<Pipeline> pipelineOf(const CompileOptions& options) {
     if (!findPass(name)) return usageError("no pass is named '" + name + "'");
   pipeline = pipeline.without(options.disabled);
   return options.fuse ? pipeline : pipeline.withoutFusion();
+}
+
+Result<codegen::Target> targetOf(const CompileOptions& options) {
+  if (options.machine.empty()) return codegen::targetFor(options.cpu);
+  if (options.cpu != "native")
+    return usageError("the file of --machine names the processor: leave out --target-cpu");
+  ENFOLD_TRY(const std::string text, readText(options.machine));
+  auto description = kir::parseMachine(text);
+  auto target = description ? codegen::targetFor(*description)
+                            : Result<codegen::Target>(std::unexpected(description.error()));
+  if (!target)
+    for (Diag& diag : target.error().diags)
+      diag.message = fmt::format("{}: {}", options.machine, diag.message);
+  return target;
 }
 
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
@@ -30,14 +62,15 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   ENFOLD_TRY(PipelineReport report, runPipeline(graph, pipeline, passes));
   ENFOLD_RETURN_IF_ERROR(lower::checkAlgorithms(graph, target));
   if (options.tune) {
-    if (options.cpu != "native") return usageError("tuning measures on this machine, for itself");
+    if (options.cpu != "native" || !options.machine.empty())
+      return usageError("tuning measures on this machine, for itself");
     ENFOLD_RETURN_IF_ERROR(tuneAlgorithms(graph, target, *options.tune));
   }
   return report;
 }
 
 Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& options) {
-  ENFOLD_TRY(const codegen::Target target, codegen::targetFor(options.cpu));
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
   const auto start = std::chrono::steady_clock::now();
   ENFOLD_TRY(PipelineReport report, optimize(*graph, options, target));
   const std::chrono::duration<double, std::milli> passes = std::chrono::steady_clock::now() - start;

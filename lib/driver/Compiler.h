@@ -15,15 +15,19 @@ struct CompileOptions {
   bool fuse = true;               ///< false: leave out every pass that folds or fuses
   /// Folds that cost more accuracy than this, relative to max(1, largest magnitude), are not done.
   std::optional<double> tolerance = {};
-  std::string cpu = "native";                   ///< LLVM's name of the processor to compile for
-  PipelineOptions passes;                       ///< target facts are filled in
-  std::shared_ptr<ConstantPool> constants = {}; ///< where programs share constants
+  std::string cpu = "native"; ///< LLVM's name of the processor to compile for
+  std::string machine;        ///< file that describes another (kernel/MachineText.h); or empty
+  PipelineOptions passes;     ///< target facts are filled in
+  std::shared_ptr<ConstantPool> constants = {};         ///< where programs share constants
   std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
   std::optional<TuneOptions> tune = {}; ///< measure which algorithms are fastest on this machine
 };
 
 /// The passes that the options ask for, in their order.
 Result<Pipeline> pipelineOf(const CompileOptions& options);
+
+/// The processor to compile for. Errors name the file that describes it, and its line.
+Result<codegen::Target> targetOf(const CompileOptions& options);
 
 /// Runs the passes over the graph; then every convolution has an algorithm that there is.
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,

@@ -15,8 +15,15 @@
 namespace enfold::lower {
 namespace {
 
-/// Work, in flops or bytes, below which splitting over threads costs more than it gains.
-constexpr double kSmallestShare = 20000;
+/// Cycles of so much work on one core, in vectors of f32 and out of the last cache. Kernels reach
+/// about half of what the machine can multiply.
+double cyclesOf(double flops, double bytes, const kir::Machine& machine) {
+  constexpr double kReached = 0.5;
+  const int width = machine.vectorBytes;
+  const double flopsPerCycle = 2.0 * machine.lanes(kir::Scalar::F32) * machine.fma.of(width);
+  return std::max(flops / (kReached * flopsPerCycle),
+                  bytes / machine.bytesPerCycle(machine.l2.bytes));
+}
 
 } // namespace
 
@@ -103,15 +110,16 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
   if (facts.bytes == 0)
     for (int64_t i = 0; i < kernel.numParams(); ++i)
       facts.bytes += static_cast<double>(kernel.buffers[static_cast<size_t>(i)].bytes());
+  const kir::Machine& machine = target_.machine;
   const double work =
-      std::max(facts.flops / 8, facts.bytes) / static_cast<double>(kernel.iterations);
+      cyclesOf(facts.flops, facts.bytes, machine) / static_cast<double>(kernel.iterations);
   Call call{.buffers = std::move(buffers),
             .algorithm = std::move(facts.algorithm),
             .runnerUp = std::move(facts.runnerUp),
             .origin = {},
             .flops = facts.flops,
             .bytes = facts.bytes,
-            .grain = std::max<int64_t>(1, static_cast<int64_t>(kSmallestShare / work)),
+            .grain = std::max<int64_t>(1, static_cast<int64_t>(machine.barrierCycles / work)),
             .fault = std::move(facts.fault)};
   call.kernel = addKernel(std::move(kernel));
   append(std::move(call));

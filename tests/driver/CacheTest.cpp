@@ -126,6 +126,13 @@ TEST(Cache, TellsApart) {
   EXPECT_FALSE(cached(input, {.disabled = {"fuse-epilogue"}}));
   EXPECT_FALSE(cached(input, {.tolerance = 1e-3}));
   EXPECT_FALSE(cached(input, {.cpu = "x86-64"}));
+  const std::string machine = folder / "machine";
+  write(machine, "cpu = native\nl2_bytes = 65536\n");
+  EXPECT_FALSE(cached(input, {.machine = machine}));
+  write(machine, "cpu = native\nl2_bytes = 32768\n");
+  EXPECT_FALSE(cached(input, {.machine = machine}));
+  write(machine, "cpu = native # the same but for words\n\nl2_bytes = 32768\n");
+  EXPECT_TRUE(cached(input, {.machine = machine}));
   CompileOptions strict;
   strict.passes.passes.accuracy = Accuracy::Strict;
   EXPECT_FALSE(cached(input, strict));

@@ -26,9 +26,6 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// Weights of a group of output channels that are worth fetching ahead.
-constexpr int64_t kFetchedBytes = 4096;
-
 class DirectConv {
 public:
   /// `source` holds the input of the run's problem, which may have fewer pixels than that of the
@@ -236,7 +233,7 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
 void DirectConv::fetchAhead(const Index& rowOfWeights) {
   const int64_t row = step_ * p_.kernel[2] * schedule_.blocks * lanes_;
   const int64_t group = row * inputBlocks_ * p_.kernel[0] * p_.kernel[1];
-  if (part_.numBlocks == schedule_.blocks || 4 * group < kFetchedBytes) return;
+  if (part_.numBlocks == schedule_.blocks || 4 * group < kWorthFetching) return;
   fetchShare(b_, (*wei_)[rowOfWeights + group], row, tileNumber_,
              tilesInRow_ * std::min(schedule_.rows, p_.out[1]));
 }

@@ -20,8 +20,11 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// The weights of a row of more taps than this do not fit into registers.
+/// Taps of a row whose weights stay in registers, of 16 or of 32: with more, too few are left.
 constexpr int64_t kFewTaps = 7;
+/// Pixels of a tile at most. Of depthwise convolutions more gain nothing; of others, every pixel
+/// more shares the weights and the shuffles.
+constexpr int64_t kMaxDepthwisePixels = 8, kMaxPixels = 16;
 
 class GroupedConv {
 public:
@@ -100,8 +103,10 @@ void GroupedConv::lower() {
   buffers.push_back(lowering_.storage(op_.result()));
 
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
-  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3, most = width_ == 1 ? 8 : 16;
-  const int64_t pixels = std::clamp<int64_t>(lowering_.target().vectorRegisters - held, 1, most);
+  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3;
+  const int64_t most = width_ == 1 ? kMaxDepthwisePixels : kMaxPixels;
+  const int64_t pixels =
+      std::clamp<int64_t>(lowering_.target().machine.vectorRegisters - held, 1, most);
   const int64_t extents[] = {p_.batch, blocks_, p_.out[0], p_.out[1]};
   const std::string_view names[] = {"n", "cb", "od", "oh"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {

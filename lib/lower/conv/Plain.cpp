@@ -17,12 +17,12 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// Output channels that share loads of the input.
+/// Output channels that share loads of the input: a weight each is loaded for every vector, so
+/// that more make room for fewer vectors.
 constexpr int64_t kChannels = 4;
-/// Vectors that are computed side by side, by the number of channels: enough sums to hide the
-/// latency of additions, and no more than registers.
-constexpr int kAbreast[] = {0, 8, 4, 3, 2};
-/// Taps along the width that are written out.
+/// Sums of a tile at least: with fewer, loading the weights would take longer than multiplying.
+constexpr int64_t kFewSums = 8;
+/// Taps along the width that are written out, as many as windows in use have.
 constexpr int64_t kFewTaps = 11;
 
 class PlainConv {
@@ -47,6 +47,7 @@ private:
   Value multiplyAdd(const Value& a, const Value& w, const Value& sum) {
     return kir::isFloat(compute_) ? b_.fma(a, w, sum) : a * w + sum;
   }
+  int vectorsOf(int64_t channels) const;
   int64_t paddedSize(size_t d) const { return p_.in[d] + p_.padsBegin[d] + p_.padsEnd[d]; }
   int64_t paddedPixels() const { return paddedSize(0) * paddedSize(1) * paddedSize(2); }
 
@@ -129,8 +130,17 @@ void PlainConv::lower() {
                   .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
 }
 
+/// Vectors that are computed side by side in so many channels: enough sums to hide the latency of
+/// additions. Sums, pixels and a weight fit into registers.
+int PlainConv::vectorsOf(int64_t channels) const {
+  const kir::Machine& machine = lowering_.target().machine;
+  const int64_t sums = std::max(kFewSums, machine.chains(machine.vectorBytes));
+  const int64_t fitting = (machine.vectorRegisters - 1) / (channels + 1);
+  return static_cast<int>(std::clamp<int64_t>((sums + channels - 1) / channels, 1, fitting));
+}
+
 void PlainConv::row(std::span<const Index> at, const Index& first, int64_t channels) {
-  const int64_t abreast = kAbreast[channels], pixels = abreast * lanes_;
+  const int64_t abreast = vectorsOf(channels), pixels = abreast * lanes_;
   const int64_t whole = p_.out[2] / pixels * pixels, rest = p_.out[2] - whole;
   b_.forLoop("tile", 0, whole / pixels, [&](const Index& i) {
     tile(at, first, channels, {i * pixels, static_cast<int>(abreast), lanes_});

@@ -1,5 +1,5 @@
-// Cycle estimates assume what holds on current x86 and Arm cores: two vector FMAs a cycle with a
-// latency of four cycles. Loads and broadcasts, two a cycle by the manuals, measure slower.
+// A reduction step of a tile takes as long as its multiply-adds, its loads or one multiply-add's
+// latency, whichever is longest.
 #include "lower/conv/Schedule.h"
 
 #include <fmt/format.h>
@@ -10,35 +10,45 @@
 namespace enfold::lower {
 namespace {
 
-/// Iterations of the parallel loop to leave for threads to share.
-constexpr int64_t kIterations = 16;
+/// Iterations of the parallel loop for each thread, so that an uneven end costs an eighth at most.
+constexpr int64_t kIterations = 8;
+/// Vectors of channels in a tile: larger tiles were never the fastest, on 16 registers or 32.
 constexpr int64_t kMaxBlocks = 4;
-/// What a second kernel must save.
-constexpr double kCallCycles = 10000;
+/// Multiply-adds that the innermost loop writes out for every accumulator, so that counting and
+/// jumping do not show; more made no difference.
+constexpr int64_t kUnroll = 8;
+/// Of the second-level cache, for the rows of input that are read again: weights and results pass
+/// through the rest.
+constexpr double kShareOfCache = 0.5;
+/// Relative difference of estimates that says nothing.
+constexpr double kNoise = 0.001;
 /// Of tiles that need more registers than there are.
 constexpr double kImpossible = 1e300;
-constexpr double kFmasPerCycle = 2, kLoadsPerCycle = 1.6, kFmaLatency = 4;
 
-double cycles(double fmas, double loads) {
-  return std::max({fmas / kFmasPerCycle, loads / kLoadsPerCycle, kFmaLatency});
+double cycles(const kir::Machine& machine, double fmas, double loads) {
+  return std::max({fmas / machine.fma.of(machine.vectorBytes),
+                   loads / machine.load.of(machine.vectorBytes), machine.fmaLatency});
 }
 
 /// tileCycles() when the taps of a row share the pixels they read.
-double sharedTileCycles(const WindowProblem& p, int64_t pixels, int64_t blocks) {
+double sharedTileCycles(const WindowProblem& p, const kir::Machine& machine, int64_t pixels,
+                        int64_t blocks) {
   std::set<int64_t> columns; // of the input, that any tap reads
   for (int64_t pixel = 0; pixel < pixels; ++pixel)
     for (int64_t x = 0; x < p.kernel[2]; ++x)
       columns.insert(pixel * p.strides[2] + x * p.dilations[2]);
   const auto perTap = static_cast<double>(columns.size()) / static_cast<double>(p.kernel[2]);
-  return cycles(static_cast<double>(pixels * blocks), perTap + static_cast<double>(blocks));
+  return cycles(machine, static_cast<double>(pixels * blocks),
+                perTap + static_cast<double>(blocks));
 }
 
 /// Cycles per reduction step of a row of pixels for a group of s.blocks channel blocks.
-double rowCycles(const WindowProblem& p, const ConvSchedule& s) {
+double rowCycles(const WindowProblem& p, const kir::Machine& machine, const ConvSchedule& s) {
   const int64_t width = p.out[2], tiles = (width + s.pixels - 1) / s.pixels;
   const int64_t large = width % tiles, size = width / tiles;
   const auto tile = [&](int64_t pixels) {
-    return s.sharesPixels ? sharedTileCycles(p, pixels, s.blocks) : tileCycles(pixels, s.blocks);
+    return s.sharesPixels ? sharedTileCycles(p, machine, pixels, s.blocks)
+                          : tileCycles(machine, pixels, s.blocks);
   };
   return static_cast<double>(large) * tile(size + 1) +
          static_cast<double>(tiles - large) * tile(size);
@@ -55,37 +65,40 @@ struct Fit {
   double cycles = kImpossible;
 };
 
-Fit fitOf(const WindowProblem& p, const kir::Target& target, int64_t blocks, bool shares) {
+Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, bool shares) {
   Fit best;
   ConvSchedule s = {.blocks = blocks, .sharesPixels = shares};
-  for (; registers(p, s) <= target.vectorRegisters; ++s.pixels) {
-    const double cycles = rowCycles(p, s);
+  for (; registers(p, s) <= machine.vectorRegisters; ++s.pixels) {
+    const double cycles = rowCycles(p, machine, s);
     // Of about equals the largest, which loads least.
     const bool larger = s.pixels > best.schedule.pixels;
-    if (cycles >= best.cycles * (larger ? 1.001 : 0.999)) continue;
+    if (cycles >= best.cycles * (larger ? 1 + kNoise : 1 - kNoise)) continue;
     best = {s, std::min(cycles, best.cycles)};
   }
   best.schedule.pixels = std::min(best.schedule.pixels, p.out[2]);
-  best.schedule.unroll = shares ? std::max<int64_t>(1, 8 / p.kernel[2]) : 8;
+  best.schedule.unroll = shares ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
   return best;
 }
 
 /// The better of sharing pixels and not.
-Fit fitOf(const WindowProblem& p, const kir::Target& target, int64_t blocks) {
-  const Fit plain = fitOf(p, target, blocks, false);
+Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks) {
+  const Fit plain = fitOf(p, machine, blocks, false);
   if (p.kernel[2] == 1) return plain;
-  const Fit shared = fitOf(p, target, blocks, true);
-  return shared.cycles < plain.cycles * 0.999 ? shared : plain;
+  const Fit shared = fitOf(p, machine, blocks, true);
+  return shared.cycles < plain.cycles * (1 - kNoise) ? shared : plain;
 }
 
-/// As many rows as keep their input, with all channels, in half of the second-level cache, but
-/// enough iterations for the threads to share.
-int64_t rowsOf(const WindowProblem& p, const kir::Target& target, int64_t blockGroups) {
+/// As many rows as keep their input, with all channels, in the second-level cache, but enough
+/// iterations for the threads to share.
+int64_t rowsOf(const WindowProblem& p, const kir::Machine& machine, int64_t blockGroups) {
   const int64_t rowBytes = 4 * p.cinPerGroup() * p.in[2] * p.in[0] * p.strides[1];
-  int64_t rows = std::clamp<int64_t>(target.l2Bytes / 2 / std::max<int64_t>(1, rowBytes), 1,
+  const auto cacheBytes =
+      static_cast<int64_t>(kShareOfCache * static_cast<double>(machine.l2.share()));
+  int64_t rows = std::clamp<int64_t>(cacheBytes / std::max<int64_t>(1, rowBytes), 1,
                                      std::max<int64_t>(1, p.out[1]));
   const int64_t others = p.batch * p.groups * blockGroups * p.out[0];
-  while (rows > 1 && others * ((p.out[1] + rows - 1) / rows) < kIterations) rows = (rows + 1) / 2;
+  while (rows > 1 && others * ((p.out[1] + rows - 1) / rows) < kIterations * machine.threads)
+    rows = (rows + 1) / 2;
   return rows;
 }
 
@@ -100,7 +113,14 @@ bool isBetter(const DirectWay& way, const DirectWay& best) {
     return w.parts.front().schedule.pixels * w.parts.front().schedule.blocks;
   };
   const bool larger = way.parts.size() == 1 && tile(way) > tile(best);
-  return way.cycles < best.cycles * (larger ? 1.001 : 0.999);
+  return way.cycles < best.cycles * (larger ? 1 + kNoise : 1 - kNoise);
+}
+
+/// What a second kernel costs the threads together. It does not depend on their number, so that
+/// the order of additions does not either.
+double kernelCycles(const kir::Machine& machine) {
+  constexpr double kThreads = 4;
+  return machine.callCycles + kThreads * machine.barrierCycles;
 }
 
 /// Rows of pixels times steps of the reduction, over all groups.
@@ -110,8 +130,9 @@ double steps(const WindowProblem& p) {
 
 } // namespace
 
-double tileCycles(int64_t pixels, int64_t blocks) {
-  return cycles(static_cast<double>(pixels * blocks), static_cast<double>(pixels + blocks));
+double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks) {
+  return cycles(machine, static_cast<double>(pixels * blocks),
+                static_cast<double>(pixels + blocks));
 }
 
 std::string DirectWay::name() const {
@@ -124,6 +145,7 @@ std::string DirectWay::name() const {
 }
 
 std::vector<DirectWay> directWays(const WindowProblem& p, const kir::Target& target) {
+  const kir::Machine& machine = target.machine;
   const int64_t all = channelBlocks(p, target);
   std::vector<DirectWay> ways;
   size_t best = 0;
@@ -131,16 +153,16 @@ std::vector<DirectWay> directWays(const WindowProblem& p, const kir::Target& tar
     for (const bool shares : {false, true}) {
       if (shares && p.kernel[2] == 1) continue;
       const int64_t rest = all % blocks;
-      Fit main = fitOf(p, target, blocks, shares);
+      Fit main = fitOf(p, machine, blocks, shares);
       if (main.cycles >= kImpossible) continue;
-      main.schedule.rows = rowsOf(p, target, all / blocks);
+      main.schedule.rows = rowsOf(p, machine, all / blocks);
       DirectWay way = {{{0, all - rest, main.schedule}},
                        static_cast<double>(all / blocks) * main.cycles * steps(p)};
       if (rest > 0) {
-        Fit last = fitOf(p, target, rest);
-        last.schedule.rows = rowsOf(p, target, 1);
+        Fit last = fitOf(p, machine, rest);
+        last.schedule.rows = rowsOf(p, machine, 1);
         way.parts.push_back({all - rest, rest, last.schedule});
-        way.cycles += last.cycles * steps(p) + kCallCycles;
+        way.cycles += last.cycles * steps(p) + kernelCycles(machine);
       }
       ways.push_back(std::move(way));
       if (isBetter(ways.back(), ways[best])) best = ways.size() - 1;

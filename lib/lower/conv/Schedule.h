@@ -40,6 +40,6 @@ std::vector<DirectWay> directWays(const WindowProblem& problem, const kir::Targe
 ConvSchedule scheduleConv(const WindowProblem& problem, const kir::Target& target);
 
 /// Cycles for one reduction step of a tile of `pixels` by `blocks` vectors.
-double tileCycles(int64_t pixels, int64_t blocks);
+double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks);
 
 } // namespace enfold::lower

@@ -1,5 +1,5 @@
-// Cycles per core, with the assumptions of direct convolution's model, and what weights cost to
-// read: they come from outside the second-level cache, once a chunk.
+// Products take what direct convolution's model says; to them come the transforms, and reading the
+// weights, which come from outside the second-level cache, once a chunk.
 #include "lower/conv/WinogradSchedule.h"
 
 #include "lower/conv/Schedule.h"
@@ -11,27 +11,51 @@
 namespace enfold::lower {
 namespace {
 
-/// What a core reads from the last cache and from memory.
-constexpr double kBytesPerCycle = 8;
-/// Cycles per vector element of a tile that is transformed, found by measurement.
-constexpr double kInputCycles = 3.0, kOutputCycles = 2.5;
-/// Iterations of the parallel loop that fused chunks should have at least.
-constexpr int64_t kChunks = 8;
+/// Additions and multiplications of a transform, for each vector that it reads or writes: what
+/// makes the estimate meet the times measured on Zen 4 with vectors of 32 and of 64 bytes.
+constexpr double kInputArithmetic = 3, kOutputArithmetic = 2;
+/// Of whichever is shorter, products or reading the weights, what does not hide behind the other:
+/// measured on Zen 4.
+constexpr double kNotHidden = 0.3;
+/// Of the second-level cache, for the transformed inputs of a chunk.
+constexpr double kShareOfCache = 0.5;
+/// Iterations of the parallel loop that fused chunks should have for each thread.
+constexpr int64_t kChunks = 4;
+/// Tiles of a chunk. Below, weights are read too often; above, nothing is gained.
 constexpr int64_t kMaxChunk = 96, kMinChunk = 24;
+/// What the second choice among chunks of other sizes is taken to cost: the model cannot tell them
+/// apart, and the first is that of the rule.
 constexpr double kOtherThanUsual = 1.02;
 constexpr int64_t kOutputs[] = {2, 4, 6}; ///< m of F(m x m, 3 x 3)
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-/// As many tiles as keep their transformed inputs in half of the second-level cache.
+/// As many tiles as keep their transformed inputs in the second-level cache.
 int64_t chunkOf(const WindowProblem& p, const kir::Target& target, const WinogradSchedule& s) {
   const int64_t lanes = target.lanes(kir::Scalar::F32), side = s.outputs + 2;
   const int64_t tileBytes = 4 * side * side * ceilDiv(p.cin, lanes) * lanes;
-  return std::clamp(target.l2Bytes / 2 / tileBytes, kMinChunk, kMaxChunk);
+  const double cacheBytes = kShareOfCache * static_cast<double>(target.machine.l2.share());
+  return std::clamp(static_cast<int64_t>(cacheBytes) / tileBytes, kMinChunk, kMaxChunk);
+}
+
+/// Of one vector of a tile that is transformed: nothing of it hides behind the rest.
+double transformCycles(const kir::Machine& machine, double arithmetic) {
+  const int bytes = machine.vectorBytes;
+  return 1 / machine.load.of(bytes) + 1 / machine.store.of(bytes) +
+         arithmetic / machine.fma.of(bytes);
+}
+
+/// Weights come from memory for the first chunk, and for the others from the level that holds them;
+/// what the second level holds costs nothing.
+double readingCycles(const kir::Machine& machine, int64_t bytes, double chunks) {
+  const auto all = static_cast<double>(bytes);
+  const double again = bytes <= machine.l2.bytes / 2 ? 0 : all / machine.bytesPerCycle(bytes);
+  return all / machine.memoryBytesPerCycle + (chunks - 1) * again;
 }
 
 /// Fills in the register tile and evens out the chunks.
 WinogradWay costOf(const WindowProblem& p, const kir::Target& target, WinogradSchedule s) {
+  const kir::Machine& machine = target.machine;
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t cin = ceilDiv(p.cin, lanes), cout = ceilDiv(p.cout, lanes);
   const int64_t points = (s.outputs + 2) * (s.outputs + 2), tiles = s.tiles(p);
@@ -39,9 +63,9 @@ WinogradWay costOf(const WindowProblem& p, const kir::Target& target, WinogradSc
   double best = 1e300;
   for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, cout); ++blocks) {
     if (cout % blocks) continue;
-    for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= target.vectorRegisters; ++pixels) {
+    for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= machine.vectorRegisters; ++pixels) {
       const double cycles = static_cast<double>(ceilDiv(s.chunk, pixels) * (cout / blocks)) *
-                            tileCycles(pixels, blocks);
+                            tileCycles(machine, pixels, blocks);
       if (cycles >= best * 0.999) continue;
       best = cycles;
       s.pixels = pixels;
@@ -53,12 +77,11 @@ WinogradWay costOf(const WindowProblem& p, const kir::Target& target, WinogradSc
   const int64_t depth = p.kernel[0] * p.cin; // of the sums
   const double products = chunks * static_cast<double>(points * depth) * best;
   const double transforms =
-      static_cast<double>(tiles * points) * (static_cast<double>(planesIn * cin) * kInputCycles +
-                                             static_cast<double>(planesOut * cout) * kOutputCycles);
-  const double weightBytes = static_cast<double>(4 * points * depth * cout * lanes);
-  const double reading = weightBytes / kBytesPerCycle *
-                         (weightBytes > static_cast<double>(target.l2Bytes) / 2 ? chunks : 1);
-  return {s, std::max(products, reading) + 0.3 * std::min(products, reading) + transforms};
+      static_cast<double>(tiles * points) *
+      (static_cast<double>(planesIn * cin) * transformCycles(machine, kInputArithmetic) +
+       static_cast<double>(planesOut * cout) * transformCycles(machine, kOutputArithmetic));
+  const double reading = readingCycles(machine, 4 * points * depth * cout * lanes, chunks);
+  return {s, std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms};
 }
 
 } // namespace
@@ -101,7 +124,7 @@ std::vector<WinogradWay> winogradWays(const WindowProblem& p, const kir::Target&
     for (const double share : {1.0, 0.5, 2.0}) {
       schedule.chunk = std::max<int64_t>(1, static_cast<int64_t>(share * double(chunk)));
       WinogradWay way = costOf(p, target, schedule);
-      const bool staged = way.schedule.chunks(p) < kChunks;
+      const bool staged = way.schedule.chunks(p) < kChunks * target.machine.threads;
       for (const bool other : {false, true}) {
         way.schedule.staged = isVolume(p) || staged != other;
         // Of small images, chunks of all sizes hold every tile; volumes are staged anyway.

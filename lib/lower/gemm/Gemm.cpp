@@ -20,8 +20,12 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// A panel of B that is worth fetching ahead.
-constexpr int64_t kFetchedBytes = 4096;
+/// Vectors of columns in a tile, of one row and of several: more were never faster.
+constexpr int64_t kMaxRowVectors = 8, kMaxVectors = 4;
+/// Relative difference of estimates that says nothing.
+constexpr double kNoise = 0.01;
+/// Of the second-level cache, for the rows of A that are read again.
+constexpr double kShareOfCache = 0.5;
 
 /// Sizes and element strides of a batched product.
 struct GemmProblem {
@@ -85,27 +89,31 @@ struct Tile {
   int64_t rows, vectors, split; ///< split: accumulators per result, over interleaved k
 };
 
-Tile chooseTile(const GemmProblem& p, int64_t lanes, int registers) {
+Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine) {
   const int64_t needed = (p.n + lanes - 1) / lanes;
-  Tile best{1, std::min<int64_t>(8, needed), 1};
+  const double fmas = machine.fma.of(machine.vectorBytes);
+  const double loads = machine.load.of(machine.vectorBytes);
+  Tile best{1, std::min(kMaxRowVectors, needed), 1};
   if (p.m > 1) {
     double bestCost = 1e300;
-    for (int64_t v = 1; v <= std::min<int64_t>(4, needed); ++v)
-      for (int64_t r = 1; r * v + v + 1 <= registers && r <= p.m; ++r) {
+    for (int64_t v = 1; v <= std::min(kMaxVectors, needed); ++v)
+      for (int64_t r = 1; r * v + v + 1 <= machine.vectorRegisters && r <= p.m; ++r) {
         const auto tiles = [](int64_t size, int64_t tile) { return (size + tile - 1) / tile; };
-        const double step = std::max({double(r * v) / 2, double(r + v) / 2, 4.0});
+        const double step =
+            std::max({double(r * v) / fmas, double(r + v) / loads, machine.fmaLatency});
         const double cost = step * double(tiles(p.m, r) * tiles(needed, v));
         // Of about equals the largest, which loads least, and of these the one with most rows,
         // which reads B least often: A is in the first cache, B is not.
         const bool larger = std::pair(r * v, r) > std::pair(best.rows * best.vectors, best.rows);
-        if (cost >= bestCost * (larger ? 1.01 : 0.99)) continue;
+        if (cost >= bestCost * (larger ? 1 + kNoise : 1 - kNoise)) continue;
         bestCost = std::min(cost, bestCost);
         best = {r, v, 1};
       }
     best.rows = (p.m + (p.m + best.rows - 1) / best.rows - 1) / ((p.m + best.rows - 1) / best.rows);
   }
-  // Eight chains of additions keep two FMA units busy.
-  best.split = std::clamp<int64_t>(8 / (best.rows * best.vectors), 1, std::min<int64_t>(8, p.k));
+  // So many chains of additions that none waits for the one before.
+  const int64_t chains = machine.chains(machine.vectorBytes);
+  best.split = std::clamp<int64_t>(chains / (best.rows * best.vectors), 1, std::min(chains, p.k));
   return best;
 }
 
@@ -114,7 +122,7 @@ public:
   GemmKernel(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.result()->elem())),
         compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
-        tile_(chooseTile(p_, lanes_, lowering.target().vectorRegisters)), epilogue_(op, lowering),
+        tile_(chooseTile(p_, lanes_, lowering.target().machine)), epilogue_(op, lowering),
         b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
@@ -219,7 +227,8 @@ void GemmKernel::declare() {
 /// Rows of A that the second-level cache keeps while they are multiplied with all of B.
 int64_t GemmKernel::rowBlocks(int64_t rowTiles) const {
   const int64_t tileBytes = tile_.rows * p_.k * static_cast<int64_t>(kir::sizeInBytes(stored_));
-  const int64_t most = std::max<int64_t>(1, lowering_.target().l2Bytes / 2 / tileBytes);
+  const auto cacheBytes = kShareOfCache * double(lowering_.target().machine.l2.share());
+  const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(cacheBytes) / tileBytes);
   return (rowTiles + most - 1) / most;
 }
 
@@ -280,7 +289,7 @@ Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64
 /// second-level cache, every tile fetching its share.
 void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
   const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
-  if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kFetchedBytes)
+  if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching)
     return;
   fetchShare(b_, (*w_)[(n + panel_) * p_.k + k * panel_], steps * panel_, tileInBlock_,
              fetchingTiles_, compute_);

@@ -1,0 +1,140 @@
+// Schedules of convolutions for processors that are not at hand.
+#include "lower/conv/Schedule.h"
+
+#include "codegen/TargetInfo.h"
+#include "lower/conv/WinogradSchedule.h"
+
+#include <gtest/gtest.h>
+
+namespace enfold::lower {
+namespace {
+
+/// A 3x3 convolution of `channels` to as many, of stride 1.
+WindowProblem square(int64_t channels, int64_t size) {
+  WindowProblem p;
+  p.cin = p.cout = channels;
+  p.in = p.out = {1, size, size};
+  p.kernel = {1, 3, 3};
+  p.padsBegin = p.padsEnd = {0, 1, 1};
+  return p;
+}
+
+kir::Target described(std::string_view cpu, int vectorBytes,
+                      kir::Architecture architecture = kir::Architecture::X86_64) {
+  kir::Target target;
+  target.cpu = cpu;
+  target.machine = kir::machineOf(cpu, architecture, vectorBytes);
+  return target;
+}
+
+std::vector<kir::Target> machines() {
+  using enum kir::Architecture;
+  return {described("znver3", 32),
+          described("znver4", 64),
+          described("znver5", 64),
+          described("sapphirerapids", 64),
+          described("nehalem", 16),
+          described("neoverse-n1", 16, AArch64),
+          described("neoverse-v1", 16, AArch64),
+          described("cortex-a72", 16, AArch64)};
+}
+
+TEST(Schedule, TilesFitIntoRegisters) {
+  for (const kir::Target& target : machines())
+    for (const int64_t channels : {16, 24, 64, 512})
+      for (const int64_t size : {7, 14, 56}) {
+        const WindowProblem p = square(channels, size);
+        for (const DirectWay& way : directWays(p, target))
+          for (const ConvPart& part : way.parts) {
+            const ConvSchedule& s = part.schedule;
+            const int64_t weights = s.sharesPixels ? 3 * s.blocks : s.blocks;
+            EXPECT_LE(s.pixels * s.blocks + weights + 1, target.machine.vectorRegisters)
+                << target.cpu << " " << way.name();
+          }
+        for (const WinogradWay& way : winogradWays(p, target))
+          EXPECT_LE(way.schedule.pixels * way.schedule.blocks + way.schedule.blocks + 1,
+                    target.machine.vectorRegisters)
+              << target.cpu << " " << way.name();
+      }
+}
+
+TEST(Schedule, BestTileKeepsTheUnitsBusy) {
+  for (const kir::Target& target : machines()) {
+    const kir::Machine& machine = target.machine;
+    const ConvPart part = directWays(square(256, 56), target).front().parts.front();
+    const int64_t sums = part.schedule.pixels * part.schedule.blocks;
+    EXPECT_GE(sums, machine.chains(machine.vectorBytes)) << target.cpu;
+  }
+}
+
+TEST(Schedule, AProcessorThatMultipliesTwiceAsFastIsEstimatedFaster) {
+  const WindowProblem p = square(128, 28);
+  const kir::Target zen4 = described("znver4", 64), zen5 = described("znver5", 64);
+  const double slow = directWays(p, zen4).front().cycles, fast = directWays(p, zen5).front().cycles;
+  EXPECT_GT(slow / fast, 1.7);
+  EXPECT_LT(slow / fast, 2.3);
+}
+
+TEST(Schedule, MoreLoadsPerCycleMakeTilesSmallerNotLarger) {
+  // Loads bound a tile of one block and few pixels only where they are slow.
+  kir::Machine machine = kir::machineOf("znver3", kir::Architecture::X86_64, 32);
+  const double before = tileCycles(machine, 4, 1);
+  machine.load = {16, 1024};
+  EXPECT_LT(tileCycles(machine, 12, 1), 12.0 / 1.7);
+  EXPECT_LE(tileCycles(machine, 4, 1), before);
+}
+
+TEST(Schedule, RowsOfAnIterationFollowTheCacheAndTheThreads) {
+  const WindowProblem p = square(64, 112); // 28 KiB of input a row
+  kir::Target target = described("znver4", 64);
+  target.machine.threads = 1;
+  target.machine.l2 = {1 << 20, 1, 27};
+  const int64_t rows = directWays(p, target).front().parts.front().schedule.rows;
+  target.machine.l2.bytes = 256 << 10;
+  const int64_t fewer = directWays(p, target).front().parts.front().schedule.rows;
+  EXPECT_LT(fewer, rows);
+  target.machine.l2.bytes = 1 << 20;
+  target.machine.l2.sharedBy = 4;
+  EXPECT_EQ(directWays(p, target).front().parts.front().schedule.rows, fewer);
+  target.machine.l2.sharedBy = 1;
+  target.machine.threads = 64;
+  EXPECT_LT(directWays(p, target).front().parts.front().schedule.rows, rows);
+}
+
+TEST(Schedule, ChunksFollowTheCache) {
+  const WindowProblem p = square(256, 56);
+  kir::Target target = described("znver4", 64);
+  target.machine.l2 = {4 << 20, 1, 27};
+  const int64_t chunk = winogradWays(p, target).front().schedule.chunk;
+  target.machine.l2.bytes = 512 << 10;
+  EXPECT_LT(winogradWays(p, target).front().schedule.chunk, chunk);
+}
+
+TEST(Schedule, SlowMemoryArguesAgainstTransformedWeights) {
+  // Few pixels and many channels: the weights are most of what there is to read.
+  const WindowProblem p = square(512, 14);
+  const auto winogradOverDirect = [&](double bytesPerCycle) {
+    kir::Target target = described("znver4", 64);
+    target.machine.memoryBytesPerCycle = bytesPerCycle;
+    return winogradWays(p, target).front().cycles / directWays(p, target).front().cycles;
+  };
+  EXPECT_GT(winogradOverDirect(0.5), winogradOverDirect(8));
+}
+
+TEST(Schedule, ThreadsDoNotChangeTheOrderOfAdditions) {
+  for (const int64_t channels : {8, 48, 80, 256})
+    for (kir::Target target : machines()) {
+      const WindowProblem p = square(channels, 28);
+      target.machine.threads = 1;
+      const DirectWay one = directWays(p, target).front();
+      const double winograd = winogradWays(p, target).front().cycles;
+      target.machine.threads = 96;
+      const DirectWay many = directWays(p, target).front();
+      EXPECT_EQ(one.name(), many.name()) << target.cpu;
+      EXPECT_EQ(one.cycles, many.cycles);
+      EXPECT_EQ(winogradWays(p, target).front().cycles, winograd);
+    }
+}
+
+} // namespace
+} // namespace enfold::lower
