@@ -13,13 +13,13 @@ Value* clippedPlusThree(const Value* value, const Op* user) {
   if (!clip || scalarValue(clip->own(1)) != 0.0 || scalarValue(clip->own(2)) != 6.0) return nullptr;
   Op* add = soleProducer(clip->own(0), OpKind::Add, clip);
   const auto w = add ? withNumber(*add) : std::nullopt;
-  return w && w->number == 3 && w->x->shape() == add->result()->shape() ? w->x : nullptr;
+  return w && w->number == 3 ? w->x : nullptr;
 }
 
 /// What the op divides by 6, be it by a multiplication by a sixth; null if it does something else.
 Value* dividedBySix(const Op& op) {
   const auto w = withNumber(op);
-  if (!w || !op.epilogue().empty() || op.result()->shape() != w->x->shape()) return nullptr;
+  if (!w || !op.epilogue().empty()) return nullptr;
   const bool isSixth =
       op.kind() == OpKind::Div
           ? w->number == 6
@@ -42,6 +42,11 @@ Value* erfPlusOne(const Value* value, const Op* user) {
   return divides || multiplies ? w->x : nullptr;
 }
 
+/// What the op's attributes are as exact as: f32, in which they are stored, or its own elements.
+ElemType attributeType(const Op& op) {
+  return op.result()->elem() == ElemType::F64 ? ElemType::F64 : ElemType::F32;
+}
+
 } // namespace
 
 /// x * sigmoid(x) is swish(x).
@@ -61,15 +66,15 @@ Op* hardSwishOfSigmoid(Op& op, Rewriter& rewriter) {
   for (size_t i : {0, 1}) {
     Op* hard = soleProducer(op.own(i), OpKind::HardSigmoid, &op);
     if (!hard || hard->own(0) != op.own(1 - i)) continue;
-    if (!isNearly(hard->real("alpha"), 1.0 / 6, ElemType::F32) ||
-        !isNearly(hard->real("beta"), 0.5, ElemType::F32))
+    if (!isNearly(hard->real("alpha"), 1.0 / 6, attributeType(op)) || hard->real("beta") != 0.5f)
       continue;
     return rewriter.create({.kind = OpKind::HardSwish, .operands = {op.own(1 - i)}}, &op);
   }
   return nullptr;
 }
 
-/// x * clip(x + 3, 0, 6) / 6 is hard_swish(x), and clip(x + 3, 0, 6) / 6 is hard_sigmoid(x).
+/// x * clip(x + 3, 0, 6) / 6 is hard_swish(x), and clip(x + 3, 0, 6) / 6 is hard_sigmoid(x), but
+/// for f64, of which an attribute holds no sixth.
 Op* hardOfClip(Op& op, Rewriter& rewriter) {
   const auto hardSwish = [&](Value* x) {
     return rewriter.create({.kind = OpKind::HardSwish, .operands = {x}}, &op);
@@ -87,7 +92,7 @@ Op* hardOfClip(Op& op, Rewriter& rewriter) {
     for (size_t i : {0, 1})
       if (Value* x = clippedPlusThree(mul->own(i), mul); x && x == mul->own(1 - i))
         return hardSwish(x);
-  if (Value* x = clippedPlusThree(whole, &op))
+  if (Value* x = clippedPlusThree(whole, &op); x && op.result()->elem() != ElemType::F64)
     return rewriter.create({.kind = OpKind::HardSigmoid,
                             .operands = {x},
                             .attrs = {{"alpha", 1.0f / 6}, {"beta", 0.5f}}},

@@ -109,12 +109,19 @@ bool recognize(PassContext& context, Op& op) {
   // Composed transpositions move data of any type; all other patterns are formulas over floats.
   if (op.kind() != OpKind::Transpose && !isFloat(op.result()->elem())) return false;
   if (!context.begin(op)) return false;
-  for (Formula formula : formulas())
-    if (Op* made = formula(op, context.rewriter())) {
-      context.applied(Reason::Recognized, op, "with what precedes it, it is " + made->info().name);
-      replaceOp(context, op, made->result(), made);
-      return true;
+  for (Formula formula : formulas()) {
+    Op* made = formula(op, context.rewriter());
+    if (!made) continue;
+    // A constant of the formula may broadcast its operand to a larger shape, which one op would
+    // not.
+    if (made->result()->type() != op.result()->type()) {
+      context.rewriter().eraseDead(made);
+      continue;
     }
+    context.applied(Reason::Recognized, op, "with what precedes it, it is " + made->info().name);
+    replaceOp(context, op, made->result(), made);
+    return true;
+  }
   context.rewriter().retract();
   return false;
 }

@@ -34,7 +34,7 @@ double betaOf(const Op& linear) { return linear.kind() == OpKind::Gemm ? linear.
 OrRefusal<std::vector<double>> biasOf(const Op& linear, int64_t channels) {
   std::vector<double> numbers(static_cast<size_t>(channels), 0);
   const Value* value = linear.own(2);
-  if (!value) return numbers;
+  if (!value || betaOf(linear) == 0) return numbers; // C times 0 is not read
   const Tensor* bias = value->constant();
   if (!bias) return refuse(Reason::WeightsNotConstant, "the bias is computed");
   // A gemm broadcasts its bias: [N], [1,N] and scalars lie along the channels, [M,1] does not.

@@ -106,7 +106,7 @@ OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOption
     numbers[i] = w * s.scale[input[i]];
     bias[output[i]] += w * s.shift[input[i]];
   }
-  if (const Tensor* old = linear.own(2) ? linear.own(2)->constant() : nullptr)
+  if (const Tensor* old = linear.own(2) && beta != 0 ? linear.own(2)->constant() : nullptr)
     for (size_t k = 0; k < bias.size(); ++k)
       bias[k] += beta * old->asDouble(old->numElements() == 1 ? 0 : static_cast<int64_t>(k));
   Folded result;

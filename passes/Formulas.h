@@ -9,7 +9,7 @@
 namespace enfold {
 
 /// Where `op` ends the formula: makes what it means, before `op`. Else changes nothing and returns
-/// null.
+/// null. Whether the type is that of `op` is for the caller to check: it is no match otherwise.
 using Formula = Op* (*)(Op& op, Rewriter& rewriter);
 
 /// All formulas, in the order they are tried.

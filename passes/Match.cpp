@@ -1,28 +1,33 @@
 // Questions passes ask about values and ops.
 #include "passes/Match.h"
 
+#include "ir/Float16.h"
+
 #include <algorithm>
 #include <cmath>
 
 namespace enfold {
 namespace {
 
-bool clipsBelowZero(const Op& op) {
-  const auto least = scalarValue(op.own(1));
-  return least && *least >= 0;
+bool isConstantFromZero(const Value* bound) {
+  const auto number = scalarValue(bound);
+  return number && *number >= 0;
 }
 
-/// Kinds whose result is never negative, whatever the operand.
-bool hasNonNegativeRange(OpKind kind) {
+/// The theorem of isNonNegative() for one op or step: `low` and `high` are the bounds of a clip.
+bool givesNonNegative(OpKind kind, ElemType elem, const Value* low, const Value* high) {
   switch (kind) {
   case OpKind::Relu:
   case OpKind::Sigmoid:
   case OpKind::HardSigmoid:
   case OpKind::Softplus:
   case OpKind::Exp:
-  case OpKind::Abs:
   case OpKind::Sqrt:
     return true;
+  case OpKind::Abs:
+    return info(elem).cls != ElemClass::Signed;
+  case OpKind::Clip:
+    return isConstantFromZero(low) && (!high || isConstantFromZero(high));
   default:
     return false;
   }
@@ -54,8 +59,10 @@ std::optional<double> splatValue(const Value* value) {
   const Tensor* tensor = value ? value->constant() : nullptr;
   if (!tensor || tensor->numElements() == 0) return std::nullopt;
   const double first = tensor->asDouble(0);
-  for (int64_t i = 1; i < tensor->numElements(); ++i)
-    if (tensor->asDouble(i) != first) return std::nullopt;
+  for (int64_t i = 1; i < tensor->numElements(); ++i) {
+    const double next = tensor->asDouble(i);
+    if (next != first || std::signbit(next) != std::signbit(first)) return std::nullopt;
+  }
   return first;
 }
 
@@ -80,27 +87,25 @@ std::optional<std::vector<int64_t>> constantInts(const Value* value) {
 }
 
 bool isNearly(double value, double wanted, ElemType elem) {
-  double step = 0x1p-52; // spacing of numbers near 1
-  if (elem == ElemType::F32) step = 0x1p-23;
-  if (elem == ElemType::F16) step = 0x1p-10;
-  if (elem == ElemType::BF16) step = 0x1p-7;
-  // Numbers written in decimal with few digits may be a few steps away.
-  return std::abs(value - wanted) <= 4 * step * std::abs(wanted);
+  if (elem == ElemType::F16) return value == Half(wanted);
+  if (elem == ElemType::BF16) return value == BFloat16(wanted);
+  const int bits = elem == ElemType::F32 ? 23 : 52;
+  return std::abs(value - wanted) <= std::ldexp(1, std::ilogb(wanted) - bits);
 }
 
 bool isNonNegative(const Value* value) {
   const Op* op = value->producer();
   if (!op) return false;
-  if (!op->epilogue().empty()) {
-    const EpilogueStep& last = op->epilogue().back();
-    if (last.kind != OpKind::Clip) return hasNonNegativeRange(last.kind);
-    const int least = last.args.size() > 1 ? last.args[1] : EpilogueStep::kAbsent;
-    const auto number =
-        least >= 0 ? scalarValue(op->operand(static_cast<size_t>(least))) : std::nullopt;
-    return number && *number >= 0;
-  }
-  if (op->kind() == OpKind::Clip) return clipsBelowZero(*op);
-  return hasNonNegativeRange(op->kind());
+  if (op->epilogue().empty())
+    return givesNonNegative(op->kind(), value->elem(), op->own(1), op->own(2));
+  const EpilogueStep& last = op->epilogue().back();
+  // A computed bound is no constant; the accumulator is one of them if it is not what is clipped.
+  const auto bound = [&](size_t i) -> const Value* {
+    const int arg = i < last.args.size() ? last.args[i] : EpilogueStep::kAbsent;
+    if (arg == EpilogueStep::kAccumulator) return value;
+    return arg == EpilogueStep::kAbsent ? nullptr : op->operand(static_cast<size_t>(arg));
+  };
+  return givesNonNegative(last.kind, value->elem(), bound(1), bound(2));
 }
 
 } // namespace enfold

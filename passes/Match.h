@@ -37,10 +37,15 @@ std::optional<WithNumber> withNumber(const Op& op);
 /// The integers of a constant operand; none when it is absent or computed.
 std::optional<std::vector<int64_t>> constantInts(const Value* value);
 
-/// Equal up to the rounding of numbers an exporter wrote down in `elem`.
+/// True when a constant of `elem` stands for `wanted`, a number that the type need not hold: of 32
+/// bits and more within one step of the type, since it may have been computed; of 16, whose step is
+/// no small part of it, only `wanted` itself, rounded.
 bool isNearly(double value, double wanted, ElemType elem);
 
-/// True when no element can be below zero (NaN aside), judging by what computes it.
+/// True when every element is NaN or not below zero (it may be -0), by what computes it last:
+/// relu, sigmoid, hard_sigmoid, softplus, exp and sqrt of anything; abs, but of signed integers,
+/// the least of which is its own magnitude; clip with constant bounds min >= 0 and max >= 0, for
+/// where max < min the result is max.
 bool isNonNegative(const Value* value);
 
 /// Sizes of all axes behind batch and channels.

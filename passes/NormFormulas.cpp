@@ -78,14 +78,15 @@ Op* layerNorm(Op& op, Rewriter& rewriter) {
   if (!mean || lastAxesOf(*mean) != spread->axis || mean->own(0) != x ||
       op.result()->type() != x->type())
     return nullptr;
+  const auto epsilon = static_cast<float>(spread->epsilon);
+  if (epsilon != spread->epsilon || !(epsilon >= 0)) return nullptr; // no attribute holds it
   Tensor ones(elem, Shape(x->shape().begin() + spread->axis, x->shape().end()));
   for (int64_t i = 0; i < ones.numElements(); ++i) ones.setDouble(i, 1);
   Value* scale = rewriter.constant(std::move(ones), x->name() + "_scale", &op);
-  return rewriter.create(
-      {.kind = OpKind::LayerNormalization,
-       .operands = {x, scale},
-       .attrs = {{"axis", spread->axis}, {"epsilon", static_cast<float>(spread->epsilon)}}},
-      &op);
+  return rewriter.create({.kind = OpKind::LayerNormalization,
+                          .operands = {x, scale},
+                          .attrs = {{"axis", spread->axis}, {"epsilon", epsilon}}},
+                         &op);
 }
 
 /// A normalization without a scale, times one.

@@ -27,13 +27,27 @@ llvm::Value* Emitter::convert(const Inst& inst) {
   }
 }
 
+/// Integers reach halves through f64. Of 64 bits, what f64 does not hold is replaced by the lowest
+/// bit it does ("round to odd" again).
+llvm::Value* Emitter::fitToDouble(Value* x, kir::Type from) {
+  if (kir::sizeInBytes(from.scalar) < 8) return x;
+  auto number = [&](uint64_t n) { return llvm::ConstantInt::get(x->getType(), n); };
+  constexpr uint64_t kExact = uint64_t{1} << 53, kLost = (1 << 11) - 1;
+  Value* sticky = b_.CreateAdd(b_.CreateAnd(x, number(kLost)), number(kLost));
+  Value* odd = b_.CreateAnd(b_.CreateOr(x, sticky), number(~kLost));
+  Value* isExact = kir::isUnsigned(from.scalar)
+                       ? b_.CreateICmpULE(x, number(kExact))
+                       : b_.CreateICmpULE(b_.CreateAdd(x, number(kExact)), number(2 * kExact));
+  return b_.CreateSelect(isExact, x, odd);
+}
+
 llvm::Value* Emitter::cast(Value* x, kir::Type from, Scalar to) {
   if (from.scalar == to) return x;
   kir::Type toType = from.withScalar(to);
   if (kir::isHalf(from.scalar)) return cast(halfToFloat(x, from), from.withScalar(Scalar::F32), to);
   if (kir::isHalf(to)) {
-    // Integers reach f32 through f64, which is exact up to 53 bits.
-    if (!kir::isFloat(from.scalar)) return floatToHalf(cast(x, from, Scalar::F64), to, from.lanes);
+    if (!kir::isFloat(from.scalar))
+      return floatToHalf(cast(fitToDouble(x, from), from, Scalar::F64), to, from.lanes);
     return floatToHalf(x, to, from.lanes);
   }
   llvm::Type* type = typeOf(toType);

@@ -62,6 +62,7 @@ private:
   // EmitConvert.cpp
   Value* convert(const Inst& inst);
   Value* cast(Value* x, kir::Type from, kir::Scalar to);
+  Value* fitToDouble(Value* x, kir::Type from);
   Value* halfToFloat(Value* bits, kir::Type from);
   Value* floatToHalf(Value* x, kir::Scalar to, int lanes);
 

@@ -27,8 +27,9 @@ Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance)
       result.worst = i;
     }
     result.maxRelative = std::max(result.maxRelative, error / std::max(std::fabs(y), 1e-30));
-    // Written so that a NaN on one side is a mismatch.
-    if (!(error <= tolerance.atol * result.scale + tolerance.rtol * std::fabs(y)))
+    // Written so that a NaN on one side is a mismatch. Nothing is near infinity.
+    if (!std::isfinite(y) ||
+        !(error <= tolerance.atol * result.scale + tolerance.rtol * std::fabs(y)))
       ++result.mismatches;
   }
   return result;

@@ -27,15 +27,12 @@ Result<> checkOperands(const OpInfo& info, const OpSpec& spec) {
   return {};
 }
 
+/// Checks the attributes and leaves out those at their defaults.
 Result<> checkAttrs(const OpInfo& info, AttrMap& attrs) {
   for (auto it = attrs.begin(); it != attrs.end();) {
-    const AttrInfo* attr = info.attr(it->first);
-    if (attr == nullptr)
-      return invalid(fmt::format("{} has no attribute '{}'", info.name, it->first));
-    if (kindOf(it->second) != attr->kind)
-      return invalid(fmt::format("attribute '{}' of {} must be of kind {}, not {}", it->first,
-                                 info.name, name(attr->kind), name(kindOf(it->second))));
-    it = attr->defaultValue && *attr->defaultValue == it->second ? attrs.erase(it) : std::next(it);
+    ENFOLD_RETURN_IF_ERROR(info.checkAttr(it->first, it->second));
+    const auto& byDefault = info.attr(it->first)->defaultValue;
+    it = byDefault && *byDefault == it->second ? attrs.erase(it) : std::next(it);
   }
   for (const AttrInfo& attr : info.attrs)
     if (attr.required && !attrs.contains(attr.name))
@@ -43,13 +40,15 @@ Result<> checkAttrs(const OpInfo& info, AttrMap& attrs) {
   return {};
 }
 
-Result<> checkEpilogue(const OpInfo& info, const OpSpec& spec) {
+Result<> checkEpilogue(const OpInfo& info, OpSpec& spec) {
   if (spec.epilogue.empty()) return {};
   if (!info.supportsEpilogue() || spec.numResults != 1)
     return invalid(fmt::format("{} takes no epilogue", info.name));
-  for (const EpilogueStep& step : spec.epilogue)
+  for (EpilogueStep& step : spec.epilogue) {
     if (!enfold::info(step.kind).is(traits::Elementwise))
       return invalid(fmt::format("{} cannot be an epilogue step", name(step.kind)));
+    ENFOLD_RETURN_IF_ERROR(checkAttrs(enfold::info(step.kind), step.attrs));
+  }
   return {};
 }
 
@@ -280,9 +279,10 @@ void Graph::setOutput(size_t index, Value* value) {
 }
 
 void Graph::setAttr(Op* op, std::string name, AttrValue value) {
-  const AttrInfo* attr = op->info().attr(name);
-  ENFOLD_CHECK(attr != nullptr && attr->kind == kindOf(value), "attribute the op does not have");
-  if (attr->defaultValue && *attr->defaultValue == value)
+  const auto valid = op->info().checkAttr(name, value);
+  ENFOLD_CHECK(valid.has_value(), valid.error().str());
+  const auto& byDefault = op->info().attr(name)->defaultValue;
+  if (byDefault && *byDefault == value)
     op->attrs_.erase(name);
   else
     op->attrs_.insert_or_assign(std::move(name), std::move(value));

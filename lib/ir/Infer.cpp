@@ -55,6 +55,26 @@ Result<std::vector<Type>> inferTypes(OpKind kind, std::span<Value* const> operan
   return types;
 }
 
+namespace {
+
+std::unexpected<Error> wrongRank(const InferContext& c, size_t operand, std::string needed) {
+  return invalid(fmt::format("operand '{}' of {} is {}, of rank {} where {} is needed",
+                             c.info().operands[operand].name, c.info().name, c.type(operand).str(),
+                             c.type(operand).rank(), needed));
+}
+
+} // namespace
+
+Result<> needsRank(const InferContext& c, size_t operand, int64_t rank) {
+  if (c.type(operand).rank() == rank) return {};
+  return wrongRank(c, operand, fmt::format("rank {}", rank));
+}
+
+Result<> needsRankAtLeast(const InferContext& c, size_t operand, int64_t rank) {
+  if (c.type(operand).rank() >= rank) return {};
+  return wrongRank(c, operand, fmt::format("rank {} or more", rank));
+}
+
 Result<int64_t> normalizeAxis(int64_t axis, int64_t rank) {
   if (axis < -rank || axis >= rank)
     return invalid(fmt::format("axis {} is out of range for rank {}", axis, rank));

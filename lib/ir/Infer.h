@@ -67,6 +67,10 @@ Result<std::vector<Type>> inferTypes(OpKind kind, std::span<Value* const> operan
                                      const AttrMap& attrs, size_t numResults,
                                      const ConstantLookup& constants = constantOf);
 
+/// An error unless an operand has that rank, or at least that.
+Result<> needsRank(const InferContext& context, size_t operand, int64_t rank);
+Result<> needsRankAtLeast(const InferContext& context, size_t operand, int64_t rank);
+
 /// Counts an axis from the front, or an error when it is out of [-rank, rank).
 Result<int64_t> normalizeAxis(int64_t axis, int64_t rank);
 

@@ -45,15 +45,15 @@ Result<Shape> slideAll(const Shape& x, int64_t channels, const Window& w, bool c
 /// Checks shared by all convolutions with weights [outer, inner, kernel…] as operand `weights`.
 Result<Window> convWindow(const InferContext& c, size_t weights) {
   const Shape &x = c.shape(0), &w = c.shape(weights);
-  if (x.size() < 3) return invalid(fmt::format("input {} has no spatial dimension", str(x)));
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 3));
   if (w.size() != x.size())
-    return invalid(fmt::format("weights {} and input {} differ in rank", str(w), str(x)));
+    return invalid(fmt::format("weights {} of rank {} do not fit input {} of rank {}", str(w),
+                               w.size(), str(x), x.size()));
   const Shape kernel(w.begin() + 2, w.end());
   const std::vector<int64_t> stated = c.ints("kernel_shape");
   if (!stated.empty() && stated != kernel)
     return invalid(
         fmt::format("kernel_shape {} is not that of the weights {}", str(stated), str(w)));
-  if (c.integer("group") < 1) return invalid("group must be at least 1");
   return windowOf(c.attrs(), kernel);
 }
 
@@ -114,7 +114,7 @@ Types inferConvTranspose(const InferContext& c) {
     return invalid("attribute 'output_padding' has a wrong number of values");
   Shape y = {x[0], weights[1] * group};
   for (size_t i = 0; i < w.kernel.size(); ++i) {
-    if (extra[i] < 0 || extra[i] > INT32_MAX) return invalid("output_padding is out of range");
+    if (extra[i] > INT32_MAX) return invalid("output_padding is out of range");
     const int64_t size = (x[2 + i] - 1) * w.strides[i] + extra[i] +
                          (w.kernel[i] - 1) * w.dilations[i] + 1 - w.padsBegin[i] - w.padsEnd[i];
     if (size < 0) return invalid("the padding is larger than the result");
@@ -126,12 +126,11 @@ Types inferConvTranspose(const InferContext& c) {
 
 Types inferDeformConv(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2, 3, 4}));
-  if (c.type(0).rank() != 4) return invalid("deform_conv takes two spatial dimensions only");
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 4));
   ENFOLD_TRY(Shape y, convShape(c, 1));
   ENFOLD_RETURN_IF_ERROR(checkBias(c, 3, y[1]));
   const int64_t taps = c.shape(1)[2] * c.shape(1)[3], groups = c.integer("offset_group");
-  if (groups < 1 || c.shape(0)[1] % groups)
-    return invalid("offset_group does not divide the channels");
+  if (c.shape(0)[1] % groups) return invalid("offset_group does not divide the channels");
   if (c.shape(2) != Shape{y[0], 2 * groups * taps, y[2], y[3]})
     return invalid(fmt::format("offsets {} do not fit the result {}", str(c.shape(2)), str(y)));
   if (c.has(4) && c.shape(4) != Shape{y[0], groups * taps, y[2], y[3]})
@@ -147,7 +146,7 @@ Types inferMatMul(const InferContext& c) {
 
 Types inferGemm(const InferContext& c) {
   const Shape &a = c.shape(0), &b = c.shape(1);
-  if (a.size() != 2 || b.size() != 2) return invalid("gemm takes matrices");
+  for (size_t i : {0, 1}) ENFOLD_RETURN_IF_ERROR(needsRank(c, i, 2));
   for (size_t i : {1, 2})
     if (c.has(i) && c.type(i).elem != c.type(0).elem)
       return invalid("operands of gemm differ in element type");
@@ -166,14 +165,11 @@ Types inferGemm(const InferContext& c) {
 
 Types inferPool(const InferContext& c) {
   const Shape& x = c.shape(0);
-  if (x.size() < 3) return invalid(fmt::format("input {} has no spatial dimension", str(x)));
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 3));
   const Shape kernel = c.ints("kernel_shape");
   if (kernel.size() != x.size() - 2)
     return invalid(fmt::format("kernel_shape {} does not fit input {}", str(kernel), str(x)));
   ENFOLD_TRY(const Window window, windowOf(c.attrs(), kernel));
-  for (size_t i = 0; i < kernel.size(); ++i)
-    if (window.padsBegin[i] < 0 || window.padsEnd[i] < 0)
-      return invalid("pads of a pool are negative");
   ENFOLD_TRY(Shape y, slideAll(x, x[1], window, c.integer("ceil_mode") != 0));
   std::vector<Type> types = {{c.type(0).elem, y, {}}};
   if (c.info().kind == OpKind::MaxPool) types.push_back({ElemType::I64, y, {}});
@@ -182,20 +178,23 @@ Types inferPool(const InferContext& c) {
 
 Types inferGlobalPool(const InferContext& c) {
   Shape y = c.shape(0);
-  if (y.size() < 2) return invalid(fmt::format("input {} has no channels", str(y)));
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 2));
   std::fill(y.begin() + 2, y.end(), 1);
   return std::vector{Type{c.type(0).elem, y, {}}};
 }
 
 Types inferMaxUnpool(const InferContext& c) {
   const Shape& x = c.shape(0);
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 3));
   const Shape kernel = c.ints("kernel_shape");
-  if (x.size() < 3 || kernel.size() != x.size() - 2)
+  if (kernel.size() != x.size() - 2)
     return invalid(fmt::format("kernel_shape {} does not fit input {}", str(kernel), str(x)));
   if (c.shape(1) != x) return invalid("indices and values of max_unpool differ in shape");
   if (c.has(2)) {
     ENFOLD_TRY(Shape y, c.constantInts(2));
-    if (y.size() != x.size()) return invalid("output_shape has a wrong rank");
+    if (y.size() != x.size())
+      return invalid(fmt::format("output_shape {} is of rank {} where rank {} is needed", str(y),
+                                 y.size(), x.size()));
     return std::vector{Type{c.type(0).elem, y, {}}};
   }
   ENFOLD_TRY(const Window w, windowOf(c.attrs(), kernel));
@@ -206,15 +205,12 @@ Types inferMaxUnpool(const InferContext& c) {
 }
 
 Types inferRoiAlign(const InferContext& c) {
-  if (c.type(0).rank() != 4 || c.type(1).rank() != 2 || c.shape(1)[1] != 4)
-    return invalid("roi_align takes images [N,C,H,W] and boxes [R,4]");
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 4));
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 1, 2));
+  if (c.shape(1)[1] != 4)
+    return invalid(fmt::format("boxes {} of roi_align have no 4 corners", str(c.shape(1))));
   if (c.shape(2) != Shape{c.shape(1)[0]}) return invalid("roi_align needs one batch index a box");
   const int64_t h = c.integer("output_height"), w = c.integer("output_width");
-  constexpr int64_t kMostSamples = 1024; // along one side of a bin
-  if (h < 1 || w < 1) return invalid(fmt::format("roi_align to {} by {} bins", h, w));
-  if (c.integer("sampling_ratio") < 0 || c.integer("sampling_ratio") > kMostSamples)
-    return invalid(fmt::format("sampling_ratio {} is not in [0, {}]", c.integer("sampling_ratio"),
-                               kMostSamples));
   if (c.type(0).numElements() == 0 && c.shape(1)[0] > 0)
     return invalid(fmt::format("roi_align of the empty images {}", str(c.shape(0))));
   if (!isInteger(c.type(2).elem))

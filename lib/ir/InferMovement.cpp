@@ -152,8 +152,6 @@ Types inferPad(const InferContext& c) {
     return invalid(fmt::format("{} pads do not fit {}", pads.size(), str(c.shape(0))));
   ENFOLD_TRY(const std::vector<int64_t> axes, axesOrAll(c, 3, count, c.type(0).rank()));
   const std::string mode = c.string("mode");
-  if (mode != "constant" && mode != "reflect" && mode != "edge" && mode != "wrap")
-    return invalid("unknown padding mode '" + mode + "'");
   constexpr int64_t kLimit = int64_t{1} << 40;
   if (std::ranges::any_of(pads, [](int64_t pad) { return pad > kLimit || pad < -kLimit; }))
     return invalid("pads are out of range");
@@ -212,7 +210,7 @@ Types inferGatherND(const InferContext& c) {
   const auto sameBatch = [&] {
     return std::equal(i.begin(), i.begin() + static_cast<ptrdiff_t>(batch), x.begin());
   };
-  if (i.empty() || batch < 0 || batch >= static_cast<int64_t>(i.size()) || i.back() < 0 ||
+  if (i.empty() || batch >= static_cast<int64_t>(i.size()) || i.back() < 0 ||
       batch + i.back() > static_cast<int64_t>(x.size()) || !sameBatch())
     return invalid(fmt::format("indices {} do not fit data {}", str(i), str(x)));
   Shape y(i.begin(), i.end() - 1);
@@ -250,7 +248,8 @@ Types inferReverseSequence(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(needsIndices(c, 1));
   const Shape& x = c.shape(0);
   const int64_t batch = c.integer("batch_axis"), time = c.integer("time_axis");
-  if (x.size() < 2 || batch < 0 || batch > 1 || time != 1 - batch)
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 2));
+  if (time != 1 - batch)
     return invalid(fmt::format("reverse_sequence of {} with batch axis {} and time axis {}", str(x),
                                batch, time));
   if (c.shape(1) != Shape{x[static_cast<size_t>(batch)]})
@@ -260,8 +259,7 @@ Types inferReverseSequence(const InferContext& c) {
 }
 
 Types inferTrilu(const InferContext& c) {
-  if (c.type(0).rank() < 2)
-    return invalid(fmt::format("trilu of {}, which is no matrix", str(c.shape(0))));
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 2));
   if (c.has(1) && (!isInteger(c.type(1).elem) || c.type(1).numElements() != 1))
     return invalid(
         fmt::format("operand 'k' of trilu must be one integer, not {}", c.type(1).str()));
@@ -271,16 +269,16 @@ Types inferTrilu(const InferContext& c) {
 Types inferDepthToSpace(const InferContext& c) {
   const Shape& x = c.shape(0);
   const int64_t s = c.integer("blocksize");
-  if (x.size() != 4 || s < 1 || s > 65536 || x[1] % (s * s))
-    return invalid(fmt::format("depth_to_space of {} by {}", str(x), s));
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 4));
+  if (x[1] % (s * s)) return invalid(fmt::format("depth_to_space of {} by {}", str(x), s));
   return one(c, {x[0], x[1] / (s * s), x[2] * s, x[3] * s});
 }
 
 Types inferSpaceToDepth(const InferContext& c) {
   const Shape& x = c.shape(0);
   const int64_t s = c.integer("blocksize");
-  if (x.size() != 4 || s < 1 || s > 65536 || x[2] % s || x[3] % s)
-    return invalid(fmt::format("space_to_depth of {} by {}", str(x), s));
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 4));
+  if (x[2] % s || x[3] % s) return invalid(fmt::format("space_to_depth of {} by {}", str(x), s));
   return one(c, {x[0], x[1] * s * s, x[2] / s, x[3] / s});
 }
 
@@ -314,7 +312,8 @@ Types inferCol2Im(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(checkShape(image, c.type(0).elem));
   ENFOLD_RETURN_IF_ERROR(checkShape(block, c.type(0).elem));
   const int64_t taps = numElements(block);
-  if (x.size() != 3 || block.size() != image.size() || taps <= 0 || x[1] % taps)
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 3));
+  if (block.size() != image.size() || taps <= 0 || x[1] % taps)
     return invalid(fmt::format("col2im of {} with blocks {}", str(x), str(block)));
   ENFOLD_TRY(const Window w, windowOf(c.attrs(), block));
   Shape places;
@@ -373,6 +372,7 @@ Types inferResize(const InferContext& c) {
 
 Types inferAffineGrid(const InferContext& c) {
   ENFOLD_TRY(const Shape size, c.constantInts(1));
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 3));
   const Shape& theta = c.shape(0);
   const auto spatial = static_cast<int64_t>(size.size()) - 2;
   if ((spatial != 2 && spatial != 3) || theta != Shape{size[0], spatial, spatial + 1})
@@ -385,15 +385,17 @@ Types inferAffineGrid(const InferContext& c) {
 
 Types inferGridSample(const InferContext& c) {
   const Shape &x = c.shape(0), &grid = c.shape(1);
-  if (x.size() < 3 || grid.size() != x.size() || grid[0] != x[0] ||
-      grid.back() != static_cast<int64_t>(x.size()) - 2)
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 3));
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 1, c.type(0).rank()));
+  if (grid[0] != x[0] || grid.back() != static_cast<int64_t>(x.size()) - 2)
     return invalid(fmt::format("grid {} does not fit input {}", str(grid), str(x)));
   Shape y = {x[0], x[1]};
   y.insert(y.end(), grid.begin() + 1, grid.end() - 1);
   return one(c, y);
 }
 
-Types inferNonMaxSuppression(const InferContext&) {
+Types inferNonMaxSuppression(const InferContext& c) {
+  for (size_t i : {0, 1}) ENFOLD_RETURN_IF_ERROR(needsRank(c, i, 3));
   return std::unexpected(
       Error(ErrorKind::DataDependent, "the number of boxes kept is known only after running"));
 }

@@ -45,7 +45,7 @@ Result<> broadcastsToInput(const InferContext& c, size_t first, size_t last) {
 
 Types inferBatchNorm(const InferContext& c) {
   const Shape& x = c.shape(0);
-  if (x.empty()) return invalid("batch_norm of a scalar");
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 1));
   ENFOLD_RETURN_IF_ERROR(onePerChannel(c, 1, 4));
   const int64_t channels = x.size() > 1 ? x[1] : 1;
   const Type statistic{c.type(3).elem, {channels}, {}};
@@ -74,8 +74,7 @@ Types inferRMSNorm(const InferContext& c) {
 
 Types inferInstanceNorm(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(needsFloats(c));
-  if (c.type(0).rank() < 2)
-    return invalid(fmt::format("input {} of {} has no channels", str(c.shape(0)), c.info().name));
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 2));
   ENFOLD_RETURN_IF_ERROR(onePerChannel(c, 1, 2));
   return std::vector{c.type(0)};
 }
@@ -83,7 +82,7 @@ Types inferInstanceNorm(const InferContext& c) {
 Types inferGroupNorm(const InferContext& c) {
   ENFOLD_TRY(std::vector<Type> types, inferInstanceNorm(c));
   const int64_t channels = c.shape(0)[1], groups = c.integer("num_groups");
-  if (groups < 1 || channels % groups)
+  if (channels % groups)
     return invalid(fmt::format("{} channels do not fall into {} groups", channels, groups));
   return types;
 }
@@ -102,9 +101,7 @@ Types inferMeanVarianceNorm(const InferContext& c) {
 
 Types inferLRN(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(needsFloats(c));
-  if (c.type(0).rank() < 2)
-    return invalid(fmt::format("input {} of lrn has no channels", str(c.shape(0))));
-  if (c.integer("size") < 1) return invalid(fmt::format("lrn over {} channels", c.integer("size")));
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 2));
   return std::vector{c.type(0)};
 }
 
@@ -112,8 +109,6 @@ Types inferLRN(const InferContext& c) {
 Types inferAlongAxis(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(needsFloats(c));
   ENFOLD_RETURN_IF_ERROR(normalizeAxis(c.integer("axis"), c.type(0).rank()));
-  if (c.info().kind == OpKind::LpNormalization && c.integer("p") != 1 && c.integer("p") != 2)
-    return invalid(fmt::format("lp_norm of p = {}, which is neither 1 nor 2", c.integer("p")));
   return std::vector{c.type(0)};
 }
 

@@ -18,7 +18,6 @@ Result<> checkScale(const InferContext& c, size_t operand) {
   if (c.type(operand).numElements() == 1 && scale.size() <= 1) return {};
   ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
   const int64_t block = c.integer("block_size");
-  if (block < 0) return invalid(fmt::format("{} in blocks of {}", c.info().name, block));
   Shape wanted = {x[static_cast<size_t>(axis)]};
   if (block > 0) {
     wanted = x;

@@ -140,7 +140,7 @@ Types inferRange(const InferContext& c) {
 }
 
 Types inferEyeLike(const InferContext& c) {
-  if (c.type(0).rank() != 2) return invalid("eye_like takes a matrix");
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 2));
   return std::vector{Type{c.hasAttr("dtype") ? c.elem("dtype") : c.type(0).elem, c.shape(0), {}}};
 }
 

@@ -4,9 +4,11 @@
 #include "ir/Infer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <unordered_map>
 
 namespace enfold {
@@ -82,21 +84,30 @@ AttrValue parseDefault(AttrKind kind, std::string_view text) {
   checkFailed("default", __FILE__, __LINE__, "this attribute kind takes no default");
 }
 
+/// "in {a, b}", "in [a, b]" or ">= a".
+AllowedValues parseAllowed(std::string_view text, AttrKind kind) {
+  AllowedValues allowed;
+  if (text.starts_with(">=")) {
+    allowed.least = parseNumber<double>(trim(text.substr(2)));
+    return allowed;
+  }
+  text = trim(text.substr(2)); // behind "in"
+  const std::vector<std::string_view> parts = split(text.substr(1, text.size() - 2), ',');
+  if (text.front() == '[') {
+    ENFOLD_CHECK(parts.size() == 2, text);
+    allowed.least = parseNumber<double>(parts[0]);
+    allowed.most = parseNumber<double>(parts[1]);
+  } else if (kind == AttrKind::String) {
+    allowed.words.assign(parts.begin(), parts.end());
+  } else {
+    for (std::string_view part : parts) allowed.numbers.push_back(parseNumber<int64_t>(part));
+  }
+  return allowed;
+}
+
 std::vector<AttrInfo> parseAttrs(std::string_view text) {
   std::vector<AttrInfo> attrs;
-  for (std::string_view part : split(text, ';')) {
-    const size_t colon = part.find(':'), equals = part.find('=');
-    AttrInfo attr{std::string(trim(part.substr(0, colon))), AttrKind::Int};
-    std::string_view kind = trim(
-        part.substr(colon + 1, equals == std::string_view::npos ? equals : equals - colon - 1));
-    const bool optional = dropSuffix(kind, "?");
-    attr.own = dropSuffix(kind, "!");
-    attr.kind = parseKind(kind);
-    if (equals != std::string_view::npos)
-      attr.defaultValue = parseDefault(attr.kind, trim(part.substr(equals + 1)));
-    attr.required = !optional && !attr.defaultValue;
-    attrs.push_back(std::move(attr));
-  }
+  for (std::string_view row : split(text, ';')) attrs.push_back(parseAttr(row));
   return attrs;
 }
 
@@ -124,6 +135,67 @@ std::optional<OpKind> lookUp(const std::unordered_map<std::string_view, OpKind>&
 
 } // namespace
 
+bool AllowedValues::contain(const AttrValue& value) const {
+  const auto inRange = [&](double number) { return number >= least && number <= most; };
+  if (const auto* number = std::get_if<int64_t>(&value))
+    return numbers.empty() ? inRange(static_cast<double>(*number))
+                           : std::ranges::find(numbers, *number) != numbers.end();
+  if (const auto* word = std::get_if<std::string>(&value))
+    return words.empty() || std::ranges::find(words, *word) != words.end();
+  const bool bounded = std::isfinite(least) || std::isfinite(most);
+  if (const auto* number = std::get_if<float>(&value)) return !bounded || inRange(*number);
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&value))
+    return std::ranges::all_of(*list, [&](int64_t n) { return inRange(static_cast<double>(n)); });
+  if (const auto* list = std::get_if<std::vector<float>>(&value))
+    return !bounded || std::ranges::all_of(*list, inRange);
+  return true;
+}
+
+std::string AllowedValues::str() const {
+  std::vector<std::string> all = words;
+  for (const int64_t number : numbers) all.push_back(fmt::format("{}", number));
+  if (!all.empty()) {
+    const std::string last = all.back();
+    all.pop_back();
+    return all.empty() ? last : fmt::format("{} or {}", fmt::join(all, ", "), last);
+  }
+  if (std::isfinite(most)) return fmt::format("from {} to {}", least, most);
+  return std::isfinite(least) ? fmt::format("at least {}", least) : "";
+}
+
+AttrInfo parseAttr(std::string_view row) {
+  const size_t condition = std::min(row.find(" in "), row.find(" >= "));
+  const std::string_view stated = row.substr(0, condition);
+  const size_t colon = stated.find(':'), equals = stated.find('=');
+  AttrInfo attr{std::string(trim(stated.substr(0, colon))), AttrKind::Int};
+  std::string_view kind = trim(
+      stated.substr(colon + 1, equals == std::string_view::npos ? equals : equals - colon - 1));
+  const bool optional = dropSuffix(kind, "?");
+  attr.own = dropSuffix(kind, "!");
+  if (kind == "flag") {
+    kind = "int";
+    attr.allowed.numbers = {0, 1};
+  }
+  attr.kind = parseKind(kind);
+  if (condition != std::string_view::npos)
+    attr.allowed = parseAllowed(trim(row.substr(condition)), attr.kind);
+  if (equals != std::string_view::npos)
+    attr.defaultValue = parseDefault(attr.kind, trim(stated.substr(equals + 1)));
+  ENFOLD_CHECK(!attr.defaultValue || attr.allowed.contain(*attr.defaultValue), row);
+  attr.required = !optional && !attr.defaultValue;
+  return attr;
+}
+
+Result<> checkAttr(const AttrInfo& attr, const AttrValue& value, std::string_view op) {
+  if (kindOf(value) != attr.kind)
+    return invalid(fmt::format("attribute '{}' of {} must be of kind {}, not {}", attr.name, op,
+                               name(attr.kind), name(kindOf(value))));
+  if (attr.allowed.contain(value)) return {};
+  const bool isList = attr.kind == AttrKind::Ints || attr.kind == AttrKind::Floats;
+  return invalid(fmt::format("attribute '{}' of {} is {}; {} must be {}", attr.name, op, str(value),
+                             isList ? "each number" : "it", attr.allowed.str()));
+}
+
 size_t OpInfo::minOperands() const {
   return static_cast<size_t>(
       std::count_if(operands.begin(), operands.end(),
@@ -134,6 +206,11 @@ const AttrInfo* OpInfo::attr(std::string_view wanted) const {
   const auto it =
       std::find_if(attrs.begin(), attrs.end(), [&](const AttrInfo& a) { return a.name == wanted; });
   return it == attrs.end() ? nullptr : &*it;
+}
+
+Result<> OpInfo::checkAttr(std::string_view wanted, const AttrValue& value) const {
+  if (const AttrInfo* row = attr(wanted)) return enfold::checkAttr(*row, value, name);
+  return invalid(fmt::format("{} has no attribute '{}'", name, wanted));
 }
 
 std::span<const OpInfo> opTable() {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "ir/Attribute.h"
+#include "support/Result.h"
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,13 +37,33 @@ struct OperandInfo {
   bool variadic = false; ///< the last one only
 };
 
+/// Which values an attribute may have; of a list, each of its numbers. All, if nothing is stated.
+struct AllowedValues {
+  std::vector<std::string> words; ///< of a string
+  std::vector<int64_t> numbers;   ///< of an int
+  double least = -std::numeric_limits<double>::infinity();
+  double most = std::numeric_limits<double>::infinity();
+
+  bool contain(const AttrValue& value) const;
+  /// "nearest, linear or cubic", "at least 1", "from 0 to 64"; empty when all are allowed.
+  std::string str() const;
+};
+
 struct AttrInfo {
   std::string name;
   AttrKind kind;
   bool required = false;
   bool own = false; ///< of enfold alone: files of ONNX neither have nor get it
   std::optional<AttrValue> defaultValue = std::nullopt;
+  AllowedValues allowed = {};
 };
+
+/// Reads one attribute as the op table writes it: "group: int = 1 >= 1".
+AttrInfo parseAttr(std::string_view row);
+
+/// An error, naming the attribute, its value and what is allowed, if `value` is of another kind or
+/// none of the attribute's values. `op` is what has it.
+Result<> checkAttr(const AttrInfo& attr, const AttrValue& value, std::string_view op);
 
 class InferContext;
 using InferFunction = Result<std::vector<Type>> (*)(const InferContext&);
@@ -61,6 +83,8 @@ struct OpInfo {
   bool isVariadic() const { return !operands.empty() && operands.back().variadic; }
   size_t minOperands() const;
   const AttrInfo* attr(std::string_view name) const;
+  /// The same for one of this op's attributes; an error if it has none of that name.
+  Result<> checkAttr(std::string_view name, const AttrValue& value) const;
 };
 
 /// All rows, indexed by OpKind.

@@ -74,9 +74,11 @@ uint32_t encode(const Format& f, double value, Overflow overflow) {
   while (!std::isfinite(decode(f, largest))) --largest;
   const double magnitude = std::fabs(value);
   const double maximum = decode(f, largest);
-  const double step = maximum - decode(f, largest - 1);
-  if (magnitude >= maximum + step / 2 && overflow == Overflow::ToInfinity &&
-      (f.fnuz || f.infinity || f.nan))
+  // Halfway to what would be the next number, ties go to the even code: with e4m3fn that is the
+  // largest one, since infinity has no code.
+  const double tie = maximum + (maximum - decode(f, largest - 1)) / 2;
+  const bool overflows = magnitude > tie || (magnitude == tie && largest % 2 != 0);
+  if (overflows && overflow == Overflow::ToInfinity && (f.fnuz || f.infinity || f.nan))
     return f.infinity ? sign | infinityCode : nanCode;
   if (magnitude >= maximum) return sign | largest;
   uint32_t low = 0; // decode(low) <= magnitude < decode(low + 1): codes grow with their values

@@ -23,7 +23,8 @@ private:
   }
   void define(const Value* value);
   void checkOp(const Op& op);
-  void checkAttrs(const Op& op);
+  /// Of the op, or of a step of its epilogue.
+  void checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs);
   void checkTypes(const Op& op);
   void checkEpilogue(const Op& op);
   void checkUses();
@@ -46,18 +47,15 @@ void Verifier::define(const Value* value) {
          ""});
 }
 
-void Verifier::checkAttrs(const Op& op) {
-  for (const auto& [name, value] : op.attrs()) {
-    const AttrInfo* attr = op.info().attr(name);
-    if (!attr)
-      complain(op, fmt::format("no attribute is named '{}'", name));
-    else if (attr->kind != kindOf(value))
-      complain(op, fmt::format("attribute '{}' is of the wrong kind", name));
-    else if (attr->defaultValue == value)
+void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs) {
+  for (const auto& [name, value] : attrs) {
+    if (auto valid = info.checkAttr(name, value); !valid)
+      complain(op, valid.error().str());
+    else if (info.attr(name)->defaultValue == value)
       complain(op, fmt::format("attribute '{}' states its default", name));
   }
-  for (const AttrInfo& attr : op.info().attrs)
-    if (attr.required && !op.hasAttr(attr.name))
+  for (const AttrInfo& attr : info.attrs)
+    if (attr.required && !attrs.contains(attr.name))
       complain(op, fmt::format("attribute '{}' is missing", attr.name));
 }
 
@@ -84,6 +82,7 @@ void Verifier::checkEpilogue(const Op& op) {
     return complain(op, "this op takes no epilogue");
   const auto count = static_cast<int>(op.operands().size());
   for (const EpilogueStep& step : op.epilogue()) {
+    checkAttrs(op, info(step.kind), step.attrs);
     if (!info(step.kind).is(traits::Elementwise))
       complain(op, fmt::format("epilogue step {} is not elementwise", name(step.kind)));
     if (std::ranges::find(step.args, EpilogueStep::kAccumulator) == step.args.end())
@@ -113,7 +112,7 @@ void Verifier::checkOp(const Op& op) {
       ++it->second;
   }
   if (op.numOwnOperands() < op.info().minOperands()) complain(op, "an operand is missing");
-  checkAttrs(op);
+  checkAttrs(op, op.info(), op.attrs());
   if (diags_.empty()) checkTypes(op);
   checkEpilogue(op);
   for (size_t i = 0; i < op.numResults(); ++i) {

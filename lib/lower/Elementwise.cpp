@@ -165,11 +165,18 @@ Value shift(const Context& c) {
                                                                      : c.x() >> c.y();
 }
 
-/// Floats beyond an integer's range saturate, and NaN becomes 0.
+/// True when f32 holds every number of the type.
+bool fitsF32(kir::Scalar scalar) {
+  return kir::sizeInBytes(scalar) < 4 || scalar == kir::Scalar::F32;
+}
+
+/// Floats beyond an integer's range saturate, and NaN becomes 0. What is stored as halves is
+/// rounded to them at once: by way of f32 it could be rounded twice.
 Value castTo(const Context& c) {
-  const kir::Scalar to = computeScalar(*scalarOf(c.to));
-  const bool saturates = c.isFloating() && kir::isInteger(to);
-  return saturates ? c.b.castSat(c.x(), to) : c.b.cast(c.x(), to);
+  const kir::Scalar stored = *scalarOf(c.to), to = computeScalar(stored);
+  if (c.isFloating() && kir::isInteger(to)) return c.b.castSat(c.x(), to);
+  const bool twice = stored != to && !fitsF32(c.x().type().scalar);
+  return c.b.cast(twice ? c.b.cast(c.x(), stored) : c.x(), to);
 }
 
 Value mean(const Context& c) { return fold<Op::Add>(c) / static_cast<double>(c.args.size()); }

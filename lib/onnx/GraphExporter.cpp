@@ -81,13 +81,15 @@ Result<> GraphExporter::nameOutputs() {
   const auto outputs = graph_.outputs();
   const auto outputNames = graph_.outputNames();
   std::vector<bool> done(outputs.size(), false);
-  std::unordered_set<std::string> seen;
+  std::unordered_map<std::string, const Value*> seen;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const std::string& name = outputNames[i];
     const Value* value = withoutReorders(outputs[i]);
-    if (!seen.insert(name).second)
+    const auto [first, isNew] = seen.emplace(name, value);
+    if (first->second != value)
       return invalid(fmt::format("the graph has two outputs named '{}'", name));
-    done[i] = value->name() == name;
+    done[i] = !isNew || value->name() == name; // one value may be listed twice
+    if (!isNew) continue;
     if (done[i])
       names_.emplace(value, name);
     else if (taken_.contains(name))

@@ -23,6 +23,20 @@ void Problems::add(Error error, const std::string& node) {
   }
 }
 
+namespace {
+
+template <typename Proto> std::unordered_set<std::string> namesRead(const Proto& proto) {
+  auto names = onnx::namesRead(proto.node());
+  for (const auto& output : proto.output())
+    if constexpr (std::is_same_v<Proto, pb::FunctionProto>)
+      names.insert(output);
+    else
+      names.insert(output.name());
+  return names;
+}
+
+} // namespace
+
 Error Problems::take() && { return Error(kind_, std::move(diags_)); }
 
 const GraphImporter::Binding* GraphImporter::Scope::find(const std::string& name) const {
@@ -55,6 +69,7 @@ const Tensor* GraphImporter::decidingValue(const Value* input) {
 void GraphImporter::import(pb::GraphProto& proto) {
   Scope scope;
   scope.opsets = &model_.opsets;
+  scope.read = namesRead(proto);
   reserveNames(proto);
   importInitializers(proto, scope);
   importInputs(proto, scope);
@@ -83,6 +98,10 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
   const auto define = [&](const std::string& name, Result<Tensor> tensor) {
     const std::string what = fmt::format("initializer '{}'", name);
     Binding& binding = scope.names[name];
+    if (!tensor && !scope.read.contains(name)) {
+      binding.state = Binding::State::Absent;
+      return;
+    }
     if (!tensor) return problems_.add(std::move(tensor).error(), what);
     if (binding.value != nullptr || initializers_.contains(name))
       return problems_.add(Error(ErrorKind::Invalid, "it is defined twice"), what);
@@ -95,10 +114,15 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
     binding = {Binding::State::Known,
                graph_.constant(*std::move(tensor), nameFor(name, scope), nullptr)};
   };
+  // Nobody can mind what is wrong with a constant that nobody reads.
+  std::unordered_set<std::string> wanted = scope.read;
+  for (const auto& input : proto.input()) wanted.insert(input.name());
   for (auto& tensor : *proto.mutable_initializer())
-    define(tensor.name(), decodeTensor(tensor, external_, options_.limits));
+    if (wanted.contains(tensor.name()))
+      define(tensor.name(), decodeTensor(tensor, external_, options_.limits));
   for (auto& sparse : *proto.mutable_sparse_initializer())
-    define(sparse.values().name(), decodeSparseTensor(sparse, external_, options_.limits));
+    if (wanted.contains(sparse.values().name()))
+      define(sparse.values().name(), decodeSparseTensor(sparse, external_, options_.limits));
   if (compiledIn > 0)
     model_.notes.push_back(
         fmt::format("{} inputs have default values, which are compiled in", compiledIn));
@@ -194,14 +218,11 @@ void GraphImporter::readValueInfos(const pb::GraphProto& proto) {
 void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scope) {
   if (proto.output().empty())
     problems_.add(Error(ErrorKind::Invalid, "the model has no outputs"), "");
-  std::unordered_set<std::string> seen;
   for (const auto& info : proto.output()) {
     const std::string& name = info.name();
     const std::string what = fmt::format("output '{}'", name);
     const Binding* binding = scope.find(name);
-    if (!seen.insert(name).second) {
-      problems_.add(Error(ErrorKind::Invalid, "it is declared twice"), what);
-    } else if (binding == nullptr) {
+    if (binding == nullptr) {
       problems_.add(Error(ErrorKind::Invalid, "no node computes it"), what);
     } else if (binding->state == Binding::State::Known) {
       const Type& type = binding->value->type();
@@ -274,6 +295,8 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
               fmt::format("the model has more than {} nodes", options_.limits.nodes)),
         "");
   }
+  const auto isRead = [&](const std::string& name) { return scope.read.contains(name); };
+  if (proto.op_type() == "Constant" && std::ranges::none_of(proto.output(), isRead)) return;
   const std::string local =
       proto.name().empty() ? fmt::format("{}_{}", proto.op_type(), index) : proto.name();
   const std::string origin = scope.prefix.empty() ? local : scope.prefix + "/" + local;
@@ -408,6 +431,7 @@ Result<> GraphImporter::inlineFunction(const Function& function, const pb::NodeP
   body.opsets = &opsets;
   body.attributes = &attributes;
   body.prefix = origin;
+  body.read = namesRead(proto);
   body.depth = scope.depth + 1;
   for (int i = 0; i < proto.input_size(); ++i) {
     Binding binding{Binding::State::Absent, nullptr};
@@ -450,6 +474,7 @@ Result<bool> GraphImporter::inlineBranch(pb::NodeProto& node, const std::string&
     branch.opsets = scope.opsets;
     branch.attributes = scope.attributes;
     branch.prefix = origin;
+    branch.read = namesRead(graph);
     branch.depth = scope.depth + 1;
     for (int i = 0; i < node.output_size(); ++i)
       if (!node.output(i).empty())

@@ -47,7 +47,7 @@ private:
   struct Binding {
     enum class State {
       Known,
-      Absent, ///< an optional input of a function that the call leaves out
+      Absent, ///< an optional input of a function that the call leaves out, or an unread constant
       Failed, ///< computed by a node that could not be imported
     };
     State state = State::Failed;
@@ -66,6 +66,7 @@ private:
     int depth = 0;
     std::unordered_map<std::string, Binding> names;
     std::unordered_map<std::string, std::string> wishes; ///< names in the graph for results
+    std::unordered_set<std::string> read;                ///< by a node, or as an output
     const NodeOrder* order = nullptr;
 
     const Binding* find(const std::string& name) const;

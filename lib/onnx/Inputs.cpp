@@ -74,8 +74,10 @@ Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) 
   if (given == options_.shapes.end() || !type.dims) return {};
   const Shape& shape = given->second;
   if (shape.size() != type.dims->size())
-    return usageError(fmt::format("input '{}' has the shape {}, which {} does not fit", input,
-                                  text(*type.dims), str(shape)));
+    return usageError(
+        fmt::format("input '{}' has the shape {} of rank {}, which {} of rank {} does "
+                    "not fit",
+                    input, text(*type.dims), type.dims->size(), str(shape), shape.size()));
   for (size_t i = 0; i < shape.size(); ++i) {
     const Dim& dim = (*type.dims)[i];
     if (dim.size && *dim.size != shape[i])

@@ -44,6 +44,9 @@ public:
   /// error.
   template <typename T> Result<std::optional<T>> take(std::string_view name);
   template <typename T> Result<T> take(std::string_view name, T fallback);
+  /// Removes the attribute that `row` describes as the op table would, and returns its value or the
+  /// default; a value that the row does not allow is an error. For attributes of older forms.
+  template <typename T> Result<T> takeRow(std::string_view row);
   /// Removes attributes without effect on inference.
   void drop(std::initializer_list<std::string_view> names);
 
@@ -92,6 +95,13 @@ template <typename T> Result<std::optional<T>> Node::take(std::string_view name)
 template <typename T> Result<T> Node::take(std::string_view name, T fallback) {
   ENFOLD_TRY(std::optional<T> value, take<T>(name));
   return value ? std::move(*value) : std::move(fallback);
+}
+
+template <typename T> Result<T> Node::takeRow(std::string_view row) {
+  const AttrInfo info = parseAttr(row);
+  if (const auto it = attrs.find(info.name); it != attrs.end())
+    ENFOLD_RETURN_IF_ERROR(checkAttr(info, it->second, type));
+  return take<T>(info.name, info.defaultValue ? std::get<T>(*info.defaultValue) : T{});
 }
 
 } // namespace enfold::onnx

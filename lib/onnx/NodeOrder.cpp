@@ -104,6 +104,13 @@ std::string describe(const pb::NodeProto& node, int index) {
   return fmt::format("{} '{}_{}'", node.op_type(), node.op_type(), index);
 }
 
+std::unordered_set<std::string> namesRead(const NodeList& nodes) {
+  std::unordered_set<std::string> names;
+  for (const auto& node : nodes)
+    forEachRead(node, [&](const std::string& name) { names.insert(name); });
+  return names;
+}
+
 NodeOrder orderNodes(const NodeList& nodes) { return Sorter(nodes).run(); }
 
 } // namespace enfold::onnx

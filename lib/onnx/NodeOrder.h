@@ -7,6 +7,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace enfold::onnx {
@@ -21,6 +22,9 @@ struct NodeOrder {
   std::unordered_map<std::string, int> producers; ///< of each value, the node that computes it
   std::vector<Diag> problems;                     ///< cycles and values computed twice
 };
+
+/// The names that nodes read, those their subgraphs capture included.
+std::unordered_set<std::string> namesRead(const NodeList& nodes);
 
 /// Nodes that are already in order stay in it. In the presence of cycles every node is still
 /// listed, though some come before what they read.

@@ -122,7 +122,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"MatMulInteger", 10, kNewestOpset, direct},
     {"Max", 1, kNewestOpset, direct},
     {"MaxPool", 1, kNewestOpset, windowPadding},
-    {"MaxUnpool", 9, kNewestOpset, direct},
+    {"MaxUnpool", 9, kNewestOpset, unpooling},
     {"Mean", 1, kNewestOpset, direct},
     {"MeanVarianceNormalization", 1, 8, experimentalMeanVarianceNorm},
     {"MeanVarianceNormalization", 9, kNewestOpset, direct},

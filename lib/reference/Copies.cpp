@@ -4,7 +4,9 @@
 #include "reference/Numbers.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstring>
 #include <limits>
 
@@ -28,11 +30,30 @@ template <typename T> T saturated(double value) {
 
 bool isSmallFloat(ElemType elem) { return isFloat(elem) && info(elem).bits <= 8; }
 
-/// Element i of `from` as element i of `to`. Integers narrow by dropping bits.
+/// An integer as the double that rounds to a narrower float as the integer itself does: of the two
+/// around it, if it is none, the one whose last bit is 1 (Boldo and Melquiond, "Emulation of a FMA
+/// and correctly rounded sums: proved algorithms using rounding to odd", 2008).
+template <std::integral T> double roundedToOdd(T value) {
+  const auto nearest = static_cast<double>(value);
+  const auto exact = static_cast<__int128>(value), got = static_cast<__int128>(nearest);
+  if (exact == got) return nearest;
+  const bool away = exact < 0 ? got < exact : got > exact;
+  return std::bit_cast<double>((std::bit_cast<uint64_t>(nearest) - (away ? 1 : 0)) | 1);
+}
+
+/// Element i as a double, rounded to odd.
+double numberOf(const Tensor& tensor, int64_t i) {
+  if (tensor.elem() == ElemType::U64) return roundedToOdd(tensor.data<uint64_t>()[i]);
+  return tensor.elem() == ElemType::I64 ? roundedToOdd(tensor.data<int64_t>()[i])
+                                        : tensor.asDouble(i);
+}
+
+/// Element i of `from` as element i of `to`. Integers narrow by dropping bits; floats are rounded
+/// once.
 void convert(const Tensor& from, Tensor& to, int64_t i, Overflow overflow) {
   const bool fromFloat = isFloat(from.elem());
   if (isSmallFloat(to.elem())) {
-    setSmallElement(to.elem(), to.mutableBytes(), i, from.asDouble(i), overflow);
+    setSmallElement(to.elem(), to.mutableBytes(), i, numberOf(from, i), overflow);
     return;
   }
   dispatchElem(
@@ -44,12 +65,16 @@ void convert(const Tensor& from, Tensor& to, int64_t i, Overflow overflow) {
           *out = from.asDouble(i) != 0;
         else if constexpr (std::is_integral_v<T>)
           *out = fromFloat ? saturated<T>(from.asDouble(i)) : static_cast<T>(from.asInt(i));
-        else if (from.elem() == ElemType::U64)
-          *out = T(static_cast<double>(from.data<uint64_t>()[i]));
+        else if constexpr (std::is_same_v<T, double>)
+          *out = from.asDouble(i);
         else
-          *out = fromFloat ? T(from.asDouble(i)) : T(static_cast<double>(from.asInt(i)));
+          *out = T(numberOf(from, i));
       },
-      [&] { to.setDouble(i, fromFloat ? from.asDouble(i) : static_cast<double>(from.asInt(i))); });
+      [&] {
+        // Integers of less than a byte keep their low bits, which a double may not hold.
+        const bool narrows = !fromFloat && isInteger(to.elem());
+        to.setDouble(i, narrows ? static_cast<double>(from.asInt(i) & 0xff) : from.asDouble(i));
+      });
 }
 
 /// The power of two that f8e8m0 holds for a number: the next one up or down, or the nearest, of two
@@ -76,7 +101,7 @@ Result<> castTo(EvalContext& context) {
   if (y.elem() == ElemType::F8E8M0 && x.elem() != ElemType::F8E8M0) {
     const std::string& mode = context.string("round_mode");
     for (int64_t i = 0; i < x.numElements(); ++i)
-      y.setDouble(i, powerOfTwo(x.asDouble(i), mode, overflow));
+      y.setDouble(i, powerOfTwo(numberOf(x, i), mode, overflow));
     return {};
   }
   for (int64_t i = 0; i < x.numElements(); ++i) convert(x, y, i, overflow);

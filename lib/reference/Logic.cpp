@@ -48,10 +48,7 @@ ENFOLD_BINARY(LessOrEqual, Numeric, a <= b)
 /// Shifting by the width or more, or by a negative count, shifts everything out; negative numbers
 /// shift in their sign.
 Result<> evalBitShift(EvalContext& context) {
-  const std::string direction = context.string("direction");
-  if (direction != "LEFT" && direction != "RIGHT")
-    return invalid("bit_shift has no direction '" + direction + "'");
-  const bool left = direction == "LEFT";
+  const bool left = context.string("direction") == "LEFT";
   const auto bits = static_cast<uint64_t>(byteSize(context.elem(0))) * CHAR_BIT;
   return zipElements(context, [=]<Integer T>(T x, T count) {
     const bool inRange = count >= 0 && static_cast<uint64_t>(count) < bits;

@@ -128,7 +128,7 @@ Result<> evalGemm(EvalContext& context) {
                            factor);
         };
         for (N& value : c) value = scaled(value, alpha);
-        if (context.has(2)) {
+        if (context.has(2) && beta != 0) { // as in BLAS, C is not read then
           const std::vector<N> bias = load<N>(context.operand(2));
           forEachOffset<1>(y, {broadcastStrides(context.shape(2), y)},
                            [&](int64_t i, const std::array<int64_t, 1>& at) {

@@ -91,8 +91,7 @@ double pooled(const std::vector<Corners>& samples, const double* plane, bool mea
 
 Result<> evalRoiAlign(EvalContext& context) {
   const Shape &x = context.shape(0), &y = context.result().shape();
-  const std::string mode = context.string("mode");
-  if (mode != "avg" && mode != "max") return invalid(fmt::format("mode '{}' does not exist", mode));
+  const bool mean = context.string("mode") == "avg";
   const std::vector<double> input = load<double>(context.operand(0));
   const std::vector<int64_t> images = context.operand(2).toInts();
   std::vector<double> values;
@@ -107,8 +106,7 @@ Result<> evalRoiAlign(EvalContext& context) {
       for (int64_t pw = 0; pw < y[3]; ++pw) bins.push_back(box.samplesOf(ph, pw, x[2], x[3]));
     for (int64_t c = 0; c < y[1]; ++c)
       for (const std::vector<Corners>& bin : bins)
-        values.push_back(
-            pooled(bin, input.data() + (image * x[1] + c) * x[2] * x[3], mode == "avg"));
+        values.push_back(pooled(bin, input.data() + (image * x[1] + c) * x[2] * x[3], mean));
   }
   store(context.result(), values);
   return {};

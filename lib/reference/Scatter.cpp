@@ -45,8 +45,6 @@ Result<> scatter(EvalContext& context, const std::vector<int64_t>& targets) {
     overwrite(context, targets);
     return {};
   }
-  if (reduction != "add" && reduction != "mul" && reduction != "max" && reduction != "min")
-    return invalid(fmt::format("reduction '{}' does not exist", reduction));
   const auto refuse = [&]() -> Result<> { return context.unsupportedElem(data.elem()); };
   return withExactNumber(
       data.elem(),

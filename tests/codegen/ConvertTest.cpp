@@ -136,16 +136,16 @@ struct Half {
     return sign * std::ldexp(mantissa + (1 << mantissaBits), exponent - bias() - mantissaBits);
   }
 
-  /// Nearest even; NaN gives any NaN.
-  uint16_t encode(double x) const {
+  /// Nearest even; NaN gives any NaN. A long double holds all integers of 64 bits.
+  uint16_t encode(long double x) const {
     auto sign = static_cast<uint16_t>(std::signbit(x) ? 0x8000 : 0);
     if (std::isnan(x)) return static_cast<uint16_t>(infinity() + 1);
-    double magnitude = std::fabs(x);
+    long double magnitude = std::fabs(x);
     int exponent = 1 - bias();
     if (magnitude >= std::ldexp(1, exponent) && std::isfinite(x)) exponent = std::ilogb(magnitude);
-    double steps = std::nearbyint(std::ldexp(magnitude, mantissaBits - exponent));
+    long double steps = std::nearbyint(std::ldexp(magnitude, mantissaBits - exponent));
     // Counting in last places carries from the mantissa into the exponent by itself.
-    double code = steps + std::ldexp(exponent + bias() - 1, mantissaBits);
+    long double code = steps + std::ldexp(exponent + bias() - 1, mantissaBits);
     return static_cast<uint16_t>(sign |
                                  (code < infinity() ? static_cast<uint16_t>(code) : infinity()));
   }
@@ -226,6 +226,46 @@ TEST(HalfFloats, Integers) {
       auto bits = converted<int32_t, uint16_t>(target, x, Scalar::I32, half.scalar, 8);
       for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(bits[i], half.encode(x[i])) << x[i];
     }
+}
+
+/// Integers halfway between two halves, and their neighbours, up to the largest.
+template <typename T> std::vector<T> aroundHalves() {
+  std::vector<T> list = edgeValues<T>();
+  for (int bits = 8; bits < std::numeric_limits<T>::digits; ++bits)
+    for (const int kept : {8, 9, 11, 12})
+      for (uint64_t pattern :
+           {uint64_t{0}, uint64_t{1}, uint64_t{2}, (uint64_t{1} << (kept - 1)) - 1}) {
+        if (bits < kept) continue;
+        // 1.pattern and half of the last place of a half
+        const uint64_t half = ((uint64_t{1} << (kept - 1) | pattern) << 1 | 1);
+        const uint64_t value = bits >= kept ? half << (bits - kept) : half >> (kept - bits);
+        for (const int64_t off : {-1, 0, 1}) {
+          const auto number = static_cast<T>(value + static_cast<uint64_t>(off));
+          list.push_back(number);
+          if constexpr (std::is_signed_v<T>) list.push_back(static_cast<T>(-number));
+        }
+      }
+  while (list.size() % 16) list.push_back(0);
+  return list;
+}
+
+template <typename T> void checkIntegers() {
+  const std::vector<T> x = aroundHalves<T>();
+  for (const Target& target : targets())
+    for (const Half& half : {kF16, kBf16})
+      for (int lanes : {1, 8}) {
+        auto bits = converted<T, uint16_t>(target, x, scalarOf<T>(), half.scalar, lanes);
+        for (size_t i = 0; i < x.size(); ++i)
+          ASSERT_EQ(bits[i], half.encode(static_cast<long double>(x[i])))
+              << x[i] << " to " << kir::name(half.scalar) << " on " << name(target.isa);
+      }
+}
+
+TEST(HalfFloats, IntegersOfAllWidthsAreRoundedOnce) {
+  checkIntegers<int32_t>();
+  checkIntegers<uint32_t>();
+  checkIntegers<int64_t>();
+  checkIntegers<uint64_t>();
 }
 
 } // namespace

@@ -147,11 +147,16 @@ Tolerance toleranceOf(ElemType elem) {
 }
 
 Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options) {
+  const std::vector<Tensor> inputs = randomInputs(*graph);
+  return check(std::move(graph), options, inputs);
+}
+
+Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options,
+              const std::vector<Tensor>& inputs) {
   const auto fail = [](const Error& error) {
     ADD_FAILURE() << error.str();
     return Outcome{};
   };
-  const std::vector<Tensor> inputs = randomInputs(*graph);
   const auto expected = reference::run(*graph, inputs);
   if (!expected) return fail(expected.error());
   Outcome outcome;

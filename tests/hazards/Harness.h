@@ -104,5 +104,8 @@ Tolerance toleranceOf(ElemType elem);
 
 /// Compiles the network fused and unfused and runs both: the answers must be the reference's.
 Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options = {});
+/// The same for these inputs.
+Outcome check(std::unique_ptr<Graph> graph, const CompileOptions& options,
+              const std::vector<Tensor>& inputs);
 
 } // namespace enfold::hazards

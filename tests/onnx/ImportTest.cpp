@@ -358,9 +358,54 @@ TEST(Import, DuplicateNamesAreRefused) {
   ModelSpec twoInputs = simple({{"Relu", {"x"}, {"y"}}});
   twoInputs.graph.inputs.push_back(twoInputs.graph.inputs[0]);
   expectRefused(test::model(twoInputs), {"'x'", "twice"});
-  ModelSpec twoOutputs = simple({{"Relu", {"x"}, {"y"}}});
-  twoOutputs.graph.outputs.push_back(twoOutputs.graph.outputs[0]);
-  expectRefused(test::model(twoOutputs), {"'y'", "twice"});
+}
+
+TEST(Import, AnOutputMayBeListedTwice) {
+  ModelSpec twice = simple({{"Neg", {"x"}, {"y"}}}, {2});
+  twice.graph.outputs.push_back(twice.graph.outputs[0]);
+  const ImportedModel model = imported(test::model(twice));
+  ASSERT_EQ(model.graph->outputs().size(), 2U);
+  for (const Tensor& y : answers(*model.graph, {Tensor::of<float>({2}, {1, 2})}))
+    EXPECT_TRUE(y == Tensor::of<float>({2}, {-1, -2}));
+}
+
+TEST(Import, WhatIsWrongWithAConstantThatNobodyReadsDoesNotMatter) {
+  const Message strings = tensorHeader("unread", 8, {1}).text(6, "text");
+  const Message unknown = tensorHeader("unread", 99, {1});
+  const Message cutShort = rawTensor("unread", F32, {5}, "abc");
+  const Message elsewhere = externalTensor("unread", {2}, "no/such/file");
+  const Message tooLarge = externalTensor("unread", {int64_t{1} << 40, 64}, "no/such/file");
+  const Message negative = tensorHeader("unread", 1, {-3});
+  for (const Message& unread : {strings, unknown, cutShort, elsewhere, tooLarge, negative}) {
+    ModelSpec spec = simple({{"Relu", {"x"}, {"y"}}}, {2, 3}, {unread});
+    EXPECT_EQ(imported(test::model(spec)).graph->outputs().size(), 1U);
+    for (const int64_t version :
+         {3, 8}) { // as an input too, with a type that is no tensor of numbers
+      spec.irVersion = version;
+      spec.graph.inputs = {valueInfo("x", F32, {2, 3}), valueInfo("unread", F32, {1})};
+      EXPECT_EQ(imported(test::model(spec)).graph->inputs().size(), 1U);
+    }
+    // Two of them, and a function of none.
+    spec = simple({{"Relu", {"x"}, {"y"}}}, {2, 3}, {unread, unread});
+    EXPECT_EQ(imported(test::model(spec)).graph->outputs().size(), 1U);
+    // Whoever reads it, a branch of an If as well, finds out.
+    spec = simple({{"Add", {"x", "unread"}, {"y"}}}, {2, 3}, {unread});
+    expectRefused(test::model(spec), {"'unread'"});
+    const Message branch =
+        graph({.outputs = {valueInfo("b", F32)}, .nodes = {{"Add", {"x", "unread"}, {"b"}}}});
+    spec = simple({{"If",
+                    {"c"},
+                    {"y"},
+                    {graphAttr("then_branch", branch), graphAttr("else_branch", branch)}}},
+                  {2, 3}, {unread, rawTensor("c", ElemType::Bool, {}, std::string(1, '\1'))});
+    expectRefused(test::model(spec), {"'unread'"});
+    const NodeSpec constant = {"Constant", {}, {"k"}, {tensorAttr("value", unread)}, "constant"};
+    EXPECT_TRUE(importBytes(test::model(simple({constant, {"Relu", {"x"}, {"y"}}}))));
+    expectRefused(test::model(simple({constant, {"Add", {"x", "k"}, {"y"}}})),
+                  {"Constant 'constant'"});
+  }
+  const NodeSpec text = {"Constant", {}, {"k"}, {textAttr("value_string", "a")}, "text"};
+  EXPECT_TRUE(importBytes(test::model(simple({text, {"Relu", {"x"}, {"y"}}}))));
 }
 
 TEST(Import, SubgraphsAreRefusedUnlessTheirConditionIsKnown) {

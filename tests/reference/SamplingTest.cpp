@@ -1,6 +1,7 @@
 // Ops that read images between their pixels, and the choice among boxes.
 #include "Support.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace enfold::reference::test {
@@ -34,6 +35,44 @@ TEST(GridSample, Padding) {
 TEST(GridSample, CubicKeepsPixels) {
   const Tensor row = floats({1, 1, 1, 5}, {1, 7, 3, 5, 2});
   expectTensor(sampled(row, {0, 0, 0.5f, 0}, "cubic", "border", 1), floats({1, 1, 1, 2}, {3, 5}));
+}
+
+/// The padding is repeated pixel by pixel: a kernel next to the border sees what lies behind it.
+TEST(GridSample, CubicRepeatsTheBorder) {
+  const std::vector<float> row = {1, 7, 3, 5, 2};
+  const auto size = static_cast<double>(row.size());
+  const auto weight = [](double x) { // Keys' kernel, a = -0.75
+    x = std::fabs(x);
+    if (x <= 1) return (1.25 * x - 2.25) * x * x + 1;
+    return x < 2 ? ((-0.75 * x + 3.75) * x - 6) * x + 3 : 0.0;
+  };
+  for (const std::string padding : {"zeros", "border", "reflection"})
+    for (const int64_t align : {0, 1})
+      for (float place = -2.6f; place < 2.7f; place += 0.1f) {
+        const double x =
+            align ? (double{place} + 1) / 2 * (size - 1) : ((double{place} + 1) * size - 1) / 2;
+        double wanted = 0;
+        for (double at = std::floor(x) - 1; at <= std::floor(x) + 2; ++at) {
+          double pixel = at;
+          const double low = align ? 0 : -0.5, high = align ? size - 1 : size - 0.5;
+          while (padding == "reflection" && (pixel < low || pixel > high))
+            pixel = pixel < low ? 2 * low - pixel : 2 * high - pixel;
+          if (padding == "border") pixel = std::clamp(pixel, 0.0, size - 1);
+          if (pixel < 0 || pixel >= size) continue;
+          wanted += weight(x - at) * row[static_cast<size_t>(pixel)];
+        }
+        // The image is a row, so that only the kernel along x counts.
+        const auto y = sampled(floats({1, 1, 5, 5},
+                                      [&] {
+                                        std::vector<float> rows;
+                                        for (int i = 0; i < 5; ++i)
+                                          rows.insert(rows.end(), row.begin(), row.end());
+                                        return rows;
+                                      }()),
+                               {place, 0}, "cubic", padding, align);
+        ASSERT_TRUE(y);
+        EXPECT_NEAR(y->asDouble(0), wanted, 1e-5) << padding << " " << align << " at " << place;
+      }
 }
 
 TEST(AffineGrid, IdentityIsThePixelCenters) {

@@ -85,6 +85,11 @@ GemmProblem gemmProblem(const Op& op) {
   return p;
 }
 
+/// As in BLAS, a C times 0 is not read: it may hold anything.
+bool addsBias(const Op& op) {
+  return op.own(2) && !(op.kind() == OpKind::Gemm && op.real("beta") == 0);
+}
+
 struct Tile {
   int64_t rows, vectors, split; ///< split: accumulators per result, over interleaved k
 };
@@ -126,7 +131,7 @@ public:
         b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
-    if (op.own(2)) bias_.emplace(op.own(2), op.result()->type(), lowering);
+    if (addsBias(op)) bias_.emplace(op.own(2), op.result()->type(), lowering);
   }
 
   void lower();

@@ -17,6 +17,7 @@ Result<Values> topkCount(Node& node);
 // Windows.cpp: padding made explicit.
 Result<Values> windowPadding(Node& node);
 Result<Values> transposedWindowPadding(Node& node);
+Result<Values> unpooling(Node& node);
 
 // Normalization.cpp
 Result<Values> batchNormByOutputs(Node& node);

@@ -28,15 +28,15 @@ struct Attributes {
 
 Result<Attributes> takeAttributes(Node& node) {
   Attributes a{};
-  ENFOLD_TRY(a.queryHeads, node.take<int64_t>("q_num_heads", 0));
-  ENFOLD_TRY(a.keyHeads, node.take<int64_t>("kv_num_heads", 0));
+  ENFOLD_TRY(a.queryHeads, node.takeRow<int64_t>("q_num_heads: int = 0 >= 0"));
+  ENFOLD_TRY(a.keyHeads, node.takeRow<int64_t>("kv_num_heads: int = 0 >= 0"));
   ENFOLD_TRY(a.scale, node.take<float>("scale", 0.0f));
   ENFOLD_TRY(a.softcap, node.take<float>("softcap", 0.0f));
-  ENFOLD_TRY(const int64_t causal, node.take<int64_t>("is_causal", 0));
+  ENFOLD_TRY(const int64_t causal, node.takeRow<int64_t>("is_causal: flag = 0"));
   a.isCausal = causal != 0;
-  ENFOLD_TRY(a.leftWindow, node.take<int64_t>("left_window_size", -1));
-  ENFOLD_TRY(a.rightWindow, node.take<int64_t>("right_window_size", -1));
-  ENFOLD_TRY(a.extraOutput, node.take<int64_t>("qk_matmul_output_mode", 0));
+  ENFOLD_TRY(a.leftWindow, node.takeRow<int64_t>("left_window_size: int = -1 >= -1"));
+  ENFOLD_TRY(a.rightWindow, node.takeRow<int64_t>("right_window_size: int = -1 >= -1"));
+  ENFOLD_TRY(a.extraOutput, node.takeRow<int64_t>("qk_matmul_output_mode: int = 0 in [0, 3]"));
   ENFOLD_TRY(const auto precision, node.take<int64_t>("softmax_precision"));
   if (precision) {
     a.softmaxPrecision = elemTypeByNumber(static_cast<int>(*precision));

@@ -38,7 +38,7 @@ Result<Value*> alignedAt(Node& node, Value* b, int64_t axis, int64_t rank) {
 
 // Without the attribute, shapes had to be equal; they broadcast alike now.
 Result<Values> axisBroadcast(Node& node) {
-  node.drop({"broadcast"});
+  ENFOLD_RETURN_IF_ERROR(node.takeRow<int64_t>("broadcast: flag = 0"));
   ENFOLD_TRY(const auto axis, node.take<int64_t>("axis"));
   ENFOLD_TRY(const Value* a, node.required(0));
   ENFOLD_TRY(Value * b, node.required(1));
@@ -50,7 +50,7 @@ Result<Values> axisBroadcast(Node& node) {
 
 // A node in test mode has one result.
 Result<Values> batchNormInTest(Node& node) {
-  node.drop({"is_test"});
+  ENFOLD_RETURN_IF_ERROR(node.takeRow<int64_t>("is_test: flag = 0"));
   return batchNormByOutputs(node);
 }
 
@@ -59,7 +59,9 @@ Result<Values> castByName(Node& node) {
   if (!name) return invalid("it lacks its attribute 'to'");
   std::ranges::transform(*name, name->begin(), [](unsigned char c) { return std::tolower(c); });
   const auto* type = std::ranges::find(kTypeNames, *name, &TypeName::name);
-  if (type == std::end(kTypeNames)) return invalid(fmt::format("it casts to '{}'", *name));
+  if (type == std::end(kTypeNames))
+    return invalid(
+        fmt::format("attribute 'to' of {} is '{}', which is no element type", node.type, *name));
   node.attrs.insert_or_assign("to", type->elem);
   return node.finish();
 }
@@ -70,7 +72,7 @@ Result<Values> concatOfChannels(Node& node) {
 }
 
 Result<Values> gemmBroadcast(Node& node) {
-  node.drop({"broadcast"});
+  ENFOLD_RETURN_IF_ERROR(node.takeRow<int64_t>("broadcast: flag = 0"));
   return node.finish();
 }
 
@@ -103,7 +105,7 @@ Result<Values> roundedSelu(Node& node) {
 }
 
 Result<Values> testDropout(Node& node) {
-  node.drop({"is_test"});
+  ENFOLD_RETURN_IF_ERROR(node.takeRow<int64_t>("is_test: flag = 0"));
   return inferenceDropout(node);
 }
 

@@ -41,7 +41,8 @@ Result<Value*> sumOfAll(Node& node, Value* x) {
 /// -weight of its class · logProb of its class for each element of the target, reduced. logProb is
 /// [N, C, d…], target [N, d…], weight [C] or null.
 Result<Value*> negativeLogLikelihood(Node& node, Value* logProb, Value* target, Value* weight) {
-  ENFOLD_TRY(const std::string reduction, node.take<std::string>("reduction", "mean"));
+  ENFOLD_TRY(const std::string reduction,
+             node.takeRow<std::string>("reduction: string = mean in {none, sum, mean}"));
   ENFOLD_TRY(const Choice choice, choose(node, logProb->elem(), target, weight));
   Value* axis = node.intsConstant({1}, "axis");
   ENFOLD_TRY(Value * index, node.emit(OpKind::Unsqueeze, {choice.classes, axis}));
@@ -54,7 +55,6 @@ Result<Value*> negativeLogLikelihood(Node& node, Value* logProb, Value* target, 
   }
   if (reduction == "none") return loss;
   if (reduction == "sum") return sumOfAll(node, loss);
-  if (reduction != "mean") return invalid(fmt::format("it has no reduction '{}'", reduction));
   if (!choice.weights) return node.emit(OpKind::ReduceMean, {loss}, {{"keepdims", int64_t{0}}});
   ENFOLD_TRY(Value * sum, sumOfAll(node, loss));
   ENFOLD_TRY(Value * count, sumOfAll(node, choice.weights));

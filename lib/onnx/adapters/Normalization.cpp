@@ -9,7 +9,7 @@ namespace {
 /// BatchNormalization with statistics for every element of an image instead of every channel
 /// (`spatial` = 0, opset 7 and 8): plain arithmetic.
 Result<Values> perElementNorm(Node& node) {
-  ENFOLD_TRY(const float epsilon, node.take<float>("epsilon", 1e-5f));
+  ENFOLD_TRY(const float epsilon, node.takeRow<float>("epsilon: float = 1e-05 >= 0"));
   for (size_t i = 0; i < 5; ++i) ENFOLD_RETURN_IF_ERROR(node.required(i));
   Value *x = node.operands[0], *scale = node.operands[1], *bias = node.operands[2],
         *mean = node.operands[3], *variance = node.operands[4];
@@ -27,7 +27,7 @@ Result<Values> perElementNorm(Node& node) {
 // Before opset 14 there was no training_mode: a node with more than one result was in training.
 Result<Values> batchNormByOutputs(Node& node) {
   const bool training = node.results.size() > 1;
-  ENFOLD_TRY(const int64_t spatial, node.take<int64_t>("spatial", 1));
+  ENFOLD_TRY(const int64_t spatial, node.takeRow<int64_t>("spatial: flag = 1"));
   if (spatial == 0) {
     if (training) return unsupported("spatial = 0 is not supported in training mode");
     return perElementNorm(node);
@@ -65,8 +65,8 @@ Result<Values> groupNormPerGroup(Node& node) {
 // The experimental form (opset 1 to 8): per channel or across channels, the variance left alone on
 // request.
 Result<Values> experimentalMeanVarianceNorm(Node& node) {
-  ENFOLD_TRY(const int64_t across, node.take<int64_t>("across_channels", 0));
-  ENFOLD_TRY(const int64_t normalize, node.take<int64_t>("normalize_variance", 1));
+  ENFOLD_TRY(const int64_t across, node.takeRow<int64_t>("across_channels: flag = 0"));
+  ENFOLD_TRY(const int64_t normalize, node.takeRow<int64_t>("normalize_variance: flag = 1"));
   ENFOLD_TRY(Value * x, node.required(0));
   std::vector<int64_t> axes;
   for (int64_t axis = across ? 1 : 2; axis < x->type().rank(); ++axis) axes.push_back(axis);

@@ -2,6 +2,7 @@
 // (10), parts of Split (13), the count of TopK (10).
 #include "onnx/adapters/Adapters.h"
 
+#include <cmath>
 #include <limits>
 
 namespace enfold::onnx {
@@ -11,13 +12,23 @@ Result<Values> axesOperand(Node& node) {
   return node.finish();
 }
 
+// Opset 6 gave the bounds defaults, the least and the greatest finite float: infinities are
+// clipped, where the element type has a number for that.
 Result<Values> clipBounds(Node& node) {
-  constexpr float kLargest = std::numeric_limits<float>::max();
-  ENFOLD_TRY(const float least, node.take<float>("min", -kLargest));
-  ENFOLD_TRY(const float most, node.take<float>("max", kLargest));
+  ENFOLD_TRY(const auto least, node.take<float>("min"));
+  ENFOLD_TRY(const auto most, node.take<float>("max"));
   ENFOLD_TRY(const Value* input, node.required(0));
-  if (least != -kLargest) node.setOperand(1, node.scalarConstant(input->elem(), least, "min"));
-  if (most != kLargest) node.setOperand(2, node.scalarConstant(input->elem(), most, "max"));
+  const bool isBounded = node.opset >= 6 && isFloat(input->elem());
+  const auto setBound = [&](size_t i, std::optional<float> stated, float byDefault,
+                            std::string_view role) {
+    if (!stated && !isBounded) return;
+    Tensor bound(input->elem(), {});
+    bound.setDouble(0, stated.value_or(byDefault));
+    const bool clips = stated || std::isfinite(bound.asDouble(0));
+    if (clips) node.setOperand(i, node.constant(std::move(bound), role));
+  };
+  setBound(1, least, std::numeric_limits<float>::lowest(), "min");
+  setBound(2, most, std::numeric_limits<float>::max(), "max");
   return node.finish();
 }
 

@@ -31,10 +31,9 @@ Result<Values> upsampleScalesAttr(Node& node) {
 Result<Values> upsampleScales(Node& node) {
   ENFOLD_TRY(Value * x, node.required(0));
   ENFOLD_TRY(Value * scales, node.required(1));
-  ENFOLD_TRY(std::string mode, node.take<std::string>("mode", "nearest"));
+  ENFOLD_TRY(std::string mode,
+             node.takeRow<std::string>("mode: string = nearest in {nearest, linear, bilinear}"));
   if (mode == "bilinear") mode = "linear";
-  if (mode != "nearest" && mode != "linear")
-    return invalid(fmt::format("mode '{}' does not exist", mode));
   const Tensor* known = node.known(scales);
   if (mode == "linear" || known == nullptr || known->elem() != ElemType::F32)
     return finishResize(node, x, scales, mode, "floor");
@@ -56,19 +55,72 @@ Result<Values> upsampleScales(Node& node) {
   return finishResize(node, smaller, upScales, mode, "floor");
 }
 
+namespace {
+
+/// `tensor` with the numbers of `axes` doubled.
+template <typename T> Tensor doubled(Tensor tensor, const std::vector<int64_t>& axes) {
+  T* numbers = tensor.mutableData<T>();
+  for (const int64_t axis : axes) numbers[axis] *= 2;
+  return tensor;
+}
+
+/// coordinate_transformation_mode tf_half_pixel_for_nn, which opset 13 dropped: output o lies at
+/// (o + 1/2) / scale. For the nearest pixel below that is half_pixel, which is half a pixel less,
+/// rounded; else it is every second output, from the first on, of an asymmetric resize to twice the
+/// size, which lie at (2 o + 1) / (2 scale).
+Result<Values> halfPixelForNearest(Node& node) {
+  const auto is = [&](std::string_view name, const char* word) {
+    const auto it = node.attrs.find(name);
+    return it != node.attrs.end() && it->second == AttrValue(std::string(word));
+  };
+  if ((is("mode", "nearest") || !node.attrs.contains("mode")) && is("nearest_mode", "floor")) {
+    node.attrs.insert_or_assign("coordinate_transformation_mode", std::string("half_pixel"));
+    node.attrs.insert_or_assign("nearest_mode", std::string("round_prefer_ceil"));
+    return node.finish();
+  }
+  node.attrs.insert_or_assign("coordinate_transformation_mode", std::string("asymmetric"));
+  ENFOLD_TRY(const Value* x, node.required(0));
+  const size_t at = node.operand(3) ? 3 : 2;
+  ENFOLD_TRY(const Value* size, node.required(at));
+  const Tensor* known = node.known(size);
+  const ElemType elem = at == 3 ? ElemType::I64 : ElemType::F32;
+  if (!known || known->elem() != elem || known->numElements() != x->type().rank())
+    return unsupported("coordinate_transformation_mode tf_half_pixel_for_nn needs one constant "
+                       "scale or size a dimension");
+  std::vector<int64_t> axes;
+  for (int64_t i = 0; i < known->numElements(); ++i) {
+    const auto one = at == 3 ? x->shape()[static_cast<size_t>(i)] : 1;
+    if (known->asDouble(i) != static_cast<double>(one)) axes.push_back(i);
+  }
+  if (axes.empty()) return node.finish();
+  node.operands[at] = node.constant(
+      at == 3 ? doubled<int64_t>(*known, axes) : doubled<float>(*known, axes), "twice");
+  ENFOLD_TRY(Value * twice, node.emit(OpKind::Resize, node.operands, node.attrs));
+  const auto forAxes = [&](int64_t number, std::string_view role) {
+    return node.intsConstant(std::vector<int64_t>(axes.size(), number), role);
+  };
+  return node.finish(OpKind::Slice, {twice, forAxes(1, "starts"), forAxes(INT64_MAX, "ends"),
+                                     node.intsConstant(axes, "axes"), forAxes(2, "steps")});
+}
+
+} // namespace
+
 // A region of interest matters to one mode only, and what is not given used to be an empty tensor.
 Result<Values> resizeOperands(Node& node) {
   const auto it = node.attrs.find("coordinate_transformation_mode");
-  const bool crops =
-      it != node.attrs.end() && it->second == AttrValue(std::string("tf_crop_and_resize"));
+  const AttrValue transform = it == node.attrs.end() ? AttrValue(std::string()) : it->second;
+  const bool crops = transform == AttrValue(std::string("tf_crop_and_resize"));
   if (!crops && node.operands.size() > 1) node.operands[1] = nullptr;
   for (size_t i = 2; i < node.operands.size(); ++i)
     if (node.operands[i] && node.operands[i]->type().numElements() == 0) node.operands[i] = nullptr;
+  if (node.opset < 18 && transform == AttrValue(std::string("tf_half_pixel_for_nn")))
+    return halfPixelForNearest(node);
   return node.finish();
 }
 
 Result<Values> gridSampleModes(Node& node) {
-  ENFOLD_TRY(std::string mode, node.take<std::string>("mode", "bilinear"));
+  ENFOLD_TRY(std::string mode,
+             node.takeRow<std::string>("mode: string = bilinear in {bilinear, nearest, bicubic}"));
   if (mode == "bilinear") mode = "linear";
   if (mode == "bicubic") mode = "cubic";
   node.attrs.emplace("mode", std::move(mode));

@@ -16,12 +16,14 @@ using Ints = std::vector<int64_t>;
 enum class AutoPad { NotSet, Valid, SameUpper, SameLower };
 
 Result<AutoPad> takeAutoPad(Node& node) {
-  ENFOLD_TRY(const std::string text, node.take<std::string>("auto_pad", "NOTSET"));
-  if (text == "NOTSET" || text.empty()) return AutoPad::NotSet;
+  const auto it = node.attrs.find("auto_pad");
+  if (it != node.attrs.end() && it->second == AttrValue(std::string())) node.attrs.erase(it);
+  ENFOLD_TRY(const std::string text,
+             node.takeRow<std::string>(
+                 "auto_pad: string = NOTSET in {NOTSET, SAME_UPPER, SAME_LOWER, VALID}"));
   if (text == "VALID") return AutoPad::Valid;
   if (text == "SAME_UPPER") return AutoPad::SameUpper;
-  if (text == "SAME_LOWER") return AutoPad::SameLower;
-  return invalid(fmt::format("auto_pad '{}' does not exist", text));
+  return text == "SAME_LOWER" ? AutoPad::SameLower : AutoPad::NotSet;
 }
 
 /// Spatial sizes of the node's data operand.
@@ -106,6 +108,44 @@ Result<Values> windowPadding(Node& node) {
   if (node.type == "QLinearConv") weights = 3;
   ENFOLD_RETURN_IF_ERROR(makePaddingExplicit(node, weights));
   return node.finish();
+}
+
+// Indices count in the shape that the window gives, and with output_shape values go to the same
+// place of that larger shape. But those of a MaxPool of this model count in its image: with an
+// output_shape they are scattered into one of that shape, whatever the window says of its size.
+Result<Values> unpooling(Node& node) {
+  for (const auto& [name, value] : node.attrs)
+    if (enfold::info(OpKind::MaxUnpool).attr(name))
+      ENFOLD_RETURN_IF_ERROR(enfold::info(OpKind::MaxUnpool).checkAttr(name, value));
+  const Value* from = node.operand(1);
+  while (from && from->producer() && from->producer()->kind() == OpKind::Identity)
+    from = from->producer()->own(0);
+  const Op* pool = from ? from->producer() : nullptr;
+  const Tensor* stated = node.operand(2) ? node.known(node.operand(2)) : nullptr;
+  if (!pool || pool->kind() != OpKind::MaxPool || pool->integer("storage_order") || !stated ||
+      !isInteger(stated->elem()))
+    return node.finish();
+  ENFOLD_TRY(Value * x, node.required(0));
+  const Shape &image = pool->own(0)->shape(), wanted = stated->toInts();
+  if (x->shape() != from->shape() || wanted.size() != image.size()) return node.finish();
+  std::vector<int64_t> pads(2 * image.size(), 0);
+  for (size_t i = 0; i < image.size(); ++i) {
+    pads[image.size() + i] = wanted[i] - image[i];
+    if (wanted[i] < image[i])
+      return invalid(fmt::format("its indices are into {}, which output_shape {} does not hold",
+                                 str(image), str(wanted)));
+  }
+  Value* all = node.intsConstant({-1}, "all");
+  ENFOLD_TRY(Value * values, node.emit(OpKind::Reshape, {x, all}));
+  ENFOLD_TRY(Value * indices, node.emit(OpKind::Reshape, {node.operands[1], all}));
+  ENFOLD_TRY(Value * zeros,
+             node.emit(OpKind::ConstantOfShape, {node.intsConstant({numElements(image)}, "pixels")},
+                       {{"value", Tensor(x->elem(), {1})}}));
+  ENFOLD_TRY(Value * flat, node.emit(OpKind::ScatterElements, {zeros, indices, values}));
+  Value* imageShape = node.intsConstant(image, "image");
+  if (wanted == image) return node.finish(OpKind::Reshape, {flat, imageShape});
+  ENFOLD_TRY(Value * whole, node.emit(OpKind::Reshape, {flat, imageShape}));
+  return node.finish(OpKind::Pad, {whole, node.intsConstant(pads, "pads")});
 }
 
 Result<Values> transposedWindowPadding(Node& node) {
