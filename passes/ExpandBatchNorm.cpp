@@ -55,11 +55,17 @@ public:
     std::vector<int64_t> others = {0}; // also when a vector is a batch of one channel
     for (int64_t axis = 2; axis < rank_; ++axis) others.push_back(axis);
     Value* x = wide(x_);
-    Value* mean = make(OpKind::ReduceMean, {x, ints(others, "axes")});
-    Value* centered = make(OpKind::Sub, {x, mean});
-    Value* squares = make(OpKind::Mul, {centered, centered});
-    Value* variance = make(OpKind::ReduceMean, {squares, ints(others, "axes")});
-    running(1, op_.own(3), mean);
+    const auto meanOf = [&](Value* value) {
+      return make(OpKind::ReduceMean, {value, ints(others, "axes")});
+    };
+    // A mean far from zero is rounded by as much as the elements differ: what is left of it after
+    // the subtraction is subtracted as well.
+    Value* mean = meanOf(x);
+    Value* around = make(OpKind::Sub, {x, mean});
+    Value* rest = meanOf(around);
+    Value* centered = make(OpKind::Sub, {around, rest});
+    Value* variance = meanOf(make(OpKind::Mul, {centered, centered}));
+    if (op_.numResults() > 1) running(1, op_.own(3), make(OpKind::Add, {mean, rest}));
     running(2, op_.own(4), variance);
     return normalized(centered, variance);
   }

@@ -41,7 +41,8 @@ Results decomposeLpNormalization(Parts& parts) {
   return parts.cast(parts.make(OpKind::Div, {x, divisor}), op.result()->elem());
 }
 
-/// (x - mean) / (standard deviation + 1e-9)
+/// (x - mean) / (standard deviation + 1e-9). A mean far from zero is rounded by as much as the
+/// elements differ: what is left of it after the subtraction is subtracted as well.
 Results decomposeMeanVarianceNormalization(Parts& parts) {
   const Op& op = parts.op();
   if (!hasFloats(parts.own(0))) return {};
@@ -50,7 +51,8 @@ Results decomposeMeanVarianceNormalization(Parts& parts) {
   const auto mean = [&](Value* value) {
     return axes.empty() ? value : parts.make(OpKind::ReduceMean, {value, parts.ints(axes, "axes")});
   };
-  Value* centered = parts.make(OpKind::Sub, {x, mean(x)});
+  Value* around = parts.make(OpKind::Sub, {x, mean(x)});
+  Value* centered = parts.make(OpKind::Sub, {around, mean(around)});
   Value* variance = mean(parts.make(OpKind::Mul, {centered, centered}));
   Value* deviation = parts.make(OpKind::Add, {parts.make(OpKind::Sqrt, {variance}),
                                               parts.number(x->elem(), 1e-9, "epsilon")});

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace enfold {
 namespace {
@@ -85,7 +86,65 @@ void expectAnswersToFills(const std::shared_ptr<const Executable>& executable, c
   }
 }
 
+/// One number of an input is replaced by an odd one. Results that do not depend on it, by the
+/// reference, agree as if it were not there; with `others`, those that do agree as well.
+void expectOddNumberStays(Session& session, const Graph& graph, std::vector<Tensor> inputs,
+                          size_t input, double number, const Tensor& ordinary, bool others,
+                          const DifferentialOptions& options) {
+  Sizes random(options.seed + static_cast<uint64_t>(inputs[input].numElements()));
+  const int64_t at = random.between(0, inputs[input].numElements() - 1);
+  SCOPED_TRACE(fmt::format("{} in element {} of input {}", number, at, input));
+  inputs[input].setDouble(at, number);
+  const auto expected = reference::run(graph, inputs);
+  const auto outputs = session.run(inputs);
+  ASSERT_TRUE(expected && outputs);
+  Tensor apart = outputs->front(), held = outputs->front(), expectedHeld = expected->front();
+  for (int64_t i = 0; i < apart.numElements(); ++i) {
+    const double x = expected->front().asDouble(i), y = ordinary.asDouble(i);
+    const bool depends = x != y && !(std::isnan(x) && std::isnan(y));
+    if (depends) {
+      apart.setDouble(i, y);
+    } else {
+      held.setDouble(i, 0);
+      expectedHeld.setDouble(i, 0);
+    }
+  }
+  {
+    SCOPED_TRACE("what does not depend on it");
+    expectSame(apart, ordinary, options.tolerance);
+  }
+  SCOPED_TRACE("what depends on it");
+  if (others) expectSame(held, expectedHeld, options.tolerance);
+}
+
+/// Each of the odd numbers in each input; or else one of them, in one input.
+void expectOddNumbersStay(const std::shared_ptr<const Executable>& executable, const Graph& graph,
+                          const std::vector<Tensor>& inputs, const Tensor& ordinary,
+                          const DifferentialOptions& options) {
+  auto session = Session::create(executable, {.threads = 1});
+  ASSERT_TRUE(session) << session.error().str();
+  std::vector<size_t> floats;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (isFloat(inputs[i].elem()) && inputs[i].numElements() > 0) floats.push_back(i);
+  if (floats.empty()) return;
+  if (options.odd.empty()) {
+    const auto any = static_cast<size_t>(ordinary.numElements()) + options.seed;
+    expectOddNumberStays(**session, graph, inputs, floats[any % floats.size()],
+                         oddNumbers()[any % 5], ordinary, false, options);
+  }
+  for (const double number : options.odd)
+    for (const size_t input : floats)
+      // Sums of the largest numbers overflow in single precision, and not in the reference.
+      expectOddNumberStays(**session, graph, inputs, input, number, ordinary,
+                           !(std::fabs(number) > 1e35 && std::isfinite(number)), options);
+}
+
 } // namespace
+
+std::vector<double> oddNumbers() {
+  const double infinity = std::numeric_limits<double>::infinity();
+  return {std::numeric_limits<double>::quiet_NaN(), infinity, -infinity, 1e30, -3.4e38};
+}
 
 std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
                                               const DifferentialOptions& options) {
@@ -110,6 +169,7 @@ std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
   }
   expectAnswer(compiled->executable, inputs, expected->front(), options.tolerance);
   expectAnswersToFills(compiled->executable, **graph, options);
+  expectOddNumbersStay(compiled->executable, **graph, inputs, expected->front(), options);
   std::vector<std::string> algorithms;
   const enfold_program& program = compiled->executable->program();
   for (int32_t i = 0; i < program.num_steps; ++i) algorithms.push_back(program.steps[i].name);

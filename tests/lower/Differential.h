@@ -22,6 +22,10 @@ struct DifferentialOptions {
   bool nonzero = false;      ///< zeros among the inputs become ones
   /// Once more on each of these: numbers the inputs are filled with, in turn.
   std::vector<std::vector<double>> fills = {};
+  /// Once more with each of these in place of one number of each input in turn: results that do not
+  /// depend on it, by the reference, agree as if it were not there. If empty, once with one of
+  /// oddNumbers().
+  std::vector<double> odd = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
 };
@@ -51,6 +55,9 @@ public:
 private:
   std::mt19937_64 engine_;
 };
+
+/// Numbers that are not finite, or huge.
+std::vector<double> oddNumbers();
 
 /// The tolerance for results computed in f32 and rounded to the type; integers must be equal.
 Tolerance toleranceOf(ElemType elem);

@@ -1,5 +1,6 @@
 // Winograd convolution: the transforms by themselves, and the kernels against the reference.
 #include "Differential.h"
+#include "ir/ConstantText.h"
 #include "lower/conv/WinogradTransform.h"
 
 #include <gtest/gtest.h>
@@ -60,19 +61,22 @@ struct Layer {
   std::vector<int64_t> pads;
 };
 
-std::vector<std::string> expectLayerAgrees(const Layer& l, bool residual) {
-  return expectCompiledAgrees([&](GraphBuilder& g) {
-    // A 1x1 convolution in front makes its input blocked.
-    Value* x = g.op(OpKind::Conv, "stem",
-                    {g.input("x", f32({l.batch, 16, l.height, l.width})),
-                     g.uniform("stem.weight", {l.cin, 16, 1, 1}, -0.3, 0.3)});
-    Value* y = g.op(OpKind::Conv, "conv",
-                    {x, g.uniform("weight", {l.cout, l.cin, 3, 3}, -0.2, 0.2),
-                     g.uniform("bias", {l.cout}, -1, 1)},
-                    {{"pads", l.pads}});
-    if (residual) y = g.op(OpKind::Add, "add", {y, g.input("r", y->type())});
-    return g.op(OpKind::Relu, "relu", {y});
-  });
+std::vector<std::string> expectLayerAgrees(const Layer& l, bool residual,
+                                           const DifferentialOptions& options = {}) {
+  return expectCompiledAgrees(
+      [&](GraphBuilder& g) {
+        // A 1x1 convolution in front makes its input blocked.
+        Value* x = g.op(OpKind::Conv, "stem",
+                        {g.input("x", f32({l.batch, 16, l.height, l.width})),
+                         g.uniform("stem.weight", {l.cin, 16, 1, 1}, -0.3, 0.3)});
+        Value* y = g.op(OpKind::Conv, "conv",
+                        {x, g.uniform("weight", {l.cout, l.cin, 3, 3}, -0.2, 0.2),
+                         g.uniform("bias", {l.cout}, -1, 1)},
+                        {{"pads", l.pads}});
+        if (residual) y = g.op(OpKind::Add, "add", {y, g.input("r", y->type())});
+        return g.op(OpKind::Relu, "relu", {y});
+      },
+      options);
 }
 
 TEST(Winograd, SweepsSizesPadsAndChannels) {
@@ -86,7 +90,8 @@ TEST(Winograd, SweepsSizesPadsAndChannels) {
         sizes.between(4, 40),
         sizes.between(16, 70),
         {sizes.between(0, 2), sizes.between(0, 2), sizes.between(0, 2), sizes.between(0, 2)}};
-    for (const std::string& algorithm : expectLayerAgrees(layer, round % 2 == 0))
+    for (const std::string& algorithm :
+         expectLayerAgrees(layer, round % 2 == 0, {.odd = oddNumbers()}))
       if (algorithm.starts_with("winograd f"))
         used.insert(algorithm.substr(0, algorithm.rfind(' ')));
   }
@@ -95,7 +100,8 @@ TEST(Winograd, SweepsSizesPadsAndChannels) {
 }
 
 TEST(Winograd, LargeImagesAreFused) {
-  const auto algorithms = expectLayerAgrees({1, 64, 112, 100, 64, {1, 1, 1, 1}}, true);
+  const auto algorithms =
+      expectLayerAgrees({1, 64, 112, 100, 64, {1, 1, 1, 1}}, true, {.odd = {1e30}});
   EXPECT_TRUE(std::ranges::any_of(algorithms, [](const std::string& algorithm) {
     return algorithm.starts_with("winograd f") && algorithm.find("staged") == std::string::npos;
   }));
@@ -106,6 +112,11 @@ TEST(Winograd, ManyChannelsOfSmallImages) {
   expectLayerAgrees({2, 130, 14, 14, 250, {1, 1, 1, 1}}, false);
 }
 
+TEST(Winograd, HugeImages) {
+  for (const double size : {1e5, 1e12, 1e30, 1e36})
+    expectLayerAgrees({1, 16, 13, 12, 16, {1, 1, 1, 1}}, false, {.low = -size, .high = size});
+}
+
 struct Wide {
   Shape image;
   int64_t cin, cout;
@@ -114,7 +125,7 @@ struct Wide {
 
 /// Gives the kernels; the input is blocked by a 1x1 convolution.
 std::vector<std::string> expectWideAgrees(const Wide& w) {
-  return expectCompiledAgrees([&](GraphBuilder& g) {
+  const auto build = [&](GraphBuilder& g) {
     Shape x = {w.image[0], 16}, one = {w.cin, 16}, filter = {w.cout, w.cin};
     x.insert(x.end(), w.image.begin() + 1, w.image.end());
     one.resize(x.size(), 1);
@@ -126,12 +137,29 @@ std::vector<std::string> expectWideAgrees(const Wide& w) {
              {stem, g.uniform("weight", filter, -0.2, 0.2), g.uniform("bias", {w.cout}, -1, 1)},
              {{"pads", w.pads}, {"strides", w.strides}, {"dilations", w.dilations}});
     return g.op(OpKind::Relu, "relu", {g.op(OpKind::Add, "add", {y, g.input("r", y->type())})});
-  });
+  };
+  return expectCompiledAgrees(build, {.odd = oddNumbers()});
 }
 
 bool usesWinograd(const std::vector<std::string>& algorithms) {
   return std::ranges::any_of(
       algorithms, [](const std::string& algorithm) { return algorithm.starts_with("winograd f"); });
+}
+
+TEST(Winograd, WeightsThatAreHugeOrNotFiniteAreTakenDirectly) {
+  for (const double odd : oddNumbers()) {
+    const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+      Value* x = g.op(OpKind::Conv, "stem",
+                      {g.input("x", f32({1, 16, 20, 20})),
+                       g.uniform("stem.weight", {48, 16, 1, 1}, -0.3, 0.3)});
+      Tensor weights(ElemType::F32, {48, 48, 3, 3});
+      fillRandom(weights, 5, -0.2, 0.2);
+      weights.setDouble(7, odd);
+      return g.op(OpKind::Conv, "conv", {x, g.constant("weight", std::move(weights))},
+                  {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+    });
+    EXPECT_FALSE(usesWinograd(algorithms));
+  }
 }
 
 TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {

@@ -1,6 +1,6 @@
 // Direct convolution: any window, stride, dilation, padding, group and rank up to 3; input blocked,
 // or plain with few channels; output blocked. Groups whose channels do not fill whole blocks are
-// merged until they do, with zero weights between channels of different groups.
+// merged until they do, without products between channels of different groups.
 //
 // A register tile of P pixels by B channel blocks is accumulated over all taps and input channels:
 // for every input channel and tap, B weight vectors are loaded and P pixels broadcast for P*B fused
@@ -96,6 +96,7 @@ BufferRef DirectConv::packedWeights() const {
   const int64_t endK = firstK + part_.numBlocks * lanes_, firstChannel = this->firstChannel();
   // Of the groups of the op itself.
   const int64_t cown = cing / run_.merge, kown = coutg / run_.merge;
+  const bool merged = run_.merge > 1;
   const auto pack = [=, order = TapRow::weightOrder(schedule_, step_, kw)](const Tensor& weights,
                                                                            float* to, int64_t) {
     const float* data = weights.data<float>();
@@ -107,8 +108,9 @@ BufferRef DirectConv::packedWeights() const {
               const int64_t c = cb * step + channel, ofGroup = c / cown * kown;
               const float* from = data + c % cown * taps + t * kw + x;
               const int64_t end = c < cing ? std::min(first + vectors, ofGroup + kown) : 0;
+              if (merged) std::fill_n(to, vectors, TapRow::kOfOtherGroup);
               for (int64_t k = std::max(first, ofGroup); k < end; ++k)
-                to[k - first] = from[(firstChannel + g * coutg + k) * cown * taps];
+                to[k - first] = from[(firstChannel + g * coutg + k) * cown * taps] + 0.0f;
               to += vectors;
             }
   };
@@ -215,7 +217,7 @@ void DirectConv::taps(const Index& od, const Index& oh, int64_t begin, const Ind
                           kh * (p_.dilations[1] * strideX_[1]);
         const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights;
         fetchAhead(wei);
-        TapRow(b_, p_, schedule_, lanes_)
+        TapRow(b_, p_, schedule_, lanes_, run_.merge > 1)
             .reduce({*src_, src, strideC_, strideX_[2]}, {*wei_, wei, step_}, count, begin, pixels,
                     accumulators_);
       });

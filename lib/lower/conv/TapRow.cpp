@@ -8,6 +8,7 @@
 #include "lower/window/Tiles.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace enfold::lower {
 
@@ -54,13 +55,25 @@ void TapRow::reduce(const Source& source, const Weights& weights, int64_t channe
   schedule_.sharesPixels ? sharing(tile) : tapByTap(tile);
 }
 
+TapRow::Weight TapRow::load(const Weights& weights, const Index& element) {
+  const Value value = b_.load(weights.buffer[element], int(lanes_));
+  if (!merged_) return {value, std::nullopt};
+  return {value, b_.bitcast(value, kir::Scalar::I32) !=
+                     static_cast<int64_t>(std::bit_cast<int32_t>(kOfOtherGroup))};
+}
+
+void TapRow::accumulate(kir::Var& sum, const Value& pixel, const Weight& weight) {
+  const Value next = b_.fma(pixel, weight.value, sum);
+  sum.set(weight.isOwn ? b_.select(*weight.isOwn, next, sum) : next);
+}
+
 void TapRow::tapByTap(const Tile& tile) {
   const int64_t blocks = schedule_.blocks, vectors = blocks * lanes_;
   const auto product = [&](const Index& x, const Index& c, int64_t anyTap) {
     const Index wei = tile.weights.at + (x * tile.weights.channels + c) * vectors;
-    std::vector<Value> w;
+    std::vector<Weight> w;
     for (int64_t block = 0; block < blocks; ++block)
-      w.push_back(b_.load(tile.weights.buffer[wei + block * lanes_], int(lanes_)));
+      w.push_back(load(tile.weights, wei + block * lanes_));
     for (int64_t pixel = 0; pixel < tile.pixels; ++pixel) {
       if (!tapInside(p_, tile.begin + pixel, anyTap)) continue;
       const Index from = tile.source.at + c * tile.source.channelStride +
@@ -68,7 +81,7 @@ void TapRow::tapByTap(const Tile& tile) {
       const Value v = b_.broadcast(tile.source.buffer[from], int(lanes_));
       for (int64_t block = 0; block < blocks; ++block) {
         kir::Var& acc = tile.accumulators[static_cast<size_t>(pixel * blocks + block)];
-        acc.set(b_.fma(v, w[static_cast<size_t>(block)], acc));
+        accumulate(acc, v, w[static_cast<size_t>(block)]);
       }
     }
   };
@@ -83,10 +96,9 @@ void TapRow::sharing(const Tile& tile) {
   const int64_t blocks = schedule_.blocks, kw = p_.kernel[2];
   const std::vector<TileColumn> columns = tileColumns(p_, tile.begin, tile.pixels);
   const auto channel = [&](const Index& c) {
-    std::vector<Value> w;
+    std::vector<Weight> w;
     for (int64_t i = 0; i < kw * blocks; ++i)
-      w.push_back(b_.load(tile.weights.buffer[tile.weights.at + (c * kw * blocks + i) * lanes_],
-                          int(lanes_)));
+      w.push_back(load(tile.weights, tile.weights.at + (c * kw * blocks + i) * lanes_));
     for (const TileColumn& column : columns) {
       const Value v =
           b_.broadcast(tile.source.buffer[tile.source.at + c * tile.source.channelStride +
@@ -95,7 +107,7 @@ void TapRow::sharing(const Tile& tile) {
       for (const auto& [pixel, tap] : column.uses)
         for (int64_t block = 0; block < blocks; ++block) {
           kir::Var& acc = tile.accumulators[static_cast<size_t>(pixel * blocks + block)];
-          acc.set(b_.fma(v, w[static_cast<size_t>(tap * blocks + block)], acc));
+          accumulate(acc, v, w[static_cast<size_t>(tap * blocks + block)]);
         }
     }
   };

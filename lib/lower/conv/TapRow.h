@@ -6,6 +6,7 @@
 #include "lower/conv/Schedule.h"
 #include "lower/window/WindowProblem.h"
 
+#include <optional>
 #include <vector>
 
 namespace enfold::lower {
@@ -18,8 +19,15 @@ struct TapWeight {
 /// Emits the reduction of a row of problem.kernel[2] taps; depth and height do not matter here.
 class TapRow {
 public:
-  TapRow(kir::Builder& b, const WindowProblem& problem, const ConvSchedule& schedule, int64_t lanes)
-      : b_(b), p_(problem), schedule_(schedule), lanes_(lanes) {}
+  /// With `merged` groups, weights may be kOfOtherGroup.
+  TapRow(kir::Builder& b, const WindowProblem& problem, const ConvSchedule& schedule, int64_t lanes,
+         bool merged)
+      : b_(b), p_(problem), schedule_(schedule), lanes_(lanes), merged_(merged) {}
+
+  /// Packed in the place of a weight between channels of different groups that were merged: no
+  /// product, since that of zero and a number that is not finite is not zero. A weight that is
+  /// negative zero itself is packed as zero.
+  static constexpr float kOfOtherGroup = -0.0f;
 
   /// The order in which a row reads its weights, `channels` being those of an input block. Each is
   /// schedule.blocks vectors.
@@ -43,6 +51,12 @@ public:
 
 private:
   struct Tile;
+  struct Weight {
+    kir::Value value;
+    std::optional<kir::Value> isOwn; ///< the lanes that are not of another group
+  };
+  Weight load(const Weights& weights, const kir::Index& element);
+  void accumulate(kir::Var& sum, const kir::Value& pixel, const Weight& weight);
   void tapByTap(const Tile& tile);
   void sharing(const Tile& tile);
 
@@ -50,6 +64,7 @@ private:
   const WindowProblem& p_;
   const ConvSchedule& schedule_;
   const int64_t lanes_;
+  const bool merged_;
 };
 
 } // namespace enfold::lower

@@ -111,7 +111,7 @@ BufferRef TransposedConv::packedWeights() const {
   // Of the groups of the op itself.
   const int64_t cown = cing / run_.merge, kown = coutg / run_.merge;
   const auto pack = [=, phases = phases_, schedule = schedule_, step = step_, vectors = vectors_,
-                     inputBlocks = inputBlocks_,
+                     inputBlocks = inputBlocks_, merged = run_.merge > 1,
                      firstInput = firstInput()](const Tensor& weights, float* to, int64_t) {
     const float* data = weights.data<float>();
     for (int64_t g = 0; g < groups; ++g)
@@ -126,8 +126,9 @@ BufferRef TransposedConv::packedWeights() const {
                 const float* from =
                     data + (((firstInput + g * cing + c) * kown - ofGroup) * outer + t) * kw + x;
                 const int64_t end = c < cing ? std::min(first + vectors, ofGroup + kown) : 0;
+                if (merged) std::fill_n(to, vectors, TapRow::kOfOtherGroup);
                 for (int64_t k = std::max(first, ofGroup); k < end; ++k)
-                  to[k - first] = from[k * outer * kw];
+                  to[k - first] = from[k * outer * kw] + 0.0f;
                 to += vectors;
               }
         }
@@ -237,7 +238,7 @@ void TransposedConv::taps(const TileRun& run, const Index& shift) {
         if (channelBlocks_ > schedule_.blocks)
           fetchShare(b_, (*wei_)[wei + schedule_.blocks * weightsPerBlock()], rowWeights,
                      tileNumber_, tilesInRow_ * rowsOfResidue());
-        TapRow(b_, phase_->problem, schedule_, lanes_)
+        TapRow(b_, phase_->problem, schedule_, lanes_, run_.merge > 1)
             .reduce({*src_, src, strideC_, strideX_[2]}, {*wei_, wei, step_}, count, run.begin,
                     run.pixels, accumulators_);
       });

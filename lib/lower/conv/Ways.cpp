@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace enfold::lower {
 namespace {
@@ -22,6 +23,15 @@ std::string constantsRefusal(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
   return epilogueRefusal(op);
+}
+
+/// Whether all are finite and below the bound. The bits of magnitudes are in their order.
+bool areOrdinary(const Tensor& weights) {
+  const float* data = weights.data<float>();
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < weights.numElements(); ++i)
+    largest = std::max(largest, std::bit_cast<uint32_t>(data[i]) << 1);
+  return largest < std::bit_cast<uint32_t>(kLargestPoint) << 1;
 }
 
 ConvWay named(DirectWay way) {
@@ -76,7 +86,9 @@ std::string winogradRefusal(const Op& op, const kir::Target& target) {
   if (x.rank() != 4 && x.rank() != 5) return "spatial rank is not 2 or 3";
   if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
   if (!isWinogradWindow(windowProblem(op))) return "not 3x3 of stride 1 along height and width";
-  return constantsRefusal(op);
+  if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
+  if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
+  return "";
 }
 
 std::vector<ConvWay> convWays(const Op& op, const kir::Target& target) {

@@ -6,9 +6,16 @@
 // The planes of a volume are transformed one by one; a plane of the result sums the products of
 // those under the window. The pixels that a dilated window sees are an image of their own.
 //
+// A transform mixes all pixels of a tile: one that is not finite would spread to every output, and
+// beside a very large one the others would be rounded away. Therefore the largest magnitude among
+// some points of the transformed inputs is kept for every tile, and a tile where it reaches
+// kLargestPoint is summed over its windows instead, with the weights as they are. Points of rows
+// and columns 0 and n - 1 see every pixel once, so that none hides; those of 1 add what is even.
+//
 // Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
 // [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
 // Points are set apart by a cache line more, so that they do not fall into one set of the cache.
+// Behind the last point of the inputs lie the magnitudes.
 #include "lower/conv/Winograd.h"
 
 #include "lower/Epilogue.h"
@@ -19,7 +26,7 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <bit>
 
 namespace enfold::lower {
 namespace {
@@ -31,6 +38,8 @@ constexpr int64_t kCacheLine = 16; ///< floats
 /// Channels summed one after the other. The transform back makes rounding errors of the sums
 /// larger, so that they are kept from growing with the number of channels.
 constexpr int64_t kRunOfChannels = 32;
+/// The bits of |x| as an integer, which order magnitudes: NaN is above infinity.
+constexpr int64_t kMagnitudeBits = 0x7fffffff;
 
 class Winograd {
 public:
@@ -55,8 +64,14 @@ private:
     Index first, last;
     int64_t ofBlock;
   };
+  /// Taps of the window's depth, and the transformed inputs of the chunk for each.
+  struct Depth {
+    Index first, last;
+    std::function<kir::Place(const Index& tap)> inputs;
+  };
 
   BufferRef packedWeights() const;
+  BufferRef filters() const;
   std::vector<float> packBias() const;
   int64_t tilesAlong(size_t d) const {
     const int64_t pixels = (p_.out[d] + step_ - 1) / step_; // that a dilated window sees together
@@ -67,24 +82,22 @@ private:
   Index tilesIn(const Index& chunk) const {
     return min(Index(s_.chunk), s_.tiles(p_) - chunk * s_.chunk);
   }
+  void declareSource(kir::Builder& b, std::vector<BufferRef>& buffers);
   void declareRest(kir::Builder& b, std::vector<BufferRef>& buffers);
-  void transformInput(kir::Builder& b, const kir::Buffer& src, const kir::Place& to,
-                      const Tile& tile, const Index& channelBlock);
-  /// Taps of the window's depth, and the transformed inputs of the chunk for each.
-  struct Depth {
-    Index first, last;
-    std::function<kir::Place(const Index& tap)> inputs;
-  };
+  void transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
+                      const Index& channelBlock);
   void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
   void product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
                const kir::Place& from, const kir::Place& weights, const kir::Place& to);
-  void transformOutput(kir::Builder& b, const kir::Place& from, const Tile& tile,
-                       const Index& channelBlock);
+  void noteLargest(kir::Builder& b, const Depth& depth, const Index& count);
+  void outputTile(kir::Builder& b, const Tile& tile, const Index& tileOfChunk, const Index& group);
+  void sumWindows(kir::Builder& b, const Tile& tile, const Index& channelBlock);
+  void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers);
-  int64_t inputElements() const { return points_ * inputPoint_; }
+  int64_t inputElements() const { return (points_ + 1) * inputPoint_; }
   int64_t stagedElements() const { return planes(p_, p_.in) * s_.chunks(p_) * inputElements(); }
 
   const Op& op_;
@@ -97,7 +110,7 @@ private:
   const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
   Epilogue epilogue_;
-  std::optional<kir::Buffer> weights_, bias_, dst_, products_, pixels_;
+  std::optional<kir::Buffer> src_, weights_, filters_, bias_, dst_, products_, largest_, pixels_;
 };
 
 BufferRef Winograd::packedWeights() const {
@@ -119,6 +132,15 @@ BufferRef Winograd::packedWeights() const {
                                  points * planes * depth * cout_ * lanes_, pack);
 }
 
+/// The weights as they are.
+BufferRef Winograd::filters() const {
+  const int64_t count = op_.own(1)->type().numElements();
+  const auto pack = [count](const Tensor& weights, float* to, int64_t) {
+    std::copy_n(weights.data<float>(), count, to);
+  };
+  return lowering_.packed<float>(*op_.own(1)->constant(), "as they are", count, pack);
+}
+
 std::vector<float> Winograd::packBias() const {
   std::vector<float> packed(static_cast<size_t>(cout_ * lanes_));
   const float* bias = op_.own(2)->constant()->data<float>();
@@ -134,22 +156,27 @@ Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index&
   return {lattice / (step_ * step_), 0, y, x};
 }
 
-/// B^T d B of one tile and channel block, to the points of `to`.
-void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir::Place& to,
-                              const Tile& tile, const Index& channelBlock) {
+/// B^T d B of one tile and channel block, to the points of `to`, and the largest magnitudes.
+void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
+                              const Index& channelBlock) {
   const int64_t height = p_.in[1], width = p_.in[2], n = w_.tile;
   const Index plane =
       ((tile.image * cin_ + channelBlock) * p_.in[0] + tile.plane) * (height * width);
   const Index y = tile.y - p_.padsBegin[1], x = tile.x - p_.padsBegin[2];
+  const kir::Var largest = b.var("largest", b.zero(kir::i32(int(lanes_))));
+  const auto isWatched = [&](int64_t i) { return i < 2 || i == n - 1; };
   const auto store = [&](int64_t i, int64_t j, const Value& v) {
     b.store(to + (i * n + j) * inputPoint_, v);
+    if (isWatched(i) && isWatched(j))
+      largest.set(b.max(largest, b.bitcast(v, kir::Scalar::I32) & kMagnitudeBits));
   };
   const int64_t span = (n - 1) * step_;
   const kir::Condition inside =
       (y >= Index(0)) & (x >= Index(0)) & (y + span < Index(height)) & (x + span < Index(width));
   const auto whole = [&] {
     const auto load = [&](int64_t i, int64_t j) {
-      return b.load(src[(plane + (y + i * step_) * width + x + j * step_) * lanes_], int(lanes_));
+      return b.load((*src_)[(plane + (y + i * step_) * width + x + j * step_) * lanes_],
+                    int(lanes_));
     };
     emitTransform(b, w_.input, load, store);
   };
@@ -170,7 +197,7 @@ void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir
     clip(x, width, columns, columnInside);
     const auto load = [&](int64_t i, int64_t j) {
       const auto r = static_cast<size_t>(i), c = static_cast<size_t>(j);
-      const Value v = b.load(src[(plane + rows[r] * width + columns[c]) * lanes_], int(lanes_));
+      const Value v = b.load((*src_)[(plane + rows[r] * width + columns[c]) * lanes_], int(lanes_));
       const kir::Condition both = rowInside[r] & columnInside[c];
       if (const auto known = both.known()) return *known ? v : zero;
       return b.select(both.value(), v, zero);
@@ -178,6 +205,7 @@ void Winograd::transformInput(kir::Builder& b, const kir::Buffer& src, const kir
     emitTransform(b, w_.input, load, store);
   };
   b.ifElse(inside, whole, clipped);
+  b.store(to + points_ * inputPoint_, b.bitcast(largest, kir::Scalar::F32));
 }
 
 /// One register tile: the products over some channels of `pixels` tiles and `blocks` vectors, added
@@ -242,16 +270,98 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
   });
 }
 
-/// A^T M A of one tile and output channel block, then bias and epilogue for each pixel inside.
-void Winograd::transformOutput(kir::Builder& b, const kir::Place& from, const Tile& tile,
-                               const Index& channelBlock) {
+/// The largest magnitude in each tile of a chunk, over all channels. Lanes past the last channel
+/// hold anything, and do not count.
+void Winograd::noteLargest(kir::Builder& b, const Depth& depth, const Index& count) {
+  const kir::Type type = kir::i32(int(lanes_));
+  const int64_t rest = p_.cin % lanes_;
+  b.forLoop("tile", 0, count, [&](const Index& t) {
+    const kir::Var largest = b.var("largest", b.zero(type));
+    b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
+      const kir::Place magnitudes = depth.inputs(kd) + points_ * inputPoint_ + t * lanes_;
+      const auto ofBlock = [&](const Index& cb) {
+        return b.bitcast(b.load(magnitudes + cb * (s_.paddedChunk() * lanes_), int(lanes_)),
+                         kir::Scalar::I32);
+      };
+      b.forLoop("cb", 0, p_.cin / lanes_,
+                [&](const Index& cb) { largest.set(b.max(largest, ofBlock(cb))); });
+      if (rest > 0)
+        largest.set(b.max(largest, b.select(b.iota(type) < rest, ofBlock(cin_ - 1), b.zero(type))));
+    });
+    b.store((*largest_)[t], b.reduceMax(largest));
+  });
+}
+
+/// The outputs of one tile of a chunk in a group of output channel blocks.
+void Winograd::outputTile(kir::Builder& b, const Tile& tile, const Index& tileOfChunk,
+                          const Index& group) {
   const int64_t m = s_.outputs;
-  emitTransform(
-      b, w_.output,
-      [&](int64_t i, int64_t j) {
-        return b.load(from + (i * w_.tile + j) * productPoint_, int(lanes_));
-      },
-      [&](int64_t i, int64_t j, const Value& v) { b.store((*pixels_)[(i * m + j) * lanes_], v); });
+  const Value isOrdinary = b.load((*largest_)[tileOfChunk]) < std::bit_cast<int32_t>(kLargestPoint);
+  b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
+    const Index channelBlock = group * s_.blocks + k;
+    b.ifElse(
+        isOrdinary,
+        [&] {
+          const kir::Place from = (*products_)[(tileOfChunk * s_.blocks + k) * lanes_];
+          // A^T M A
+          emitTransform(
+              b, w_.output,
+              [&](int64_t i, int64_t j) {
+                return b.load(from + (i * w_.tile + j) * productPoint_, int(lanes_));
+              },
+              [&](int64_t i, int64_t j, const Value& v) {
+                b.store((*pixels_)[(i * m + j) * lanes_], v);
+              });
+        },
+        [&] { sumWindows(b, tile, channelBlock); });
+    finish(b, tile, channelBlock);
+  });
+}
+
+/// The sums of one tile and output channel block over their windows.
+void Winograd::sumWindows(kir::Builder& b, const Tile& tile, const Index& channelBlock) {
+  const int64_t m = s_.outputs, taps = p_.taps();
+  const Index x = tile.x - p_.padsBegin[2];
+  const kir::Type indices = kir::i64(int(lanes_));
+  const Value channel =
+      b.splat(b.cast(b.value(channelBlock * lanes_), kir::Scalar::I64), int(lanes_)) +
+      b.iota(indices);
+  const Value filter = b.min(channel, b.constantInt(indices, p_.cout - 1)) * (p_.cin * taps);
+  const TapRange depth = tapsInside(p_, 0, tile.plane);
+  b.forLoop("i", 0, m, [&](const Index& i) {
+    const Index oh = tile.y + i * step_;
+    const TapRange height = tapsInside(p_, 1, oh);
+    std::vector<kir::Var> sums;
+    for (int64_t j = 0; j < m; ++j) sums.push_back(b.var("sum", b.zero(kir::f32(int(lanes_)))));
+    b.forLoop("c", 0, p_.cin, [&](const Index& c) {
+      b.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
+        b.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
+          const Index id = tile.plane * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0];
+          const Index ih = oh - p_.padsBegin[1] + kh * step_;
+          const Index line = ((tile.image * cin_ + c / lanes_) * p_.in[0] + id) * p_.in[1] + ih;
+          b.forLoop("kw", 0, 3, [&](const Index& kw) {
+            const Value w = b.gather((*filters_)[c * taps + (kd * 3 + kh) * 3 + kw], filter);
+            for (int64_t j = 0; j < m; ++j) {
+              const Index iw = x + (j + kw) * step_;
+              const kir::Condition inside = (iw >= Index(0)) & (iw < Index(p_.in[2]));
+              b.ifThen(inside, [&] {
+                const Value v =
+                    b.broadcast((*src_)[(line * p_.in[2] + iw) * lanes_ + c % lanes_], int(lanes_));
+                sums[static_cast<size_t>(j)].set(b.fma(v, w, sums[static_cast<size_t>(j)]));
+              });
+            }
+          });
+        });
+      });
+    });
+    for (int64_t j = 0; j < m; ++j)
+      b.store((*pixels_)[(i * m + j) * lanes_], sums[static_cast<size_t>(j)]);
+  });
+}
+
+/// Bias and epilogue for each pixel of a tile that is inside.
+void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlock) {
+  const int64_t m = s_.outputs;
   std::optional<Value> bias;
   if (bias_) bias = b.load((*bias_)[channelBlock * lanes_], int(lanes_));
   const auto pixel = [&](const Index& i, const Index& j) {
@@ -278,11 +388,18 @@ void Winograd::transformOutput(kir::Builder& b, const kir::Place& from, const Ti
   });
 }
 
+void Winograd::declareSource(kir::Builder& b, std::vector<BufferRef>& buffers) {
+  src_ = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
+  buffers.push_back(lowering_.storage(op_.own(0)));
+}
+
 /// Everything but the inputs, in the order of declaration.
 void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   weights_ =
       b.input("wei", kir::Scalar::F32, points_ * p_.kernel[0] * cin_ * cout_ * lanes_ * lanes_);
   buffers.push_back(packedWeights());
+  filters_ = b.input("filters", kir::Scalar::F32, op_.own(1)->type().numElements());
+  buffers.push_back(filters());
   if (op_.own(2)) {
     bias_ = b.input("bia", kir::Scalar::F32, cout_ * lanes_);
     buffers.push_back(lowering_.constant(packBias()));
@@ -292,13 +409,13 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   dst_ = b.output("dst", kir::Scalar::F32, op_.result()->type().numBytes() / 4);
   buffers.push_back(lowering_.storage(op_.result()));
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
+  largest_ = b.scratch("largest", kir::Scalar::I32, s_.chunk);
   pixels_ = b.local("pixels", kir::Scalar::F32, s_.outputs * s_.outputs * lanes_);
 }
 
 kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
   kir::Builder b("conv_winograd");
-  const kir::Buffer src = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
-  buffers.push_back(lowering_.storage(op_.own(0)));
+  declareSource(b, buffers);
   declareRest(b, buffers);
   const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::F32, inputElements());
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
@@ -306,17 +423,15 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
     b.forLoop("tile", 0, count, [&](const Index& t) {
       const Tile tile = tileAt(0, 1, chunk * s_.chunk + t);
       b.forLoop("cb", 0, cin_, [&](const Index& cb) {
-        transformInput(b, src, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
+        transformInput(b, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
       });
     });
+    const Depth depth = {0, 1, [&](const Index&) { return inputs[0]; }};
+    noteLargest(b, depth, count);
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
-      multiplyGroup(b, {0, 1, [&](const Index&) { return inputs[0]; }}, group, count);
+      multiplyGroup(b, depth, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
-        const Tile tile = tileAt(0, 1, chunk * s_.chunk + t);
-        b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
-          transformOutput(b, (*products_)[(t * s_.blocks + k) * lanes_], tile,
-                          group * s_.blocks + k);
-        });
+        outputTile(b, tileAt(0, 1, chunk * s_.chunk + t), t, group);
       });
     });
   });
@@ -325,9 +440,9 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
 
 kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_inputs");
-  const kir::Buffer src = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
+  declareSource(b, buffers);
   const kir::Buffer to = b.output("to", kir::Scalar::F32, stagedElements());
-  buffers = {lowering_.storage(op_.own(0)), inputs};
+  buffers.push_back(inputs);
   const int64_t chunks = s_.chunks(p_);
   const int64_t extents[] = {planes(p_, p_.in), chunks, cin_};
   const std::string_view names[] = {"plane", "chunk", "cb"};
@@ -335,7 +450,7 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
     const Index &plane = at[0], &chunk = at[1], &cb = at[2];
     const Index begin = (plane * chunks + chunk) * inputElements();
     b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
-      transformInput(b, src, to[begin + (cb * s_.paddedChunk() + t) * lanes_],
+      transformInput(b, to[begin + (cb * s_.paddedChunk() + t) * lanes_],
                      tileAt(plane, p_.in[0], chunk * s_.chunk + t), cb);
     });
   });
@@ -346,6 +461,7 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
   kir::Builder b("winograd_products");
   const kir::Buffer from = b.input("from", kir::Scalar::F32, stagedElements());
   buffers = {inputs};
+  declareSource(b, buffers);
   declareRest(b, buffers);
   const int64_t chunks = s_.chunks(p_);
   const int64_t extents[] = {planes(p_, p_.out), chunks, cout_ / s_.blocks};
@@ -359,12 +475,11 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
     const auto inputsOf = [&](const Index& kd) {
       return from[((first + kd * p_.dilations[0]) * chunks + chunk) * inputElements()];
     };
-    multiplyGroup(b, {inside.lo, inside.hi, inputsOf}, group, count);
+    const Depth depth = {inside.lo, inside.hi, inputsOf};
+    noteLargest(b, depth, count);
+    multiplyGroup(b, depth, group, count);
     b.forLoop("tile", 0, count, [&](const Index& t) {
-      const Tile tile = tileAt(plane, p_.out[0], chunk * s_.chunk + t);
-      b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
-        transformOutput(b, (*products_)[(t * s_.blocks + k) * lanes_], tile, group * s_.blocks + k);
-      });
+      outputTile(b, tileAt(plane, p_.out[0], chunk * s_.chunk + t), t, group);
     });
   });
   return b.finish();

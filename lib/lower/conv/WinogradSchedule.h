@@ -9,6 +9,10 @@
 
 namespace enfold::lower {
 
+/// Transformed inputs from this magnitude on, and weights, are left to direct convolution: their
+/// rounding errors, which a transform hands to the whole tile, are as large as ordinary numbers.
+inline constexpr float kLargestPoint = 0x1p20f;
+
 struct WinogradSchedule {
   int64_t outputs = 4; ///< m of F(m x m, 3 x 3)
   int64_t pixels = 1;  ///< register tile of the products: tiles …

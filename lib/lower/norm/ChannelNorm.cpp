@@ -108,7 +108,8 @@ void ChannelNormKernel::plain(const kir::Buffer& dst) {
     const SumOver sum = sumOfRow(b, scalar, size, lanes, [&](const Index& i, int w) {
       return b.loadAs(scalar, src[group * size + i], w);
     });
-    const Normalizer norm = momentsOf(b, sum, size, op.real("epsilon"));
+    const Value first = b.loadAs(scalar, src[group * size]);
+    const Normalizer norm = momentsOf(b, sum, first, size, op.real("epsilon"));
     b.forLoop("c", 0, perGroup, [&](const Index& c) {
       std::vector<Index> at(extents.size(), 0);
       at[0] = group / g.groups;
@@ -137,7 +138,8 @@ void ChannelNormKernel::blocked(const kir::Buffer& dst) {
       });
       return single ? lanesOwn : b.reduceAdd(lanesOwn);
     };
-    const Normalizer norm = momentsOf(b, sum, single ? g.pixels : size, op.real("epsilon"));
+    const Value first = b.load(src[base], single ? block : 1);
+    const Normalizer norm = momentsOf(b, sum, first, single ? g.pixels : size, op.real("epsilon"));
     b.forLoop("cb", 0, perGroup, [&](const Index& cb) {
       const Index channelBlock = group % groups * perGroup + cb;
       const Value s = scale.load(channelBlock * block, block);

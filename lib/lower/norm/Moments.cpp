@@ -28,23 +28,27 @@ Value widened(kir::Builder& b, const Value& value, int width) {
 }
 
 Value Normalizer::apply(kir::Builder& b, const Value& x) const {
-  return (x - widened(b, mean, x.lanes())) * widened(b, inverse, x.lanes());
+  const Value shifted = x - widened(b, shift, x.lanes());
+  return (shifted - widened(b, mean, x.lanes())) * widened(b, inverse, x.lanes());
 }
 
-Normalizer momentsOf(kir::Builder& b, const SumOver& sum, int64_t count, double epsilon) {
+Normalizer momentsOf(kir::Builder& b, const SumOver& sum, const Value& first, int64_t count,
+                     double epsilon) {
   const auto n = static_cast<double>(count);
-  const Value mean = sum([](const Value& x) { return x; }) / n;
+  const auto shifted = [&](const Value& x) { return x - widened(b, first, x.lanes()); };
+  const Value mean = sum(shifted) / n;
   const Value variance = sum([&](const Value& x) {
-                           const Value distance = x - widened(b, mean, x.lanes());
+                           const Value distance = shifted(x) - widened(b, mean, x.lanes());
                            return distance * distance;
                          }) /
                          n;
-  return {mean, inverseRoot(b, variance, epsilon)};
+  return {first, mean, inverseRoot(b, variance, epsilon)};
 }
 
 Normalizer rootMeanSquare(kir::Builder& b, const SumOver& sum, int64_t count, double epsilon) {
   const Value squares = sum([](const Value& x) { return x * x; }) / static_cast<double>(count);
-  return {b.zero(squares.type()), inverseRoot(b, squares, epsilon)};
+  const Value zero = b.zero(squares.type());
+  return {zero, zero, inverseRoot(b, squares, epsilon)};
 }
 
 } // namespace enfold::lower

@@ -62,26 +62,26 @@ void lowerRowNorm(const Op& op, Lowering& lowering) {
 
   std::vector<int64_t> outer(extents.begin(), extents.begin() + static_cast<ptrdiff_t>(ends[0]));
   outer.push_back(1);
-  walkNest(b, makeNest(outer, kElementsPerIteration / row), {1, 1},
-           [&](std::vector<Index> at, int) {
-             at.resize(extents.size(), 0);
-             for (size_t i = ends[0]; i < at.size(); ++i) at[i] = 0;
-             const Index base = elementAt(at, dense);
-             const SumOver sum = sumOfRow(b, scalar, row, lanes, [&](const Index& i, int w) {
-               return b.loadAs(scalar, src[base + i], w);
-             });
-             const double epsilon = op.real("epsilon");
-             const Normalizer norm = op.kind() == OpKind::RMSNormalization
-                                         ? rootMeanSquare(b, sum, row, epsilon)
-                                         : momentsOf(b, sum, row, epsilon);
-             forVectorsIn(b, extents, ends[0], at, {4 * lanes, lanes}, [&](int w) {
-               const Index element = elementAt(at, dense);
-               Value y = norm.apply(b, b.loadAs(scalar, src[element], w));
-               y = y * factors[0].load(b, at, w);
-               if (factors.size() > 1) y = y + factors[1].load(b, at, w);
-               b.storeAs(dst[element], epilogue.apply(b, y, at));
-             });
-           });
+  walkNest(
+      b, makeNest(outer, kElementsPerIteration / row), {1, 1}, [&](std::vector<Index> at, int) {
+        at.resize(extents.size(), 0);
+        for (size_t i = ends[0]; i < at.size(); ++i) at[i] = 0;
+        const Index base = elementAt(at, dense);
+        const SumOver sum = sumOfRow(b, scalar, row, lanes, [&](const Index& i, int w) {
+          return b.loadAs(scalar, src[base + i], w);
+        });
+        const double epsilon = op.real("epsilon");
+        const Normalizer norm = op.kind() == OpKind::RMSNormalization
+                                    ? rootMeanSquare(b, sum, row, epsilon)
+                                    : momentsOf(b, sum, b.loadAs(scalar, src[base]), row, epsilon);
+        forVectorsIn(b, extents, ends[0], at, {4 * lanes, lanes}, [&](int w) {
+          const Index element = elementAt(at, dense);
+          Value y = norm.apply(b, b.loadAs(scalar, src[element], w));
+          y = y * factors[0].load(b, at, w);
+          if (factors.size() > 1) y = y + factors[1].load(b, at, w);
+          b.storeAs(dst[element], epilogue.apply(b, y, at));
+        });
+      });
   lowering.call(b.finish(), std::move(buffers),
                 {.algorithm = "norm_rows", .flops = 8 * static_cast<double>(type.numElements())});
 }
