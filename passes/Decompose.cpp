@@ -2,6 +2,7 @@
 // written as ops that have kernels. Each kind has a function under passes/decompose.
 #include "passes/Decompose.h"
 
+#include "ir/Verifier.h"
 #include "passes/Pass.h"
 #include "passes/decompose/Parts.h"
 
@@ -68,7 +69,7 @@ Result<> decompose(PassContext& context) {
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
     const Row* row = rowOf(op.kind());
-    if (row && op.epilogue().empty()) decompose(context, op, row->decompose);
+    if (row && op.epilogue().empty() && !dependsOnData(op)) decompose(context, op, row->decompose);
   }
   return {};
 }

@@ -1,48 +1,78 @@
-// fold-constants: ops whose operands are all constants are computed by the reference functions.
-// Shapes are static, so shape and size ops are constants whatever they read.
+// fold-constants: ops whose operands are all constants are computed by the reference functions. A
+// tensor without elements is a constant whoever computes it, and shapes are static, so what reads
+// no more than a type is constant too.
 #include "passes/Pass.h"
+#include "reference/KnownValues.h"
 #include "reference/Reference.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace enfold {
 namespace {
-
-bool isStaticQuestion(OpKind kind) { return kind == OpKind::Shape || kind == OpKind::Size; }
 
 /// The operands' tensors, or nothing when one is not constant.
 std::optional<std::vector<Tensor>> constantOperands(const Op& op) {
   std::vector<Tensor> tensors;
   for (const Value* operand : op.operands()) {
     const Tensor* tensor = operand ? operand->constant() : nullptr;
-    if (operand && !tensor && !isStaticQuestion(op.kind())) return std::nullopt;
-    // A shape op looks at the type only.
-    tensors.push_back(tensor    ? *tensor
-                      : operand ? Tensor(operand->elem(), operand->shape(), nullptr)
-                                : Tensor());
+    if (!operand)
+      tensors.emplace_back();
+    else if (tensor)
+      tensors.push_back(*tensor);
+    else if (operand->type().numElements() == 0)
+      tensors.emplace_back(operand->elem(), operand->shape());
+    else if (reference::readsTypeOnly(op.kind()))
+      tensors.emplace_back(operand->elem(), operand->shape(), nullptr);
+    else
+      return std::nullopt;
   }
   return tensors;
 }
 
-void fold(PassContext& context, Op& op) {
-  const auto operands = constantOperands(op);
-  if (!operands) return;
+/// Whether all results are without elements: then they are known whatever the operands are.
+bool givesNothing(const Op& op) {
+  for (size_t i = 0; i < op.numResults(); ++i)
+    if (op.result(i)->type().numElements() > 0) return false;
+  return true;
+}
+
+/// What the op makes of its operands, within the budget. Unless it can be computed, a remark says
+/// why not.
+std::optional<std::vector<Tensor>> computed(PassContext& context, const Op& op,
+                                            std::span<const Tensor> operands) {
   int64_t budget = context.options().constantBudget, bytes = 0;
-  for (const Tensor& tensor : *operands)
+  for (const Tensor& tensor : operands)
     if (tensor.bytes()) budget = std::max(budget, static_cast<int64_t>(tensor.numBytes()));
   for (size_t i = 0; i < op.numResults(); ++i) bytes += op.result(i)->type().numBytes();
+  const auto refuse = [&](Reason reason, std::string why) {
+    context.refused(reason, op, std::move(why));
+    return std::nullopt;
+  };
   if (bytes > budget)
-    return context.refused(Reason::TooLarge, op,
-                           fmt::format("the result would take {} bytes", bytes));
+    return refuse(Reason::TooLarge, fmt::format("the result would take {} bytes", bytes));
   std::vector<const Tensor*> pointers;
-  for (size_t i = 0; i < operands->size(); ++i)
-    pointers.push_back(op.operand(i) ? &(*operands)[i] : nullptr);
-  const auto results = reference::evaluate(op, pointers);
-  if (!results) return context.refused(Reason::NotEvaluated, op, results.error().str());
+  for (size_t i = 0; i < operands.size(); ++i)
+    pointers.push_back(op.operand(i) ? &operands[i] : nullptr);
+  auto results = reference::evaluate(op, pointers);
+  if (!results) return refuse(Reason::NotEvaluated, results.error().str());
   for (size_t i = 0; i < op.numResults(); ++i)
     if ((*results)[i].type() != op.result(i)->type())
-      return context.refused(Reason::DataDependent, op, "the result's shape depends on data");
-  if (!context.begin(op)) return;
+      return refuse(Reason::DataDependent, "the result's shape depends on data");
+  return *std::move(results);
+}
+
+void fold(PassContext& context, Op& op) {
+  std::optional<std::vector<Tensor>> results;
+  if (const auto operands = constantOperands(op)) {
+    results = computed(context, op, *operands);
+  } else if (givesNothing(op)) {
+    results.emplace();
+    for (size_t i = 0; i < op.numResults(); ++i)
+      results->emplace_back(op.result(i)->elem(), op.result(i)->shape());
+  }
+  if (!results || !context.begin(op)) return;
   context.applied(Reason::FoldedConstant, op, "computed at compile time");
   std::vector<std::pair<Value*, std::string>> made;
   for (size_t i = 0; i < op.numResults(); ++i) {

@@ -1,6 +1,7 @@
 // Running pipelines.
 #include "passes/PassManager.h"
 
+#include "ir/Verifier.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -62,9 +63,18 @@ private:
     }
     const std::chrono::duration<double> time = Clock::now() - start;
     report_.runs.push_back({&pass, time.count(), rewriter_.count() - rewrites});
+    if (options_.verifyEach || verifiesAlways()) ENFOLD_RETURN_IF_ERROR(verifyAfter(pass));
     for (PassObserver* observer : options_.observers)
       ENFOLD_RETURN_IF_ERROR(observer->after(report_.runs.back(), rewriter_.graph()));
     return {};
+  }
+
+  Result<> verifyAfter(const PassInfo& pass) {
+    auto valid = verify(rewriter_.graph());
+    if (!valid)
+      valid.error().diags.insert(valid.error().diags.begin(),
+                                 {fmt::format("the graph is broken after pass {}", pass.name), ""});
+    return valid;
   }
 
   const PipelineOptions& options_;

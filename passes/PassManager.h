@@ -26,6 +26,7 @@ struct PipelineOptions {
   PassOptions passes;
   int64_t maxRewrites = std::numeric_limits<int64_t>::max();
   std::vector<PassObserver*> observers = {};
+  bool verifyEach = false; ///< a pass that breaks the graph ends the pipeline; see verifiesAlways()
 };
 
 struct PipelineReport {

@@ -136,7 +136,9 @@ enfold_status Context::runSteps() {
 
 enfold_status Context::judgement(const ReadyStep& step) {
   if (step.fault == nullptr || *static_cast<const int32_t*>(*step.verdict) == 0) return ENFOLD_OK;
-  return fail(ENFOLD_INVALID_DATA, "%s", step.fault);
+  const char* message =
+      *step.fault != 0 ? step.fault : static_cast<const enfold_fault*>(*step.verdict)->message;
+  return fail(ENFOLD_INVALID_DATA, "%s", message);
 }
 
 void Context::runStep(const ReadyStep& step) {

@@ -51,13 +51,13 @@ int64_t spaceBytes(const enfold_program& program, const enfold_buffer_ref& buffe
   }
 }
 
-/// The last buffer is an int32_t in the arena.
+/// The last buffer is an int32_t in the arena, or an enfold_fault where the step words its error.
 bool endsInVerdict(const enfold_program& program, const enfold_step& step) {
   if (step.num_buffers < 1) return false;
-  constexpr int64_t kSize = sizeof(int32_t);
+  const int64_t size = *step.fault != 0 ? sizeof(int32_t) : sizeof(enfold_fault);
   const enfold_buffer_ref& last = step.buffers[step.num_buffers - 1];
-  return last.space == ENFOLD_SPACE_ARENA && last.offset % kSize == 0 &&
-         last.offset <= program.arena_bytes - kSize;
+  return last.space == ENFOLD_SPACE_ARENA && last.offset % int64_t{sizeof(int32_t)} == 0 &&
+         last.offset <= program.arena_bytes - size;
 }
 
 enfold_status checkStep(const enfold_program& program, int32_t index) {

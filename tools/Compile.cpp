@@ -77,7 +77,7 @@ Result<> compileToFile(const FileOptions& options) {
     for (const Remark& remark : report.remarks.remarks()) note(remark.str());
   if (options.output.ends_with(".eir")) return saveGraphText(*model.graph, options.output);
 
-  lower::Plan plan = lower::lowerGraph(*model.graph, target);
+  ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*model.graph, target));
   if (!form) return writeText(options.output, printKernels(plan));
   return writeNative(options, plan, target, report, *form,
                      options.name.empty() ? symbolOf(model.name) : options.name);

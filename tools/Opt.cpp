@@ -1,6 +1,5 @@
 // enfold opt: runs passes over a graph; prints it, before, between and after, or saves it.
 #include "ir/Printer.h"
-#include "ir/Verifier.h"
 #include "onnx/Export.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
@@ -21,7 +20,7 @@ struct OptOptions {
   bool verifyEach = false, timePasses = false, printBefore = false;
 };
 
-/// Prints and verifies between passes.
+/// Prints between passes.
 class Instruments final : public PassObserver {
 public:
   explicit Instruments(const OptOptions& options) : options_(options) {}
@@ -30,13 +29,6 @@ public:
     for (const std::string& name : options_.printAfter)
       if (name == "all" || name == run.pass->name || (name == "change" && run.rewrites > 0))
         fmt::print("# after {} ({} rewrites)\n{}\n", run.pass->name, run.rewrites, print(graph));
-    if (!options_.verifyEach) return {};
-    if (auto valid = verify(graph); !valid) {
-      Error error = std::move(valid).error();
-      error.diags.insert(error.diags.begin(),
-                         {fmt::format("the graph is broken after pass {}", run.pass->name), ""});
-      return std::unexpected(std::move(error));
-    }
     return {};
   }
 
@@ -65,6 +57,7 @@ Result<> opt(const OptOptions& options) {
   CompileOptions compileOptions = options.model.compileOptions();
   ENFOLD_TRY(const codegen::Target target, targetOf(compileOptions));
   compileOptions.passes.observers = {&instruments};
+  compileOptions.passes.verifyEach |= options.verifyEach;
   ENFOLD_TRY(const PipelineReport report, optimize(*model.graph, compileOptions, target));
   if (options.model.verbosity > 0)
     for (const Remark& remark : report.remarks.remarks()) note(remark.str());

@@ -74,6 +74,12 @@ typedef struct enfold_buffer_ref {
   int64_t offset;
 } enfold_buffer_ref;
 
+/* What a step that words its own error leaves in the arena: each run has its own. */
+typedef struct enfold_fault {
+  int32_t failed; /* nonzero: the run ends with `message` */
+  char message[508];
+} enfold_fault;
+
 typedef struct enfold_step {
   enfold_kernel_fn kernel;
   const enfold_buffer_ref* buffers;
@@ -88,7 +94,8 @@ typedef struct enfold_step {
   double bytes;       /* least memory traffic of the whole step */
   const char* fault;  /* NULL for most. Else the step judges data: when it leaves a number other
                        * than 0 in the int32_t that its last buffer is, which must lie in the arena,
-                       * the run ends there with this message */
+                       * the run ends there with this message. If that is empty, the message is what
+                       * the step writes behind the number: the buffer is an enfold_fault */
 } enfold_step;
 
 typedef struct enfold_program {

@@ -99,7 +99,7 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
           .origin = step.origin.c_str(),
           .flops = step.flops,
           .bytes = step.bytes,
-          .fault = step.fault.empty() ? nullptr : step.fault.c_str()};
+          .fault = step.fault ? step.fault->c_str() : nullptr};
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ struct Step {
   std::string runnerUp; ///< the second best algorithm, for profiles in this process
   double flops = 0;
   double bytes = 0;
-  std::string fault; ///< of a step that judges data: the message that ends the run; else empty
+  /// Of a step that judges data: the message that ends the run; empty if the step words it.
+  std::optional<std::string> fault = {};
 };
 
 struct ProgramDesc {

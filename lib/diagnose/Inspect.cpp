@@ -32,7 +32,7 @@ Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> grap
   const std::vector<std::string> batchNorms = batchNormsOf(*graph);
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
   ENFOLD_TRY(const PipelineReport report, optimize(*graph, options, target));
-  const lower::Plan plan = lower::lowerGraph(*graph, target);
+  ENFOLD_TRY(const lower::Plan plan, lower::lowerGraph(*graph, target));
   inspection.inputs = inputsOf(*graph);
   inspection.outputs = outputsOf(*graph);
   inspection.opsAfterPasses = countOps(*graph);

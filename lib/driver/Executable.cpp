@@ -45,7 +45,7 @@ Result<std::shared_ptr<const Executable>> Executable::build(std::shared_ptr<Grap
   std::shared_ptr<Executable> executable(new Executable);
   executable->times_.passes = options.passMilliseconds;
   auto start = std::chrono::steady_clock::now();
-  lower::Plan plan = lower::lowerGraph(*graph, target);
+  ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*graph, target));
   graph->forgetConstants();
   executable->graph_ = std::move(graph);
   executable->referenceOps_ = plan.referenceOps();
@@ -58,7 +58,7 @@ Result<std::shared_ptr<const Executable>> Executable::build(std::shared_ptr<Grap
   desc.kernels.clear();
   ENFOLD_TRY(executable->module_, codegen::link(desc, code, target));
   executable->times_.codegen = millisecondsSince(start);
-  if (options.store && executable->parts_.references.empty() && !options.constants)
+  if (options.store && executable->referenceOps_.empty() && !options.constants)
     options.store({desc, std::move(code)});
   return executable;
 }
@@ -79,13 +79,6 @@ std::vector<TensorSpec> Executable::inputs() const {
 
 std::vector<TensorSpec> Executable::outputs() const {
   return specsOf(program().outputs, program().num_outputs);
-}
-
-std::string Executable::takeError() const {
-  if (!parts_.failed->exchange(false)) return "";
-  for (const auto& step : parts_.references)
-    if (!step->error.empty()) return std::exchange(step->error, {});
-  return "a reference function failed";
 }
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Executable> executable,
@@ -111,7 +104,6 @@ Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* co
                  static_cast<int32_t>(outputs.size()));
   if (status == ENFOLD_INVALID_DATA) return invalid(enfold_last_error());
   if (status != ENFOLD_OK) return usageError(enfold_last_error());
-  if (std::string error = executable_->takeError(); !error.empty()) return invalid(error);
   return {};
 }
 

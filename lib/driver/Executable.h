@@ -61,8 +61,6 @@ public:
   const CompileTimes& times() const { return times_; }
   /// Ops run by their reference function, described.
   const std::vector<std::string>& referenceOps() const { return referenceOps_; }
-  /// What a reference function complained about in a run; empty if none did. Clears it.
-  std::string takeError() const;
 
 private:
   Executable() = default;

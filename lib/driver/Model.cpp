@@ -24,6 +24,7 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
   import.overridden = options.overridden;
   import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
+  if (verifiesAlways()) ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, Stage::Imported));
   return LoadedModel{path.stem().string(),
                      std::move(imported.graph),
                      std::move(imported.inputDefaults),

@@ -6,17 +6,35 @@
 #include "support/Pages.h"
 #include "support/Parallel.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <deque>
 
 namespace enfold {
 namespace {
 
-/// The kernel of every reference step: views the buffers as tensors and copies the results back.
+/// Evaluates the op and copies its results to `buffers`; their types must be those compiled for.
+Result<> evaluateInto(const Op& op, std::span<const Tensor* const> operands, void* const* buffers) {
+  ENFOLD_TRY(const std::vector<Tensor> results, reference::evaluate(op, operands));
+  for (size_t i = 0; i < op.numResults(); ++i) {
+    const Type& type = op.result(i)->type();
+    if (results[i].type() != type)
+      return invalid(fmt::format("its result '{}' is {} for this data, but was compiled as {}",
+                                 op.result(i)->name(), results[i].type().str(), type.str()),
+                     op.describe());
+    if (results[i].numBytes() > 0)
+      std::memcpy(buffers[i], results[i].bytes(), results[i].numBytes());
+  }
+  return {};
+}
+
+/// The kernel of every reference step: views the buffers as tensors. The first one holds the
+/// address of the op, then come the present operands, the results and an enfold_fault.
 void runReference(void* const* buffers, int64_t, int64_t, void*) {
-  auto* step = *static_cast<ReferenceStep* const*>(buffers[0]);
-  const Op& op = *step->op;
+  const Op& op = **static_cast<const Op* const*>(buffers[0]);
   size_t next = 1;
   std::vector<Tensor> operands;
   std::vector<const Tensor*> pointers;
@@ -31,16 +49,15 @@ void runReference(void* const* buffers, int64_t, int64_t, void*) {
                           std::shared_ptr<const std::byte>(std::shared_ptr<void>(), bytes));
     pointers.push_back(&operands.back());
   }
-  const auto results = catchNoMemory("computing " + op.describe(),
-                                     [&] { return reference::evaluate(op, pointers); });
-  for (size_t i = 0; i < op.numResults(); ++i) {
-    const auto bytes = static_cast<size_t>(op.result(i)->type().numBytes());
-    if (results && (*results)[i].shape() == op.result(i)->shape())
-      std::memcpy(buffers[next++], (*results)[i].bytes(), bytes);
-    else
-      std::memset(buffers[next++], 0, bytes);
+  const auto done = catchNoMemory("computing " + op.describe(), [&] {
+    return evaluateInto(op, pointers, buffers + next);
+  });
+  auto* fault = static_cast<enfold_fault*>(buffers[next + op.numResults()]);
+  fault->failed = !done;
+  if (!done) {
+    const std::string message = done.error().str().substr(0, sizeof fault->message - 1);
+    std::memcpy(fault->message, message.c_str(), message.size() + 1);
   }
-  if (!results && !step->failed->exchange(true)) step->error = results.error().str();
 }
 
 codegen::TensorInfo tensorInfo(const Value* value, std::string name) {
@@ -87,9 +104,9 @@ void release(lower::PlanBuffer& constant) {
 
 /// All constants in one block, the pointers behind them. The largest are written first, while the
 /// block is still empty, and no more of them at a time than needed to keep all threads busy.
-Result<Constants> layDown(lower::Plan& plan, std::span<ReferenceStep* const> pointers) {
+Result<Constants> layDown(lower::Plan& plan, std::span<const Op* const> ops) {
   const int64_t slots = plan.constantBytes;
-  const auto total = static_cast<size_t>(slots) + pointers.size_bytes();
+  const auto total = static_cast<size_t>(slots) + ops.size_bytes();
   std::shared_ptr<std::byte> block = allocatePages(std::max<size_t>(total, 1), /*huge=*/true);
   if (!block) return noMemory(total, "the packed constants");
   Constants constants{.block = {block.get(), total}};
@@ -112,17 +129,16 @@ Result<Constants> layDown(lower::Plan& plan, std::span<ReferenceStep* const> poi
     write(*one->constant, piece, block.get() + one->constant->offset);
     if (--one->pieces == 0) release(*one->constant);
   });
-  for (size_t i = 0; i < pointers.size(); ++i) {
+  for (size_t i = 0; i < ops.size(); ++i) {
     constants.slots.push_back(slots + static_cast<int64_t>(i * sizeof(void*)));
-    std::memcpy(block.get() + constants.slots.back(), &pointers[i], sizeof(void*));
+    std::memcpy(block.get() + constants.slots.back(), &ops[i], sizeof(void*));
   }
   constants.owner = std::move(block);
   return constants;
 }
 
 /// Each constant and pointer in the pool.
-Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan,
-                        std::span<ReferenceStep* const> pointers,
+Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan, std::span<const Op* const> ops,
                         std::vector<ConstantPool::Lease>& leases) {
   Constants constants;
   const auto add = [&](const std::byte* data, int64_t bytes) -> Result<int64_t> {
@@ -140,9 +156,8 @@ Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan,
     release(buffer);
     ENFOLD_TRY(constants.offsets.back(), add(bytes.get(), buffer.bytes));
   }
-  for (ReferenceStep* const& pointer : pointers) {
-    ENFOLD_TRY(const int64_t slot,
-               add(reinterpret_cast<const std::byte*>(&pointer), sizeof pointer));
+  for (const Op* const& op : ops) {
+    ENFOLD_TRY(const int64_t slot, add(reinterpret_cast<const std::byte*>(&op), sizeof op));
     constants.slots.push_back(slot);
   }
   constants.block = pool.block();
@@ -161,25 +176,22 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   desc.kernels = plan.kernels;
   desc.arenaBytes = plan.arenaBytes;
 
-  // Addresses of reference steps are constants too.
-  std::vector<ReferenceStep*> pointers;
+  // Addresses of ops run by their reference functions are constants too.
+  std::vector<const Op*> ops;
   for (const lower::Call& call : plan.calls)
-    if (call.reference) {
-      parts.references.push_back(std::make_unique<ReferenceStep>(
-          ReferenceStep{call.reference->op, parts.failed.get(), {}}));
-      pointers.push_back(parts.references.back().get());
-    }
+    if (call.reference) ops.push_back(call.reference->op);
   Constants constants;
   if (pool) {
-    ENFOLD_TRY(constants, addTo(*pool, plan, pointers, parts.leases));
+    ENFOLD_TRY(constants, addTo(*pool, plan, ops, parts.leases));
   } else {
-    ENFOLD_TRY(constants, layDown(plan, pointers));
+    ENFOLD_TRY(constants, layDown(plan, ops));
   }
   size_t references = 0;
   for (const lower::Call& call : plan.calls) {
     codegen::Step step{.name = call.algorithm, .origin = call.origin, .runnerUp = call.runnerUp};
     if (call.reference) {
       step.function = runReference;
+      step.fault = ""; // in the words of the op
       step.name = "reference " + call.reference->op->info().name;
       step.buffers.push_back({ENFOLD_SPACE_CONSTANT, 0, constants.slots[references++]});
     } else {
@@ -188,7 +200,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
       step.grain = call.grain;
       step.flops = call.flops;
       step.bytes = call.bytes;
-      step.fault = call.fault;
+      if (!call.fault.empty()) step.fault = call.fault;
     }
     for (const lower::BufferRef& ref : call.buffers)
       step.buffers.push_back(address(plan, constants, ref));

@@ -94,10 +94,11 @@ json describe(const codegen::Step& step) {
   json buffers = json::array();
   for (const enfold_buffer_ref& ref : step.buffers)
     buffers.push_back({static_cast<int>(ref.space), ref.index, ref.offset});
-  return {{"kernel", step.kernel},      {"buffers", buffers},  {"parallel", step.parallel},
-          {"grain", step.grain},        {"name", step.name},   {"origin", step.origin},
-          {"runner_up", step.runnerUp}, {"flops", step.flops}, {"bytes", step.bytes},
-          {"fault", step.fault}};
+  return {{"kernel", step.kernel},      {"buffers", buffers},
+          {"parallel", step.parallel},  {"grain", step.grain},
+          {"name", step.name},          {"origin", step.origin},
+          {"runner_up", step.runnerUp}, {"flops", step.flops},
+          {"bytes", step.bytes},        {"fault", step.fault.value_or("")}};
 }
 
 codegen::Step readStep(const json& from) {
@@ -112,7 +113,7 @@ codegen::Step readStep(const json& from) {
   step.runnerUp = from.at("runner_up");
   step.flops = from.at("flops");
   step.bytes = from.at("bytes");
-  step.fault = from.at("fault");
+  if (const std::string fault = from.at("fault"); !fault.empty()) step.fault = fault;
   return step;
 }
 

@@ -37,7 +37,7 @@ public:
   Result<> run();
 
 private:
-  void findCases();
+  Result<> findCases();
   Result<> measure(const std::function<size_t(const Case&)>& wayOf);
   void show(int round) {
     if (options_.progress) options_.progress(round, rounds_);
@@ -56,9 +56,9 @@ void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm) {
   rewriter.setAttr(&op, "algorithm", algorithm);
 }
 
-void Tuner::findCases() {
+Result<> Tuner::findCases() {
   // Convolutions are alike if their calls use the same kernels.
-  const lower::Plan plan = lower::lowerGraph(graph_, target_);
+  ENFOLD_TRY(const lower::Plan plan, lower::lowerGraph(graph_, target_));
   std::map<const Op*, std::vector<size_t>> kernels;
   for (const lower::Call& call : plan.calls) kernels[call.op].push_back(call.kernel);
   std::map<std::vector<size_t>, size_t> known;
@@ -80,6 +80,7 @@ void Tuner::findCases() {
     cases_[place->second].ops.push_back(at);
   }
   for (Case& c : cases_) c.seconds.assign(c.ways.size(), std::numeric_limits<double>::infinity());
+  return {};
 }
 
 /// Builds the network with one way for each case, and takes the times of their kernels.
@@ -93,8 +94,8 @@ Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
   for (size_t i = 0; i < cases_.size(); ++i)
     for (const size_t op : cases_[i].ops) caseOf[ops[op]] = i;
   std::vector<const Op*> opOfStep;
-  for (const lower::Call& call : lower::lowerGraph(*graph, target_).calls)
-    opOfStep.push_back(call.op);
+  ENFOLD_TRY(const lower::Plan plan, lower::lowerGraph(*graph, target_));
+  for (const lower::Call& call : plan.calls) opOfStep.push_back(call.op);
 
   ENFOLD_TRY(const auto executable, Executable::build(graph, target_));
   ENFOLD_TRY(const auto session, Session::create(executable, {.threads = options_.threads}));
@@ -124,7 +125,7 @@ Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
 }
 
 Result<> Tuner::run() {
-  findCases();
+  ENFOLD_RETURN_IF_ERROR(findCases());
   if (cases_.empty()) return {};
   const size_t most =
       std::ranges::max(cases_, {}, [](const Case& c) { return c.ways.size(); }).ways.size();

@@ -13,6 +13,7 @@ Draft::Draft(uint64_t seed, const GraphOptions& options)
   elem = random.chance(90) ? ElemType::F32
                            : random.pick({ElemType::F64, ElemType::F16, ElemType::BF16});
   spatial = random.chance(75) ? 2 : random.pick({1, 3});
+  hasEmpty_ = random.chance(6);
 }
 
 Value* Draft::op(OpKind kind, std::vector<Value*> operands, AttrMap attrs, size_t results) {
@@ -28,7 +29,8 @@ Value* Draft::op(OpKind kind, std::vector<Value*> operands, AttrMap attrs, size_
   for (size_t i = 0; i < results; ++i) {
     Value* value = (*made)->result(i);
     const int64_t size = value->type().numElements();
-    if (value->elem() == elem && size > 0 && size <= options_.maxElements) values.push_back(value);
+    if (value->elem() == elem && size <= options_.maxElements && (size > 0 || hasEmpty_))
+      values.push_back(value);
   }
   return (*made)->result();
 }
@@ -40,6 +42,8 @@ void Draft::input() {
   for (int i = 0; i < spatial; ++i) shape.push_back(random.in(1, most));
   // Branches meet more often when inputs are alike.
   if (!values.empty() && random.chance(70)) shape = image()->shape();
+  if (hasEmpty_ && random.chance(60))
+    shape[static_cast<size_t>(random.below(static_cast<int64_t>(shape.size())))] = 0;
   values.push_back(graph->addInput("x", {elem, std::move(shape), {}}));
 }
 
@@ -116,6 +120,7 @@ Ints Draft::pads(int64_t most) {
 
 int64_t Draft::groupOf(int64_t channels) {
   if (random.chance(50)) return 1;
+  if (channels == 0) return 1;
   Ints divisors;
   for (int64_t d = 1; d <= channels; ++d)
     if (channels % d == 0) divisors.push_back(d);

@@ -53,6 +53,7 @@ public:
 
 private:
   const GraphOptions& options_;
+  bool hasEmpty_; ///< inputs may lack elements, and what is made of them is gone on from
 };
 
 } // namespace enfold::fuzz

@@ -26,6 +26,7 @@ Ints tuples(Draft& d, const Shape& shape, size_t depth, int64_t count) {
   for (size_t i = 0; i < depth; ++i) total *= shape[i];
   const int64_t first = d.random.below(total);
   Ints values;
+  if (total == 0) count = 0;
   for (int64_t n = 0; n < count; ++n) {
     int64_t flat = (first + n) % total;
     Ints tuple(depth);
@@ -39,7 +40,7 @@ void scatterTuples(Draft& d, Value* x, const std::string& reduction) {
   const auto depth = static_cast<size_t>(d.random.in(1, x->type().rank()));
   int64_t total = 1;
   for (size_t i = 0; i < depth; ++i) total *= x->shape()[i];
-  const int64_t count = d.random.in(1, std::min<int64_t>(total, 5));
+  const int64_t count = std::min(total, d.random.in(0, 5));
   Shape updates = {count};
   updates.insert(updates.end(), x->shape().begin() + static_cast<ptrdiff_t>(depth),
                  x->shape().end());
@@ -55,7 +56,7 @@ void scatterElements(Draft& d, Value* x, const std::string& reduction) {
   const size_t along = fromStart(axis, x);
   const int64_t size = x->shape()[along];
   Shape shape = x->shape();
-  shape[along] = d.random.in(1, size);
+  shape[along] = std::min(size, d.random.in(1, size));
   int64_t inner = 1;
   for (size_t i = along + 1; i < shape.size(); ++i) inner *= shape[i];
   Ints values(static_cast<size_t>(numElements(shape)));
@@ -82,7 +83,7 @@ void gather(Draft& d) {
   }
   case 1: {
     const auto depth = static_cast<size_t>(d.random.in(1, x->type().rank()));
-    const int64_t count = d.random.in(1, 5);
+    const int64_t count = numElements(x->shape()) > 0 ? d.random.in(1, 5) : 0;
     d.op(OpKind::GatherND,
          {x, d.ints(tuples(d, x->shape(), depth, count), {count, static_cast<int64_t>(depth)})});
     return;

@@ -9,6 +9,7 @@
 #include "ir/Printer.h"
 #include "ir/Rewriter.h"
 #include "ir/Verifier.h"
+#include "lower/Lowering.h"
 #include "lower/conv/Ways.h"
 #include "onnx/Export.h"
 #include "onnx/Import.h"
@@ -251,8 +252,20 @@ private:
     }
   }
 
+  /// Layouts made for this target are refused for vectors of other widths by an error, or lowered.
+  std::optional<Failure> lowerElsewhere(codegen::Target target) const {
+    for (const int bytes : {16, 32, 64}) {
+      target.vectorBytes = bytes;
+      const auto plan = lower::lowerGraph(*optimized_, target);
+      if (!plan && plan.error().str().find("no kernel") == std::string::npos)
+        return failed("elsewhere", plan.error().str());
+    }
+    return std::nullopt;
+  }
+
   std::optional<Failure> runCompiled() {
     const auto target = codegen::targetFor("native");
+    if (auto failure = lowerElsewhere(*target)) return failure;
     chooseAlgorithms(*target);
     const auto executable = Executable::build(std::move(optimized_), *target);
     if (!executable) return failed("compile", executable.error().str());

@@ -18,9 +18,11 @@ public:
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
   }
-  /// Uniform in [0, n).
-  int64_t below(int64_t n) { return static_cast<int64_t>(next() % static_cast<uint64_t>(n)); }
-  /// Uniform in [low, high].
+  /// Uniform in [0, n); 0 where there is none.
+  int64_t below(int64_t n) {
+    return n > 0 ? static_cast<int64_t>(next() % static_cast<uint64_t>(n)) : 0;
+  }
+  /// Uniform in [low, high]; low where that is empty.
   int64_t in(int64_t low, int64_t high) { return low + below(high - low + 1); }
   bool chance(int percent) { return below(100) < percent; }
   double uniform(double low, double high) {

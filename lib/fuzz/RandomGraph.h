@@ -1,7 +1,8 @@
 // Random convolutional networks: branches, values with several readers, shared weights, every
 // grouping, odd sizes and windows, normalizations in odd places, all kinds of activations, pools,
-// concat, resize, padding and the ops exporters leave lying about. Numbers stay tame, and ops with
-// jumps are left out, so that outputs can be compared.
+// concat, resize, padding and the ops exporters leave lying about; now and then without any batch,
+// channels or pixels. Numbers stay tame, and ops with jumps are left out, so that outputs can be
+// compared.
 #pragma once
 
 #include "ir/Graph.h"

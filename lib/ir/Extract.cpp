@@ -25,9 +25,16 @@ std::unique_ptr<Graph> extract(const Graph& graph, std::span<const Value* const>
   for (const Value* output : outputs) collect(output, inputs, needed);
   auto part = std::make_unique<Graph>(graph.name());
   std::unordered_map<const Value*, Value*> map{{nullptr, nullptr}};
+  const auto reordered = [&](Value* value, int64_t block) {
+    const auto made =
+        part->create({.kind = OpKind::Reorder, .operands = {value}, .attrs = {{"block", block}}});
+    ENFOLD_CHECK(made.has_value(), made.error().str());
+    return (*made)->result();
+  };
   const auto addInput = [&](const Value* value) {
-    ENFOLD_CHECK(value->type().layout.isPlain(), "a part would take a blocked tensor");
-    map[value] = part->addInput(value->name(), value->type());
+    const int block = value->type().layout.block;
+    Value* input = part->addInput(value->name(), {value->elem(), value->shape(), {}});
+    map[value] = block ? reordered(input, block) : input;
   };
   for (const auto& input : graph.inputs())
     if (needed.contains(input.get())) addInput(input.get());
@@ -58,7 +65,10 @@ std::unique_ptr<Graph> extract(const Graph& graph, std::span<const Value* const>
     for (size_t i = 0; i < op->numResults(); ++i)
       map.try_emplace(op->result(i), (*made)->result(i));
   }
-  for (const Value* output : outputs) part->addOutput(map.at(output), output->name());
+  for (const Value* output : outputs) {
+    Value* value = map.at(output);
+    part->addOutput(value->type().layout.isPlain() ? value : reordered(value, 0), output->name());
+  }
   return part;
 }
 

@@ -62,10 +62,13 @@ Result<std::vector<Type>> resultTypes(const OpInfo& info, const OpSpec& spec,
     return invalid(fmt::format("{} declares {} results, not {}", info.name, spec.resultTypes.size(),
                                spec.numResults));
   if (!inferred) {
-    if (inferred.error().kind == ErrorKind::DataDependent) return spec.resultTypes;
-    return inferred;
+    if (inferred.error().kind != ErrorKind::DataDependent) return inferred;
+    // An epilogue may change the type it starts from.
+    if (spec.epilogue.empty())
+      ENFOLD_RETURN_IF_ERROR(
+          checkStatedTypes(info.kind, spec.operands, spec.attrs, spec.resultTypes));
+    return spec.resultTypes;
   }
-  // An epilogue may change the type it starts from.
   for (size_t i = 0; spec.epilogue.empty() && i < inferred->size(); ++i) {
     const Type &declared = spec.resultTypes[i], &computed = (*inferred)[i];
     if (declared.elem != computed.elem || declared.shape != computed.shape)

@@ -70,6 +70,10 @@ Result<std::vector<Type>> inferTypes(OpKind kind, std::span<Value* const> operan
 /// An error unless an operand has that rank, or at least that.
 Result<> needsRank(const InferContext& context, size_t operand, int64_t rank);
 Result<> needsRankAtLeast(const InferContext& context, size_t operand, int64_t rank);
+/// Whether some data would give an op results of these types, which inference cannot tell because
+/// they depend on data. An error otherwise.
+Result<> checkStatedTypes(OpKind kind, std::span<Value* const> operands, const AttrMap& attrs,
+                          std::span<const Type> results);
 
 /// Counts an axis from the front, or an error when it is out of [-rank, rank).
 Result<int64_t> normalizeAxis(int64_t axis, int64_t rank);

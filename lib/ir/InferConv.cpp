@@ -42,6 +42,13 @@ Result<Shape> slideAll(const Shape& x, int64_t channels, const Window& w, bool c
   return y;
 }
 
+/// Refuses sizes and strides whose product would not be a size.
+Result<> checkSpread(int64_t size, int64_t stride) {
+  constexpr int64_t kMost = int64_t{1} << 46;
+  if (size <= 1 || stride <= kMost / size) return {};
+  return invalid(fmt::format("{} pixels {} apart are out of range", size, stride));
+}
+
 /// Checks shared by all convolutions with weights [outer, inner, kernel…] as operand `weights`.
 Result<Window> convWindow(const InferContext& c, size_t weights) {
   const Shape &x = c.shape(0), &w = c.shape(weights);
@@ -114,7 +121,8 @@ Types inferConvTranspose(const InferContext& c) {
     return invalid("attribute 'output_padding' has a wrong number of values");
   Shape y = {x[0], weights[1] * group};
   for (size_t i = 0; i < w.kernel.size(); ++i) {
-    if (extra[i] > INT32_MAX) return invalid("output_padding is out of range");
+    if (extra[i] < 0 || extra[i] > INT32_MAX) return invalid("output_padding is out of range");
+    ENFOLD_RETURN_IF_ERROR(checkSpread(x[2 + i], w.strides[i]));
     const int64_t size = (x[2 + i] - 1) * w.strides[i] + extra[i] +
                          (w.kernel[i] - 1) * w.dilations[i] + 1 - w.padsBegin[i] - w.padsEnd[i];
     if (size < 0) return invalid("the padding is larger than the result");
@@ -199,8 +207,10 @@ Types inferMaxUnpool(const InferContext& c) {
   }
   ENFOLD_TRY(const Window w, windowOf(c.attrs(), kernel));
   Shape y = {x[0], x[1]};
-  for (size_t i = 0; i < kernel.size(); ++i)
+  for (size_t i = 0; i < kernel.size(); ++i) {
+    ENFOLD_RETURN_IF_ERROR(checkSpread(x[2 + i], w.strides[i]));
     y.push_back((x[2 + i] - 1) * w.strides[i] - w.padsBegin[i] - w.padsEnd[i] + kernel[i]);
+  }
   return std::vector{Type{c.type(0).elem, y, {}}};
 }
 

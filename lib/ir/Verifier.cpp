@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 #include <unordered_set>
 
 namespace enfold {
@@ -13,7 +15,7 @@ namespace {
 
 class Verifier {
 public:
-  explicit Verifier(const Graph& graph) : graph_(graph) {}
+  Verifier(const Graph& graph, Stage stage) : graph_(graph), stage_(stage) {}
 
   Result<> run();
 
@@ -21,15 +23,21 @@ private:
   void complain(const Op& op, std::string message) {
     diags_.push_back({std::move(message), op.describe()});
   }
+  void complain(const Value& value, std::string_view message) {
+    diags_.push_back({fmt::format("%{}: {} {}", value.name(), value.type().str(), message), ""});
+  }
   void define(const Value* value);
   void checkOp(const Op& op);
   /// Of the op, or of a step of its epilogue.
   void checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs);
   void checkTypes(const Op& op);
   void checkEpilogue(const Op& op);
+  static Result<> checkSteps(const Op& op);
+  void checkLayouts(const Op& op);
   void checkUses();
 
   const Graph& graph_;
+  Stage stage_;
   std::vector<Diag> diags_;
   std::unordered_map<const Value*, size_t> uses_; ///< of every value defined so far
   std::unordered_set<std::string> names_;
@@ -41,10 +49,11 @@ void Verifier::define(const Value* value) {
     diags_.push_back({fmt::format("two values are named %{}", value->name()), ""});
   if (graph_.find(value->name()) != value)
     diags_.push_back({fmt::format("%{} is not in the graph's table of names", value->name()), ""});
-  if (!value->type().layout.isPlain() && value->type().rank() < 2)
-    diags_.push_back(
-        {fmt::format("%{} of {} has no channels to block", value->name(), value->type().str()),
-         ""});
+  if (value->type().layout.isPlain()) return;
+  if (value->type().rank() < 2) complain(*value, "has no channels to block");
+  if (stage_ == Stage::Imported) complain(*value, "is blocked, but no model holds such tensors");
+  if (!value->producer()) complain(*value, "is blocked, but inputs are plain");
+  if (value->outputUses() > 0) complain(*value, "is blocked, but outputs are plain");
 }
 
 void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs) {
@@ -53,6 +62,8 @@ void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs
       complain(op, valid.error().str());
     else if (info.attr(name)->defaultValue == value)
       complain(op, fmt::format("attribute '{}' states its default", name));
+    else if (attr->own && stage_ == Stage::Imported)
+      complain(op, fmt::format("attribute '{}' is none of a model", name));
   }
   for (const AttrInfo& attr : info.attrs)
     if (attr.required && !attrs.contains(attr.name))
@@ -62,7 +73,13 @@ void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs
 void Verifier::checkTypes(const Op& op) {
   const auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
   if (!types) {
-    if (types.error().kind != ErrorKind::DataDependent) complain(op, types.error().str());
+    if (types.error().kind != ErrorKind::DataDependent) return complain(op, types.error().str());
+    if (!op.epilogue().empty()) return;
+    std::vector<Type> stated;
+    for (size_t i = 0; i < op.numResults(); ++i) stated.push_back(op.result(i)->type());
+    if (auto possible = checkStatedTypes(op.kind(), op.ownOperands(), op.attrs(), stated);
+        !possible)
+      complain(op, possible.error().str());
     return;
   }
   for (size_t i = 0; op.epilogue().empty() && i < op.numResults(); ++i) {
@@ -73,13 +90,39 @@ void Verifier::checkTypes(const Op& op) {
   }
 }
 
+/// Each step as an op of its own, on a running result that begins with the type that the op gives.
+Result<> Verifier::checkSteps(const Op& op) {
+  const auto own = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
+  const Type& result = op.result()->type();
+  Graph scratch;
+  Value* accumulator = scratch.addInput(
+      "acc", {own ? own->front().elem : result.elem, own ? own->front().shape : result.shape, {}});
+  for (const EpilogueStep& step : op.epilogue()) {
+    OpSpec spec{.kind = step.kind, .operands = {}, .attrs = step.attrs};
+    for (int arg : step.args) {
+      const Value* operand = arg >= 0 ? op.operand(static_cast<size_t>(arg)) : nullptr;
+      spec.operands.push_back(arg == EpilogueStep::kAccumulator ? accumulator
+                              : operand
+                                  ? scratch.addInput("", {operand->elem(), operand->shape(), {}})
+                                  : nullptr);
+    }
+    ENFOLD_TRY(const Op* made, scratch.create(std::move(spec)));
+    accumulator = made->result();
+  }
+  if (accumulator->elem() == result.elem && accumulator->shape() == result.shape) return {};
+  return invalid(fmt::format("%{} is {} but the epilogue gives {}", op.result()->name(),
+                             result.str(), accumulator->type().str()));
+}
+
 void Verifier::checkEpilogue(const Op& op) {
   if (op.epilogue().empty()) {
     if (op.operands().size() != op.numOwnOperands()) complain(op, "operands of no epilogue");
     return;
   }
+  if (stage_ == Stage::Imported) complain(op, "has an epilogue, but no model holds one");
   if (!op.info().supportsEpilogue() || op.numResults() != 1)
     return complain(op, "this op takes no epilogue");
+  const size_t problems = diags_.size();
   const auto count = static_cast<int>(op.operands().size());
   for (const EpilogueStep& step : op.epilogue()) {
     checkAttrs(op, info(step.kind), step.attrs);
@@ -93,6 +136,7 @@ void Verifier::checkEpilogue(const Op& op) {
         complain(op, "epilogue operand out of range");
         continue;
       }
+      if (!op.operand(static_cast<size_t>(arg))) continue; // the step's own check tells
       const Shape& shape = op.operand(static_cast<size_t>(arg))->shape();
       const auto joint = broadcastShapes(shape, op.result()->shape());
       if (!joint || *joint != op.result()->shape())
@@ -100,6 +144,31 @@ void Verifier::checkEpilogue(const Op& op) {
                                  str(op.result()->shape())));
     }
   }
+  if (diags_.size() > problems) return;
+  if (auto possible = checkSteps(op); !possible)
+    complain(op, "epilogue: " + possible.error().str());
+}
+
+/// The layout of a reorder's result is its block; other ops do not change the block.
+void Verifier::checkLayouts(const Op& op) {
+  if (op.kind() == OpKind::Reorder) {
+    if (op.result()->type().layout.block != op.integer("block"))
+      complain(op, fmt::format("gives blocks of {}, not {}", op.integer("block"),
+                               op.result()->type().str()));
+    if (stage_ == Stage::Imported) complain(op, "is an op that no model holds");
+    return;
+  }
+  int block = 0;
+  const auto check = [&](const Value* value) {
+    const int own = value ? value->type().layout.block : 0;
+    if (own != 0 && block != 0 && own != block)
+      complain(op, fmt::format("has tensors in blocks of {} and of {}", block, own));
+    if (own != 0) block = own;
+  };
+  std::ranges::for_each(op.operands(), check);
+  for (size_t i = 0; i < op.numResults(); ++i) check(op.result(i));
+  if (op.kind() == OpKind::Constant && block != 0)
+    complain(op, "is blocked, but constants are plain");
 }
 
 void Verifier::checkOp(const Op& op) {
@@ -115,6 +184,7 @@ void Verifier::checkOp(const Op& op) {
   checkAttrs(op, op.info(), op.attrs());
   if (diags_.empty()) checkTypes(op);
   checkEpilogue(op);
+  checkLayouts(op);
   for (size_t i = 0; i < op.numResults(); ++i) {
     if (op.result(i)->producer() != &op) complain(op, "a result with another producer");
     define(op.result(i));
@@ -143,6 +213,23 @@ Result<> Verifier::run() {
 
 } // namespace
 
-Result<> verify(const Graph& graph) { return Verifier(graph).run(); }
+Result<> verify(const Graph& graph, Stage stage) { return Verifier(graph, stage).run(); }
+
+bool dependsOnData(const Op& op) {
+  const auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
+  return !types && types.error().kind == ErrorKind::DataDependent;
+}
+
+bool verifiesAlways() {
+#ifdef NDEBUG
+  static const bool wanted = [] {
+    const char* setting = std::getenv("ENFOLD_VERIFY");
+    return setting && std::string_view(setting) == "1";
+  }();
+  return wanted;
+#else
+  return true;
+#endif
+}
 
 } // namespace enfold

@@ -1,6 +1,7 @@
 // The table of kernel families.
 #include "lower/Families.h"
 
+#include "ir/Verifier.h"
 #include "lower/Pointwise.h"
 #include "lower/Reorder.h"
 #include "lower/Storage.h"
@@ -27,6 +28,8 @@
 #include "lower/resize/BlockedResize.h"
 #include "lower/resize/PlainResize.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace enfold::lower {
@@ -39,58 +42,138 @@ std::vector<OpKind> elementwiseKinds() {
   return kinds;
 }
 
+bool fits(const Type& type, Layouts layouts, const kir::Target& target) {
+  if (type.layout.isPlain() || layouts == Layouts::Any) return true;
+  const bool computes =
+      type.elem == ElemType::F32 || type.elem == ElemType::F16 || type.elem == ElemType::BF16;
+  return layouts == Layouts::Vectors && computes && type.rank() >= 3 && type.rank() <= 5 &&
+         type.layout.block == target.lanes(kir::Scalar::F32);
+}
+
+/// Whether the op adds or compares elements of which there are none: a rare case, which kernels
+/// need not know of.
+bool readsNothing(const Op& op) {
+  const auto isEmpty = [&](size_t i) { return op.own(i) && op.own(i)->type().numElements() == 0; };
+  switch (op.kind()) {
+  case OpKind::Concat:
+  case OpKind::Pad:
+    return false;
+  case OpKind::Conv:
+  case OpKind::ConvTranspose:
+  case OpKind::Gemm:
+  case OpKind::MatMul:
+    return isEmpty(0) || isEmpty(1);
+  default:
+    return isEmpty(0);
+  }
+}
+
+std::string refusalOf(const Family& family, const Op& op, const kir::Target& target) {
+  if (readsNothing(op)) return "an operand has no elements";
+  if (dependsOnData(op)) return "the result's shape depends on data";
+  const auto wrong = [&](const Value* v) { return v && !fits(v->type(), family.layouts, target); };
+  for (const Value* operand : op.operands())
+    if (wrong(operand)) return fmt::format("%{} is {}", operand->name(), operand->type().str());
+  for (size_t i = 0; i < op.numResults(); ++i)
+    if (wrong(op.result(i)))
+      return fmt::format("%{} is {}", op.result(i)->name(), op.result(i)->type().str());
+  return family.refusal(op, target);
+}
+
 } // namespace
 
 std::span<const Family> families() {
   static const std::vector<Family> table = {
-      {"conv_grouped", refuseConvGrouped, lowerConvGrouped, {OpKind::Conv}},
-      {"conv_winograd", refuseWinograd, lowerWinograd, {OpKind::Conv}},
-      {"conv_direct", directRefusal, lowerConvDirect, {OpKind::Conv}},
-      {"conv_transposed", refuseConvTransposed, lowerConvTransposed, {OpKind::ConvTranspose}},
-      {"conv_plain", refuseConvPlain, lowerConvPlain, {OpKind::Conv}},
-      {"pool_blocked", refuseBlockedPool, lowerBlockedPool, {OpKind::MaxPool, OpKind::AveragePool}},
+      {"conv_grouped", Layouts::Vectors, refuseConvGrouped, lowerConvGrouped, {OpKind::Conv}},
+      {"conv_winograd", Layouts::Vectors, refuseWinograd, lowerWinograd, {OpKind::Conv}},
+      {"conv_direct", Layouts::Vectors, directRefusal, lowerConvDirect, {OpKind::Conv}},
+      {"conv_transposed",
+       Layouts::Vectors,
+       refuseConvTransposed,
+       lowerConvTransposed,
+       {OpKind::ConvTranspose}},
+      {"conv_plain", Layouts::Plain, refuseConvPlain, lowerConvPlain, {OpKind::Conv}},
+      {"pool_blocked",
+       Layouts::Vectors,
+       refuseBlockedPool,
+       lowerBlockedPool,
+       {OpKind::MaxPool, OpKind::AveragePool}},
       {"pool_plain",
+       Layouts::Plain,
        refusePlainPool,
        lowerPlainPool,
        {OpKind::MaxPool, OpKind::AveragePool, OpKind::LpPool}},
       {"global_pool_blocked",
+       Layouts::Vectors,
        refuseBlockedGlobalPool,
        lowerBlockedGlobalPool,
        {OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
-      {"resize_blocked", refuseBlockedResize, lowerBlockedResize, {OpKind::Resize}},
-      {"resize_plain", refusePlainResize, lowerPlainResize, {OpKind::Resize}},
-      {"gemm", refuseGemm, lowerGemm, {OpKind::Gemm, OpKind::MatMul}},
+      {"resize_blocked",
+       Layouts::Vectors,
+       refuseBlockedResize,
+       lowerBlockedResize,
+       {OpKind::Resize}},
+      {"resize_plain", Layouts::Plain, refusePlainResize, lowerPlainResize, {OpKind::Resize}},
+      {"gemm", Layouts::Plain, refuseGemm, lowerGemm, {OpKind::Gemm, OpKind::MatMul}},
       {"strided_copy",
+       Layouts::Any,
        refuseMovement,
        lowerMovement,
        {OpKind::Transpose, OpKind::Slice, OpKind::Split, OpKind::Concat, OpKind::Expand,
         OpKind::Tile, OpKind::DepthToSpace, OpKind::SpaceToDepth, OpKind::Reorder, OpKind::Pad,
         OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze}},
-      {"pad", refuseEdgePad, lowerEdgePad, {OpKind::Pad}},
-      {"gather_rows", refuseGatherRows, lowerGatherRows, {OpKind::Gather, OpKind::GatherND}},
-      {"gather_elements", refuseGatherElements, lowerGatherElements, {OpKind::GatherElements}},
-      {"reverse_sequence", refuseReverseSequence, lowerReverseSequence, {OpKind::ReverseSequence}},
-      {"scatter_elements", refuseScatterElements, lowerScatterElements, {OpKind::ScatterElements}},
-      {"scatter_nd", refuseScatterND, lowerScatterND, {OpKind::ScatterND}},
-      {"topk", refuseTopK, lowerTopK, {OpKind::TopK}},
-      {"scan", refuseScan, lowerScan, {OpKind::CumSum, OpKind::CumProd}},
-      {"arg_reduce", refuseArgReduce, lowerArgReduce, {OpKind::ArgMax, OpKind::ArgMin}},
+      {"pad", Layouts::Vectors, refuseEdgePad, lowerEdgePad, {OpKind::Pad}},
+      {"gather_rows",
+       Layouts::Plain,
+       refuseGatherRows,
+       lowerGatherRows,
+       {OpKind::Gather, OpKind::GatherND}},
+      {"gather_elements",
+       Layouts::Plain,
+       refuseGatherElements,
+       lowerGatherElements,
+       {OpKind::GatherElements}},
+      {"reverse_sequence",
+       Layouts::Plain,
+       refuseReverseSequence,
+       lowerReverseSequence,
+       {OpKind::ReverseSequence}},
+      {"scatter_elements",
+       Layouts::Plain,
+       refuseScatterElements,
+       lowerScatterElements,
+       {OpKind::ScatterElements}},
+      {"scatter_nd", Layouts::Plain, refuseScatterND, lowerScatterND, {OpKind::ScatterND}},
+      {"topk", Layouts::Plain, refuseTopK, lowerTopK, {OpKind::TopK}},
+      {"scan", Layouts::Plain, refuseScan, lowerScan, {OpKind::CumSum, OpKind::CumProd}},
+      {"arg_reduce",
+       Layouts::Plain,
+       refuseArgReduce,
+       lowerArgReduce,
+       {OpKind::ArgMax, OpKind::ArgMin}},
       {"reduction",
+       Layouts::Plain,
        refuseReduction,
        lowerReduction,
        {OpKind::ReduceSum, OpKind::ReduceMean, OpKind::ReduceMax, OpKind::ReduceMin,
         OpKind::ReduceProd, OpKind::ReduceL1, OpKind::ReduceL2, OpKind::ReduceSumSquare,
         OpKind::ReduceLogSum, OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
-      {"softmax", refuseSoftmax, lowerSoftmax, {OpKind::Softmax, OpKind::LogSoftmax}},
+      {"softmax",
+       Layouts::Plain,
+       refuseSoftmax,
+       lowerSoftmax,
+       {OpKind::Softmax, OpKind::LogSoftmax}},
       {"norm_rows",
+       Layouts::Plain,
        refuseRowNorm,
        lowerRowNorm,
        {OpKind::LayerNormalization, OpKind::RMSNormalization}},
       {"norm_channels",
+       Layouts::Vectors,
        refuseChannelNorm,
        lowerChannelNorm,
        {OpKind::InstanceNormalization, OpKind::GroupNormalization}},
-      {"pointwise", refusePointwise, lowerPointwise, elementwiseKinds()},
+      {"pointwise", Layouts::Vectors, refusePointwise, lowerPointwise, elementwiseKinds()},
   };
   return table;
 }
@@ -98,7 +181,7 @@ std::span<const Family> families() {
 const Family* familyFor(const Op& op, const kir::Target& target) {
   for (const Family& family : families())
     if (std::ranges::find(family.kinds, op.kind()) != family.kinds.end() &&
-        family.refusal(op, target).empty())
+        refusalOf(family, op, target).empty())
       return &family;
   return nullptr;
 }
@@ -108,7 +191,7 @@ Choice explainChoice(const Op& op, const kir::Target& target) {
   Choice choice{"reference", {}};
   for (const Family& family : families()) {
     if (std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
-    std::string reason = family.refusal(op, target);
+    std::string reason = refusalOf(family, op, target);
     if (reason.empty()) {
       choice.how = family.name;
       return choice;

@@ -6,9 +6,19 @@
 
 namespace enfold::lower {
 
+/// Layouts of the operands and results that a family takes.
+enum class Layouts : uint8_t {
+  Plain,
+  Vectors, ///< plain, or channels in blocks of one f32 vector; which goes with which, `refusal`
+           ///< says
+  Any,     ///< the same with blocks of any size
+};
+
 struct Family {
   std::string_view name;
-  /// Empty when the family can lower the op, else the reason why not.
+  Layouts layouts;
+  /// Empty when the family can lower the op, whose layouts are of those it takes; else the reason
+  /// why not.
   std::string (*refusal)(const Op& op, const kir::Target& target);
   void (*lower)(const Op& op, Lowering& lowering);
   std::vector<OpKind> kinds; ///< the op kinds it is asked about

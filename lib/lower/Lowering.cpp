@@ -1,16 +1,21 @@
 // Appending calls: constants and kernels are shared, live ranges recorded.
 #include "lower/Lowering.h"
 
+#include "ir/Verifier.h"
 #include "kernel/Structure.h"
 #include "lower/Copy.h"
 #include "lower/Families.h"
 #include "lower/Reorder.h"
 #include "support/Hash.h"
 
+#include <enfold/program.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace enfold::lower {
 namespace {
@@ -44,6 +49,7 @@ BufferRef Lowering::constantStorage(const Value* value) {
     return constant(tensor->share(), static_cast<int64_t>(tensor->numBytes()));
   const Op* op = value->producer();
   ENFOLD_CHECK(op && isReorderedConstant(*op), "a value without storage");
+  if (value->type().layout.isPlain()) return storage(op->own(0));
   return constant(blockedBytes(*op->own(0)->constant(), value->type().layout.block));
 }
 
@@ -125,21 +131,34 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
   append(std::move(call));
 }
 
-void Lowering::callReference(const Op& op) {
+/// Of an op that only its reference function computes, which knows no blocks.
+static Result<> checkPlain(const Op& op, const kir::Target& target) {
+  const auto isBlocked = [](const Value* v) { return v && !v->type().layout.isPlain(); };
+  bool blocked = std::ranges::any_of(op.operands(), isBlocked);
+  for (size_t i = 0; i < op.numResults(); ++i) blocked |= isBlocked(op.result(i));
+  if (!blocked) return {};
+  std::string reasons;
+  for (const auto& [family, reason] : explainChoice(op, target).refused)
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? " (" : "; ", family, reason);
+  return unsupported(fmt::format("no kernel for {} with vectors of {} bytes takes its layouts{}",
+                                 target.cpu, target.vectorBytes,
+                                 reasons.empty() ? "" : reasons + ")"),
+                     op.describe());
+}
+
+Result<> Lowering::callReference(const Op& op) {
+  ENFOLD_RETURN_IF_ERROR(checkPlain(op, target_));
   Call call{.reference = ReferenceCall{&op},
             .buffers = {},
             .algorithm = "reference",
             .runnerUp = {},
             .origin = {}};
-  const auto add = [&](const Value* value) {
-    ENFOLD_CHECK(value->type().layout.isPlain(),
-                 "reference ops take plain tensors: " + op.describe());
-    call.buffers.push_back(storage(value));
-  };
   for (const Value* operand : op.operands())
-    if (operand) add(operand);
-  for (size_t i = 0; i < op.numResults(); ++i) add(op.result(i));
+    if (operand) call.buffers.push_back(storage(operand));
+  for (size_t i = 0; i < op.numResults(); ++i) call.buffers.push_back(storage(op.result(i)));
+  call.buffers.push_back(temporary(sizeof(enfold_fault)));
   append(std::move(call));
+  return {};
 }
 
 /// All its results are without elements: kernels may count on there being some.
@@ -149,15 +168,15 @@ static bool hasNothingToCompute(const Op& op) {
   return true;
 }
 
-void Lowering::lower(const Op& op) {
-  if (op.kind() == OpKind::Constant || isReorderedConstant(op)) return;
-  if (storage_.isView(op) || hasNothingToCompute(op)) return;
+Result<> Lowering::lower(const Op& op) {
+  if (op.kind() == OpKind::Constant || isReorderedConstant(op)) return {};
+  if (storage_.isView(op) || hasNothingToCompute(op)) return {};
   op_ = &op;
   origin_ = fmt::format("{}", fmt::join(op.origins(), " + "));
-  if (const Family* family = familyFor(op, target_))
-    family->lower(op, *this);
-  else
-    callReference(op);
+  const Family* family = familyFor(op, target_);
+  if (!family) return callReference(op);
+  family->lower(op, *this);
+  return {};
 }
 
 void Lowering::copyOutput(const Value* value, size_t index) {
@@ -174,14 +193,19 @@ void Lowering::copyOutput(const Value* value, size_t index) {
   call(copyKernel(value->type().numBytes()), {from, to}, {.algorithm = "copy"});
 }
 
-Plan lowerGraph(const Graph& graph, const kir::Target& target) {
+Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target) {
+  ENFOLD_RETURN_IF_ERROR(verify(graph));
   Plan plan;
   plan.name = graph.name();
   for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());
   plan.outputs.assign(graph.outputs().begin(), graph.outputs().end());
   plan.outputNames.assign(graph.outputNames().begin(), graph.outputNames().end());
   Lowering lowering(plan, graph, target);
-  for (const auto& op : graph.ops()) lowering.lower(*op);
+  std::vector<Diag> problems;
+  for (const auto& op : graph.ops())
+    if (auto done = lowering.lower(*op); !done)
+      std::ranges::move(done.error().diags, std::back_inserter(problems));
+  if (!problems.empty()) return std::unexpected(Error(ErrorKind::Unsupported, std::move(problems)));
   for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
   assignOffsets(plan);
   return plan;

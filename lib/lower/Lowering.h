@@ -40,8 +40,9 @@ public:
   /// Appends a call of `kernel`, which is generated once however often it is used.
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFacts facts);
 
-  /// Lowers `op` by the first family that accepts it, else as a reference call.
-  void lower(const Op& op);
+  /// Lowers `op` by the first family that accepts it, else as a reference call; an error if it has
+  /// blocked tensors and no family takes them.
+  Result<> lower(const Op& op);
   /// Copies a graph output that could not be computed where the caller wants it.
   void copyOutput(const Value* value, size_t index);
 
@@ -49,7 +50,7 @@ private:
   BufferRef constantStorage(const Value* value);
   static std::string keyOf(const Tensor& tensor);
   BufferRef packedBytes(std::string key, int64_t bytes, Packing pack);
-  void callReference(const Op& op);
+  Result<> callReference(const Op& op);
   size_t addKernel(kir::Kernel kernel);
   void append(Call call);
 
@@ -80,8 +81,8 @@ BufferRef Lowering::packed(const Tensor& source, const std::string& order, int64
                       }});
 }
 
-/// The plan of a graph. Every op has a family or a reference function, so lowering cannot fail.
-/// The graph must outlive the plan.
-Plan lowerGraph(const Graph& graph, const kir::Target& target);
+/// The plan of a graph, which must outlive it. The graph is verified; besides, every blocked layout
+/// must be one that a family takes on this target: all ops of which that is not so are named.
+Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target);
 
 } // namespace enfold::lower

@@ -1,6 +1,7 @@
 // Places of values: a forest of links whose roots own buffers.
 #include "lower/Storage.h"
 
+#include "ir/Verifier.h"
 #include "lower/Reorder.h"
 
 #include <algorithm>
@@ -78,7 +79,7 @@ void StorageMap::link(const Value* value, const Value* parent, int64_t offset) {
 
 bool StorageMap::linkView(const Op& op) {
   const Value* operand = op.own(0);
-  if (!operand || operand->constant()) return false;
+  if (!operand || (operand->producer() && !isMadeByOp(operand)) || dependsOnData(op)) return false;
   const bool renames =
       (op.info().is(traits::ShapeOnly) && operand->type().layout.isPlain() &&
        op.result()->type().layout.isPlain()) ||

@@ -51,6 +51,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Clip", 1, 10, clipBounds},
     {"Clip", 11, kNewestOpset, direct},
     {"Col2Im", 18, kNewestOpset, direct},
+    {"Compress", 9, kNewestOpset, compress},
     {"Concat", 1, 3, concatOfChannels},
     {"Concat", 4, kNewestOpset, direct},
     {"Constant", 1, kNewestOpset, constantForms},
@@ -133,7 +134,8 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Mul", 7, kNewestOpset, direct},
     {"Neg", 1, kNewestOpset, direct},
     {"NegativeLogLikelihoodLoss", 12, kNewestOpset, negativeLogLikelihoodLoss},
-    {"NonMaxSuppression", 10, kNewestOpset, direct},
+    {"NonMaxSuppression", 10, kNewestOpset, knownNonMaxSuppression},
+    {"NonZero", 9, kNewestOpset, nonZero},
     {"Not", 1, kNewestOpset, direct},
     {"OneHot", 9, kNewestOpset, direct},
     {"Or", 1, 6, axisBroadcast},
@@ -221,6 +223,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"TopK", 10, kNewestOpset, direct},
     {"Transpose", 1, kNewestOpset, direct},
     {"Trilu", 14, kNewestOpset, direct},
+    {"Unique", 11, kNewestOpset, unique},
     {"Unsqueeze", 1, 12, axesOperand},
     {"Unsqueeze", 13, kNewestOpset, direct},
     {"Upsample", 7, 8, upsampleScalesAttr},
@@ -257,13 +260,11 @@ struct Reason {
 };
 constexpr Reason kReasons[] = {
     {"Bernoulli", "random numbers are not supported"},
-    {"Compress", "the size of its result depends on data"},
     {"GRU", "recurrent networks are not supported"},
     {"If", "its condition is not known when the model is compiled"},
     {"LSTM", "recurrent networks are not supported"},
     {"Loop", "loops are not supported"},
     {"Multinomial", "random numbers are not supported"},
-    {"NonZero", "the size of its result depends on data"},
     {"RNN", "recurrent networks are not supported"},
     {"RandomNormal", "random numbers are not supported"},
     {"RandomNormalLike", "random numbers are not supported"},
@@ -271,7 +272,6 @@ constexpr Reason kReasons[] = {
     {"RandomUniformLike", "random numbers are not supported"},
     {"Scan", "loops are not supported"},
     {"SequenceConstruct", "sequences are not supported"},
-    {"Unique", "the size of its result depends on data"},
 };
 
 /// Attributes newer than the operators that have them: an op that uses one must be written with

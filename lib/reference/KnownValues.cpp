@@ -4,12 +4,10 @@
 #include "reference/Reference.h"
 
 namespace enfold::reference {
-namespace {
 
-/// These read the type of their operand, never its value.
-bool readsTypeOnly(OpKind kind) { return kind == OpKind::Shape || kind == OpKind::Size; }
-
-} // namespace
+bool readsTypeOnly(OpKind kind) {
+  return kind == OpKind::Shape || kind == OpKind::Size || kind == OpKind::EyeLike;
+}
 
 bool KnownValues::isResolved(const Value* value) const {
   return value->constant() || known_.contains(value);
@@ -64,6 +62,8 @@ const Tensor* KnownValues::lookup(const Value* value) {
     const Op* op = next->producer();
     if (isResolved(next)) {
       pending.pop_back();
+    } else if (next->type().numElements() == 0) {
+      known_[next] = Tensor(next->elem(), next->shape());
     } else if (!op) {
       const Tensor* input = inputs_ ? inputs_(next) : nullptr;
       known_[next] = input ? std::optional(*input) : std::nullopt;

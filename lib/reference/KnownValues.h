@@ -1,4 +1,5 @@
-// Values known at compile time: constants, shapes of values, and what pure ops make of them.
+// Values known at compile time: constants, shapes of values, tensors without elements, and what pure
+// ops make of them.
 //
 // Importers and passes ask for shapes that a model computes at run time although all that goes in
 // is fixed. Lookups are memoized by address, so values must not be erased while one is in use.
@@ -12,6 +13,9 @@
 
 namespace enfold::reference {
 
+/// Whether ops of that kind read the type of their operand, never its numbers.
+bool readsTypeOnly(OpKind kind);
+
 class KnownValues {
 public:
   /// The value of a graph input if it has one all the same (a default), else null.
@@ -19,7 +23,7 @@ public:
 
   /// Only tensors of at most `maxElements` elements are computed or computed from; constants are
   /// known whatever their size.
-  explicit KnownValues(InputLookup inputs = {}, int64_t maxElements = int64_t{1} << 16)
+  explicit KnownValues(InputLookup inputs = {}, int64_t maxElements = int64_t{1} << 18)
       : inputs_(std::move(inputs)), maxElements_(maxElements) {}
 
   /// The value, or null if it is unknown: it depends on graph inputs, is too large, or its

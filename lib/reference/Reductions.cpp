@@ -185,7 +185,8 @@ Result<> evalReduceMean(EvalContext& context) {
       [](auto sum, double count) {
         using N = decltype(sum);
         if constexpr (std::is_integral_v<N>)
-          return static_cast<N>(static_cast<int64_t>(sum) / static_cast<int64_t>(count));
+          return count > 0 ? static_cast<N>(static_cast<int64_t>(sum) / static_cast<int64_t>(count))
+                           : N{0};
         else
           return sum / count;
       });

@@ -30,13 +30,13 @@ bool shapesAsDeclared(const Op& op, std::span<const Tensor* const> operands) {
   return true;
 }
 
-/// The types an op's results have before its epilogue.
+/// The types an op's results have before its epilogue; not always those it declares.
 Result<std::vector<Type>> ownResultTypes(const Op& op, std::span<const Tensor* const> operands) {
-  if (!op.epilogue().empty() || !shapesAsDeclared(op, operands))
-    return inferFromTensors(op.kind(), operands, op.attrs(), op.numResults());
-  std::vector<Type> types;
-  for (size_t i = 0; i < op.numResults(); ++i) types.push_back(op.result(i)->type());
-  return types;
+  if (shapesAsDeclared(op, operands)) {
+    auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
+    if (types || types.error().kind != ErrorKind::DataDependent) return types;
+  }
+  return inferFromTensors(op.kind(), operands, op.attrs(), op.numResults());
 }
 
 Result<Tensor> applyStep(const EpilogueStep& step, const Tensor& accumulator,

@@ -2,6 +2,7 @@
 #include "driver/Compiler.h"
 #include "ir/Builder.h"
 #include "ir/ConstantText.h"
+#include "ir/Parser.h"
 #include "zoo/Zoo.h"
 
 #include <gtest/gtest.h>
@@ -120,6 +121,58 @@ TEST(Session, RecoversFromAnIndexOutOfRange) {
   const auto right = at(2, 0);
   ASSERT_TRUE(right) << right.error().str();
   EXPECT_TRUE(right->front() == Tensor::of<float>({2}, {3, 1}));
+}
+
+/// A network with an op that has no kernel, whose data can be wrong: a range of three numbers.
+std::shared_ptr<const Executable> compiledRange() {
+  auto graph = parseGraph("graph @g(%limit: i64[]) {\n"
+                          "  %start = const i64[] [0]\n"
+                          "  %step = const i64[] [1]\n"
+                          "  %y = range(%start, %limit, %step) : i64[3]\n"
+                          "  return %y\n"
+                          "}\n");
+  EXPECT_TRUE(graph) << graph.error().str();
+  auto compilation = compile(*std::move(graph));
+  EXPECT_TRUE(compilation) << compilation.error().str();
+  EXPECT_EQ(compilation->executable->referenceOps().size(), 1u);
+  return compilation->executable;
+}
+
+TEST(Session, ReferenceFunctionsEndTheRunOfTheirContext) {
+  const auto executable = compiledRange();
+  const auto wrong = sessionOf(executable, 1), right = sessionOf(executable, 1);
+  const int64_t four = 4, three = 3;
+  std::vector<int64_t> y(3);
+  const void* in[] = {&four};
+  void* out[] = {y.data()};
+  EXPECT_EQ(enfold_run(wrong->context(), in, 1, out, 1), ENFOLD_INVALID_DATA);
+  const std::string error = enfold_last_error();
+  EXPECT_NE(error.find("i64[4]"), std::string::npos) << error;
+  in[0] = &three;
+  EXPECT_EQ(enfold_run(right->context(), in, 1, out, 1), ENFOLD_OK);
+  EXPECT_EQ(y, (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(enfold_run(wrong->context(), in, 1, out, 1), ENFOLD_OK) << "the error is over";
+}
+
+TEST(Session, ErrorsBelongToTheRunAlsoWhenSeveralRunAtOnce) {
+  const auto executable = compiledRange();
+  std::vector<std::thread> threads;
+  std::atomic<int> asExpected = 0;
+  for (int64_t limit : {3, 4, 3, 5})
+    threads.emplace_back([&, limit] {
+      const auto session = sessionOf(executable, 1);
+      const Tensor input = Tensor::of<int64_t>({}, {limit});
+      for (int round = 0; round < 200; ++round) {
+        const auto outputs = session->run(std::span(&input, 1));
+        if (limit == 3)
+          asExpected += outputs && outputs->front() == Tensor::of<int64_t>({3}, {0, 1, 2});
+        else
+          asExpected +=
+              !outputs && outputs.error().str().find(std::to_string(limit)) != std::string::npos;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(asExpected, 4 * 200);
 }
 
 #if defined(__GLIBC__)

@@ -22,7 +22,7 @@ Result<Lines> assemblyOf(std::string_view problem, std::string_view cpu) {
   ENFOLD_TRY(const codegen::Target target, codegen::targetFor(cpu));
   ENFOLD_TRY(auto graph, perf::graphOf(problem));
   ENFOLD_RETURN_IF_ERROR(optimize(*graph, {.cpu = std::string(cpu), .passes = {}}, target));
-  lower::Plan plan = lower::lowerGraph(*graph, target);
+  ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*graph, target));
   ENFOLD_TRY(const codegen::ProgramDesc program, nativeProgram(plan));
   ENFOLD_TRY(const std::string text,
              codegen::nativeFile(program, target, codegen::NativeForm::Assembly, "net"));

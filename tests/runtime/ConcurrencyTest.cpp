@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -51,6 +53,43 @@ TEST(Concurrency, ContextsOfOneProgramRunAtOnce) {
     });
   for (std::thread& user : users) user.join();
   EXPECT_EQ(good, 4);
+}
+
+/// Data may not be negative; the message names the number.
+void copyIfPositive(void* const* buffers, int64_t, int64_t, void*) {
+  const float number = *static_cast<const float*>(buffers[0]);
+  *static_cast<float*>(buffers[1]) = number;
+  auto* fault = static_cast<enfold_fault*>(buffers[2]);
+  fault->failed = number < 0;
+  std::snprintf(fault->message, sizeof fault->message, "%g is negative",
+                static_cast<double>(number));
+}
+
+TEST(Concurrency, ErrorsBelongToTheRun) {
+  TestProgram program;
+  program.addInput("x", 1);
+  program.addOutput("y", 1);
+  program.arenaBytes = sizeof(enfold_fault);
+  program.addStep(copyIfPositive, {input(0), output(0), arena(0)}, 1).fault = "";
+  const enfold_program& shared = program.get();
+
+  std::atomic<int> asExpected{0};
+  std::vector<std::thread> users;
+  for (const float number : {1.0F, -2.0F, 3.0F, -4.0F})
+    users.emplace_back([&shared, &asExpected, number] {
+      enfold_context* context = nullptr;
+      if (enfold_create_context(&shared, nullptr, &context) != ENFOLD_OK) return;
+      const std::string error = std::to_string(static_cast<int>(number)) + " is negative";
+      for (int round = 0; round < 500; ++round) {
+        float y = 0;
+        const enfold_status status = run(context, &number, &y);
+        asExpected += number > 0 ? status == ENFOLD_OK && y == number
+                                 : status == ENFOLD_INVALID_DATA && error == enfold_last_error();
+      }
+      enfold_destroy_context(context);
+    });
+  for (std::thread& user : users) user.join();
+  EXPECT_EQ(asExpected, 4 * 500);
 }
 
 std::atomic<bool> kernelEntered{false};

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <limits>
 #include <ostream>
@@ -126,6 +127,12 @@ const BrokenProgram kBrokenPrograms[] = {
      },
      kInvalid, "unnamed"},
     {"NoVerdict", [](Breakable& b) { b.step.fault = "wrong"; }, kInvalid, "verdict"},
+    {"NoRoomForWords",
+     [](Breakable& b) {
+       b.buffers[1] = arena(0);
+       b.step.fault = "";
+     },
+     kInvalid, "verdict"},
     {"ArenaTooLarge", [](Breakable& b) { b.program.arena_bytes = kHuge; }, ENFOLD_NO_MEMORY,
      "arena"},
     {"ScratchTooLarge", [](Breakable& b) { b.program.scratch_bytes = kHuge; }, ENFOLD_NO_MEMORY,
@@ -251,6 +258,32 @@ TEST(InvalidData, EndsTheRunBeforeTheNextStep) {
     EXPECT_STREQ(enfold_last_error(), "the first number is negative");
     EXPECT_EQ(y[0], 1.0F) << "later steps do not run";
   }
+}
+
+void wordFault(void* const* buffers, int64_t, int64_t, void*) {
+  const float number = *static_cast<const float*>(buffers[0]);
+  auto* fault = static_cast<enfold_fault*>(buffers[1]);
+  fault->failed = number < 0 ? 1 : 0;
+  std::snprintf(fault->message, sizeof fault->message, "%g is negative",
+                static_cast<double>(number));
+}
+
+TEST(InvalidData, IsWordedByTheStep) {
+  TestProgram program;
+  program.addInput("in", 8);
+  program.addOutput("out", 8);
+  program.arenaBytes = sizeof(enfold_fault);
+  program.addStep(wordFault, {input(0), arena(0)}, 1).fault = "";
+  program.addStep(copyFloats, {input(0), output(0)}, 8);
+  const ContextPointer bad = makeContext(program), good = makeContext(program);
+  ASSERT_TRUE(bad && good) << enfold_last_error();
+  float x[8] = {-3}, y[8] = {};
+  EXPECT_EQ(run(bad.get(), x, y), ENFOLD_INVALID_DATA);
+  EXPECT_STREQ(enfold_last_error(), "-3 is negative");
+  EXPECT_EQ(y[0], 0.0F);
+  x[0] = 2;
+  EXPECT_EQ(run(good.get(), x, y), ENFOLD_OK);
+  EXPECT_EQ(y[0], 2.0F);
 }
 
 TEST(LastError, BelongsToTheThread) {

@@ -205,6 +205,7 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!op.own(1)->constant()) return "weights are not constant";
+  if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
   const int block = target.lanes(kir::Scalar::F32);
   if (x.layout.block != block || y.layout != x.layout) return "not channel-blocked";

@@ -21,6 +21,7 @@ constexpr int64_t kLongRow = 32;
 
 std::string constantsRefusal(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
+  if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
   return epilogueRefusal(op);
 }

@@ -39,6 +39,12 @@ Result<Values> preluSlope(Node& node);
 Result<Values> renamedScatter(Node& node);
 Result<Values> seededDropout(Node& node);
 
+// DataSized.cpp: operators whose results have sizes that depend on data, where that is known.
+Result<Values> compress(Node& node);
+Result<Values> knownNonMaxSuppression(Node& node);
+Result<Values> nonZero(Node& node);
+Result<Values> unique(Node& node);
+
 // Attention.cpp and Losses.cpp: operators that ONNX defines by others, taken apart.
 Result<Values> attention(Node& node);
 Result<Values> negativeLogLikelihoodLoss(Node& node);
