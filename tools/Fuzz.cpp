@@ -26,7 +26,7 @@ struct FuzzOptions {
   uint64_t seed = 1;
   int64_t first = 0, count = 100;
   int jobs = 0;
-  std::string graph, passes, folder = ".";
+  std::string graph, passes, written, folder = ".";
   bool reduce = true, listOps = false;
 };
 
@@ -242,6 +242,21 @@ Result<int> fuzzMany(const FuzzOptions& options) {
   return tally.failures ? kWrong : kDone;
 }
 
+/// Writes the graphs, for others to look at.
+Result<int> writeMany(const FuzzOptions& options) {
+  std::error_code error;
+  std::filesystem::create_directories(options.written, error);
+  if (error) return usageError(fmt::format("--write {}: {}", options.written, error.message()));
+  for (int64_t number = options.first; number < options.first + options.count; ++number) {
+    const auto path = std::filesystem::path(options.written) /
+                      fmt::format("fuzz-{}-{}.eir", options.seed, number);
+    const FuzzCase c = makeCase(options.seed, number);
+    ENFOLD_RETURN_IF_ERROR(
+        writeText(path.string(), print(*c.graph, {.constants = PrintOptions::Constants::Hex})));
+  }
+  return kDone;
+}
+
 /// Examines a graph from a file, as a failure was reported with.
 Result<int> fuzzOne(const FuzzOptions& options) {
   ENFOLD_TRY(const LoadedModel model, loadModel(options.graph));
@@ -269,11 +284,15 @@ Action addFuzz(CLI::App& app) {
   app.add_flag("--list-ops", options->listOps, "Print how often each op was drawn");
   app.add_option("--graph", options->graph, "Check this graph instead of random ones");
   app.add_option("--passes", options->passes, "With --graph: the passes to run");
+  app.add_option("--write", options->written,
+                 "Write the graphs to this folder instead of checking them");
   app.add_option("--save", options->folder,
                  "Folder for failing graphs; created if it does not exist");
   app.add_flag("!--no-reduce", options->reduce, "Do not reduce failing graphs");
   return [options] {
-    const auto code = options->graph.empty() ? fuzzMany(*options) : fuzzOne(*options);
+    const auto code = !options->written.empty() ? writeMany(*options)
+                      : options->graph.empty()  ? fuzzMany(*options)
+                                                : fuzzOne(*options);
     return code ? *code : report(code.error());
   };
 }

@@ -29,14 +29,6 @@ void writeType(const Type& type, const std::string& name, pb::ValueInfoProto& pr
   for (int64_t size : type.shape) tensor.mutable_shape()->add_dim()->set_dim_value(size);
 }
 
-std::vector<ElemType> elemsOf(const Op& op) {
-  std::vector<ElemType> elems;
-  for (const Value* operand : op.operands())
-    if (operand) elems.push_back(operand->elem());
-  for (size_t i = 0; i < op.numResults(); ++i) elems.push_back(op.result(i)->elem());
-  return elems;
-}
-
 /// The IR version that came with an opset.
 int64_t irVersionOf(int64_t opset) {
   constexpr std::pair<int64_t, int64_t> kFirstOpsets[] = {{28, 14}, {25, 13}, {24, 12},
@@ -142,73 +134,69 @@ Result<> GraphExporter::writeInitializer(const Tensor& tensor, const std::string
   return data_->store(tensor, proto);
 }
 
+ExportOperand GraphExporter::operandOf(const Value* value) const {
+  if (!value) return {};
+  return {nameOf(value), value->elem(), withoutReorders(value)};
+}
+
 void GraphExporter::writeOp(const Op& op) {
+  const ElemType elem = op.result()->elem();
   Names results;
   for (size_t i = 0; i < op.numResults(); ++i) {
     results.push_back(nameOf(op.result(i)));
     if (op.result(i)->outputUses() == 0)
       writeType(op.result(i)->type(), results.back(), *model_.mutable_graph()->add_value_info());
   }
-  Form form{op.kind(), &op.attrs(), {}, results};
-  for (const Value* operand : op.ownOperands()) form.inputs.push_back(nameOf(operand));
+  ExportNode node{op.kind(), op.attrs(), {}, results, elem};
+  for (const Value* operand : op.ownOperands()) node.inputs.push_back(operandOf(operand));
   for (const EpilogueStep& step : op.epilogue()) {
-    const std::string accumulator = freshName(results[0] + "/" + info(form.kind).name);
-    form.outputs = {accumulator};
-    writeForm(std::move(form), op);
-    form = {step.kind, &step.attrs, {}, results};
+    const std::string accumulator = freshName(results[0] + "/" + info(node.kind).name);
+    node.outputs = {accumulator};
+    write(std::move(node), op);
+    node = {step.kind, step.attrs, {}, results, elem};
     for (const int arg : step.args)
-      form.inputs.push_back(arg == EpilogueStep::kAccumulator ? accumulator
+      node.inputs.push_back(arg == EpilogueStep::kAccumulator ? ExportOperand{accumulator, elem}
                             : arg == EpilogueStep::kAbsent
-                                ? ""
-                                : nameOf(op.operand(static_cast<size_t>(arg))));
+                                ? ExportOperand{}
+                                : operandOf(op.operand(static_cast<size_t>(arg))));
   }
-  writeForm(std::move(form), op);
+  write(std::move(node), op);
 }
 
-void GraphExporter::writeForm(Form form, const Op& op) {
-  while (!form.inputs.empty() && form.inputs.back().empty()) form.inputs.pop_back();
+void GraphExporter::write(ExportNode node, const Op& op) {
+  while (!node.inputs.empty() && node.inputs.back().name.empty()) node.inputs.pop_back();
   // In training it is an error not to name the running statistics, even if nobody wants them.
-  if (form.kind == OpKind::BatchNormalization && op.integer("training_mode") != 0)
-    for (size_t i = form.outputs.size(); i < 3; ++i)
-      form.outputs.push_back(freshName(form.outputs[0] + "/" + op.info().results[i].name));
-  if (form.kind == OpKind::Swish)
-    writeSwish(form, op);
-  else
-    writeNode(form, op);
+  if (node.kind == OpKind::BatchNormalization && op.integer("training_mode") != 0)
+    for (size_t i = node.outputs.size(); i < 3; ++i)
+      node.outputs.push_back(freshName(node.outputs[0] + "/" + op.info().results[i].name));
+  writeNodes(node, {[&](const ExportNode& part) { writeNode(part, op); },
+                    [&](const Tensor& tensor, const std::string& stem) {
+                      std::string name = freshName(stem);
+                      encodeTensor(tensor, name, *model_.mutable_graph()->add_initializer());
+                      return name;
+                    },
+                    [&](const std::string& stem) { return freshName(stem); }});
 }
 
-void GraphExporter::writeSwish(const Form& form, const Op& op) {
-  const AttrMap none;
-  const std::string &x = form.inputs[0], &y = form.outputs[0];
-  std::string scaled = x;
-  if (const auto alpha = form.attrs->find("alpha"); alpha != form.attrs->end()) {
-    Tensor factor(op.result()->elem(), {});
-    factor.setDouble(0, std::get<float>(alpha->second));
-    const std::string name = freshName(y + "/alpha");
-    encodeTensor(factor, name, *model_.mutable_graph()->add_initializer());
-    scaled = freshName(y + "/scaled");
-    writeNode({OpKind::Mul, &none, {x, name}, {scaled}}, op);
-  }
-  const std::string gate = freshName(y + "/sigmoid");
-  writeNode({OpKind::Sigmoid, &none, {scaled}, {gate}}, op);
-  writeNode({OpKind::Mul, &none, {x, gate}, {y}}, op);
-}
-
-void GraphExporter::writeNode(const Form& form, const Op& op) {
+void GraphExporter::writeNode(const ExportNode& part, const Op& op) {
   auto& node = *model_.mutable_graph()->add_node();
-  node.set_op_type(info(form.kind).onnxName);
-  for (const std::string& input : form.inputs) node.add_input(input);
-  for (const std::string& output : form.outputs) node.add_output(output);
-  for (const auto& [name, value] : *form.attrs)
-    if (!info(form.kind).attr(name)->own) encodeAttribute(name, value, node);
+  node.set_op_type(info(part.kind).onnxName);
+  std::vector<ElemType> elems = {part.elem};
+  for (const ExportOperand& input : part.inputs) {
+    node.add_input(input.name);
+    if (!input.name.empty()) elems.push_back(input.elem);
+  }
+  for (const std::string& output : part.outputs) node.add_output(output);
+  for (const auto& [name, value] : part.attrs)
+    if (!info(part.kind).attr(name)->own) encodeAttribute(name, value, node);
   const std::string origin = op.origins().empty() ? op.result()->name() : op.origins().front();
   std::string name = origin;
   for (int number = 1; !nodeNames_.insert(name).second; ++number)
-    name = fmt::format("{}/{}_{}", origin, info(form.kind).name, number);
+    name = fmt::format("{}/{}_{}", origin, info(part.kind).name, number);
   node.set_name(name);
   if (op.origins().size() > 1)
     node.set_doc_string(fmt::format("from {}", fmt::join(op.origins(), ", ")));
-  opset_ = std::max(opset_, opsetOf(form.kind, *form.attrs, elemsOf(op)));
+  opset_ = std::max(opset_, opsetOf(part.kind, part.attrs, elems));
 }
 
 void GraphExporter::writeOutputs() {

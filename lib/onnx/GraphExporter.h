@@ -4,6 +4,7 @@
 
 #include "ir/Graph.h"
 #include "onnx/Export.h"
+#include "onnx/ExportForms.h"
 #include "onnx/ExternalDataWriter.h"
 
 #include <unordered_set>
@@ -22,24 +23,17 @@ public:
 private:
   using Names = std::vector<std::string>;
 
-  /// One node to write.
-  struct Form {
-    OpKind kind;
-    const AttrMap* attrs;
-    Names inputs, outputs;
-  };
-
   Result<> nameOutputs();
   void nameValues();
   std::string freshName(const std::string& stem);
   std::string nameOf(const Value* value) const;
 
   Result<> writeInitializer(const Tensor& tensor, const std::string& name);
+  ExportOperand operandOf(const Value* value) const;
   void writeOp(const Op& op);
-  /// One node, or a few where the form is too young; `op` is what it is a part of.
-  void writeForm(Form form, const Op& op);
-  void writeSwish(const Form& form, const Op& op);
-  void writeNode(const Form& form, const Op& op);
+  /// Writes a node, or those that stand for it; `op` is what it is a part of.
+  void write(ExportNode node, const Op& op);
+  void writeNode(const ExportNode& part, const Op& op);
   void writeOutputs();
   void writeVersions();
 

@@ -306,7 +306,7 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
                                        proto.op_type(), origin, opset);
   const auto attempt = [&]() -> Result<> {
     ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
-    if (const Function* function = functions_.find(proto))
+    if (const pb::FunctionProto* function = functions_.find(proto))
       return inlineFunction(*function, proto, origin, scope);
     if (domain.empty() && proto.op_type() == "If") {
       ENFOLD_TRY(const bool inlined, inlineBranch(proto, origin, scope));
@@ -400,11 +400,10 @@ void GraphImporter::bindCalled(const std::string& name, const Binding* inner, Sc
   if (!name.empty()) scope.names.emplace(name, inner ? *inner : Binding{});
 }
 
-Result<> GraphImporter::inlineFunction(const Function& function, const pb::NodeProto& call,
+Result<> GraphImporter::inlineFunction(const pb::FunctionProto& proto, const pb::NodeProto& call,
                                        const std::string& origin, Scope& scope) {
-  const pb::FunctionProto& proto = *function.proto;
   for (const Scope* caller = &scope; caller != nullptr; caller = caller->caller)
-    if (caller->function == &function) return invalid("its function calls itself");
+    if (caller->function == &proto) return invalid("its function calls itself");
   if (scope.depth >= options_.limits.nesting)
     return unsupported(fmt::format("functions are nested deeper than {}", options_.limits.nesting));
   inlinedBytes_ += static_cast<int64_t>(proto.ByteSizeLong());
@@ -423,11 +422,11 @@ Result<> GraphImporter::inlineFunction(const Function& function, const pb::NodeP
   if (opsets.empty()) opsets = *scope.opsets;
   Attributes attributes;
   for (const auto& attr : call.attribute()) attributes.emplace(attr.name(), attr);
-  for (const auto& attr : function.defaults) attributes.emplace(attr.name(), attr);
+  for (const auto& attr : proto.attribute_proto()) attributes.emplace(attr.name(), attr);
 
   Scope body;
   body.caller = &scope;
-  body.function = &function;
+  body.function = &proto;
   body.opsets = &opsets;
   body.attributes = &attributes;
   body.prefix = origin;

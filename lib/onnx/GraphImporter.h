@@ -57,9 +57,9 @@ private:
 
   /// The names one list of nodes sees.
   struct Scope {
-    const Scope* outer = nullptr;       ///< whose names are visible too: of subgraphs only
-    const Scope* caller = nullptr;      ///< for the depth and the recursion check
-    const Function* function = nullptr; ///< the body of which this is
+    const Scope* outer = nullptr;                ///< whose names are visible too: of subgraphs only
+    const Scope* caller = nullptr;               ///< for the depth and the recursion check
+    const pb::FunctionProto* function = nullptr; ///< the body of which this is
     const Opsets* opsets = nullptr;
     const Attributes* attributes = nullptr; ///< what a function's attributes are
     std::string prefix;                     ///< of names and origins; empty in the main graph
@@ -86,7 +86,7 @@ private:
   Result<std::optional<Values>> operandsOf(const pb::NodeProto& proto, const Scope& scope);
   Result<Values> importOperator(pb::NodeProto& proto, const std::string& origin, int64_t opset,
                                 Values operands, const Scope& scope);
-  Result<> inlineFunction(const Function& function, const pb::NodeProto& call,
+  Result<> inlineFunction(const pb::FunctionProto& proto, const pb::NodeProto& call,
                           const std::string& origin, Scope& scope);
   Result<bool> inlineBranch(pb::NodeProto& node, const std::string& origin, Scope& scope);
   void bindCalled(const std::string& name, const Binding* inner, Scope& scope);

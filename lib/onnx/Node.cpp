@@ -103,6 +103,18 @@ Result<Value*> Node::emit(OpKind kind, Values operands, AttrMap attrs) {
   return op->result();
 }
 
+Result<Values> Node::emitAll(OpKind kind, Values operands, size_t numResults) {
+  OpSpec spec{.kind = kind, .operands = std::move(operands), .numResults = numResults};
+  const std::string stem = results.empty() || results[0].empty() ? origin : results[0];
+  for (size_t i = 0; i < numResults; ++i)
+    spec.resultNames.push_back(
+        environment_.freshName(fmt::format("{}.{}", stem, enfold::info(kind).results[i].name)));
+  ENFOLD_TRY(const Op* op, create(std::move(spec), {}));
+  Values made;
+  for (size_t i = 0; i < op->numResults(); ++i) made.push_back(op->result(i));
+  return made;
+}
+
 Result<Values> Node::finish(OpKind kind, Values operands, AttrMap attrs) {
   this->operands = std::move(operands);
   this->attrs = std::move(attrs);

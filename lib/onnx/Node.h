@@ -63,6 +63,8 @@ public:
 
   /// An intermediate op with one result; a null operand is an absent one.
   Result<Value*> emit(OpKind kind, Values operands, AttrMap attrs = {});
+  /// As emit, of an op with several results.
+  Result<Values> emitAll(OpKind kind, Values operands, size_t numResults);
   /// As emit, but the result is the node's first one.
   Result<Values> finish(OpKind kind, Values operands, AttrMap attrs = {});
   /// The node's results are `values`, of which it wants the first ones or less; all attributes must

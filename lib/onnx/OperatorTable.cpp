@@ -109,7 +109,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"IsInf", 10, kNewestOpset, direct},
     {"IsNaN", 9, kNewestOpset, direct},
     {"LRN", 1, kNewestOpset, direct},
-    {"LayerNormalization", 17, kNewestOpset, direct},
+    {"LayerNormalization", 1, kNewestOpset, direct}, // before 17, as ONNX Runtime writes it
     {"LeakyRelu", 1, kNewestOpset, direct},
     {"Less", 1, 6, axisBroadcast},
     {"Less", 7, kNewestOpset, direct},
@@ -194,6 +194,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Shrink", 9, kNewestOpset, direct},
     {"Sigmoid", 1, kNewestOpset, direct},
     {"Sign", 9, kNewestOpset, direct},
+    {"SimplifiedLayerNormalization", 1, kNewestOpset, simplifiedLayerNorm}, // of ONNX Runtime
     {"Sin", 7, kNewestOpset, direct},
     {"Sinh", 9, kNewestOpset, direct},
     {"Size", 1, kNewestOpset, direct},
@@ -234,23 +235,37 @@ constexpr OperatorRow kOnnxOperators[] = {
 };
 
 constexpr OperatorRow kMicrosoftOperators[] = {
+    {"Attention", 1, 1, microsoftAttention},
     {"BiasGelu", 1, 1, biasGelu},
     {"DequantizeLinear", 1, 1, direct},
+    {"DynamicQuantizeMatMul", 1, 1, dynamicQuantizeMatMul},
     {"FastGelu", 1, 1, fastGelu},
     {"FusedConv", 1, 1, fusedConv},
     {"FusedGemm", 1, 1, fusedGemm},
     {"FusedMatMul", 1, 1, fusedMatMul},
     {"Gelu", 1, 1, direct},
+    {"MatMulIntegerToFloat", 1, 1, matMulIntegerToFloat},
+    {"MatMulNBits", 1, 1, matMulNBits},
+    {"MultiHeadAttention", 1, 1, multiHeadAttention},
+    {"NhwcMaxPool", 1, 1, nhwcMaxPool},
+    {"QAttention", 1, 1, quantizedAttention},
     {"QGemm", 1, 1, qgemm},
     {"QLinearAdd", 1, 1, qlinearAdd},
     {"QLinearAveragePool", 1, 1, qlinearAveragePool},
     {"QLinearConcat", 1, 1, qlinearConcat},
+    {"QLinearConv", 1, 1, qlinearConvChannelsLast},
     {"QLinearGlobalAveragePool", 1, 1, qlinearGlobalAveragePool},
     {"QLinearLeakyRelu", 1, 1, qlinearLeakyRelu},
     {"QLinearMul", 1, 1, qlinearMul},
+    {"QLinearReduceMean", 1, 1, qlinearReduceMean},
     {"QLinearSigmoid", 1, 1, qlinearSigmoid},
+    {"QLinearSoftmax", 1, 1, qlinearSoftmax},
+    {"QLinearWhere", 1, 1, qlinearWhere},
     {"QuantizeLinear", 1, 1, direct},
     {"QuickGelu", 1, 1, quickGelu},
+    {"SkipLayerNormalization", 1, 1, skipLayerNorm},
+    {"SkipSimplifiedLayerNormalization", 1, 1, skipLayerNorm},
+    {"TransposeMatMul", 1, 1, fusedMatMul},
 };
 // clang-format on
 
@@ -283,6 +298,7 @@ struct AttributeAge {
   std::string_view value = {}; ///< only this value of it is new
 };
 constexpr AttributeAge kAttributeAges[] = {
+    {OpKind::AveragePool, "ceil_mode", 22}, // without windows that begin behind the image
     {OpKind::AveragePool, "dilations", 19},
     {OpKind::Cast, "round_mode", 24},
     {OpKind::Cast, "saturate", 19},
@@ -294,8 +310,43 @@ constexpr AttributeAge kAttributeAges[] = {
     {OpKind::QuantizeLinear, "output_dtype", 21},
     {OpKind::QuantizeLinear, "precision", 23},
     {OpKind::QuantizeLinear, "saturate", 19},
+    {OpKind::LpPool, "ceil_mode", 22},
+    {OpKind::MaxPool, "ceil_mode", 22},
+    {OpKind::Pad, "mode", 19, "wrap"},
     {OpKind::Resize, "coordinate_transformation_mode", 19, "half_pixel_symmetric"},
     {OpKind::SpaceToDepth, "mode", 28},
+};
+
+/// Operators that took elements of a type later than the most.
+struct ElemAge {
+  OpKind kind;
+  ElemType elem;
+  int64_t since;
+};
+constexpr ElemAge kElemAges[] = {
+    {OpKind::BitShift, ElemType::I16, 28},
+    {OpKind::BitShift, ElemType::I32, 28},
+    {OpKind::BitShift, ElemType::I64, 28},
+    {OpKind::BitShift, ElemType::I8, 28},
+    {OpKind::Celu, ElemType::BF16, 28},
+    {OpKind::Celu, ElemType::F16, 28},
+    {OpKind::Celu, ElemType::F64, 28},
+    {OpKind::DequantizeLinear, ElemType::F16, 19},
+    {OpKind::DequantizeLinear, ElemType::I16, 21},
+    {OpKind::DequantizeLinear, ElemType::U16, 21},
+    {OpKind::Einsum, ElemType::BF16, 28},
+    {OpKind::IsInf, ElemType::F16, 20},
+    {OpKind::OneHot, ElemType::BF16, 28},
+    {OpKind::QLinearMatMul, ElemType::F16, 21},
+    {OpKind::QuantizeLinear, ElemType::F16, 19},
+    {OpKind::QuantizeLinear, ElemType::I16, 21},
+    {OpKind::QuantizeLinear, ElemType::U16, 21},
+    {OpKind::Range, ElemType::BF16, 27},
+    {OpKind::Range, ElemType::F16, 27},
+    {OpKind::ReduceMax, ElemType::Bool, 20},
+    {OpKind::ReduceMin, ElemType::Bool, 20},
+    {OpKind::ReverseSequence, ElemType::BF16, 28},
+    {OpKind::TopK, ElemType::BF16, 24},
 };
 
 /// The opset from which operators take elements of a type.
@@ -307,7 +358,7 @@ int64_t opsetOf(ElemType elem) {
   case ElemType::F8E4M3FNUZ:
   case ElemType::F8E5M2:
   case ElemType::F8E5M2FNUZ:
-    return 19;
+    return 22;
   case ElemType::U4:
   case ElemType::I4:
     return 21;
@@ -360,7 +411,11 @@ int64_t opsetOf(OpKind kind, const AttrMap& attrs, std::span<const ElemType> ele
         (age.value.empty() || attr->second == AttrValue(std::string(age.value))))
       opset = std::max(opset, age.since);
   }
-  for (const ElemType elem : elems) opset = std::max(opset, opsetOf(elem));
+  for (const ElemType elem : elems) {
+    opset = std::max(opset, opsetOf(elem));
+    for (const ElemAge& age : kElemAges)
+      if (age.kind == kind && age.elem == elem) opset = std::max(opset, age.since);
+  }
   return opset;
 }
 

@@ -151,7 +151,7 @@ size_t packedBytes(ElemType elem, int64_t count) {
 }
 
 Result<ElemType> decodeElemType(int number) {
-  if (number == kStringType) return unsupported("tensors of strings are not supported");
+  if (number == pb::TensorProto::STRING) return unsupported("tensors of strings are not supported");
   if (auto elem = elemTypeByNumber(number)) return *elem;
   return invalid(fmt::format("{} is not the number of an element type", number));
 }

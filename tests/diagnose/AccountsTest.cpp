@@ -144,7 +144,7 @@ TEST(Artifacts, SayWhatWasCompiled) {
   const codegen::Target target = codegen::targetFor("native").value();
   const auto report = optimize(*graph, {}, target);
   ASSERT_TRUE(report.has_value()) << report.error().str();
-  lower::Plan plan = lower::lowerGraph(*graph, target);
+  lower::Plan plan = lower::lowerGraph(*graph, target).value();
   const auto program = nativeProgram(plan);
   ASSERT_TRUE(program.has_value()) << program.error().str();
   const Artifact artifact = artifactOf("/some/folder/small.eir", *program, target, *report);

@@ -49,7 +49,7 @@ class Lint(unittest.TestCase):
         protobuf = "// x\n#include <google/protobuf/message.h>\n"
         self.assert_passes("lib/onnx/A.cpp", protobuf)
         self.assert_complains("tools/A.cpp", protobuf, "lib/onnx only")
-        self.assert_complains("passes/A.cpp", "// x\n#include <onnx/onnx_pb.h>\n", "lib/onnx only")
+        self.assert_complains("passes/A.cpp", "// x\n#include <onnx/onnx-ml.pb.h>\n", "lib/onnx only")
         self.assert_passes("lib/driver/A.cpp", '// x\n#include "onnx/Importer.h"\n')
 
     def test_public_headers(self):

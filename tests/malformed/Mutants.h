@@ -2,7 +2,7 @@
 // suits its type. Found by protobuf's reflection, so that no field is forgotten.
 #pragma once
 
-#include <onnx/onnx_pb.h>
+#include <onnx/onnx-ml.pb.h>
 
 #include <string>
 #include <vector>

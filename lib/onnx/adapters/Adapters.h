@@ -70,20 +70,34 @@ Result<Values> parametricSoftplus(Node& node);
 Result<Values> scaleByAttribute(Node& node);
 Result<Values> scaledTanh(Node& node);
 
-// Microsoft.cpp: fused and quantized operators of the domain com.microsoft, taken apart.
+// Microsoft.cpp, MicrosoftAttention.cpp and MicrosoftQuantized.cpp: operators of the domain
+// com.microsoft, and those that ONNX Runtime added to ONNX's own, taken apart.
 Result<Values> biasGelu(Node& node);
 Result<Values> fastGelu(Node& node);
 Result<Values> fusedConv(Node& node);
 Result<Values> fusedGemm(Node& node);
 Result<Values> fusedMatMul(Node& node);
+Result<Values> nhwcMaxPool(Node& node);
+Result<Values> quickGelu(Node& node);
+Result<Values> simplifiedLayerNorm(Node& node);
+Result<Values> skipLayerNorm(Node& node);
+Result<Values> microsoftAttention(Node& node);
+Result<Values> multiHeadAttention(Node& node);
+Result<Values> quantizedAttention(Node& node);
+Result<Values> dynamicQuantizeMatMul(Node& node);
+Result<Values> matMulIntegerToFloat(Node& node);
+Result<Values> matMulNBits(Node& node);
 Result<Values> qgemm(Node& node);
 Result<Values> qlinearAdd(Node& node);
 Result<Values> qlinearAveragePool(Node& node);
 Result<Values> qlinearConcat(Node& node);
+Result<Values> qlinearConvChannelsLast(Node& node);
 Result<Values> qlinearGlobalAveragePool(Node& node);
 Result<Values> qlinearLeakyRelu(Node& node);
 Result<Values> qlinearMul(Node& node);
+Result<Values> qlinearReduceMean(Node& node);
 Result<Values> qlinearSigmoid(Node& node);
-Result<Values> quickGelu(Node& node);
+Result<Values> qlinearSoftmax(Node& node);
+Result<Values> qlinearWhere(Node& node);
 
 } // namespace enfold::onnx

@@ -1,0 +1,89 @@
+"""Where ONNX Runtime 1.32 or the evaluator of onnx 1.23.2 does not follow the specification, or does
+not have what it says. A rule names an operator and tells which of its nodes are meant; a runtime is
+not asked about a model that has such a node."""
+
+import dataclasses
+from collections.abc import Callable
+
+import onnx
+
+ORT, EVALUATOR = "onnxruntime", "evaluator"
+
+
+class Node:
+    """A node, with what rules look at: attributes, and types of operands."""
+
+    def __init__(self, proto, types):
+        self.type = proto.op_type
+        self.attributes = {a.name: onnx.helper.get_attribute_value(a) for a in proto.attribute}
+        self.operands = [types.get(name, (0, ())) for name in proto.input]
+        self.results = [types.get(name, (0, ())) for name in proto.output]
+
+    def text(self, name, default=""):
+        value = self.attributes.get(name, default)
+        return value.decode() if isinstance(value, bytes) else value
+
+    def integer(self, name, default=0):
+        return self.attributes.get(name, default)
+
+    def shape(self, i):
+        return self.operands[i][1] if i < len(self.operands) else ()
+
+
+@dataclasses.dataclass
+class Rule:
+    runtime: str
+    operator: str
+    reason: str
+    meant: Callable[[Node], bool] = lambda node: True
+
+
+RULES = [
+    Rule(ORT, "LRN", "even sizes and other ranks are refused",
+         lambda n: n.integer("size") % 2 == 0 or len(n.shape(0)) != 4),
+    Rule(ORT, "RoiAlign", "refuses more regions than the batch has images",
+         lambda n: n.shape(1)[0] > 0),
+    Rule(ORT, "Dropout", "in training, random", lambda n: len(n.operands) > 2),
+    Rule(ORT, "MatMulInteger", "leaves results unset where nothing is summed",
+         lambda n: n.shape(0)[-1] == 0),
+    Rule(EVALUATOR, "ConvTranspose", "groups are computed wrongly, or not at all",
+         lambda n: n.integer("group", 1) > 1),
+    Rule(EVALUATOR, "DeformConv", "groups and padding make NaN indices"),
+    Rule(EVALUATOR, "Dropout", "in training, random", lambda n: len(n.operands) > 2),
+    Rule(EVALUATOR, "GlobalLpPool", "is lacking"),
+    Rule(EVALUATOR, "GridSample", "clamps the place to the border, not each tap of a cubic",
+         lambda n: n.text("mode") == "cubic" and n.text("padding_mode") == "border"),
+    Rule(EVALUATOR, "LRN", "counts channels by the batch, and takes images only"),
+    Rule(EVALUATOR, "MaxPool", "images smaller than the window are refused, padded or not",
+         lambda n: min(n.shape(0)[2:]) < max(n.integer("kernel_shape", [1]))),
+    Rule(EVALUATOR, "OneHot", "takes a depth of rank 0 only", lambda n: n.shape(1) != ()),
+    Rule(EVALUATOR, "MaxUnpool", "indices are not those of the output's shape",
+         lambda n: len(n.operands) > 2),
+]  # fmt: skip
+
+
+def types_of(model):
+    """(element type, shape) by the name of a value."""
+    types = {t.name: (t.data_type, tuple(t.dims)) for t in model.graph.initializer}
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        tensor = value.type.tensor_type
+        types[value.name] = (tensor.elem_type, tuple(d.dim_value for d in tensor.shape.dim))
+    return types
+
+
+def reason(model, runtime):
+    """Why that runtime is not asked about a model, or None."""
+    types = types_of(model)
+    for proto in model.graph.node:
+        node = Node(proto, types)
+        for rule in RULES:
+            if rule.runtime == runtime and rule.operator == node.type and rule.meant(node):
+                return f"{rule.operator}: {rule.reason}"
+    return None
+
+
+def checkable(model):
+    """Whether the checker of onnx takes the model: its inference mistakes default attributes."""
+    return all(
+        node.op_type != "MeanVarianceNormalization" or node.attribute for node in model.graph.node
+    )
