@@ -76,6 +76,8 @@ const char* enfold_status_text(enfold_status status) {
     return "invalid data";
   case ENFOLD_BUSY:
     return "busy";
+  case ENFOLD_STOPPED:
+    return "stopped";
   }
   return "unknown status";
 }
@@ -137,6 +139,12 @@ int64_t enfold_context_bytes(const enfold_context* context) {
 
 enfold_status enfold_run(enfold_context* context, const void* const* inputs, int32_t num_inputs,
                          void* const* outputs, int32_t num_outputs) {
+  return enfold_run_within(context, inputs, num_inputs, outputs, num_outputs, nullptr);
+}
+
+enfold_status enfold_run_within(enfold_context* context, const void* const* inputs,
+                                int32_t num_inputs, void* const* outputs, int32_t num_outputs,
+                                const enfold_run_limits* limits) {
   const Use use(context);
   if (use.status() != ENFOLD_OK) return use.status();
   const enfold_program& program = use.context().program();
@@ -146,7 +154,9 @@ enfold_status enfold_run(enfold_context* context, const void* const* inputs, int
                 num_outputs, program.num_inputs, program.num_outputs);
   if ((num_inputs > 0 && inputs == nullptr) || (num_outputs > 0 && outputs == nullptr))
     return fail(ENFOLD_INVALID_ARGUMENT, "the list of inputs or of outputs is null");
-  return use.context().run(inputs, outputs);
+  if (limits != nullptr && !(limits->seconds >= 0))
+    return fail(ENFOLD_INVALID_ARGUMENT, "a run cannot be limited to %g seconds", limits->seconds);
+  return use.context().run(inputs, outputs, limits);
 }
 
 enfold_status enfold_start_profile(enfold_context* context) {

@@ -120,16 +120,19 @@ void Context::countFollowers() {
 
 // ---- Running ------------------------------------------------------------------------------------
 
-enfold_status Context::run(const void* const* inputs, void* const* outputs) {
+enfold_status Context::run(const void* const* inputs, void* const* outputs,
+                           const enfold_run_limits* limits) {
   if (const enfold_status status = bind(inputs, outputs)) return status;
+  const RunLimits within(limits);
   const FloatMode mode(denormals());
-  return isProfiling_ ? runProfiled() : runSteps();
+  return isProfiling_ ? runProfiled(within) : runSteps(within);
 }
 
-enfold_status Context::runSteps() {
-  for (const ReadyStep& step : steps_) {
-    runStep(step);
-    if (const enfold_status status = judgement(step)) return status;
+enfold_status Context::runSteps(const RunLimits& limits) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (const enfold_status status = limits.check(program_.steps[i])) return status;
+    runStep(steps_[i]);
+    if (const enfold_status status = judgement(steps_[i])) return status;
   }
   return ENFOLD_OK;
 }
@@ -149,11 +152,13 @@ void Context::runStep(const ReadyStep& step) {
     task.kernel(task.buffers, 0, task.iterations, pool_->scratch(0));
 }
 
-enfold_status Context::runProfiled() {
+enfold_status Context::runProfiled(const RunLimits& limits) {
   pool_->measureBusy(true);
   enfold_status status = ENFOLD_OK;
   int64_t before = nanoseconds();
   for (size_t i = 0; i < steps_.size() && status == ENFOLD_OK; ++i) {
+    status = limits.check(program_.steps[i]);
+    if (status != ENFOLD_OK) break;
     runStep(steps_[i]);
     status = judgement(steps_[i]);
     const int64_t after = nanoseconds();

@@ -5,6 +5,7 @@
 
 #include "runtime/Memory.h"
 #include "runtime/Profiler.h"
+#include "runtime/RunLimits.h"
 #include "runtime/ThreadPool.h"
 
 #include <enfold/enfold.h>
@@ -25,8 +26,9 @@ public:
 
   enfold_status setThreads(int32_t threads);
 
-  /// Arrays of the program's numbers of inputs and outputs.
-  enfold_status run(const void* const* inputs, void* const* outputs);
+  /// Arrays of the program's numbers of inputs and outputs; `limits` may be null.
+  enfold_status run(const void* const* inputs, void* const* outputs,
+                    const enfold_run_limits* limits);
 
   void startProfile() {
     profiler_.reset();
@@ -62,8 +64,8 @@ private:
   enfold_status checkBound();
   enfold_status checkPointer(int32_t tensor) const;
   void runStep(const ReadyStep& step);
-  enfold_status runSteps();
-  enfold_status runProfiled();
+  enfold_status runSteps(const RunLimits& limits);
+  enfold_status runProfiled(const RunLimits& limits);
   /// An error if the step, which has run, judges data and found it invalid.
   static enfold_status judgement(const ReadyStep& step);
 

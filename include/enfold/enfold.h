@@ -42,9 +42,10 @@ typedef enum enfold_status {
   ENFOLD_WRONG_VERSION = 3,    /* the program was compiled for another version of the runtime */
   ENFOLD_WRONG_CPU = 4,        /* this CPU lacks instructions that the program uses */
   ENFOLD_NO_MEMORY = 5,
-  ENFOLD_NO_THREADS = 6,  /* the system refuses to start as many threads */
-  ENFOLD_BUSY = 7,        /* another thread is using the context */
-  ENFOLD_INVALID_DATA = 8 /* what the inputs hold cannot be computed with: an index out of range */
+  ENFOLD_NO_THREADS = 6,   /* the system refuses to start as many threads */
+  ENFOLD_BUSY = 7,         /* another thread is using the context */
+  ENFOLD_INVALID_DATA = 8, /* what the inputs hold cannot be computed with: an index out of range */
+  ENFOLD_STOPPED = 9       /* a limit of the run was met */
 } enfold_status;
 
 /* The status's name, e.g. "invalid argument". */
@@ -101,6 +102,18 @@ int64_t enfold_context_bytes(const enfold_context* context);
  * flushing, exception flags) is set aside during the call and restored after it. */
 enfold_status enfold_run(enfold_context* context, const void* const* inputs, int32_t num_inputs,
                          void* const* outputs, int32_t num_outputs);
+
+/* Limits of one run. All zero: none. */
+typedef struct enfold_run_limits {
+  const volatile int32_t* stop; /* the run ends before its next step when *stop is not 0 */
+  double seconds;               /* the run ends before its next step after so long */
+} enfold_run_limits;
+
+/* enfold_run() within limits, which may be NULL. A run that meets one returns ENFOLD_STOPPED; its
+ * outputs then hold anything, and the context can be used again. */
+enfold_status enfold_run_within(enfold_context* context, const void* const* inputs,
+                                int32_t num_inputs, void* const* outputs, int32_t num_outputs,
+                                const enfold_run_limits* limits);
 
 /* ---- Profiles ------------------------------------------------------------------------------ */
 

@@ -12,7 +12,9 @@
 #include <llvm/Target/TargetMachine.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
+#include <thread>
 
 namespace enfold::codegen {
 namespace {
@@ -37,16 +39,24 @@ std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kern
   return groups;
 }
 
-std::vector<std::string> compile(const UniqueKernels& kernels, const Target& target, int threads) {
+Result<std::vector<std::string>> compile(const UniqueKernels& kernels, const Target& target,
+                                         const JitOptions& options) {
+  const int threads = options.threads > 0 ? options.threads : hardwareThreads();
   auto groups = grouped(kernels, threads);
   std::vector<std::string> objects(groups.size());
+  const auto caller = std::this_thread::get_id();
+  std::atomic<bool> stopped = false;
   forEachInParallel(groups.size(), threads, [&](size_t i) {
+    if (options.interrupted && std::this_thread::get_id() == caller && options.interrupted())
+      stopped = true;
+    if (stopped) return;
     auto machine = makeTargetMachine(target);
     llvm::LLVMContext context;
     auto module = makeModule(context, groups[i], target, *machine);
     const auto object = generate(*module, *machine, llvm::CodeGenFileType::ObjectFile);
     objects[i].assign(object.begin(), object.end());
   });
+  if (stopped) return std::unexpected(Error(ErrorKind::Stopped, "compilation was interrupted"));
   return objects;
 }
 
@@ -170,8 +180,8 @@ Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& tar
   initializeLlvm();
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, "enfold"));
   dumpKernels(kernels.entries, target);
-  const int threads = options.threads > 0 ? options.threads : hardwareThreads();
-  MachineCode code{compile(kernels, target, threads), {}};
+  MachineCode code;
+  ENFOLD_TRY(code.objects, compile(kernels, target, options));
   for (size_t i = 0; i < kernels.entryOf.size(); ++i)
     code.functions.push_back(
         {kernels.entries[kernels.entryOf[i]].symbol, program.kernels[i].iterations});

@@ -5,10 +5,14 @@
 #include "codegen/ProgramDesc.h"
 #include "codegen/TargetInfo.h"
 
+#include <functional>
+
 namespace enfold::codegen {
 
 struct JitOptions {
   int threads = 0; ///< for compiling; 0: as many as the process may use
+  /// Asked on the calling thread, between kernels, whether to stop: compilation then fails.
+  std::function<bool()> interrupted = {};
 };
 
 /// The kernels of a program as relocatable objects.

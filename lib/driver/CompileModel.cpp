@@ -64,20 +64,22 @@ void describe(const codegen::Target& target, std::string& key) {
 }
 
 /// All that a program depends on; empty if programs of the model cannot be stored.
-Result<std::string> keyOf(const std::string& model, std::span<const NamedTensor> inputs,
+Result<std::string> keyOf(const ModelSource& model, std::span<const NamedTensor> inputs,
                           const LoadOptions& load, const CompileOptions& options,
                           const codegen::Target& target) {
   const std::string build = compilerBuild();
-  const bool zoo = model.starts_with("zoo:");
-  if (build.empty() || (!zoo && fs::path(model).extension() == ".eir")) return "";
+  if (build.empty() || model.isText()) return "";
   std::string key = fmt::format("compiler {}\n", build);
-  if (zoo) {
-    key += model + "\n";
+  std::error_code error;
+  if (model.isZoo()) {
+    key += model.name + "\n";
+  } else if (model.bytes) {
+    key += fmt::format("bytes {:x} {}\n", hashLarge(model.bytes->data(), model.bytes->size()),
+                       model.folder.empty() ? "" : fs::absolute(model.folder, error).string());
   } else {
-    ENFOLD_TRY(const uint64_t hash, hashFile(model));
+    ENFOLD_TRY(const uint64_t hash, hashFile(model.name));
     // Data files are looked for beside the model, and its name becomes the program's.
-    std::error_code error;
-    key += fmt::format("model {:x} {}\n", hash, fs::absolute(model, error).string());
+    key += fmt::format("model {:x} {}\n", hash, fs::absolute(model.name, error).string());
   }
   for (const auto& [name, tensor] : inputs)
     key += fmt::format("input {} {}\n", name, tensor.type().str());
@@ -100,7 +102,7 @@ bool isOf(const CachedModel& cached, std::span<const NamedTensor> inputs) {
 
 } // namespace
 
-Result<CompiledModel> compileModel(const std::string& model, std::span<const NamedTensor> inputs,
+Result<CompiledModel> compileModel(const ModelSource& model, std::span<const NamedTensor> inputs,
                                    const LoadOptions& load, const CompileOptions& options,
                                    const CompileCache* cache) {
   CompiledModel compiled;
@@ -115,6 +117,7 @@ Result<CompiledModel> compileModel(const std::string& model, std::span<const Nam
       compiled.inputDefaults = std::move(found->inputDefaults);
       compiled.boundInputs = std::move(found->boundInputs);
       std::ranges::move(found->notes, std::back_inserter(compiled.notes));
+      compiled.signature = std::move(found->signature);
       compiled.cached = true;
       return compiled;
     }
@@ -127,6 +130,7 @@ Result<CompiledModel> compileModel(const std::string& model, std::span<const Nam
       entry.inputDefaults = loaded.inputDefaults;
       entry.boundInputs = loaded.boundInputs;
       entry.notes = loaded.notes;
+      entry.signature = loaded.signature;
       for (const fs::path& file : loaded.dataFiles)
         if (const auto hash = hashFile(file)) entry.dataFiles[file.string()] = *hash;
       if (const auto stored = cache->store(entry); !stored)
@@ -138,6 +142,7 @@ Result<CompiledModel> compileModel(const std::string& model, std::span<const Nam
   compiled.inputDefaults = std::move(loaded.inputDefaults);
   compiled.boundInputs = std::move(loaded.boundInputs);
   std::ranges::move(loaded.notes, std::back_inserter(compiled.notes));
+  compiled.signature = std::move(loaded.signature);
   return compiled;
 }
 

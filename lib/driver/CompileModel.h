@@ -11,7 +11,8 @@ struct CompiledModel {
   std::shared_ptr<const Executable> executable;
   std::map<std::string, Tensor> inputDefaults, boundInputs; ///< see LoadedModel
   std::vector<std::string> notes;
-  PipelineReport report; ///< empty if the program comes from the cache
+  onnx::Signature signature; ///< see LoadedModel
+  PipelineReport report;     ///< empty if the program comes from the cache
   bool cached = false;
 };
 
@@ -19,7 +20,7 @@ struct CompiledModel {
 /// program that was made of the same bytes, for such inputs, with the same options, for this
 /// machine, by this build of the compiler is linked instead. Programs that call reference functions
 /// and models in text form are not stored.
-Result<CompiledModel> compileModel(const std::string& model, std::span<const NamedTensor> inputs,
+Result<CompiledModel> compileModel(const ModelSource& model, std::span<const NamedTensor> inputs,
                                    const LoadOptions& load, const CompileOptions& options,
                                    const CompileCache* cache = nullptr);
 

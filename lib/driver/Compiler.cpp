@@ -12,6 +12,19 @@
 namespace enfold {
 namespace {
 
+/// Ends the pipeline before the next pass when the caller wants it.
+class Interruption : public PassObserver {
+public:
+  explicit Interruption(const std::function<bool()>& interrupted) : interrupted_(interrupted) {}
+  Result<> before(const PassInfo&, const Graph&) override {
+    if (!interrupted_ || !interrupted_()) return {};
+    return std::unexpected(Error(ErrorKind::Stopped, "compilation was interrupted"));
+  }
+
+private:
+  const std::function<bool()>& interrupted_;
+};
+
 /// A machine file is a page of text.
 constexpr int64_t kMostText = 1 << 20; // bytes
 
@@ -59,6 +72,8 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   if (options.tolerance) {
     ENFOLD_TRY(passes.passes.unfolded, foldsBeyond(*options.tolerance, graph, pipeline, passes));
   }
+  Interruption interruption(options.interrupted);
+  passes.observers.push_back(&interruption);
   ENFOLD_TRY(PipelineReport report, runPipeline(graph, pipeline, passes));
   ENFOLD_RETURN_IF_ERROR(lower::checkAlgorithms(graph, target));
   if (options.tune) {
@@ -75,9 +90,9 @@ Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& 
   ENFOLD_TRY(PipelineReport report, optimize(*graph, options, target));
   const std::chrono::duration<double, std::milli> passes = std::chrono::steady_clock::now() - start;
   const std::shared_ptr<Graph> optimized = std::move(graph);
-  ENFOLD_TRY(
-      auto executable,
-      Executable::build(optimized, target, {passes.count(), options.constants, options.store}));
+  ENFOLD_TRY(auto executable, Executable::build(optimized, target,
+                                                {passes.count(), options.constants, options.store,
+                                                 options.interrupted}));
   return Compilation{std::move(executable), optimized, std::move(report)};
 }
 

@@ -20,6 +20,9 @@ struct CompileOptions {
   PipelineOptions passes;     ///< target facts are filled in
   std::shared_ptr<ConstantPool> constants = {};         ///< where programs share constants
   std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
+  /// Asked between passes and between kernels, on the calling thread, whether to stop: compilation
+  /// then fails as Stopped.
+  std::function<bool()> interrupted = {};
   std::optional<TuneOptions> tune = {}; ///< measure which algorithms are fastest on this machine
 };
 

@@ -1,6 +1,6 @@
 // The public C++ interface to networks of changing shapes.
 #include "driver/ApiOptions.h"
-#include "driver/Specializations.h"
+#include "driver/Network.h"
 #include "runtime/ProgramCheck.h"
 
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ Tensor tensorOf(const DynamicInput& input, std::vector<Diag>& problems) {
 } // namespace
 
 struct DynamicContext::Impl {
-  std::unique_ptr<Specializations> network;
+  std::unique_ptr<Network> network;
 };
 
 DynamicContext::DynamicContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -43,12 +43,11 @@ DynamicContext::~DynamicContext() = default;
 std::expected<DynamicContext, Failure> DynamicContext::open(const std::string& model,
                                                             const DynamicOptions& options) {
   return guarded("opening " + model, [&]() -> Result<DynamicContext> {
-    ENFOLD_TRY(auto network,
-               Specializations::open(
-                   model, {.load = loadOptions(options.module),
-                           .compile = compileOptions(options.module),
-                           .session = {options.context.threads, keepsSubnormals(options.module)},
-                           .capacity = options.capacity}));
+    ENFOLD_TRY(auto network, Network::open(model, {.load = loadOptions(options.module),
+                                                   .compile = compileOptions(options.module),
+                                                   .session = {options.context.threads,
+                                                               keepsSubnormals(options.module)},
+                                                   .capacity = options.capacity}));
     return DynamicContext(std::make_unique<Impl>(std::move(network)));
   });
 }
@@ -61,8 +60,8 @@ DynamicContext::run(std::span<const DynamicInput> inputs) {
     for (const DynamicInput& input : inputs)
       tensors.push_back({input.name, tensorOf(input, problems)});
     if (!problems.empty()) return std::unexpected(Error(ErrorKind::Usage, std::move(problems)));
-    ENFOLD_TRY(const Specializations::Run run, impl_->network->run(tensors));
-    const std::vector<TensorSpec> specs = run.executable->outputs();
+    ENFOLD_TRY(const Network::Run run, impl_->network->run(tensors));
+    const std::vector<TensorSpec> specs = run.program->executable().outputs();
     std::vector<DynamicOutput> outputs;
     for (size_t i = 0; i < run.outputs.size(); ++i) {
       const Tensor& tensor = run.outputs[i];

@@ -53,7 +53,8 @@ Result<std::shared_ptr<const Executable>> Executable::build(std::shared_ptr<Grap
   executable->times_.lowering = millisecondsSince(start);
   start = std::chrono::steady_clock::now();
   codegen::ProgramDesc& desc = executable->parts_.desc;
-  ENFOLD_TRY(codegen::MachineCode code, codegen::compileKernels(desc, target));
+  ENFOLD_TRY(codegen::MachineCode code,
+             codegen::compileKernels(desc, target, {.interrupted = options.interrupted}));
   desc.scratchBytes = codegen::scratchBytes(desc);
   desc.kernels.clear();
   ENFOLD_TRY(executable->module_, codegen::link(desc, code, target));
@@ -98,10 +99,13 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Executabl
   return session;
 }
 
-Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* const> outputs) {
+Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* const> outputs,
+                         const enfold_run_limits* limits) {
   const enfold_status status =
-      enfold_run(context_.get(), inputs.data(), static_cast<int32_t>(inputs.size()), outputs.data(),
-                 static_cast<int32_t>(outputs.size()));
+      enfold_run_within(context_.get(), inputs.data(), static_cast<int32_t>(inputs.size()),
+                        outputs.data(), static_cast<int32_t>(outputs.size()), limits);
+  if (status == ENFOLD_STOPPED)
+    return std::unexpected(Error(ErrorKind::Stopped, enfold_last_error()));
   if (status == ENFOLD_INVALID_DATA) return invalid(enfold_last_error());
   if (status != ENFOLD_OK) return usageError(enfold_last_error());
   return {};

@@ -31,6 +31,7 @@ struct BuildOptions {
   std::shared_ptr<ConstantPool> constants = {}; ///< to share constants with other programs
   /// Is shown the program unless it holds addresses of this process.
   std::function<void(const StoredProgram&)> store = {};
+  std::function<bool()> interrupted = {}; ///< see CompileOptions
 };
 
 /// An input or output.
@@ -86,7 +87,8 @@ public:
   /// Tensors in the order of the graph's inputs, of exactly their types.
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
   /// The same over memory of the caller's, for benchmarks: nothing is checked or allocated.
-  Result<> runRaw(std::span<const void* const> inputs, std::span<void* const> outputs);
+  Result<> runRaw(std::span<const void* const> inputs, std::span<void* const> outputs,
+                  const enfold_run_limits* limits = nullptr);
   enfold_context* context() { return context_.get(); }
   const Executable& executable() const { return *executable_; }
 

@@ -14,7 +14,33 @@
 namespace enfold {
 namespace {
 
-Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOptions& options) {
+std::span<const std::byte> bytesOf(const ModelSource& source) {
+  return std::as_bytes(std::span(*source.bytes));
+}
+
+/// A graph declares what it takes and gives, with all sizes known.
+onnx::Signature signatureOf(const Graph& graph) {
+  const auto declared = [](const std::string& name, const Type& type) {
+    onnx::DeclaredTensor tensor{name, {type.elem, std::vector<onnx::DeclaredType::Dim>()}};
+    for (const int64_t size : type.shape) tensor.type.dims->push_back({size, ""});
+    return tensor;
+  };
+  onnx::Signature signature;
+  signature.graphName = graph.name();
+  for (const auto& input : graph.inputs())
+    signature.inputs.push_back(declared(input->name(), input->type()));
+  for (size_t i = 0; i < graph.outputs().size(); ++i)
+    signature.outputs.push_back(declared(graph.outputNames()[i], graph.outputs()[i]->type()));
+  return signature;
+}
+
+LoadedModel loaded(std::string name, std::unique_ptr<Graph> graph) {
+  LoadedModel model{.name = std::move(name), .graph = std::move(graph)};
+  model.signature = signatureOf(*model.graph);
+  return model;
+}
+
+Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& options) {
   onnx::ImportOptions import;
   import.shapes = options.shapes;
   import.samples = options.samples;
@@ -23,14 +49,17 @@ Result<LoadedModel> loadOnnx(const std::filesystem::path& path, const LoadOption
   if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
   import.overridden = options.overridden;
   import.limits = options.limits;
-  ENFOLD_TRY(onnx::ImportedModel imported, onnx::importModel(path, import));
+  ENFOLD_TRY(onnx::ImportedModel imported,
+             source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
+                          : onnx::importModel(std::filesystem::path(source.name), import));
   if (verifiesAlways()) ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, Stage::Imported));
-  return LoadedModel{path.stem().string(),
+  return LoadedModel{std::filesystem::path(source.name).stem().string(),
                      std::move(imported.graph),
                      std::move(imported.inputDefaults),
                      std::move(imported.boundInputs),
                      std::move(imported.notes),
-                     std::move(imported.dataFiles)};
+                     std::move(imported.dataFiles),
+                     std::move(imported.signature)};
 }
 
 Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOptions& options) {
@@ -45,7 +74,7 @@ Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOption
     return unsupported(
         fmt::format("{}: the graph has more than {} ops", path.string(), limits.nodes));
   ENFOLD_RETURN_IF_ERROR(verify(*graph));
-  return LoadedModel{path.stem().string(), std::move(graph), {}, {}, {}, {}};
+  return loaded(path.stem().string(), std::move(graph));
 }
 
 /// A network of the zoo, at the size given for its input.
@@ -57,26 +86,40 @@ Result<LoadedModel> loadZoo(const std::string& name, const LoadOptions& options)
     input = shape;
   }
   ENFOLD_TRY(auto graph, zoo::build(name, input));
-  return LoadedModel{name, std::move(graph), {}, {}, {}, {}};
+  return loaded(name, std::move(graph));
 }
 
-Result<LoadedModel> load(const std::string& model, const LoadOptions& options) {
-  if (model.starts_with("zoo:")) return loadZoo(model.substr(4), options);
-  const std::filesystem::path path = model;
+Result<LoadedModel> load(const ModelSource& model, const LoadOptions& options) {
+  if (model.isZoo()) return loadZoo(model.name.substr(4), options);
   std::error_code error;
-  if (!std::filesystem::exists(path, error))
-    return usageError(model + ": no such file (zoo networks are written zoo:NAME)");
-  if (path.extension() != ".eir") return loadOnnx(path, options);
-  return loadText(path, options);
+  if (!model.bytes && !std::filesystem::exists(model.name, error))
+    return usageError(model.name + ": no such file (zoo networks are written zoo:NAME)");
+  return model.isText() ? loadText(model.name, options) : loadOnnx(model, options);
 }
 
 } // namespace
 
-Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options) {
-  return catchNoMemory("loading " + model, [&] { return load(model, options); });
+ModelSource ModelSource::inMemory(std::string bytes, std::filesystem::path folder) {
+  ModelSource source("model");
+  source.bytes = std::make_shared<const std::string>(std::move(bytes));
+  source.folder = std::move(folder);
+  return source;
 }
 
-Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
+Result<LoadedModel> loadModel(const ModelSource& model, const LoadOptions& options) {
+  return catchNoMemory("loading " + model.name, [&] { return load(model, options); });
+}
+
+Result<onnx::Signature> loadSignature(const ModelSource& model, const LoadOptions& options) {
+  if (model.bytes) return onnx::readSignature(bytesOf(model), options.limits);
+  std::error_code error;
+  if (!model.isZoo() && !model.isText() && std::filesystem::exists(model.name, error))
+    return onnx::readSignature(std::filesystem::path(model.name), options.limits);
+  ENFOLD_TRY(LoadedModel loaded, loadModel(model, options));
+  return std::move(loaded.signature);
+}
+
+Result<LoadedModel> loadModelFor(const ModelSource& model, std::span<const NamedTensor> inputs,
                                  LoadOptions options) {
   if (!options.freezeInitializers) {
     LoadOptions frozen = options;

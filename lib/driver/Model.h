@@ -11,6 +11,21 @@
 
 namespace enfold {
 
+/// Where a model comes from: a .onnx or .eir file, "zoo:NAME", or the bytes of an ONNX file.
+struct ModelSource {
+  std::string name; ///< the path or "zoo:NAME"; of bytes, what messages call them
+  std::shared_ptr<const std::string> bytes = {};
+  std::filesystem::path folder = {}; ///< of bytes: where external data lies; empty: it is refused
+
+  ModelSource(std::string path) : name(std::move(path)) {}
+  ModelSource(const char* path) : name(path) {}
+  ModelSource(const std::filesystem::path& path) : name(path.string()) {}
+  static ModelSource inMemory(std::string bytes, std::filesystem::path folder = {});
+
+  bool isZoo() const { return !bytes && name.starts_with("zoo:"); }
+  bool isText() const { return !bytes && name.ends_with(".eir"); }
+};
+
 struct LoadOptions {
   std::map<std::string, Shape> shapes; ///< sizes of inputs, by input name
   /// Data at hand, in the order of the inputs, nameless or not: it settles what is still open.
@@ -30,14 +45,18 @@ struct LoadedModel {
   std::map<std::string, Tensor> boundInputs;    ///< inputs of the file that became constants
   std::vector<std::string> notes;               ///< what a user should know, a sentence each
   std::vector<std::filesystem::path> dataFiles; ///< files beside the model that hold tensors
+  onnx::Signature signature;                    ///< what the model declares of itself
 };
 
-Result<LoadedModel> loadModel(const std::string& model, const LoadOptions& options = {});
+Result<LoadedModel> loadModel(const ModelSource& model, const LoadOptions& options = {});
+
+/// What the model declares, before any size is bound.
+Result<onnx::Signature> loadSignature(const ModelSource& model, const LoadOptions& options = {});
 
 /// Loads the model to be run on `inputs`, in their order and nameless or not: they settle open
 /// sizes, inputs that decide a shape become constants, which a note tells, and so do the defaults
 /// of inputs that are not given.
-Result<LoadedModel> loadModelFor(const std::string& model, std::span<const NamedTensor> inputs,
+Result<LoadedModel> loadModelFor(const ModelSource& model, std::span<const NamedTensor> inputs,
                                  LoadOptions options);
 
 } // namespace enfold

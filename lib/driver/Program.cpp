@@ -49,9 +49,8 @@ void runReference(void* const* buffers, int64_t, int64_t, void*) {
                           std::shared_ptr<const std::byte>(std::shared_ptr<void>(), bytes));
     pointers.push_back(&operands.back());
   }
-  const auto done = catchNoMemory("computing " + op.describe(), [&] {
-    return evaluateInto(op, pointers, buffers + next);
-  });
+  const auto done = catchNoMemory("computing " + op.describe(),
+                                  [&] { return evaluateInto(op, pointers, buffers + next); });
   auto* fault = static_cast<enfold_fault*>(buffers[next + op.numResults()]);
   fault->failed = !done;
   if (!done) {

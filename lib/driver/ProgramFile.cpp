@@ -152,6 +152,66 @@ std::map<std::string, Tensor> readTensors(const json& list, const PartsReader& p
   return tensors;
 }
 
+json describe(const std::vector<onnx::DeclaredTensor>& tensors) {
+  json list = json::array();
+  for (const auto& [name, type] : tensors) {
+    json dims;
+    if (type.dims) {
+      dims = json::array();
+      for (const auto& [size, symbol] : *type.dims) dims.push_back({size.value_or(-1), symbol});
+    }
+    list.push_back({name, static_cast<int>(type.elem), dims});
+  }
+  return list;
+}
+
+std::vector<onnx::DeclaredTensor> readDeclared(const json& list) {
+  std::vector<onnx::DeclaredTensor> tensors;
+  for (const json& t : list) {
+    onnx::DeclaredTensor tensor{t.at(0), {static_cast<ElemType>(t.at(1).get<int>()), {}}};
+    if (!t.at(2).is_null()) {
+      tensor.type.dims.emplace();
+      for (const json& dim : t.at(2)) {
+        const auto size = dim.at(0).get<int64_t>();
+        tensor.type.dims->push_back({size < 0 ? std::nullopt : std::optional(size), dim.at(1)});
+      }
+    }
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
+}
+
+json describe(const onnx::Signature& s) {
+  return {{"inputs", describe(s.inputs)},
+          {"overridable", describe(s.overridable)},
+          {"outputs", describe(s.outputs)},
+          {"graph", {s.graphName, s.graphDescription}},
+          {"producer", {s.producer, s.producerVersion}},
+          {"domain", s.domain},
+          {"description", s.description},
+          {"versions", {s.modelVersion, s.irVersion}},
+          {"opsets", s.opsets},
+          {"metadata", s.metadata}};
+}
+
+onnx::Signature readSignature(const json& from) {
+  onnx::Signature s;
+  s.inputs = readDeclared(from.at("inputs"));
+  s.overridable = readDeclared(from.at("overridable"));
+  s.outputs = readDeclared(from.at("outputs"));
+  s.graphName = from.at("graph").at(0);
+  s.graphDescription = from.at("graph").at(1);
+  s.producer = from.at("producer").at(0);
+  s.producerVersion = from.at("producer").at(1);
+  s.domain = from.at("domain");
+  s.description = from.at("description");
+  s.modelVersion = from.at("versions").at(0);
+  s.irVersion = from.at("versions").at(1);
+  s.opsets = from.at("opsets").get<std::map<std::string, int64_t>>();
+  s.metadata = from.at("metadata").get<std::map<std::string, std::string>>();
+  return s;
+}
+
 json describe(const CachedModel& model, PartsWriter& parts) {
   const codegen::ProgramDesc& desc = model.program.desc;
   json steps = json::array();
@@ -168,6 +228,7 @@ json describe(const CachedModel& model, PartsWriter& parts) {
           {"defaults", describe(model.inputDefaults, parts)},
           {"bound", describe(model.boundInputs, parts)},
           {"notes", model.notes},
+          {"signature", describe(model.signature)},
           {"files", model.dataFiles}};
 }
 
@@ -187,6 +248,7 @@ CachedModel readModel(const json& from, const PartsReader& parts) {
   model.inputDefaults = readTensors(from.at("defaults"), parts);
   model.boundInputs = readTensors(from.at("bound"), parts);
   model.notes = from.at("notes").get<std::vector<std::string>>();
+  model.signature = readSignature(from.at("signature"));
   model.dataFiles = from.at("files").get<std::map<std::string, uint64_t>>();
   return model;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "driver/Executable.h"
+#include "onnx/Signature.h"
 
 #include <filesystem>
 #include <map>
@@ -15,6 +16,7 @@ struct CachedModel {
   StoredProgram program;
   std::map<std::string, Tensor> inputDefaults, boundInputs;
   std::vector<std::string> notes;
+  onnx::Signature signature;
   std::map<std::string, uint64_t> dataFiles; ///< hashes of the files beside the model, by path
 };
 

@@ -68,7 +68,7 @@ const Tensor* GraphImporter::decidingValue(const Value* input) {
 
 void GraphImporter::import(pb::GraphProto& proto) {
   Scope scope;
-  scope.opsets = &model_.opsets;
+  scope.opsets = &model_.signature.opsets;
   scope.read = namesRead(proto);
   reserveNames(proto);
   importInitializers(proto, scope);
@@ -90,7 +90,7 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
   std::unordered_set<std::string> inputs, frozenInputs;
   // From IR version 4 on, an initializer that is an input as well is only its default.
   const bool frozen = options_.initializers == ImportOptions::Initializers::Frozen;
-  if (model_.irVersion >= 4 && !subgraph)
+  if (model_.signature.irVersion >= 4 && !subgraph)
     for (const auto& input : proto.input())
       (frozen && !options_.overridden.contains(input.name()) ? frozenInputs : inputs)
           .insert(input.name());

@@ -1,35 +1,21 @@
-// From a file or bytes to a parsed model, and the checks of the model as a whole.
+// From a file or bytes to a graph, and the checks of the model as a whole.
 #include "onnx/Import.h"
 
 #include "onnx/GraphImporter.h"
-#include "onnx/RegularFile.h"
+#include "onnx/ParseModel.h"
+#include "onnx/ReadSignature.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <functional>
-#include <unistd.h>
 
 namespace enfold::onnx {
 namespace {
 
-namespace io = google::protobuf::io;
-
-Result<> parse(io::ZeroCopyInputStream& stream, pb::ModelProto& model) {
-  io::CodedInputStream input(&stream);
-  if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage())
-    return invalid("it is not an ONNX model: its protobuf encoding is broken or cut short");
-  return {};
-}
-
-Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
-  if (!proto.has_graph()) return invalid("it is not an ONNX model: it has no graph");
-  model.irVersion = proto.ir_version();
-  if (model.irVersion < kOldestIrVersion || model.irVersion > kNewestIrVersion)
-    return unsupported(fmt::format("it has IR version {}; {} to {} can be read", model.irVersion,
+Result<> checkVersions(const pb::ModelProto& proto) {
+  if (proto.ir_version() < kOldestIrVersion || proto.ir_version() > kNewestIrVersion)
+    return unsupported(fmt::format("it has IR version {}; {} to {} can be read", proto.ir_version(),
                                    kOldestIrVersion, kNewestIrVersion));
   const auto check = [&](const auto& imports) -> Result<> {
     for (const auto& import : imports) {
@@ -43,9 +29,9 @@ Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
   ENFOLD_RETURN_IF_ERROR(check(proto.opset_import()));
   for (const auto& function : proto.functions())
     ENFOLD_RETURN_IF_ERROR(check(function.opset_import()));
+  std::map<std::string, int64_t> opsets;
   for (const auto& import : proto.opset_import()) {
-    const auto [it, added] =
-        model.opsets.emplace(canonicalDomain(import.domain()), import.version());
+    const auto [it, added] = opsets.emplace(canonicalDomain(import.domain()), import.version());
     if (!added && it->second != import.version())
       return invalid(fmt::format("it declares two opsets, {} and {}, of the domain '{}'",
                                  it->second, import.version(), import.domain()));
@@ -53,7 +39,7 @@ Result<> checkVersions(const pb::ModelProto& proto, ImportedModel& model) {
   const auto usesOnnx = [](const pb::NodeProto& node) {
     return canonicalDomain(node.domain()).empty();
   };
-  if (!model.opsets.contains("") && std::ranges::any_of(proto.graph().node(), usesOnnx))
+  if (!opsets.contains("") && std::ranges::any_of(proto.graph().node(), usesOnnx))
     return invalid("it does not declare the opset of ai.onnx that its nodes use");
   return {};
 }
@@ -80,9 +66,8 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
                                  const std::filesystem::path& folder,
                                  std::map<std::string, Tensor>& deciding) {
   ImportedModel model;
-  ENFOLD_RETURN_IF_ERROR(checkVersions(proto, model));
-  model.producer = proto.producer_name();
-  if (!proto.producer_version().empty()) model.producer += " " + proto.producer_version();
+  ENFOLD_RETURN_IF_ERROR(checkVersions(proto));
+  model.signature = readSignature(proto);
   model.graph =
       std::make_unique<Graph>(proto.graph().name().empty() ? "main" : proto.graph().name());
   const Functions functions(proto);
@@ -123,18 +108,11 @@ Result<ImportedModel> import(const Parse& parse, ImportOptions options,
 
 Result<ImportedModel> importModel(const std::filesystem::path& file, const ImportOptions& options) {
   ENFOLD_TRY(const RegularFile opened, RegularFile::open(file));
-  const auto parseFile = [&](pb::ModelProto& proto) -> Result<> {
-    if (opened.size() > options.limits.fileBytes)
-      return unsupported(fmt::format("its {} bytes are over the limit of {}", opened.size(),
-                                     options.limits.fileBytes));
-    lseek(opened.descriptor(), 0, SEEK_SET);
-    return catchNoMemory(fmt::format("reading its {} bytes", opened.size()), [&] {
-      io::FileInputStream stream(opened.descriptor());
-      return parse(stream, proto);
-    });
+  const auto parse = [&](pb::ModelProto& proto) {
+    return parseModel(opened, options.limits, proto);
   };
   const auto folder = file.parent_path();
-  auto model = import(parseFile, options, folder.empty() ? "." : folder);
+  auto model = import(parse, options, folder.empty() ? "." : folder);
   if (!model)
     for (Diag& diag : model.error().diags)
       if (diag.node.empty()) diag.node = fmt::format("'{}'", file.string());
@@ -143,15 +121,10 @@ Result<ImportedModel> importModel(const std::filesystem::path& file, const Impor
 
 Result<ImportedModel> importModel(std::span<const std::byte> bytes, const ImportOptions& options,
                                   const std::filesystem::path& folder) {
-  const auto limit = std::min<int64_t>(options.limits.fileBytes, ImportLimits{}.fileBytes);
-  if (static_cast<int64_t>(bytes.size()) > limit)
-    return unsupported(
-        fmt::format("the model's {} bytes are over the limit of {}", bytes.size(), limit));
-  const auto parseBytes = [&](pb::ModelProto& proto) {
-    io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
-    return parse(stream, proto);
+  const auto parse = [&](pb::ModelProto& proto) {
+    return parseModel(bytes, options.limits, proto);
   };
-  return import(parseBytes, options, folder);
+  return import(parse, options, folder);
 }
 
 } // namespace enfold::onnx

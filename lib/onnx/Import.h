@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ir/Graph.h"
+#include "onnx/Signature.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -55,9 +56,7 @@ struct ImportedModel {
   /// What a user should know although the import succeeded, a sentence each.
   std::vector<std::string> notes;
   std::vector<std::filesystem::path> dataFiles; ///< files beside the model that hold tensors
-  int64_t irVersion = 0;
-  std::map<std::string, int64_t> opsets; ///< by domain; "" is ONNX itself
-  std::string producer;                  ///< "pytorch 2.3"
+  Signature signature;
 };
 
 Result<ImportedModel> importModel(const std::filesystem::path& file,

@@ -1,4 +1,4 @@
-// Reading declared types and binding their dimensions.
+// Binding the dimensions of declared types.
 #include "onnx/Inputs.h"
 
 #include "onnx/TensorCodec.h"
@@ -14,14 +14,6 @@ using Dim = DeclaredType::Dim;
 /// Names that exporters write for any unknown dimension: two of them need not be equal.
 bool isAnonymous(const std::string& symbol) {
   return symbol.empty() || symbol == "?" || symbol == "None" || symbol == "-1";
-}
-
-std::string_view kindOfValue(const pb::TypeProto& type) {
-  if (type.has_sequence_type()) return "a sequence";
-  if (type.has_map_type()) return "a map";
-  if (type.has_optional_type()) return "an optional value";
-  if (type.has_sparse_tensor_type()) return "a sparse tensor";
-  return "of no stated type";
 }
 
 /// "[N,3,?,?]"
@@ -40,28 +32,6 @@ std::string example(const std::vector<Dim>& dims) {
 }
 
 } // namespace
-
-Result<DeclaredType> readType(const pb::ValueInfoProto& info) {
-  if (!info.type().has_tensor_type())
-    return unsupported(fmt::format("it is {}, not a tensor", kindOfValue(info.type())));
-  const auto& tensor = info.type().tensor_type();
-  DeclaredType type;
-  ENFOLD_TRY(type.elem, decodeElemType(tensor.elem_type()));
-  if (!tensor.has_shape()) return type;
-  type.dims.emplace();
-  for (const auto& proto : tensor.shape().dim()) {
-    Dim dim;
-    if (proto.has_dim_value() && proto.dim_value() != -1) {
-      if (proto.dim_value() < 0)
-        return invalid(fmt::format("it has a dimension of size {}", proto.dim_value()));
-      dim.size = proto.dim_value();
-    } else if (proto.has_dim_param()) {
-      dim.symbol = proto.dim_param();
-    }
-    type.dims->push_back(std::move(dim));
-  }
-  return type;
-}
 
 std::optional<int64_t> DimBindings::sizeOf(const Dim& dim) const {
   if (dim.size) return dim.size;

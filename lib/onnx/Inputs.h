@@ -2,22 +2,9 @@
 #pragma once
 
 #include "onnx/Import.h"
-#include "onnx/Proto.h"
+#include "onnx/ReadSignature.h"
 
 namespace enfold::onnx {
-
-/// What a TypeProto says, with dimensions it leaves open as nullopt.
-struct DeclaredType {
-  struct Dim {
-    std::optional<int64_t> size;
-    std::string symbol; ///< empty if the dimension has none
-  };
-  ElemType elem = ElemType::Undefined;
-  std::optional<std::vector<Dim>> dims; ///< nothing at all is known of the shape
-};
-
-/// Reads the declaration of a tensor; other kinds of values are refused.
-Result<DeclaredType> readType(const pb::ValueInfoProto& info);
 
 /// Sizes for symbolic dimensions, from the options: those given by name, and those that follow from
 /// the shapes given for inputs.

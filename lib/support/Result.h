@@ -18,6 +18,7 @@ enum class ErrorKind {
   Unsupported,   ///< the model is fine but needs something enfold lacks (exit code 3)
   NoMemory,      ///< the system has not the memory that the model takes, or must not give it (3)
   DataDependent, ///< a shape depends on a value unknown at compile time (exit code 3)
+  Stopped,       ///< the caller asked to stop, or a time it set was over (exit code 3)
 };
 
 /// One problem: what is wrong, and which node it concerns ("op 'name'"), if any.

@@ -47,6 +47,7 @@ ALLOWED = {
         "lib/codegen",
         "lib/driver",
     },
+    "lib/capi": {"lib/support", "lib/ir", "lib/onnx", "lib/driver"},
     "lib/fuzz": {
         "lib/ir",
         "lib/reference",

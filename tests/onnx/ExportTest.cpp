@@ -282,7 +282,7 @@ graph @fused(%x: f32[1,4,6,6], %r: f32[1,8,6,6]) {
                                            "sigmoid", "mul", "mul"}));
   EXPECT_EQ(origins[0], "/conv");
   EXPECT_EQ(std::set(origins.begin(), origins.end()).size(), origins.size());
-  EXPECT_EQ(back.opsets.at(""), 18);
+  EXPECT_EQ(back.signature.opsets.at(""), 18);
 }
 
 TEST(Export, BlockedLayoutsAreLeftOut) {
@@ -365,7 +365,7 @@ TEST(Export, TheOldestOpsetThatHasWhatTheGraphHolds) {
   const auto opsetOf = [](const std::string& type, const std::string& op) {
     const ImportedModel back = throughOnnx(*parsed(
         fmt::format("graph @g(%x: {0}[1,4,6,6]) {{\n  %y = {1}\n  return %y\n}}\n", type, op)));
-    return std::pair(back.opsets.at(""), back.irVersion);
+    return std::pair(back.signature.opsets.at(""), back.signature.irVersion);
   };
   using Versions = std::pair<int64_t, int64_t>;
   EXPECT_EQ(opsetOf("f32", "relu(%x) : f32[1,4,6,6]"), Versions(18, 8));

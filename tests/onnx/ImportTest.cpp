@@ -52,7 +52,7 @@ TEST(Import, EveryIrVersionAndOpset) {
   expectRefused(test::model(spec), {"IR version 15"});
   spec.irVersion = 8;
   for (spec.opset = kOldestOpset; spec.opset <= kNewestOpset; ++spec.opset)
-    EXPECT_EQ(imported(test::model(spec)).opsets.at(""), spec.opset);
+    EXPECT_EQ(imported(test::model(spec)).signature.opsets.at(""), spec.opset);
   for (const int64_t opset : {int64_t{29}, int64_t{0}, int64_t{-1}, INT64_MAX})
     expectRefused(test::model(atOpset(spec, opset)), {fmt::format("opset {}", opset)});
 }
@@ -60,7 +60,7 @@ TEST(Import, EveryIrVersionAndOpset) {
 TEST(Import, TheOpsetMustBeStatedOnce) {
   ModelSpec spec = simple({{"Relu", {"x"}, {"y"}}});
   spec.domains = {{"ai.onnx", 18}};
-  EXPECT_EQ(imported(test::model(spec)).opsets.at(""), 18);
+  EXPECT_EQ(imported(test::model(spec)).signature.opsets.at(""), 18);
   spec.domains = {{"ai.onnx", 17}};
   expectRefused(test::model(spec), {"two opsets"});
   const Message bare = Message().number(1, 8).message(7, graph(spec.graph));

@@ -1,5 +1,5 @@
 // Networks run on inputs of changing shapes.
-#include "driver/Specializations.h"
+#include "driver/Network.h"
 
 #include "../onnx/ModelBytes.h"
 #include "ir/ConstantText.h"
@@ -53,7 +53,7 @@ class File {
 public:
   explicit File(const std::string& bytes)
       : path_(std::filesystem::temp_directory_path() /
-              ("enfold-specializations-" + std::to_string(getpid()) + ".onnx")) {
+              ("enfold-network-" + std::to_string(getpid()) + ".onnx")) {
     std::ofstream(path_, std::ios::binary) << bytes;
   }
   ~File() { std::filesystem::remove(path_); }
@@ -69,11 +69,11 @@ NamedTensor random(const std::string& name, const Shape& shape, uint64_t seed) {
   return {name, std::move(tensor)};
 }
 
-std::unique_ptr<Specializations> open(const File& file, size_t capacity,
+std::unique_ptr<Network> open(const File& file, size_t capacity,
                                       Accuracy accuracy = Accuracy::Standard) {
   CompileOptions compile;
   compile.passes.passes.accuracy = accuracy;
-  auto opened = Specializations::open(
+  auto opened = Network::open(
       file.path(), {.compile = compile, .session = {.threads = 1}, .capacity = capacity});
   EXPECT_TRUE(opened) << opened.error().str();
   return *std::move(opened);
@@ -97,7 +97,7 @@ int64_t residentBytes() {
   return resident * sysconf(_SC_PAGESIZE);
 }
 
-TEST(Specializations, AnswerForEveryShape) {
+TEST(Network, AnswerForEveryShape) {
   const File file(convNet());
   const auto network = open(file, 3);
   uint64_t seed = 0;
@@ -112,7 +112,7 @@ TEST(Specializations, AnswerForEveryShape) {
   EXPECT_EQ(network->compilations(), 3);
 }
 
-TEST(Specializations, KeepTheLatest) {
+TEST(Network, KeepTheLatest) {
   const File file(convNet());
   const auto network = open(file, 2);
   const auto compilationsAfter = [&](int64_t side) {
@@ -129,7 +129,7 @@ TEST(Specializations, KeepTheLatest) {
   EXPECT_EQ(network->size(), 2u);
 }
 
-TEST(Specializations, ShareWeights) {
+TEST(Network, ShareWeights) {
   const File file(convNet());
   // Other batches may get other Winograd tiles, with weights of their own; strict has none.
   const auto network = open(file, 4, Accuracy::Strict);
@@ -143,7 +143,7 @@ TEST(Specializations, ShareWeights) {
   EXPECT_EQ(bytes[3], bytes[0]);
 }
 
-TEST(Specializations, ContentsThatDecideShapes) {
+TEST(Network, ContentsThatDecideShapes) {
   const File file(reshaper());
   const auto network = open(file, 4);
   for (const std::array<int64_t, 2>& shape : {std::array<int64_t, 2>{2, 6}, {4, 3}, {2, 6}}) {
@@ -156,7 +156,7 @@ TEST(Specializations, ContentsThatDecideShapes) {
   EXPECT_EQ(network->compilations(), 2);
 }
 
-TEST(Specializations, RefuseWhatDoesNotFit) {
+TEST(Network, RefuseWhatDoesNotFit) {
   const File file(convNet());
   const auto network = open(file, 2);
   const NamedTensor wrongChannels = random("x", {1, 4, 8, 8}, 1);
@@ -166,7 +166,7 @@ TEST(Specializations, RefuseWhatDoesNotFit) {
   EXPECT_FALSE(network->run({}));
   const NamedTensor right = random("x", {1, 3, 8, 8}, 1);
   EXPECT_TRUE(network->run(std::span(&right, 1)));
-  EXPECT_FALSE(Specializations::open(file.path(), {.capacity = 0}));
+  EXPECT_FALSE(Network::open(file.path(), {.capacity = 0}));
 }
 
 TEST(DynamicContext, RunsThroughThePublicInterface) {
@@ -196,7 +196,7 @@ TEST(DynamicContext, RunsThroughThePublicInterface) {
 }
 
 // A thousand runs, every second one a compilation, for only one specialization is kept.
-TEST(Specializations, MemoryDoesNotGrow) {
+TEST(Network, MemoryDoesNotGrow) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "sanitizers keep freed memory";
 #endif

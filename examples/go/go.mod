@@ -1,0 +1,3 @@
+module enfold-example
+
+go 1.19

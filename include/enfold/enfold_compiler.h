@@ -1,0 +1,169 @@
+/* The C interface of the compiler: from a model to answers within one program, for any language.
+ *
+ *   enfold_network* network = NULL;
+ *   if (enfold_open("resnet18.onnx", NULL, &network)) puts(enfold_compiler_error());
+ *   int64_t dims[] = {1, 3, 224, 224};
+ *   enfold_tensor image = {"data", ENFOLD_F32, 4, dims, pixels};
+ *   enfold_compiled* compiled = NULL;
+ *   if (enfold_compile(network, &image, 1, &compiled)) puts(enfold_compiler_error());
+ *   const void* inputs[] = {pixels};
+ *   void* outputs[] = {scores};
+ *   if (enfold_run_compiled(compiled, inputs, 1, outputs, 1, NULL)) puts(enfold_compiler_error());
+ *   enfold_release_compiled(compiled);
+ *   enfold_close(network);
+ *
+ * Link with -lenfold. The library holds all it needs and exports the functions of this header and
+ * of enfold.h alone, so it gets along with any other LLVM, protobuf or C++ library in the process.
+ *
+ * Threads: every function may be called from any thread at any time. A network, and what was
+ * compiled of it, is shared: calls that run at the same time share the weights, and each has memory
+ * of its own for intermediate results. What is destroyed must not be in use.
+ *
+ * Errors: functions return a status, and enfold_compiler_error() tells the calling thread in words
+ * what its latest failed call met. No function aborts or throws. */
+#ifndef ENFOLD_ENFOLD_COMPILER_H
+#define ENFOLD_ENFOLD_COMPILER_H
+
+#include <enfold/enfold.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
+#define ENFOLD_COMPILER_VERSION 1
+
+/* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
+int32_t enfold_compiler_version(void);
+const char* enfold_version(void);
+
+/* Statuses of this header beside those of enfold_status. */
+typedef enum enfold_compiler_status {
+  ENFOLD_NO_SUCH_FILE = 100,
+  ENFOLD_INVALID_MODEL = 101,     /* the model is broken, or met data it does not allow */
+  ENFOLD_UNSUPPORTED_MODEL = 102, /* the model, the CPU or the system lacks something */
+  ENFOLD_INTERNAL = 103           /* a fault of the library's own */
+} enfold_compiler_status;
+
+/* What the calling thread's latest failed call of this header met, all problems of a model at once,
+ * one a line; "" before the first. Valid until its next call. */
+const char* enfold_compiler_error(void);
+
+/* ---- Settings ------------------------------------------------------------------------------- */
+
+/* How to read, compile and run a model: names with values, as the options of the command. */
+typedef struct enfold_settings enfold_settings;
+
+enfold_settings* enfold_new_settings(void); /* NULL: no memory */
+void enfold_free_settings(enfold_settings* settings);
+
+/* Sets one; those that can hold several, such as "shape", add to what is there. Flags take "1" and
+ * "0". Fails with ENFOLD_INVALID_ARGUMENT and a text that says what would be right. */
+enfold_status enfold_set(enfold_settings* settings, const char* name, const char* value);
+
+/* The settings there are: name, values, meaning, a line each with tabs between. */
+const char* enfold_list_settings(void);
+
+/* Calls `check(data)` now and then during a compilation, on the thread that asked for it, which
+ * ends with ENFOLD_STOPPED when that returns other than 0. */
+void enfold_set_interrupt(enfold_settings* settings, int (*check)(void*), void* data);
+
+/* ---- Networks ------------------------------------------------------------------------------- */
+
+/* A model, with the programs that were compiled of it for the sizes it met. */
+typedef struct enfold_network enfold_network;
+
+/* `model` is the path of a .onnx or .eir file, or "zoo:NAME". A model that leaves no size open is
+ * compiled at once. `settings` may be NULL and are copied. On failure *network is NULL. */
+enfold_status enfold_open(const char* model, const enfold_settings* settings,
+                          enfold_network** network);
+
+/* The same from the bytes of an ONNX file, which are copied. External data is looked for in the
+ * folder that the setting "data-folder" names; without it, it is refused. */
+enfold_status enfold_open_bytes(const void* bytes, int64_t size, const enfold_settings* settings,
+                                enfold_network** network);
+
+/* Frees the network; what was compiled of it lives on until it is released. NULL is fine. */
+void enfold_close(enfold_network* network);
+
+/* What a model declares of an input or output. */
+typedef struct enfold_declaration {
+  const char* name;
+  int32_t elem;               /* enfold_elem; 0: no tensor of numbers */
+  int32_t rank;               /* -1: nothing is known of the shape */
+  const int64_t* dims;        /* -1: open */
+  const char* const* symbols; /* names of open dimensions, "" for those without one */
+} enfold_declaration;
+
+/* Inputs that must be given, inputs that have a default value, and outputs. */
+int32_t enfold_num_inputs(const enfold_network* network);
+int32_t enfold_num_overridable(const enfold_network* network);
+int32_t enfold_num_outputs(const enfold_network* network);
+
+/* The declaration at `index`, which lives as long as the network, or NULL if there is none. */
+const enfold_declaration* enfold_declared_input(const enfold_network* network, int32_t index);
+const enfold_declaration* enfold_declared_overridable(const enfold_network* network, int32_t index);
+const enfold_declaration* enfold_declared_output(const enfold_network* network, int32_t index);
+
+/* What the model says of itself: "graph", "graph description", "producer", "producer version",
+ * "domain", "description", "version", "ir version", "opset"; NULL for other names. */
+const char* enfold_model_property(const enfold_network* network, const char* name);
+
+/* The model's metadata_props in the order of their keys. NULL beyond the end. */
+const char* enfold_metadata_key(const enfold_network* network, int32_t index);
+const char* enfold_metadata_value(const enfold_network* network, int32_t index);
+
+/* How often the network has been compiled or taken from the cache. */
+int64_t enfold_num_compilations(const enfold_network* network);
+
+/* ---- Programs ------------------------------------------------------------------------------- */
+
+/* A tensor of the caller's: dense and row-major. */
+typedef struct enfold_tensor {
+  const char* name;
+  int32_t elem; /* enfold_elem */
+  int32_t rank;
+  const int64_t* dims;
+  const void* data; /* may be NULL where nothing but the type matters */
+} enfold_tensor;
+
+/* A network compiled for inputs of certain sizes. */
+typedef struct enfold_compiled enfold_compiled;
+
+/* The program for inputs like these: one of the latest, one from the cache if there is one, or else
+ * a new one. The data of an input is read only where the model's shapes depend on it. Without
+ * inputs, open batches are taken as 1. Release what you get. On failure *compiled is NULL. */
+enfold_status enfold_compile(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, enfold_compiled** compiled);
+void enfold_release_compiled(enfold_compiled* compiled);
+
+/* What it takes and gives, in order. It lives as long as `compiled`. */
+const enfold_program* enfold_compiled_program(const enfold_compiled* compiled);
+
+/* Whether the model's shapes depend on the contents of the input of that name, so that what was
+ * compiled holds for these contents alone. It is then no input of the program. */
+int32_t enfold_compiled_for_contents(const enfold_compiled* compiled, const char* input);
+
+/* What a user should know of this compilation, a sentence each; NULL beyond the end. */
+const char* enfold_compiled_note(const enfold_compiled* compiled, int32_t index);
+
+/* Ops that have no generated kernel, described; NULL beyond the end. */
+const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index);
+
+/* Runs it. Pointers are in the program's order, aligned to the element size; an output may overlap
+ * neither an input nor another output. `limits` may be NULL. A run that met a limit returns
+ * ENFOLD_STOPPED, and its outputs hold anything. */
+enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
+                                  int32_t num_inputs, void* const* outputs, int32_t num_outputs,
+                                  const enfold_run_limits* limits);
+
+/* ---- The command ---------------------------------------------------------------------------- */
+
+/* Does what the `enfold` command does with these arguments, of which the first is its name, and
+ * returns its exit code. It writes to standard output and standard error. */
+int enfold_command(int argc, char** argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

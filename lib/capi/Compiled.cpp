@@ -1,0 +1,87 @@
+// enfold_compiled: programs for inputs of certain sizes, and running them.
+#include "capi/Handles.h"
+#include "capi/Status.h"
+
+#include <fmt/format.h>
+
+using namespace enfold;
+
+namespace {
+
+/// The caller's tensor without a copy of its data; where there is none, zeros.
+Result<NamedTensor> tensorOf(const enfold_tensor& given) {
+  const std::string name = given.name ? given.name : "";
+  const auto refuse = [&](std::string_view why) {
+    return usageError(fmt::format("input '{}': {}", name, why));
+  };
+  const auto elem = elemTypeByNumber(given.elem);
+  if (!elem) return refuse(fmt::format("no element type has the number {}", given.elem));
+  if (given.rank < 0 || (given.rank > 0 && !given.dims)) return refuse("it has no shape");
+  const Shape shape(given.dims, given.dims + given.rank);
+  if (const auto fits = checkShape(shape, *elem); !fits) return refuse(fits.error().str());
+  if (!given.data) return NamedTensor{name, Tensor(*elem, shape)};
+  const std::shared_ptr<const std::byte> bytes(static_cast<const std::byte*>(given.data),
+                                               [](const std::byte*) {});
+  return NamedTensor{name, Tensor(*elem, shape, bytes)};
+}
+
+template <typename T> const char* textAt(const std::vector<T>& texts, int32_t index) {
+  return index >= 0 && static_cast<size_t>(index) < texts.size()
+             ? texts[static_cast<size_t>(index)].c_str()
+             : nullptr;
+}
+
+} // namespace
+
+int32_t enfold_compiler_version(void) { return ENFOLD_COMPILER_VERSION; }
+const char* enfold_version(void) { return ENFOLD_VERSION; }
+const char* enfold_compiler_error(void) { return capi::lastError(); }
+
+enfold_status enfold_compile(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, enfold_compiled** compiled) {
+  if (!compiled) return capi::fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the program");
+  *compiled = nullptr;
+  if (!network) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no network");
+  if (num_inputs < 0 || (num_inputs > 0 && !inputs))
+    return capi::fail(ENFOLD_INVALID_ARGUMENT, "no inputs");
+  return capi::guarded([&]() -> Result<> {
+    std::vector<NamedTensor> tensors;
+    for (const enfold_tensor& given : std::span(inputs, static_cast<size_t>(num_inputs))) {
+      ENFOLD_TRY(tensors.emplace_back(), tensorOf(given));
+    }
+    ENFOLD_TRY(auto program, network->network->programFor(tensors));
+    *compiled = new enfold_compiled{network->network, std::move(program)};
+    return {};
+  });
+}
+
+void enfold_release_compiled(enfold_compiled* compiled) { delete compiled; }
+
+const enfold_program* enfold_compiled_program(const enfold_compiled* compiled) {
+  return compiled ? &compiled->program->executable().program() : nullptr;
+}
+
+int32_t enfold_compiled_for_contents(const enfold_compiled* compiled, const char* input) {
+  return compiled && input && compiled->program->boundInputs.contains(input) ? 1 : 0;
+}
+
+const char* enfold_compiled_note(const enfold_compiled* compiled, int32_t index) {
+  return compiled ? textAt(compiled->program->notes, index) : nullptr;
+}
+
+const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index) {
+  return compiled ? textAt(compiled->program->executable().referenceOps(), index) : nullptr;
+}
+
+enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
+                                  int32_t num_inputs, void* const* outputs, int32_t num_outputs,
+                                  const enfold_run_limits* limits) {
+  if (!compiled) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no program");
+  if (num_inputs < 0 || num_outputs < 0 || (num_inputs > 0 && !inputs) ||
+      (num_outputs > 0 && !outputs))
+    return capi::fail(ENFOLD_INVALID_ARGUMENT, "the list of inputs or of outputs is null");
+  return capi::guarded([&] {
+    return compiled->program->sessions->run({inputs, static_cast<size_t>(num_inputs)},
+                                            {outputs, static_cast<size_t>(num_outputs)}, limits);
+  });
+}

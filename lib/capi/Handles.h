@@ -1,0 +1,40 @@
+// What the opaque handles of the compiler's C interface hold.
+#pragma once
+
+#include "driver/Settings.h"
+
+#include <enfold/enfold_compiler.h>
+
+struct enfold_settings {
+  enfold::Settings settings;
+};
+
+struct enfold_network {
+  /// Declarations with the strings and sizes that they point to.
+  class Declarations {
+  public:
+    explicit Declarations(const std::vector<enfold::onnx::DeclaredTensor>& tensors);
+    int32_t size() const { return static_cast<int32_t>(rows_.size()); }
+    const enfold_declaration* at(int32_t index) const;
+
+  private:
+    struct Dims {
+      std::vector<int64_t> sizes;
+      std::vector<const char*> symbols;
+    };
+    std::vector<Dims> dims_;
+    std::vector<enfold_declaration> rows_;
+  };
+
+  explicit enfold_network(std::shared_ptr<enfold::Network> opened);
+
+  std::shared_ptr<enfold::Network> network;
+  Declarations inputs, overridable, outputs;
+  std::map<std::string, std::string> properties;
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
+struct enfold_compiled {
+  std::shared_ptr<enfold::Network> network; ///< whose constants the program may share
+  std::shared_ptr<const enfold::Network::Program> program;
+};

@@ -1,0 +1,93 @@
+// A model that any number of threads run, on inputs of any sizes it allows: it is compiled for each
+// combination of sizes it meets, and the latest programs are kept.
+#pragma once
+
+#include "driver/CompileModel.h"
+#include "driver/SessionPool.h"
+
+#include <atomic>
+#include <list>
+
+namespace enfold {
+
+class Network {
+public:
+  struct Options {
+    LoadOptions load; ///< `samples` is filled in
+    CompileOptions compile;
+    Session::Options session;
+    size_t capacity = 8;                    ///< how many programs are kept, at least one
+    std::optional<CompileCache> cache = {}; ///< without one, the programs share their constants
+  };
+
+  /// Reads what the model declares; compiles it if no size is open.
+  static Result<std::unique_ptr<Network>> open(ModelSource model, Options options);
+
+  const onnx::Signature& signature() const { return signature_; }
+
+  /// The model compiled for inputs of certain types, some perhaps of certain contents.
+  struct Program {
+    std::unique_ptr<SessionPool> sessions;
+    std::map<std::string, Tensor> inputDefaults, boundInputs; ///< see LoadedModel
+    std::vector<std::string> notes;
+
+    const Executable& executable() const { return sessions->executable(); }
+  };
+
+  /// The program for inputs like these, compiled unless it is among the latest. Inputs are named,
+  /// or all nameless and in the order of the model; those with a default may be left out.
+  Result<std::shared_ptr<const Program>> programFor(std::span<const NamedTensor> inputs);
+
+  /// A run's outputs, and the program that gave them.
+  struct Run {
+    std::vector<Tensor> outputs;
+    std::shared_ptr<const Program> program;
+  };
+  Result<Run> run(std::span<const NamedTensor> inputs);
+
+  /// How many programs are kept.
+  size_t size() const;
+  /// How often the model has been compiled or taken from the cache.
+  int64_t compilations() const { return compilations_; }
+  /// Bytes of constants that the programs share, equal ones counted once.
+  int64_t constantBytes() const;
+
+private:
+  /// What decides a program: the types of inputs that leave a size open or that need not be given,
+  /// the contents of those that decide shapes.
+  struct Key {
+    struct Input {
+      std::string name;
+      Type type;
+      std::optional<Tensor> contents;
+      bool operator==(const Input&) const = default;
+    };
+    std::vector<Input> inputs;
+    bool operator==(const Key&) const = default;
+  };
+  struct Kept {
+    Key key;
+    std::shared_ptr<const Program> program;
+  };
+
+  Network(ModelSource model, Options options)
+      : model_(std::move(model)), options_(std::move(options)) {}
+
+  bool isOpen(const onnx::DeclaredTensor& input) const;
+  std::vector<NamedTensor> named(std::span<const NamedTensor> inputs) const;
+  std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
+  Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
+  Key keyOf(std::span<const NamedTensor> inputs) const;
+
+  const ModelSource model_;
+  Options options_;
+  onnx::Signature signature_;
+
+  std::mutex compiling_;        ///< held while a program is made, so that it is made once
+  mutable std::mutex mutex_;    ///< guards what follows
+  std::list<Kept> kept_;        ///< latest first
+  std::set<std::string> bound_; ///< inputs whose contents decide shapes
+  std::atomic<int64_t> compilations_ = 0;
+};
+
+} // namespace enfold

@@ -1,0 +1,52 @@
+// Lending sessions and taking them back.
+#include "driver/SessionPool.h"
+
+#include <algorithm>
+
+namespace enfold {
+
+Result<std::unique_ptr<SessionPool>>
+SessionPool::create(std::shared_ptr<const Executable> executable, const Session::Options& options) {
+  ENFOLD_TRY(auto first, Session::create(executable, options));
+  Session::Options further = options;
+  further.threads = 1;
+  std::unique_ptr<SessionPool> pool(new SessionPool(std::move(executable), further));
+  pool->idle_.push_back(std::move(first));
+  return pool;
+}
+
+Result<SessionPool::Lease> SessionPool::lend() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      Lease lease(*this, std::move(idle_.back()));
+      idle_.pop_back();
+      return lease;
+    }
+  }
+  ENFOLD_TRY(auto session, Session::create(executable_, further_));
+  return Lease(*this, std::move(session));
+}
+
+SessionPool::Lease::~Lease() {
+  if (!session_) return;
+  const auto threads = [](const std::unique_ptr<Session>& session) {
+    return enfold_get_threads(session->context());
+  };
+  const std::lock_guard lock(pool_->mutex_);
+  auto& idle = pool_->idle_;
+  idle.insert(std::ranges::upper_bound(idle, threads(session_), {}, threads), std::move(session_));
+}
+
+Result<> SessionPool::run(std::span<const void* const> inputs, std::span<void* const> outputs,
+                          const enfold_run_limits* limits) {
+  ENFOLD_TRY(const Lease session, lend());
+  return session->runRaw(inputs, outputs, limits);
+}
+
+Result<std::vector<Tensor>> SessionPool::run(std::span<const Tensor> inputs) {
+  ENFOLD_TRY(const Lease session, lend());
+  return session->run(inputs);
+}
+
+} // namespace enfold

@@ -1,0 +1,14 @@
+// The declarations of a parsed model.
+#pragma once
+
+#include "onnx/Proto.h"
+#include "onnx/Signature.h"
+
+namespace enfold::onnx {
+
+/// Reads the declaration of a tensor; other kinds of values are refused.
+Result<DeclaredType> readType(const pb::ValueInfoProto& info);
+
+Signature readSignature(const pb::ModelProto& model);
+
+} // namespace enfold::onnx

@@ -1,0 +1,109 @@
+"""Puts enfold in onnxruntime's place: programs that import onnxruntime after this module get enfold.
+
+    python -m enfold.as_onnxruntime SCRIPT [ARGUMENT...]
+    python -m enfold.as_onnxruntime -m MODULE [ARGUMENT...]
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import importlib.util
+import runpy
+import sys
+import types
+from typing import Any
+
+import enfold
+from enfold import _errors, session
+
+VERSION = "1.32.0"  # of the interface
+
+_ERRORS = {
+    name: getattr(_errors, name)
+    for name in (
+        "EPFail",
+        "EngineError",
+        "Fail",
+        "InvalidArgument",
+        "InvalidGraph",
+        "InvalidProtobuf",
+        "ModelLoaded",
+        "NoModel",
+        "NoSuchFile",
+        "NotImplemented",
+        "RuntimeException",
+    )
+}
+
+
+def _module(name: str, content: dict[str, Any], is_package: bool = False) -> types.ModuleType:
+    module = types.ModuleType(name, "enfold under onnxruntime's name")
+    module.__dict__.update(content)
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=is_package)
+    if is_package:
+        module.__path__ = []
+    sys.modules[name] = module
+    return module
+
+
+class _Distribution(importlib.metadata.Distribution):
+    """What importlib.metadata says of onnxruntime to those who ask whether it is installed."""
+
+    def read_text(self, filename: str) -> str | None:
+        if filename in ("METADATA", "PKG-INFO"):
+            return f"Metadata-Version: 2.1\nName: onnxruntime\nVersion: {VERSION}\n"
+        return None
+
+    def locate_file(self, path: Any) -> Any:
+        return path
+
+
+class _Finder(importlib.metadata.DistributionFinder):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        return None
+
+    def find_distributions(self, context: Any = None) -> list[importlib.metadata.Distribution]:
+        name = getattr(context, "name", None)
+        return [_Distribution()] if name in (None, "onnxruntime") else []
+
+
+def install() -> None:
+    """Does it; called by importing this module."""
+    public = {name: getattr(enfold, name) for name in enfold.__all__ if name not in _ERRORS}
+    public["InferenceSession"] = session.InferenceSession
+    public["__version__"] = VERSION
+    public["get_version_string"] = lambda: VERSION
+    root = _module("onnxruntime", {**public}, is_package=True)
+    state = {**public, **_ERRORS}
+    capi = _module("onnxruntime.capi", {}, is_package=True)
+    for name in ("onnxruntime_pybind11_state", "_pybind_state", "onnxruntime_inference_collection"):
+        setattr(capi, name, _module(f"onnxruntime.capi.{name}", dict(state)))
+    capi.onnxruntime_validation = _module("onnxruntime.capi.onnxruntime_validation", {})
+    root.capi = capi
+    sys.meta_path.insert(0, _Finder())
+
+
+install()
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        raise SystemExit(0 if arguments else 2)
+    if arguments[0] == "-m":
+        if len(arguments) < 2:
+            raise SystemExit("enfold.as_onnxruntime: -m needs the name of a module")
+        sys.argv = arguments[1:]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        import os
+
+        sys.argv = arguments
+        sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+        runpy.run_path(arguments[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,591 @@
+"""onnxruntime's interface: sessions, their options, values and bindings, with its names and errors."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import threading
+import time
+import warnings
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from enfold import _core, _errors, _options, _settings, _types
+
+PROVIDER = "CPUExecutionProvider"
+
+
+class GraphOptimizationLevel(enum.IntEnum):
+    """How much a graph is rewritten: at the level of none, nothing is folded or fused."""
+
+    ORT_DISABLE_ALL = 0
+    ORT_ENABLE_BASIC = 1
+    ORT_ENABLE_EXTENDED = 2
+    ORT_ENABLE_LAYOUT = 3
+    ORT_ENABLE_ALL = 99
+
+
+class ExecutionMode(enum.IntEnum):
+    """Accepted and without meaning here."""
+
+    ORT_SEQUENTIAL = 0
+    ORT_PARALLEL = 1
+
+
+class ExecutionOrder(enum.IntEnum):
+    """Accepted and without meaning here."""
+
+    DEFAULT = 0
+    PRIORITY_BASED = 1
+    MEMORY_EFFICIENT = 2
+
+
+class SessionOptions:
+    """How a model is compiled and run. Attributes without meaning here are kept and ignored."""
+
+    def __init__(self) -> None:
+        self.enable_cpu_mem_arena = True
+        self.enable_mem_pattern = True
+        self.enable_mem_reuse = True
+        self.enable_profiling = False
+        self.execution_mode = ExecutionMode.ORT_SEQUENTIAL
+        self.execution_order = ExecutionOrder.DEFAULT
+        self.graph_optimization_level = GraphOptimizationLevel.ORT_ENABLE_ALL
+        self.inter_op_num_threads = 0
+        self.intra_op_num_threads = 0
+        self.log_severity_level = -1
+        self.log_verbosity_level = 0
+        self.logid = ""
+        self.optimized_model_filepath = ""
+        self.profile_file_prefix = "onnxruntime_profile_"
+        self.use_deterministic_compute = False
+        self.use_per_session_threads = True
+        self._config: dict[str, str] = {}
+        self._dimensions: dict[str, int] = {}
+        self._providers: list[str] = []
+
+    def add_session_config_entry(self, key: str, value: str) -> None:
+        self._config[str(key)] = str(value)
+
+    def get_session_config_entry(self, key: str) -> str:
+        if key not in self._config:
+            raise RuntimeError(f"SessionOptions does not have configuration with key: {key}")
+        return self._config[key]
+
+    def add_free_dimension_override_by_name(self, name: str, size: int) -> None:
+        self._dimensions[name] = int(size)
+
+    def add_free_dimension_override_by_denotation(self, denotation: str, size: int) -> None:
+        """Accepted: denotations have no meaning here."""
+
+    def add_provider(self, name: str, options: Mapping[str, str] | None = None) -> None:
+        self._providers.append(name)
+
+    def has_providers(self) -> bool:
+        return bool(self._providers)
+
+    def add_initializer(self, name: str, value: Any) -> None:
+        raise _errors.NotImplemented("initializers cannot be given in the session options")
+
+    def register_custom_ops_library(self, path: str) -> None:
+        raise _errors.NotImplemented(f"{path}: libraries of custom operators cannot be loaded")
+
+
+class RunOptions:
+    """Limits of a run. `terminate` may be set by another thread, and ends the run."""
+
+    def __init__(self) -> None:
+        self.log_severity_level = -1
+        self.log_verbosity_level = 0
+        self.logid = ""
+        self.only_execute_path_to_fetches = False
+        self._stop = (__import__("ctypes").c_int32 * 1)()
+        self._config: dict[str, str] = {}
+
+    @property
+    def terminate(self) -> bool:
+        return bool(self._stop[0])
+
+    @terminate.setter
+    def terminate(self, value: bool) -> None:
+        self._stop[0] = int(bool(value))
+
+    def add_run_config_entry(self, key: str, value: str) -> None:
+        self._config[str(key)] = str(value)
+
+    def get_run_config_entry(self, key: str) -> str:
+        if key not in self._config:
+            raise RuntimeError(f"RunOptions does not have configuration with key: {key}")
+        return self._config[key]
+
+
+class NodeArg:
+    """An input or output: its name, its type such as "tensor(float)", its shape, in which an open
+    size is the name of its dimension, or None."""
+
+    def __init__(self, name: str, elem: int, shape: Sequence[int | str | None] | None) -> None:
+        self.name = name
+        self.type = _types.type_string(elem)
+        self.shape = list(shape) if shape is not None else None
+
+    def __repr__(self) -> str:
+        return f"NodeArg(name='{self.name}', type='{self.type}', shape={self.shape})"
+
+
+class ModelMetadata:
+    """What a model says of itself."""
+
+    def __init__(self, properties: Mapping[str, str], metadata: Mapping[str, str]) -> None:
+        self.custom_metadata_map = dict(metadata)
+        self.description = properties["description"]
+        self.domain = properties["domain"]
+        self.graph_description = properties["graph description"]
+        self.graph_name = properties["graph"]
+        self.producer_name = properties["producer"]
+        self.version = int(properties["version"])
+
+
+class OrtDevice:
+    """The processor, the only device."""
+
+    def __init__(self, device_type: str = "cpu", device_id: int = 0) -> None:
+        self._type, self._id = device_type, device_id
+
+    @staticmethod
+    def make(device_type: str, device_id: int) -> OrtDevice:
+        return OrtDevice(device_type, device_id)
+
+    @staticmethod
+    def cpu() -> int:
+        return 0
+
+    def device_type(self) -> str:
+        return self._type
+
+    def device_id(self) -> int:
+        return self._id
+
+
+def _on_cpu(device_type: Any) -> None:
+    name = device_type.device_type() if isinstance(device_type, OrtDevice) else str(device_type)
+    if name.lower() != "cpu":
+        raise _errors.RuntimeException(f"there is no device '{name}', only 'cpu'")
+
+
+class OrtValue:
+    """A tensor."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    @staticmethod
+    def ortvalue_from_numpy(
+        numpy_obj: Any, device_type: str = "cpu", device_id: int = 0, vendor_id: int = -1
+    ) -> OrtValue:
+        _on_cpu(device_type)
+        return OrtValue(numpy_obj)
+
+    @staticmethod
+    def ortvalue_from_shape_and_type(
+        shape: Sequence[int],
+        element_type: Any = None,
+        device_type: str = "cpu",
+        device_id: int = 0,
+        vendor_id: int = -1,
+    ) -> OrtValue:
+        import numpy
+
+        from enfold import _arrays
+
+        _on_cpu(device_type)
+        dtype = numpy.float32 if element_type is None else element_type
+        if isinstance(dtype, int):
+            dtype = _arrays.dtype_of(dtype)
+        return OrtValue(numpy.zeros(shape, dtype))
+
+    @staticmethod
+    def from_dlpack(data: Any, is_bool_tensor: bool = False) -> OrtValue:
+        import numpy
+
+        array = numpy.from_dlpack(data)
+        return OrtValue(array.astype(bool) if is_bool_tensor else array)
+
+    def numpy(self) -> Any:
+        return self._array
+
+    def shape(self) -> list[int]:
+        return list(self._array.shape)
+
+    def data_type(self) -> str:
+        return _types.type_string(_types.describe(self._array)[0])
+
+    def element_type(self) -> int:
+        return _types.describe(self._array)[0]
+
+    def data_ptr(self) -> int:
+        return self._array.ctypes.data
+
+    def device_name(self) -> str:
+        return "cpu"
+
+    def has_value(self) -> bool:
+        return True
+
+    def is_tensor(self) -> bool:
+        return True
+
+    def is_sparse_tensor(self) -> bool:
+        return False
+
+    def is_tensor_sequence(self) -> bool:
+        return False
+
+    def tensor_size_in_bytes(self) -> int:
+        return self._array.nbytes
+
+    def update_inplace(self, np_arr: Any) -> None:
+        self._array[...] = np_arr
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return self._array if dtype is None else self._array.astype(dtype)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._array.__dlpack_device__()
+
+
+class IOBinding:
+    """Inputs and outputs bound before a run. What is bound by address must stay alive."""
+
+    def __init__(self, session: InferenceSession) -> None:
+        self._session = session
+        self._inputs: dict[str, Any] = {}
+        self._outputs: dict[str, Any] = {}
+        self._results: list[OrtValue] = []
+
+    def bind_cpu_input(self, name: str, arr_on_cpu: Any) -> None:
+        self._inputs[name] = arr_on_cpu
+
+    def bind_input(
+        self,
+        name: str,
+        device_type: Any,
+        device_id: int,
+        element_type: Any,
+        shape: Sequence[int],
+        buffer_ptr: int,
+    ) -> None:
+        _on_cpu(device_type)
+        self._inputs[name] = _array_at(buffer_ptr, element_type, shape)
+
+    def bind_ortvalue_input(self, name: str, ortvalue: OrtValue) -> None:
+        self._inputs[name] = ortvalue.numpy()
+
+    def bind_output(
+        self,
+        name: str,
+        device_type: Any = "cpu",
+        device_id: int = 0,
+        element_type: Any = None,
+        shape: Sequence[int] | None = None,
+        buffer_ptr: int | None = None,
+    ) -> None:
+        _on_cpu(device_type)
+        known = buffer_ptr is not None and shape is not None and element_type is not None
+        self._outputs[name] = _array_at(buffer_ptr, element_type, shape) if known else None
+
+    def bind_ortvalue_output(self, name: str, ortvalue: OrtValue) -> None:
+        self._outputs[name] = ortvalue.numpy()
+
+    def synchronize_inputs(self) -> None:
+        """Nothing has to be waited for."""
+
+    def synchronize_outputs(self) -> None:
+        """Nothing has to be waited for."""
+
+    def clear_binding_inputs(self) -> None:
+        self._inputs.clear()
+
+    def clear_binding_outputs(self) -> None:
+        self._outputs.clear()
+        self._results.clear()
+
+    def get_outputs(self) -> list[OrtValue]:
+        return list(self._results)
+
+    def copy_outputs_to_cpu(self) -> list[Any]:
+        return [value.numpy() for value in self._results]
+
+
+def _array_at(address: int, element_type: Any, shape: Sequence[int]) -> Any:
+    """The memory at an address as an array."""
+    import ctypes
+
+    import numpy
+
+    from enfold import _arrays
+
+    dtype = numpy.dtype(
+        _arrays.dtype_of(element_type) if isinstance(element_type, int) else element_type
+    )
+    size = int(numpy.prod(shape, dtype=numpy.int64)) * dtype.itemsize
+    if size == 0:
+        return numpy.empty(shape, dtype)
+    return numpy.frombuffer((ctypes.c_char * size).from_address(address), dtype).reshape(shape)
+
+
+class InferenceSession:
+    """A compiled model under onnxruntime's interface.
+
+    `path_or_bytes` is a path or the bytes of a model. A model that leaves no size open is compiled at
+    once, else at the first run with a combination of sizes. Any number of threads may run a session.
+
+    Raises NoSuchFile, InvalidProtobuf, InvalidGraph, or NotImplemented naming every node that has no
+    code here.
+    """
+
+    def __init__(
+        self,
+        path_or_bytes: Any,
+        sess_options: SessionOptions | None = None,
+        providers: Sequence[Any] | None = None,
+        provider_options: Sequence[Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if provider_options is not None and providers is None:
+            raise ValueError("provider_options without providers")
+        self._sess_options = sess_options if sess_options is not None else SessionOptions()
+        self._model_path = None
+        model = _settings.model_of(path_or_bytes)
+        if isinstance(model, str):
+            self._model_path = model
+        self._network = _core.Network(model, self._settings())
+        self._inputs = [NodeArg(*row) for row in self._network.inputs]
+        self._overridable = [NodeArg(*row) for row in self._network.overridable]
+        self._outputs = [NodeArg(*row) for row in self._network.outputs]
+        self._output_index = {arg.name: i for i, arg in enumerate(self._outputs)}
+        self._profile: list[dict[str, Any]] | None = None
+        self._profile_start = time.perf_counter_ns()
+        if self._sess_options.enable_profiling:
+            self._profile = []
+        self.set_providers(providers, provider_options)
+
+    def _settings(self) -> list[tuple[str, str]]:
+        options = self._sess_options
+        level = int(options.graph_optimization_level)
+        return _settings.pairs(
+            shapes=options._dimensions,
+            threads=max(0, int(options.intra_op_num_threads)) or _options.default_threads(),
+            fuse=level != GraphOptimizationLevel.ORT_DISABLE_ALL,
+            **_options.session_settings(),
+        )
+
+    def _output_indices(self, names: Iterable[str] | None) -> list[int] | None:
+        if not names:
+            return None
+        indices = []
+        for name in names:
+            if name not in self._output_index:
+                raise _errors.InvalidArgument(
+                    f"Invalid output name: {name}; the model has {list(self._output_index)}"
+                )
+            indices.append(self._output_index[name])
+        return indices
+
+    def run(
+        self,
+        output_names: Sequence[str] | None,
+        input_feed: Mapping[str, Any],
+        run_options: RunOptions | None = None,
+    ) -> list[Any]:
+        """The outputs named, or all, as new arrays."""
+        wanted = self._output_indices(output_names) if output_names else None
+        stop = run_options._stop if run_options is not None else None
+        if self._profile is None:
+            return self._network.run(input_feed, wanted, stop)
+        begin = time.perf_counter_ns()
+        results = self._network.run(input_feed, wanted, stop)
+        self._record("model_run", begin, time.perf_counter_ns())
+        return results
+
+    def run_async(
+        self,
+        output_names: Sequence[str] | None,
+        input_feed: Mapping[str, Any],
+        callback: Callable[[list[Any], Any, str], None],
+        user_data: Any,
+        run_options: RunOptions | None = None,
+    ) -> None:
+        """Runs on another thread, which then calls callback(results, user_data, error)."""
+
+        def work() -> None:
+            try:
+                results, error = self.run(output_names, input_feed, run_options), ""
+            except Exception as failure:  # noqa: BLE001 - the callback is told
+                results, error = [], str(failure)
+            callback(results, user_data, error)
+
+        threading.Thread(target=work, daemon=True).start()
+
+    def run_with_ort_values(
+        self,
+        output_names: Sequence[str] | None,
+        input_dict_ort_values: Mapping[str, OrtValue],
+        run_options: RunOptions | None = None,
+    ) -> list[OrtValue]:
+        feed = {name: value.numpy() for name, value in input_dict_ort_values.items()}
+        return [OrtValue(array) for array in self.run(output_names, feed, run_options)]
+
+    def io_binding(self) -> IOBinding:
+        return IOBinding(self)
+
+    def run_with_iobinding(
+        self, iobinding: IOBinding, run_options: RunOptions | None = None
+    ) -> None:
+        names = list(iobinding._outputs) or list(self._output_index)
+        indices = self._output_indices(names)
+        into: list[Any] = [None] * len(self._outputs)
+        for name in iobinding._outputs:
+            into[self._output_index[name]] = iobinding._outputs[name]
+        stop = run_options._stop if run_options is not None else None
+        arrays = self._network.run(iobinding._inputs, indices, stop, 0.0, into)
+        iobinding._results = [OrtValue(array) for array in arrays]
+
+    def get_inputs(self) -> list[NodeArg]:
+        return list(self._inputs)
+
+    def get_outputs(self) -> list[NodeArg]:
+        return list(self._outputs)
+
+    def get_overridable_initializers(self) -> list[NodeArg]:
+        return list(self._overridable)
+
+    def get_modelmeta(self) -> ModelMetadata:
+        return ModelMetadata(self._network.properties, self._network.metadata)
+
+    def get_session_options(self) -> SessionOptions:
+        return self._sess_options
+
+    def get_providers(self) -> list[str]:
+        return [PROVIDER]
+
+    def get_provider_options(self) -> dict[str, dict[str, str]]:
+        return {PROVIDER: dict(self._provider_options)}
+
+    def set_providers(
+        self,
+        providers: Sequence[Any] | None = None,
+        provider_options: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Keeps the options of the CPU's provider; other providers are left out with a warning."""
+        self._provider_options: dict[str, str] = {}
+        listed = list(providers or [PROVIDER])
+        options = list(provider_options or [{}] * len(listed))
+        for entry, extra in zip(listed, options):
+            name, given = entry if isinstance(entry, (tuple, list)) else (entry, extra)
+            if name == PROVIDER:
+                self._provider_options = {k: str(v) for k, v in dict(given).items()}
+            elif name not in _KNOWN_PROVIDERS:
+                raise ValueError(f"{name!r} is not a provider; there are {_KNOWN_PROVIDERS}")
+            else:
+                warnings.warn(
+                    f"Specified provider '{name}' is not in available provider names. "
+                    f"Available providers: '{PROVIDER}'",
+                    stacklevel=3,
+                )
+
+    def enable_fallback(self) -> None:
+        """There is one provider, so there is nothing to fall back to."""
+
+    def disable_fallback(self) -> None:
+        """There is one provider, so there is nothing to fall back to."""
+
+    def _record(self, name: str, begin: int, end: int) -> None:
+        assert self._profile is not None
+        self._profile.append(
+            {
+                "cat": "Session",
+                "name": name,
+                "ph": "X",
+                "pid": os.getpid(),
+                "tid": threading.get_native_id(),
+                "ts": (begin - self._profile_start) // 1000,
+                "dur": (end - begin) // 1000,
+                "args": {},
+            }
+        )
+
+    def get_profiling_start_time_ns(self) -> int:
+        return self._profile_start
+
+    def end_profiling(self) -> str:
+        """Writes the runs so far as a trace that Chrome shows, and gives the file's name."""
+        if self._profile is None:
+            return ""
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+        path = f"{self._sess_options.profile_file_prefix}{stamp}.json"
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump(self._profile, file)
+        self._profile = None
+        return path
+
+
+_KNOWN_PROVIDERS = [
+    "TensorrtExecutionProvider",
+    "CUDAExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "ROCMExecutionProvider",
+    "OpenVINOExecutionProvider",
+    "DnnlExecutionProvider",
+    "VitisAIExecutionProvider",
+    "QNNExecutionProvider",
+    "NnapiExecutionProvider",
+    "CoreMLExecutionProvider",
+    "XnnpackExecutionProvider",
+    "DmlExecutionProvider",
+    "WebGpuExecutionProvider",
+    "AzureExecutionProvider",
+    PROVIDER,
+]
+
+
+def get_available_providers() -> list[str]:
+    return [PROVIDER]
+
+
+def get_all_providers() -> list[str]:
+    return list(_KNOWN_PROVIDERS)
+
+
+def get_device() -> str:
+    return "CPU"
+
+
+def set_default_logger_severity(severity: int) -> None:
+    """Accepted: nothing is logged."""
+
+
+def set_default_logger_verbosity(verbosity: int) -> None:
+    """Accepted: nothing is logged."""
+
+
+def set_seed(seed: int) -> None:
+    """Accepted: no operator here draws numbers at run time."""
+
+
+def disable_telemetry_events() -> None:
+    """Accepted: there is no telemetry."""
+
+
+def enable_telemetry_events() -> None:
+    """Accepted: there is no telemetry."""
+
+
+def preload_dlls(*args: Any, **kwargs: Any) -> None:
+    """Accepted: there is nothing to load."""
+
+
+def get_build_info() -> str:
+    return f"enfold {_core.version()}"

@@ -1,0 +1,152 @@
+// Element types, strides, and arrays that numpy makes.
+#include "Arrays.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace enfold::python {
+namespace {
+
+using nb::dlpack::dtype_code;
+
+int32_t integerOf(bool isSigned, int bits) {
+  switch (bits) {
+  case 8:
+    return isSigned ? ENFOLD_I8 : ENFOLD_U8;
+  case 16:
+    return isSigned ? ENFOLD_I16 : ENFOLD_U16;
+  case 32:
+    return isSigned ? ENFOLD_I32 : ENFOLD_U32;
+  case 64:
+    return isSigned ? ENFOLD_I64 : ENFOLD_U64;
+  default:
+    return 0;
+  }
+}
+
+nb::module_ arrays() { return nb::module_::import_("enfold._arrays"); }
+
+void copyAxis(const nb::ndarray<nb::ro>& array, size_t axis, size_t bytes, const char* from,
+              char*& to) {
+  if (axis == array.ndim()) {
+    std::memcpy(to, from, bytes);
+    to += bytes;
+    return;
+  }
+  const int64_t stride = array.stride(axis) * static_cast<int64_t>(bytes);
+  for (size_t i = 0; i < array.shape(axis); ++i)
+    copyAxis(array, axis + 1, bytes, from + static_cast<int64_t>(i) * stride, to);
+}
+
+} // namespace
+
+int32_t elemOf(nb::dlpack::dtype dtype) {
+  if (dtype.lanes != 1) return 0;
+  switch (static_cast<dtype_code>(dtype.code)) {
+  case dtype_code::Int:
+    return integerOf(true, dtype.bits);
+  case dtype_code::UInt:
+    return integerOf(false, dtype.bits);
+  case dtype_code::Float:
+    return dtype.bits == 32   ? ENFOLD_F32
+           : dtype.bits == 64 ? ENFOLD_F64
+           : dtype.bits == 16 ? ENFOLD_F16
+                              : 0;
+  case dtype_code::Bfloat:
+    return dtype.bits == 16 ? ENFOLD_BF16 : 0;
+  case dtype_code::Complex:
+    return dtype.bits == 64 ? ENFOLD_C64 : dtype.bits == 128 ? ENFOLD_C128 : 0;
+  case dtype_code::Bool:
+    return ENFOLD_BOOL;
+  case dtype_code::Float8_E4M3FN:
+    return ENFOLD_F8E4M3FN;
+  case dtype_code::Float8_E4M3FNUZ:
+    return ENFOLD_F8E4M3FNUZ;
+  case dtype_code::Float8_E5M2:
+    return ENFOLD_F8E5M2;
+  case dtype_code::Float8_E5M2FNUZ:
+    return ENFOLD_F8E5M2FNUZ;
+  case dtype_code::Float8_E8M0FNU:
+    return ENFOLD_F8E8M0;
+  default:
+    return 0;
+  }
+}
+
+int64_t bytesOf(int32_t elem) {
+  switch (elem) {
+  case ENFOLD_F32:
+  case ENFOLD_I32:
+  case ENFOLD_U32:
+    return 4;
+  case ENFOLD_F64:
+  case ENFOLD_I64:
+  case ENFOLD_U64:
+  case ENFOLD_C64:
+    return 8;
+  case ENFOLD_C128:
+    return 16;
+  case ENFOLD_F16:
+  case ENFOLD_BF16:
+  case ENFOLD_I16:
+  case ENFOLD_U16:
+    return 2;
+  default:
+    return elem >= ENFOLD_F32 && elem <= ENFOLD_I2 ? 1 : 0;
+  }
+}
+
+bool isDense(const nb::ndarray<nb::ro>& array) {
+  int64_t expected = 1;
+  for (size_t i = array.ndim(); i-- > 0;) {
+    if (array.shape(i) == 0) return true;
+    if (array.shape(i) != 1 && array.stride(i) != expected) return false;
+    expected *= static_cast<int64_t>(array.shape(i));
+  }
+  return true;
+}
+
+void copyDense(const nb::ndarray<nb::ro>& array, char* to) {
+  copyAxis(array, 0, array.itemsize(), static_cast<const char*>(array.data()), to);
+}
+
+std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const enfold_declaration& input) {
+  static nb::object& asArray = *new nb::object(arrays().attr("as_array"));
+  const nb::tuple made = nb::cast<nb::tuple>(asArray(value, input.name, input.elem));
+  return {nb::cast<nb::ndarray<nb::ro>>(made[0]), nb::cast<int32_t>(made[1])};
+}
+
+std::pair<nb::object, void*> allocate(const enfold_tensor_info& info) {
+  static nb::object& empty = *new nb::object(arrays().attr("empty"));
+  nb::object dims = nb::steal(PyTuple_New(info.rank));
+  for (int32_t i = 0; i < info.rank; ++i)
+    PyTuple_SetItem(dims.ptr(), i, PyLong_FromLongLong(info.dims[i]));
+  nb::object array = empty(info.elem, dims);
+  const auto view = nb::cast<nb::ndarray<>>(array);
+  return {std::move(array), view.data()};
+}
+
+void* outputMemory(nb::handle array, const enfold_tensor_info& info) {
+  const nb::module_ errors = nb::module_::import_("enfold._errors");
+  nb::ndarray<> view;
+  const bool writable = nb::try_cast(array, view, false);
+  const bool fits = writable && bytesOf(info.elem) == static_cast<int64_t>(view.itemsize()) &&
+                    view.ndim() == static_cast<size_t>(info.rank) &&
+                    std::equal(info.dims, info.dims + info.rank, view.shape_ptr()) &&
+                    isDense(nb::ndarray<nb::ro>(view));
+  if (!fits) {
+    nb::list shape;
+    for (int32_t i = 0; i < info.rank; ++i) shape.append(info.dims[i]);
+    errors.attr("refuse_output")(info.name, info.elem, shape, array);
+  }
+  return view.data();
+}
+
+nb::object finish(nb::object array, const enfold_tensor_info& info) {
+  // Types that numpy lacks are computed as integers of their size.
+  const bool isOwn = info.elem == ENFOLD_BF16 || info.elem >= ENFOLD_F8E4M3FN;
+  static nb::object& view = *new nb::object(arrays().attr("view_as"));
+  return isOwn ? view(array, info.elem) : array;
+}
+
+} // namespace enfold::python

@@ -1,0 +1,42 @@
+// enfold._core: the compiler's C interface as Python objects.
+#include "Network.h"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using enfold::python::Compiled;
+using enfold::python::Network;
+
+NB_MODULE(_core, m) {
+  m.doc() = "The compiler's C interface as Python objects; use the package `enfold` instead.";
+  m.def("version", [] { return enfold_version(); });
+  m.def("default_threads", [] { return enfold_default_threads(); });
+  m.def("settings", [] { return enfold_list_settings(); },
+        "The settings there are: name, values and meaning, a line each with tabs between.");
+
+  nb::class_<Compiled>(m, "Compiled", "A network compiled for inputs of certain sizes.")
+      .def_prop_ro("inputs", &Compiled::inputs, "(name, element type, shape) of each.")
+      .def_prop_ro("outputs", &Compiled::outputs, "(name, element type, shape) of each.")
+      .def_prop_ro("notes", &Compiled::notes)
+      .def_prop_ro("reference_ops", &Compiled::referenceOps);
+
+  nb::class_<Network>(m, "Network", "A model that threads share; see enfold_compiler.h.")
+      .def(nb::init<nb::object, const Network::Settings&>(), "model"_a, "settings"_a)
+      .def_prop_ro("inputs", &Network::inputs, "(name, element type, shape or None) of each.")
+      .def_prop_ro("overridable", &Network::overridable)
+      .def_prop_ro("outputs", &Network::outputs)
+      .def_prop_ro("properties", &Network::properties)
+      .def_prop_ro("metadata", &Network::metadata)
+      .def_prop_ro("compilations", &Network::compilations)
+      .def("compile", &Network::compile, "inputs"_a,
+           "The program for inputs given as name: (element type, shape, array or None).")
+      .def("run", &Network::run, "feed"_a, "wanted"_a = nb::none(), "stop"_a = nb::none(),
+           "seconds"_a = 0.0, "into"_a = nb::none(),
+           "Runs on arrays by name; gives the outputs at the indices wanted, or all. `stop` is an "
+           "array of one int32 that ends the run when it is not 0; `into` holds an array or None "
+           "for each output.");
+}

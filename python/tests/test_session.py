@@ -1,0 +1,269 @@
+"""InferenceSession behaves as programs written for onnxruntime expect."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import threading
+
+import enfold
+import numpy
+import onnx
+import pytest
+from conftest import conv_net, elementwise, reference
+from onnx import TensorProto, helper, numpy_helper
+
+
+def test_answers_are_right(net: bytes, image: numpy.ndarray) -> None:
+    session = enfold.InferenceSession(net)
+    (got,) = session.run(None, {"x": image})
+    numpy.testing.assert_allclose(got, reference(net, {"x": image})[0], rtol=1e-5, atol=1e-6)
+
+
+def test_from_a_path(net: bytes, image: numpy.ndarray, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(net)
+    expected = enfold.InferenceSession(net).run(["y"], {"x": image})
+    for given in (path, str(path)):
+        got = enfold.InferenceSession(given, providers=["CPUExecutionProvider"])
+        numpy.testing.assert_array_equal(got.run(["y"], {"x": image}), expected)
+
+
+def test_signature(open_net: bytes) -> None:
+    session = enfold.InferenceSession(open_net)
+    (x,), (y,) = session.get_inputs(), session.get_outputs()
+    assert (x.name, x.type, x.shape) == ("x", "tensor(float)", ["batch", 3, "height", 8])
+    assert (y.name, y.type, y.shape) == ("y", "tensor(float)", ["batch", 4, 1, 1])
+    meta = session.get_modelmeta()
+    assert meta.custom_metadata_map == {"classes": "a,b"}
+    assert (meta.graph_name, meta.producer_name) == ("small", "tests")
+    assert session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_any_size(open_net: bytes) -> None:
+    session = enfold.InferenceSession(open_net)
+    for shape in ((1, 3, 8, 8), (3, 3, 5, 8), (1, 3, 8, 8), (2, 3, 1, 8)):
+        x = numpy.random.default_rng(2).normal(size=shape).astype(numpy.float32)
+        (got,) = session.run(None, {"x": x})
+        numpy.testing.assert_allclose(got, reference(open_net, {"x": x})[0], rtol=1e-5, atol=1e-6)
+
+
+def test_outputs_are_fresh_and_writable(net: bytes, image: numpy.ndarray) -> None:
+    session = enfold.InferenceSession(net)
+    (first,) = session.run(None, {"x": image})
+    kept = first.copy()
+    (second,) = session.run(None, {"x": 2 * image})
+    numpy.testing.assert_array_equal(first, kept)
+    second += 1
+    first[...] = 0
+
+
+@pytest.mark.parametrize("make", [
+    lambda x: x.transpose(0, 1, 3, 2),
+    lambda x: x[:, ::-1],
+    lambda x: x[:, :, ::-1, ::-1],
+    lambda x: numpy.broadcast_to(x[:, :1], x.shape),
+    lambda x: numpy.asfortranarray(x),
+    lambda x: numpy.frombuffer(b"\0" + x.tobytes(), numpy.uint8)[1:].view(numpy.float32).reshape(
+        x.shape),
+])
+def test_views(net: bytes, image: numpy.ndarray, make) -> None:
+    session = enfold.InferenceSession(net)
+    view = make(image)
+    expected = session.run(None, {"x": view.copy(order="C")})
+    numpy.testing.assert_array_equal(session.run(None, {"x": view}), expected)
+
+
+@pytest.mark.parametrize("elem, dtype", [
+    (TensorProto.FLOAT, "float32"), (TensorProto.DOUBLE, "float64"),
+    (TensorProto.FLOAT16, "float16"), (TensorProto.INT8, "int8"), (TensorProto.INT16, "int16"),
+    (TensorProto.INT32, "int32"), (TensorProto.INT64, "int64"), (TensorProto.UINT8, "uint8"),
+    (TensorProto.UINT16, "uint16"), (TensorProto.UINT32, "uint32"), (TensorProto.UINT64, "uint64"),
+    (TensorProto.BOOL, "bool"),
+])
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3)])
+def test_element_types(elem: int, dtype: str, shape: tuple[int, ...]) -> None:
+    session = enfold.InferenceSession(
+        elementwise("Identity", elem, list(shape)).SerializeToString())
+    array = numpy.arange(numpy.prod(shape, dtype=int)).reshape(shape).astype(dtype)
+    (got,) = session.run(None, {"a": array})
+    assert got.dtype == array.dtype and got.shape == array.shape
+    numpy.testing.assert_array_equal(got, array)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_element_types_that_numpy_lacks(name: str) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    dtype = numpy.dtype(getattr(ml_dtypes, name))
+    elem = {"bfloat16": 16, "float8_e4m3fn": 17, "float8_e5m2": 19}[name]
+    session = enfold.InferenceSession(elementwise("Identity", elem, [4]).SerializeToString())
+    array = numpy.array([0.5, -1, 2, 0], dtype)
+    (got,) = session.run(None, {"a": array})
+    assert got.dtype == dtype
+    numpy.testing.assert_array_equal(got.view(numpy.uint8), array.view(numpy.uint8))
+
+
+def test_lists_and_numbers(net: bytes, image: numpy.ndarray) -> None:
+    session = enfold.InferenceSession(net)
+    numpy.testing.assert_array_equal(
+        session.run(None, {"x": image.tolist()}), session.run(None, {"x": image}))
+
+
+def test_overridable_initializers(image: numpy.ndarray) -> None:
+    model = conv_net()
+    model.graph.input.append(
+        helper.make_tensor_value_info("shift", TensorProto.FLOAT, [4]))
+    session = enfold.InferenceSession(model.SerializeToString())
+    assert [arg.name for arg in session.get_inputs()] == ["x"]
+    assert [arg.name for arg in session.get_overridable_initializers()] == ["shift"]
+    (plain,) = session.run(None, {"x": image})
+    shift = numpy.full(4, 5, numpy.float32)
+    (moved,) = session.run(None, {"x": image, "shift": shift})
+    for initializer in model.graph.initializer:
+        if initializer.name == "shift":
+            initializer.CopyFrom(numpy_helper.from_array(shift, "shift"))
+    expected = reference(model.SerializeToString(), {"x": image})
+    numpy.testing.assert_allclose(moved, expected[0], rtol=1e-5, atol=1e-5)
+    assert not numpy.allclose(plain, moved)
+
+
+def test_binding(net: bytes, image: numpy.ndarray) -> None:
+    session = enfold.InferenceSession(net)
+    expected = session.run(None, {"x": image})[0]
+    binding = session.io_binding()
+    binding.bind_cpu_input("x", image)
+    out = numpy.zeros((1, 4, 1, 1), numpy.float32)
+    binding.bind_output("y", "cpu", 0, numpy.float32, out.shape, out.ctypes.data)
+    session.run_with_iobinding(binding)
+    numpy.testing.assert_array_equal(out, expected)
+    binding.clear_binding_outputs()
+    binding.bind_output("y")
+    session.run_with_iobinding(binding)
+    numpy.testing.assert_array_equal(binding.copy_outputs_to_cpu()[0], expected)
+    values = session.run_with_ort_values(
+        ["y"], {"x": enfold.OrtValue.ortvalue_from_numpy(image)})
+    numpy.testing.assert_array_equal(values[0].numpy(), expected)
+
+
+def test_run_async(net: bytes, image: numpy.ndarray) -> None:
+    session = enfold.InferenceSession(net)
+    done, told = threading.Event(), []
+    session.run_async(None, {"x": image}, lambda *args: (told.append(args), done.set()), "mine")
+    assert done.wait(30)
+    results, data, error = told[0]
+    assert (data, error) == ("mine", "")
+    numpy.testing.assert_array_equal(results, session.run(None, {"x": image}))
+
+
+def test_threads_share_a_session(open_net: bytes) -> None:
+    session = enfold.InferenceSession(open_net)
+    wrong: list[int] = []
+
+    def work(seed: int) -> None:
+        random = numpy.random.default_rng(seed)
+        for turn in range(20):
+            x = random.normal(size=(1 + (seed + turn) % 3, 3, 8, 8)).astype(numpy.float32)
+            (got,) = session.run(None, {"x": x})
+            alone = numpy.concatenate([reference(open_net, {"x": x[i:i + 1]})[0]
+                                       for i in range(len(x))])
+            if not numpy.allclose(got, alone, rtol=1e-4, atol=1e-5):
+                wrong.append(seed)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_terminate(net: bytes, image: numpy.ndarray) -> None:
+    session = enfold.InferenceSession(net)
+    options = enfold.RunOptions()
+    options.terminate = True
+    with pytest.raises(enfold.RuntimeException, match="stopped"):
+        session.run(None, {"x": image}, options)
+    options.terminate = False
+    session.run(None, {"x": image}, options)
+
+
+def test_profiling(net: bytes, image: numpy.ndarray, tmp_path: pathlib.Path) -> None:
+    options = enfold.SessionOptions()
+    options.enable_profiling = True
+    options.profile_file_prefix = str(tmp_path / "profile_")
+    session = enfold.InferenceSession(net, options)
+    session.run(None, {"x": image})
+    path = session.end_profiling()
+    events = json.loads(pathlib.Path(path).read_text())
+    assert any(event["name"] == "model_run" for event in events)
+
+
+class TestBadInput:
+    def test_names(self, net: bytes, image: numpy.ndarray) -> None:
+        session = enfold.InferenceSession(net)
+        with pytest.raises(ValueError, match=r"Required inputs \(\['x'\]\) are missing"):
+            session.run(None, {})
+        with pytest.raises(enfold.InvalidArgument, match="Invalid input name: z"):
+            session.run(None, {"x": image, "z": image})
+        with pytest.raises(enfold.InvalidArgument, match="Invalid output name: q"):
+            session.run(["q"], {"x": image})
+
+    def test_types(self, net: bytes, image: numpy.ndarray) -> None:
+        session = enfold.InferenceSession(net)
+        with pytest.raises(enfold.InvalidArgument, match=r"'x'.*tensor\(double\).*tensor\(float\)"):
+            session.run(None, {"x": image.astype(numpy.float64)})
+        with pytest.raises(enfold.InvalidArgument, match="Invalid rank for input: x Got: 3"):
+            session.run(None, {"x": image[0]})
+        with pytest.raises(enfold.InvalidArgument, match="index: 1 Got: 2 Expected: 3"):
+            session.run(None, {"x": image[:, :2]})
+        for wrong in (None, "text", object(), {"a": 1}, [["a"]], numpy.array(["a"])):
+            with pytest.raises(enfold.InvalidArgument, match="x"):
+                session.run(None, {"x": wrong})
+
+    def test_sizes_of_open_models(self, open_net: bytes) -> None:
+        session = enfold.InferenceSession(open_net)
+        with pytest.raises(enfold.Fail, match="x"):
+            session.run(None, {"x": numpy.zeros((1, 4, 8, 8), numpy.float32)})
+        session.run(None, {"x": numpy.zeros((1, 3, 8, 8), numpy.float32)})
+
+    def test_models(self, tmp_path: pathlib.Path) -> None:
+        with pytest.raises(enfold.NoSuchFile, match="no such file"):
+            enfold.InferenceSession(str(tmp_path / "none.onnx"))
+        for bytes_ in (b"", b"garbage", b"\x08\x08" * 100):
+            with pytest.raises((enfold.InvalidProtobuf, enfold.InvalidGraph)):
+                enfold.InferenceSession(bytes_)
+        with pytest.raises(TypeError):
+            enfold.InferenceSession(5)
+
+    def test_unsupported_nodes_are_all_named(self) -> None:
+        graph = helper.make_graph(
+            [helper.make_node("Strange", ["x"], ["a"], name="one", domain="custom"),
+             helper.make_node("Odd", ["a"], ["y"], name="two", domain="custom")],
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])])
+        model = helper.make_model(graph, opset_imports=[
+            helper.make_opsetid("", 17), helper.make_opsetid("custom", 1)])
+        with pytest.raises(enfold.NotImplemented) as raised:
+            enfold.InferenceSession(model.SerializeToString())
+        assert "one" in str(raised.value) and "two" in str(raised.value)
+
+    def test_bound_outputs(self, net: bytes, image: numpy.ndarray) -> None:
+        session = enfold.InferenceSession(net)
+        read_only = numpy.zeros((1, 4, 1, 1), numpy.float32)
+        read_only.flags.writeable = False
+        for wrong in (read_only, numpy.zeros((1, 4), numpy.float32),
+                      numpy.zeros((1, 4, 1, 1)), numpy.zeros((1, 8, 1, 1), numpy.float32)[:, ::2]):
+            binding = session.io_binding()
+            binding.bind_cpu_input("x", image)
+            binding.bind_ortvalue_output("y", enfold.OrtValue.ortvalue_from_numpy(wrong))
+            with pytest.raises(enfold.InvalidArgument, match="'y'"):
+                session.run_with_iobinding(binding)
+
+
+def test_model_proto(image: numpy.ndarray) -> None:
+    model = conv_net()
+    assert isinstance(model, onnx.ModelProto)
+    got = enfold.compile(model)(image)
+    numpy.testing.assert_allclose(
+        got, reference(model.SerializeToString(), {"x": image})[0], rtol=1e-5, atol=1e-6)

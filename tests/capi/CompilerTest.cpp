@@ -1,0 +1,252 @@
+// The compiler's C interface, as a program sees it that links the shared library and nothing else.
+#include "../onnx/ModelBytes.h"
+
+#include <enfold/enfold_compiler.h>
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace enfold {
+namespace {
+
+using namespace onnx::test;
+
+struct CloseNetwork {
+  void operator()(enfold_network* network) const { enfold_close(network); }
+};
+struct ReleaseCompiled {
+  void operator()(enfold_compiled* compiled) const { enfold_release_compiled(compiled); }
+};
+struct FreeSettings {
+  void operator()(enfold_settings* settings) const { enfold_free_settings(settings); }
+};
+using NetworkPtr = std::unique_ptr<enfold_network, CloseNetwork>;
+using CompiledPtr = std::unique_ptr<enfold_compiled, ReleaseCompiled>;
+using SettingsPtr = std::unique_ptr<enfold_settings, FreeSettings>;
+
+SettingsPtr settings(const std::vector<std::pair<const char*, std::string>>& pairs) {
+  SettingsPtr made(enfold_new_settings());
+  for (const auto& [name, value] : pairs)
+    EXPECT_EQ(enfold_set(made.get(), name, value.c_str()), ENFOLD_OK) << enfold_compiler_error();
+  return made;
+}
+
+/// y = relu(x + b) over [n, 4].
+std::string relu() {
+  return model({.graph = {.inputs = {valueInfo("x", ElemType::F32, {"n", int64_t{4}})},
+                          .outputs = {valueInfo("y", ElemType::F32, {"n", int64_t{4}})},
+                          .initializers = {floats("b", {4}, {1, 2, 3, 4})},
+                          .nodes = {{"Add", {"x", "b"}, {"s"}}, {"Relu", {"s"}, {"y"}}}}});
+}
+
+NetworkPtr open(const std::string& bytes, const enfold_settings* how = nullptr) {
+  enfold_network* network = nullptr;
+  const enfold_status status =
+      enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how, &network);
+  EXPECT_EQ(status, ENFOLD_OK) << enfold_compiler_error();
+  return NetworkPtr(network);
+}
+
+CompiledPtr compile(const NetworkPtr& network, int64_t rows) {
+  const std::array<int64_t, 2> dims = {rows, 4};
+  const enfold_tensor x = {"x", ENFOLD_F32, 2, dims.data(), nullptr};
+  enfold_compiled* compiled = nullptr;
+  EXPECT_EQ(enfold_compile(network.get(), &x, 1, &compiled), ENFOLD_OK) << enfold_compiler_error();
+  return CompiledPtr(compiled);
+}
+
+std::vector<float> run(const enfold_compiled* compiled, const std::vector<float>& x) {
+  std::vector<float> y(x.size());
+  const void* inputs[] = {x.data()};
+  void* outputs[] = {y.data()};
+  EXPECT_EQ(enfold_run_compiled(compiled, inputs, 1, outputs, 1, nullptr), ENFOLD_OK)
+      << enfold_compiler_error();
+  return y;
+}
+
+TEST(Compiler, Version) {
+  EXPECT_EQ(enfold_compiler_version(), ENFOLD_COMPILER_VERSION);
+  EXPECT_STRNE(enfold_version(), "");
+}
+
+TEST(Compiler, AnswersForEverySize) {
+  const NetworkPtr network = open(relu());
+  for (const int64_t rows : {1, 3, 1}) {
+    const CompiledPtr compiled = compile(network, rows);
+    const enfold_program* program = enfold_compiled_program(compiled.get());
+    ASSERT_EQ(program->num_outputs, 1);
+    EXPECT_EQ(program->outputs[0].dims[0], rows);
+    std::vector<float> x(static_cast<size_t>(rows * 4), -2.5F);
+    const std::vector<float> y = run(compiled.get(), x);
+    for (size_t i = 0; i < y.size(); ++i)
+      EXPECT_EQ(y[i], std::max(0.0F, x[i] + static_cast<float>(i % 4 + 1)));
+  }
+  EXPECT_EQ(enfold_num_compilations(network.get()), 2);
+}
+
+TEST(Compiler, Declarations) {
+  const NetworkPtr network = open(relu());
+  ASSERT_EQ(enfold_num_inputs(network.get()), 1);
+  const enfold_declaration* x = enfold_declared_input(network.get(), 0);
+  EXPECT_STREQ(x->name, "x");
+  EXPECT_EQ(x->elem, ENFOLD_F32);
+  ASSERT_EQ(x->rank, 2);
+  EXPECT_EQ(x->dims[0], -1);
+  EXPECT_STREQ(x->symbols[0], "n");
+  EXPECT_EQ(x->dims[1], 4);
+  EXPECT_EQ(enfold_declared_input(network.get(), 1), nullptr);
+  EXPECT_EQ(enfold_declared_input(network.get(), -1), nullptr);
+  EXPECT_EQ(enfold_num_overridable(network.get()), 0);
+  EXPECT_NE(enfold_model_property(network.get(), "opset"), nullptr);
+  EXPECT_EQ(enfold_model_property(network.get(), "colour"), nullptr);
+  EXPECT_EQ(enfold_metadata_key(network.get(), 0), nullptr);
+}
+
+TEST(Compiler, OutlivesItsNetwork) {
+  NetworkPtr network = open(relu());
+  const CompiledPtr compiled = compile(network, 2);
+  network.reset();
+  EXPECT_EQ(run(compiled.get(), std::vector<float>(8, 1))[0], 2);
+}
+
+TEST(Compiler, ThreadsShareANetwork) {
+  const NetworkPtr network = open(relu());
+  std::atomic<int> wrong = 0;
+  std::vector<std::jthread> threads;
+  for (int t = 0; t < 8; ++t)
+    threads.emplace_back([&, t] {
+      for (int turn = 0; turn < 50; ++turn) {
+        const int64_t rows = 1 + (t + turn) % 3;
+        const CompiledPtr compiled = compile(network, rows);
+        const auto value = static_cast<float>(t);
+        for (const float y : run(compiled.get(), std::vector<float>(size_t(rows) * 4, value)))
+          if (y < value + 1 || y > value + 4) ++wrong;
+      }
+    });
+  threads.clear();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(enfold_num_compilations(network.get()), 3);
+}
+
+TEST(Compiler, LimitsOfARun) {
+  const NetworkPtr network = open(relu());
+  const CompiledPtr compiled = compile(network, 1);
+  const std::vector<float> x(4);
+  std::vector<float> y(4);
+  const void* inputs[] = {x.data()};
+  void* outputs[] = {y.data()};
+  const volatile int32_t stop = 1;
+  const enfold_run_limits stopped = {&stop, 0}, late = {nullptr, 1e-9}, none = {nullptr, 60};
+  for (const auto& [limits, expected] :
+       {std::pair(&stopped, ENFOLD_STOPPED), {&late, ENFOLD_STOPPED}, {&none, ENFOLD_OK}})
+    EXPECT_EQ(enfold_run_compiled(compiled.get(), inputs, 1, outputs, 1, limits), expected);
+  const enfold_run_limits wrong = {nullptr, NAN};
+  EXPECT_NE(enfold_run_compiled(compiled.get(), inputs, 1, outputs, 1, &wrong), ENFOLD_OK);
+}
+
+TEST(Compiler, InterruptedCompilation) {
+  SettingsPtr how(enfold_new_settings());
+  int calls = 0;
+  enfold_set_interrupt(
+      how.get(), [](void* data) { return ++*static_cast<int*>(data) > 3 ? 1 : 0; }, &calls);
+  enfold_network* network = nullptr;
+  EXPECT_EQ(enfold_open("zoo:cnn_batchnorm", how.get(), &network), ENFOLD_STOPPED);
+  EXPECT_EQ(network, nullptr);
+  EXPECT_EQ(calls, 4);
+}
+
+TEST(Compiler, Cache) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("enfold-capi-" + std::to_string(getpid()));
+  const SettingsPtr how = settings({{"cache", "1"}, {"cache-folder", folder.string()}});
+  const std::string bytes = relu();
+  std::vector<std::vector<float>> answers;
+  for (int turn = 0; turn < 2; ++turn)
+    answers.push_back(run(compile(open(bytes, how.get()), 2).get(), {1, -5, 2, 3, -1, -2, -3, -4}));
+  EXPECT_EQ(answers[0], answers[1]);
+  EXPECT_FALSE(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Compiler, EverySettingIsListed) {
+  const std::string list = enfold_list_settings();
+  const SettingsPtr how(enfold_new_settings());
+  size_t rows = 0;
+  for (size_t begin = 0; begin < list.size(); ++rows) {
+    const size_t end = list.find('\n', begin);
+    const std::string name = list.substr(begin, list.find('\t', begin) - begin);
+    enfold_set(how.get(), name.c_str(), "\x01");
+    EXPECT_EQ(std::string(enfold_compiler_error()).find("no setting"), std::string::npos) << name;
+    begin = end + 1;
+  }
+  EXPECT_GT(rows, 15U);
+}
+
+TEST(Compiler, RefusedSettings) {
+  const SettingsPtr how(enfold_new_settings());
+  for (const auto& [name, value] :
+       std::vector<std::pair<const char*, const char*>>{{"threads", "-1"},
+                                                        {"threads", "2x"},
+                                                        {"threads", "99999"},
+                                                        {"shape", "x"},
+                                                        {"shape", "=3"},
+                                                        {"shape", "x=1x"},
+                                                        {"accuracy", "sloppy"},
+                                                        {"tolerance", "nan"},
+                                                        {"tolerance", "-1"},
+                                                        {"cache", "yes"},
+                                                        {"cache-bytes", "1Q"},
+                                                        {"capacity", "0"},
+                                                        {"disable-pass", "none-such"},
+                                                        {"speed", "11"}}) {
+    EXPECT_EQ(enfold_set(how.get(), name, value), ENFOLD_INVALID_ARGUMENT) << name << value;
+    EXPECT_NE(std::string(enfold_compiler_error()).find(name), std::string::npos);
+  }
+  EXPECT_EQ(enfold_set(nullptr, "threads", "1"), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_set(how.get(), nullptr, "1"), ENFOLD_INVALID_ARGUMENT);
+}
+
+TEST(Compiler, RefusedModels) {
+  enfold_network* network = nullptr;
+  EXPECT_EQ(enfold_open("/none/such.onnx", nullptr, &network), ENFOLD_NO_SUCH_FILE);
+  EXPECT_EQ(enfold_open(nullptr, nullptr, &network), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_open("zoo:resnet18", nullptr, nullptr), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_open("zoo:none", nullptr, &network), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_open_bytes("garbage", 7, nullptr, &network), ENFOLD_INVALID_MODEL);
+  EXPECT_EQ(enfold_open_bytes(nullptr, 0, nullptr, &network), ENFOLD_INVALID_MODEL);
+  EXPECT_EQ(enfold_open_bytes("x", -1, nullptr, &network), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(network, nullptr);
+}
+
+TEST(Compiler, RefusedInputs) {
+  const NetworkPtr network = open(relu());
+  const std::array<int64_t, 2> right = {1, 4}, wrong = {1, 5}, negative = {-1, 4};
+  enfold_compiled* compiled = nullptr;
+  for (const enfold_tensor& x : {enfold_tensor{"x", ENFOLD_F32, 2, wrong.data(), nullptr},
+                                 enfold_tensor{"x", ENFOLD_F32, 2, negative.data(), nullptr},
+                                 enfold_tensor{"x", ENFOLD_F32, -1, right.data(), nullptr},
+                                 enfold_tensor{"x", 99, 2, right.data(), nullptr},
+                                 enfold_tensor{"z", ENFOLD_F32, 2, right.data(), nullptr}}) {
+    EXPECT_NE(enfold_compile(network.get(), &x, 1, &compiled), ENFOLD_OK);
+    EXPECT_EQ(compiled, nullptr);
+    EXPECT_STRNE(enfold_compiler_error(), "");
+  }
+  const CompiledPtr good = compile(network, 1);
+  const void* inputs[] = {nullptr};
+  void* outputs[] = {nullptr};
+  EXPECT_NE(enfold_run_compiled(good.get(), inputs, 1, outputs, 1, nullptr), ENFOLD_OK);
+  EXPECT_NE(enfold_run_compiled(good.get(), inputs, 0, outputs, 1, nullptr), ENFOLD_OK);
+  EXPECT_NE(enfold_run_compiled(nullptr, inputs, 1, outputs, 1, nullptr), ENFOLD_OK);
+}
+
+} // namespace
+} // namespace enfold
