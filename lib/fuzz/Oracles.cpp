@@ -255,7 +255,7 @@ private:
   /// Layouts made for this target are refused for vectors of other widths by an error, or lowered.
   std::optional<Failure> lowerElsewhere(codegen::Target target) const {
     for (const int bytes : {16, 32, 64}) {
-      target.vectorBytes = bytes;
+      target.machine.vectorBytes = bytes;
       const auto plan = lower::lowerGraph(*optimized_, target);
       if (!plan && plan.error().str().find("no kernel") == std::string::npos)
         return failed("elsewhere", plan.error().str());

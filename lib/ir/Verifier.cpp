@@ -62,7 +62,7 @@ void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs
       complain(op, valid.error().str());
     else if (info.attr(name)->defaultValue == value)
       complain(op, fmt::format("attribute '{}' states its default", name));
-    else if (attr->own && stage_ == Stage::Imported)
+    else if (info.attr(name)->own && stage_ == Stage::Imported)
       complain(op, fmt::format("attribute '{}' is none of a model", name));
   }
   for (const AttrInfo& attr : info.attrs)

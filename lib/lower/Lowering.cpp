@@ -141,7 +141,7 @@ static Result<> checkPlain(const Op& op, const kir::Target& target) {
   for (const auto& [family, reason] : explainChoice(op, target).refused)
     reasons += fmt::format("{}{}: {}", reasons.empty() ? " (" : "; ", family, reason);
   return unsupported(fmt::format("no kernel for {} with vectors of {} bytes takes its layouts{}",
-                                 target.cpu, target.vectorBytes,
+                                 target.cpu, target.machine.vectorBytes,
                                  reasons.empty() ? "" : reasons + ")"),
                      op.describe());
 }

@@ -52,7 +52,7 @@ TEST(TargetLayouts, OfAnotherVectorWidthAreRefusedByName) {
     ASSERT_TRUE(verify(**graph));
     for (const int bytes : {8, 16, 32, 64}) {
       codegen::Target target = native;
-      target.vectorBytes = bytes;
+      target.machine.vectorBytes = bytes;
       const auto plan = lower::lowerGraph(**graph, target);
       EXPECT_EQ(plan.has_value(), bytes == 4 * lanes) << lanes << " lanes, " << bytes << " bytes";
       if (!plan)
