@@ -122,7 +122,6 @@ void Verifier::checkEpilogue(const Op& op) {
   if (stage_ == Stage::Imported) complain(op, "has an epilogue, but no model holds one");
   if (!op.info().supportsEpilogue() || op.numResults() != 1)
     return complain(op, "this op takes no epilogue");
-  const size_t problems = diags_.size();
   const auto count = static_cast<int>(op.operands().size());
   for (const EpilogueStep& step : op.epilogue()) {
     checkAttrs(op, info(step.kind), step.attrs);
@@ -144,7 +143,7 @@ void Verifier::checkEpilogue(const Op& op) {
                                  str(op.result()->shape())));
     }
   }
-  if (diags_.size() > problems) return;
+  if (!diags_.empty()) return;
   if (auto possible = checkSteps(op); !possible)
     complain(op, "epilogue: " + possible.error().str());
 }
@@ -180,7 +179,11 @@ void Verifier::checkOp(const Op& op) {
     else
       ++it->second;
   }
-  if (op.numOwnOperands() < op.info().minOperands()) complain(op, "an operand is missing");
+  const auto& named = op.info().operands;
+  for (size_t i = 0; i < std::max(named.size(), op.numOwnOperands()); ++i)
+    if (!op.own(i) && (i >= named.size() || !named[i].optional))
+      complain(op, fmt::format("its operand '{}' is missing",
+                               named.empty() ? "" : named[std::min(i, named.size() - 1)].name));
   checkAttrs(op, op.info(), op.attrs());
   if (diags_.empty()) checkTypes(op);
   checkEpilogue(op);

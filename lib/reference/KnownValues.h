@@ -1,5 +1,5 @@
-// Values known at compile time: constants, shapes of values, tensors without elements, and what pure
-// ops make of them.
+// Values known at compile time: constants, shapes, tensors without elements, and what pure ops make
+// of them.
 //
 // Importers and passes ask for shapes that a model computes at run time although all that goes in
 // is fixed. Lookups are memoized by address, so values must not be erased while one is in use.

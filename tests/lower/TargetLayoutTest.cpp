@@ -6,6 +6,7 @@
 #include "ir/ConstantText.h"
 #include "ir/Parser.h"
 #include "ir/Printer.h"
+#include "ir/Verifier.h"
 #include "lower/Lowering.h"
 #include "reference/Reference.h"
 #include "zoo/Zoo.h"

@@ -286,6 +286,8 @@ std::string refuseMovement(const Op& op, const kir::Target&) {
   if (op.kind() == OpKind::Concat &&
       std::ranges::any_of(op.ownOperands(), [&](Value* v) { return v->type().layout != y.layout; }))
     return "operands of several layouts";
+  for (size_t i = 0; op.kind() != OpKind::Reorder && i < op.numResults(); ++i)
+    if (op.result(i)->type().layout != x.layout) return "results of another layout";
   if (op.kind() == OpKind::Reorder && !x.layout.isPlain() && !y.layout.isPlain())
     return "between two blocked layouts";
   if (!x.layout.isPlain() || !y.layout.isPlain())
