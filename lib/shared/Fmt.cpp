@@ -7,3 +7,4 @@ template auto fmt::detail::decimal_point_impl<char>(locale_ref) -> char;
 template auto fmt::detail::dragonbox::to_decimal(float) noexcept -> decimal_fp<float>;
 template auto fmt::detail::dragonbox::to_decimal(double) noexcept -> decimal_fp<double>;
 template void fmt::detail::buffer<char>::append(const char*, const char*);
+template auto fmt::detail::locale_ref::get<std::locale>() const -> std::locale;

@@ -18,7 +18,6 @@ if numpy is not None:
     _STORAGE = {row.number: numpy.dtype(row.storage) for row in _types.TABLE}
 
 
-
 def empty(elem: int, shape: tuple[int, ...]) -> Any:
     """A new array, dense and in row-major order; of integers where numpy lacks the type."""
     if numpy is not None:

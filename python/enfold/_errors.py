@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Mapping, NoReturn, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from enfold import _types
 
@@ -42,7 +43,7 @@ class ModelLoaded(Fail):
     """The session has a model already."""
 
 
-class NotImplemented(Fail):  # noqa: A001 - the name that programs catch
+class NotImplemented(Fail):
     """The model needs something that there is no code for; every such node is named."""
 
 
@@ -84,9 +85,7 @@ def check_names(network: _core.Network, feed: Mapping[str, object]) -> None:
     required = _names(network.inputs)
     missing = [name for name in required if name not in feed]
     if missing:
-        raise ValueError(
-            f"Required inputs ({missing}) are missing from input feed ({list(feed)})."
-        )
+        raise ValueError(f"Required inputs ({missing}) are missing from input feed ({list(feed)}).")
     known = required + _names(network.overridable)
     for name in feed:
         if name not in known:

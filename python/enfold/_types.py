@@ -46,7 +46,7 @@ BY_NUMPY = {row.numpy: row for row in TABLE}
 
 
 def type_string(number: int) -> str:
-    """"tensor(float)"."""
+    """ "tensor(float)"."""
     return f"tensor({BY_NUMBER[number].onnx})" if number in BY_NUMBER else "unknown"
 
 

@@ -1,7 +1,7 @@
 """Puts enfold in onnxruntime's place: programs that import onnxruntime after this module get enfold.
 
-    python -m enfold.as_onnxruntime SCRIPT [ARGUMENT...]
-    python -m enfold.as_onnxruntime -m MODULE [ARGUMENT...]
+python -m enfold.as_onnxruntime SCRIPT [ARGUMENT...]
+python -m enfold.as_onnxruntime -m MODULE [ARGUMENT...]
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import onnx
 from onnx.backend.base import Backend, BackendRep, namedtupledict

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import os
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from enfold import _core, _errors, _settings, _types
 
@@ -126,7 +127,7 @@ def _like(arrays: list[Any], inputs: Iterable[Any]) -> list[Any]:
     return arrays
 
 
-def compile(  # noqa: A001 - the word for it
+def compile(
     model: Any,
     *,
     shapes: _settings.Shapes | None = None,

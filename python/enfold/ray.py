@@ -1,12 +1,12 @@
 """Predictions over a ray.data.Dataset, batch by batch on the actors of a cluster.
 
-    dataset.map_batches(
-        enfold.ray.Predictor,
-        fn_constructor_kwargs={"model": "net.onnx", "column": "image"},
-        batch_size=16,
-        compute=ray.data.ActorPoolStrategy(size=4),
-        num_cpus=2,
-    )
+dataset.map_batches(
+    enfold.ray.Predictor,
+    fn_constructor_kwargs={"model": "net.onnx", "column": "image"},
+    batch_size=16,
+    compute=ray.data.ActorPoolStrategy(size=4),
+    num_cpus=2,
+)
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ class Predictor:
         size = self._batch_size or count
         parts: list[dict[str, numpy.ndarray]] = []
         for begin in range(0, count, size):
-            feed = {name: _filled(array[begin : begin + size], size)
-                    for name, array in inputs.items()}
+            feed = {
+                name: _filled(array[begin : begin + size], size) for name, array in inputs.items()
+            }
             kept = min(size, count - begin)
             parts.append({name: a[:kept] for name, a in self._model.run(feed).items()})
         self.rows += count

@@ -8,7 +8,8 @@ import os
 import threading
 import time
 import warnings
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from enfold import _core, _errors, _options, _settings, _types
 

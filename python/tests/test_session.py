@@ -58,15 +58,21 @@ def test_outputs_are_fresh_and_writable(net: bytes, image: numpy.ndarray) -> Non
     first[...] = 0
 
 
-@pytest.mark.parametrize("make", [
-    lambda x: x.transpose(0, 1, 3, 2),
-    lambda x: x[:, ::-1],
-    lambda x: x[:, :, ::-1, ::-1],
-    lambda x: numpy.broadcast_to(x[:, :1], x.shape),
-    lambda x: numpy.asfortranarray(x),
-    lambda x: numpy.frombuffer(b"\0" + x.tobytes(), numpy.uint8)[1:].view(numpy.float32).reshape(
-        x.shape),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x.transpose(0, 1, 3, 2),
+        lambda x: x[:, ::-1],
+        lambda x: x[:, :, ::-1, ::-1],
+        lambda x: numpy.broadcast_to(x[:, :1], x.shape),
+        lambda x: numpy.asfortranarray(x),
+        lambda x: (
+            numpy.frombuffer(b"\0" + x.tobytes(), numpy.uint8)[1:]
+            .view(numpy.float32)
+            .reshape(x.shape)
+        ),
+    ],
+)
 def test_views(net: bytes, image: numpy.ndarray, make) -> None:
     session = enfold.InferenceSession(net)
     view = make(image)
@@ -74,17 +80,28 @@ def test_views(net: bytes, image: numpy.ndarray, make) -> None:
     numpy.testing.assert_array_equal(session.run(None, {"x": view}), expected)
 
 
-@pytest.mark.parametrize("elem, dtype", [
-    (TensorProto.FLOAT, "float32"), (TensorProto.DOUBLE, "float64"),
-    (TensorProto.FLOAT16, "float16"), (TensorProto.INT8, "int8"), (TensorProto.INT16, "int16"),
-    (TensorProto.INT32, "int32"), (TensorProto.INT64, "int64"), (TensorProto.UINT8, "uint8"),
-    (TensorProto.UINT16, "uint16"), (TensorProto.UINT32, "uint32"), (TensorProto.UINT64, "uint64"),
-    (TensorProto.BOOL, "bool"),
-])
+@pytest.mark.parametrize(
+    "elem, dtype",
+    [
+        (TensorProto.FLOAT, "float32"),
+        (TensorProto.DOUBLE, "float64"),
+        (TensorProto.FLOAT16, "float16"),
+        (TensorProto.INT8, "int8"),
+        (TensorProto.INT16, "int16"),
+        (TensorProto.INT32, "int32"),
+        (TensorProto.INT64, "int64"),
+        (TensorProto.UINT8, "uint8"),
+        (TensorProto.UINT16, "uint16"),
+        (TensorProto.UINT32, "uint32"),
+        (TensorProto.UINT64, "uint64"),
+        (TensorProto.BOOL, "bool"),
+    ],
+)
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3)])
 def test_element_types(elem: int, dtype: str, shape: tuple[int, ...]) -> None:
     session = enfold.InferenceSession(
-        elementwise("Identity", elem, list(shape)).SerializeToString())
+        elementwise("Identity", elem, list(shape)).SerializeToString()
+    )
     array = numpy.arange(numpy.prod(shape, dtype=int)).reshape(shape).astype(dtype)
     (got,) = session.run(None, {"a": array})
     assert got.dtype == array.dtype and got.shape == array.shape
@@ -106,13 +123,13 @@ def test_element_types_that_numpy_lacks(name: str) -> None:
 def test_lists_and_numbers(net: bytes, image: numpy.ndarray) -> None:
     session = enfold.InferenceSession(net)
     numpy.testing.assert_array_equal(
-        session.run(None, {"x": image.tolist()}), session.run(None, {"x": image}))
+        session.run(None, {"x": image.tolist()}), session.run(None, {"x": image})
+    )
 
 
 def test_overridable_initializers(image: numpy.ndarray) -> None:
     model = conv_net()
-    model.graph.input.append(
-        helper.make_tensor_value_info("shift", TensorProto.FLOAT, [4]))
+    model.graph.input.append(helper.make_tensor_value_info("shift", TensorProto.FLOAT, [4]))
     session = enfold.InferenceSession(model.SerializeToString())
     assert [arg.name for arg in session.get_inputs()] == ["x"]
     assert [arg.name for arg in session.get_overridable_initializers()] == ["shift"]
@@ -140,8 +157,7 @@ def test_binding(net: bytes, image: numpy.ndarray) -> None:
     binding.bind_output("y")
     session.run_with_iobinding(binding)
     numpy.testing.assert_array_equal(binding.copy_outputs_to_cpu()[0], expected)
-    values = session.run_with_ort_values(
-        ["y"], {"x": enfold.OrtValue.ortvalue_from_numpy(image)})
+    values = session.run_with_ort_values(["y"], {"x": enfold.OrtValue.ortvalue_from_numpy(image)})
     numpy.testing.assert_array_equal(values[0].numpy(), expected)
 
 
@@ -164,8 +180,9 @@ def test_threads_share_a_session(open_net: bytes) -> None:
         for turn in range(20):
             x = random.normal(size=(1 + (seed + turn) % 3, 3, 8, 8)).astype(numpy.float32)
             (got,) = session.run(None, {"x": x})
-            alone = numpy.concatenate([reference(open_net, {"x": x[i:i + 1]})[0]
-                                       for i in range(len(x))])
+            alone = numpy.concatenate(
+                [reference(open_net, {"x": x[i : i + 1]})[0] for i in range(len(x))]
+            )
             if not numpy.allclose(got, alone, rtol=1e-4, atol=1e-5):
                 wrong.append(seed)
 
@@ -237,13 +254,17 @@ class TestBadInput:
 
     def test_unsupported_nodes_are_all_named(self) -> None:
         graph = helper.make_graph(
-            [helper.make_node("Strange", ["x"], ["a"], name="one", domain="custom"),
-             helper.make_node("Odd", ["a"], ["y"], name="two", domain="custom")],
+            [
+                helper.make_node("Strange", ["x"], ["a"], name="one", domain="custom"),
+                helper.make_node("Odd", ["a"], ["y"], name="two", domain="custom"),
+            ],
             "g",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])])
-        model = helper.make_model(graph, opset_imports=[
-            helper.make_opsetid("", 17), helper.make_opsetid("custom", 1)])
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])],
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("custom", 1)]
+        )
         with pytest.raises(enfold.NotImplemented) as raised:
             enfold.InferenceSession(model.SerializeToString())
         assert "one" in str(raised.value) and "two" in str(raised.value)
@@ -252,8 +273,12 @@ class TestBadInput:
         session = enfold.InferenceSession(net)
         read_only = numpy.zeros((1, 4, 1, 1), numpy.float32)
         read_only.flags.writeable = False
-        for wrong in (read_only, numpy.zeros((1, 4), numpy.float32),
-                      numpy.zeros((1, 4, 1, 1)), numpy.zeros((1, 8, 1, 1), numpy.float32)[:, ::2]):
+        for wrong in (
+            read_only,
+            numpy.zeros((1, 4), numpy.float32),
+            numpy.zeros((1, 4, 1, 1)),
+            numpy.zeros((1, 8, 1, 1), numpy.float32)[:, ::2],
+        ):
             binding = session.io_binding()
             binding.bind_cpu_input("x", image)
             binding.bind_ortvalue_output("y", enfold.OrtValue.ortvalue_from_numpy(wrong))
@@ -266,4 +291,5 @@ def test_model_proto(image: numpy.ndarray) -> None:
     assert isinstance(model, onnx.ModelProto)
     got = enfold.compile(model)(image)
     numpy.testing.assert_allclose(
-        got, reference(model.SerializeToString(), {"x": image})[0], rtol=1e-5, atol=1e-6)
+        got, reference(model.SerializeToString(), {"x": image})[0], rtol=1e-5, atol=1e-6
+    )
