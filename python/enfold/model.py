@@ -75,7 +75,7 @@ class Model:
         strides among them. A run that takes longer than `seconds`, if that is not 0, ends with
         enfold.Stopped.
         """
-        arrays = self._network.run(dict(feed), None, None, seconds)
+        arrays = self._network.run(dict(feed), None, 0, seconds)
         names = [name for name, _, _ in self._network.outputs]
         return dict(zip(names, _like(arrays, feed.values())))
 

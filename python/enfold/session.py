@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import json
 import os
@@ -100,16 +101,16 @@ class RunOptions:
         self.log_verbosity_level = 0
         self.logid = ""
         self.only_execute_path_to_fetches = False
-        self._stop = (__import__("ctypes").c_int32 * 1)()
+        self._stop = ctypes.c_int32(0)
         self._config: dict[str, str] = {}
 
     @property
     def terminate(self) -> bool:
-        return bool(self._stop[0])
+        return bool(self._stop.value)
 
     @terminate.setter
     def terminate(self, value: bool) -> None:
-        self._stop[0] = int(bool(value))
+        self._stop.value = int(bool(value))
 
     def add_run_config_entry(self, key: str, value: str) -> None:
         self._config[str(key)] = str(value)
@@ -322,8 +323,6 @@ class IOBinding:
 
 def _array_at(address: int, element_type: Any, shape: Sequence[int]) -> Any:
     """The memory at an address as an array."""
-    import ctypes
-
     import numpy
 
     from enfold import _arrays
@@ -403,7 +402,7 @@ class InferenceSession:
     ) -> list[Any]:
         """The outputs named, or all, as new arrays."""
         wanted = self._output_indices(output_names) if output_names else None
-        stop = run_options._stop if run_options is not None else None
+        stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
         if self._profile is None:
             return self._network.run(input_feed, wanted, stop)
         begin = time.perf_counter_ns()
@@ -450,7 +449,7 @@ class InferenceSession:
         into: list[Any] = [None] * len(self._outputs)
         for name in iobinding._outputs:
             into[self._output_index[name]] = iobinding._outputs[name]
-        stop = run_options._stop if run_options is not None else None
+        stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
         arrays = self._network.run(iobinding._inputs, indices, stop, 0.0, into)
         iobinding._results = [OrtValue(array) for array in arrays]
 

@@ -21,8 +21,8 @@ std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const enfold_d
 
 /// A new array for an output, and where its elements lie.
 std::pair<nb::object, void*> allocate(const enfold_tensor_info& info);
-/// Where the elements of the caller's array for an output lie. Raises naming the output unless it is
-/// writable, dense, and of the output's type.
+/// Where the elements of the caller's array for an output lie. Raises naming the output unless it
+/// is writable, dense, and of the output's type.
 void* outputMemory(nb::handle array, const enfold_tensor_info& info);
 /// What a caller gets of an array that allocate() made.
 nb::object finish(nb::object array, const enfold_tensor_info& info);

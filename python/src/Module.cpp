@@ -15,8 +15,9 @@ NB_MODULE(_core, m) {
   m.doc() = "The compiler's C interface as Python objects; use the package `enfold` instead.";
   m.def("version", [] { return enfold_version(); });
   m.def("default_threads", [] { return enfold_default_threads(); });
-  m.def("settings", [] { return enfold_list_settings(); },
-        "The settings there are: name, values and meaning, a line each with tabs between.");
+  m.def(
+      "settings", [] { return enfold_list_settings(); },
+      "The settings there are: name, values and meaning, a line each with tabs between.");
 
   nb::class_<Compiled>(m, "Compiled", "A network compiled for inputs of certain sizes.")
       .def_prop_ro("inputs", &Compiled::inputs, "(name, element type, shape) of each.")
@@ -34,9 +35,9 @@ NB_MODULE(_core, m) {
       .def_prop_ro("compilations", &Network::compilations)
       .def("compile", &Network::compile, "inputs"_a,
            "The program for inputs given as name: (element type, shape, array or None).")
-      .def("run", &Network::run, "feed"_a, "wanted"_a = nb::none(), "stop"_a = nb::none(),
-           "seconds"_a = 0.0, "into"_a = nb::none(),
-           "Runs on arrays by name; gives the outputs at the indices wanted, or all. `stop` is an "
-           "array of one int32 that ends the run when it is not 0; `into` holds an array or None "
+      .def("run", &Network::run, "feed"_a, "wanted"_a = nb::none(), "stop"_a = 0, "seconds"_a = 0.0,
+           "into"_a = nb::none(),
+           "Runs on arrays by name; gives the outputs at the indices wanted, or all. `stop` is the "
+           "address of an int32 that ends the run when it is not 0; `into` holds an array or None "
            "for each output.");
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 namespace enfold::python {
 namespace {
@@ -89,7 +90,8 @@ Network::Network(nb::object model, const Settings& settings) {
   if (nb::isinstance<nb::bytes>(model)) {
     const auto bytes = nb::cast<nb::bytes>(model);
     const nb::gil_scoped_release release;
-    status = enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how.get(), &opened);
+    status =
+        enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how.get(), &opened);
   } else {
     const auto path = nb::cast<nb::str>(model);
     const std::string text = path.c_str();
@@ -104,10 +106,9 @@ Network::Network(nb::object model, const Settings& settings) {
 }
 
 const enfold_declaration* Network::declaration(size_t index) const {
-  return index < numRequired_
-             ? enfold_declared_input(handle_.get(), static_cast<int32_t>(index))
-             : enfold_declared_overridable(handle_.get(),
-                                           static_cast<int32_t>(index - numRequired_));
+  return index < numRequired_ ? enfold_declared_input(handle_.get(), static_cast<int32_t>(index))
+                              : enfold_declared_overridable(
+                                    handle_.get(), static_cast<int32_t>(index - numRequired_));
 }
 
 nb::list Network::inputs() const {
@@ -138,8 +139,7 @@ nb::dict Network::metadata() const {
   return all;
 }
 
-std::shared_ptr<const Compiled>
-Network::compileTensors(const std::vector<enfold_tensor>& tensors) {
+std::shared_ptr<const Compiled> Network::compileTensors(const std::vector<enfold_tensor>& tensors) {
   enfold_compiled* compiled = nullptr;
   enfold_status status;
   {
@@ -179,8 +179,7 @@ std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
     const enfold_declaration& declared = *declaration(i);
     Bound& input = inputs.emplace_back();
     int32_t elem = 0;
-    if (nb::try_cast(value, input.array, false))
-      elem = elemOf(input.array.dtype());
+    if (nb::try_cast(value, input.array, false)) elem = elemOf(input.array.dtype());
     if (elem == 0) std::tie(input.array, elem) = convert(value, declared);
     input.dims.assign(input.array.shape_ptr(), input.array.shape_ptr() + input.array.ndim());
     const void* data = input.array.data();
@@ -193,8 +192,8 @@ std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
       std::memcpy(input.copy.data(), data, input.copy.size());
       data = input.copy.data();
     }
-    input.tensor = {declared.name, elem, static_cast<int32_t>(input.dims.size()),
-                    input.dims.data(), data};
+    input.tensor = {declared.name, elem, static_cast<int32_t>(input.dims.size()), input.dims.data(),
+                    data};
   }
   const nb::module_ errors = nb::module_::import_("enfold._errors");
   if (inputs.size() != nb::len(feed) || inputs.size() < numRequired_)
@@ -221,7 +220,7 @@ std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& i
   return latest_.compiled;
 }
 
-nb::list Network::run(nb::dict feed, nb::object wanted, nb::object stop, double seconds,
+nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double seconds,
                       nb::object into) {
   const std::vector<Bound> inputs = bind(feed);
   const std::shared_ptr<const Compiled> compiled = compiledFor(inputs);
@@ -232,8 +231,9 @@ nb::list Network::run(nb::dict feed, nb::object wanted, nb::object stop, double 
     const enfold_tensor_info& info = program.inputs[i];
     const auto given = std::ranges::find_if(
         inputs, [&](const Bound& input) { return std::strcmp(input.tensor.name, info.name) == 0; });
-    const bool fits = given != inputs.end() && given->tensor.elem == info.elem &&
-                      std::ranges::equal(given->dims, std::span(info.dims, info.rank));
+    const bool fits =
+        given != inputs.end() && given->tensor.elem == info.elem &&
+        std::ranges::equal(given->dims, std::span(info.dims, static_cast<size_t>(info.rank)));
     if (!fits)
       nb::module_::import_("enfold._errors")
           .attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
@@ -254,12 +254,7 @@ nb::list Network::run(nb::dict feed, nb::object wanted, nb::object stop, double 
     }
   }
 
-  nb::ndarray<int32_t, nb::ndim<1>> flag;
-  enfold_run_limits limits = {nullptr, seconds};
-  if (!stop.is_none()) {
-    flag = nb::cast<nb::ndarray<int32_t, nb::ndim<1>>>(stop);
-    limits.stop = flag.data();
-  }
+  const enfold_run_limits limits = {reinterpret_cast<const volatile int32_t*>(stop), seconds};
   enfold_status status;
   {
     const nb::gil_scoped_release release;
@@ -269,9 +264,7 @@ nb::list Network::run(nb::dict feed, nb::object wanted, nb::object stop, double 
   check(status);
 
   nb::list results;
-  const auto add = [&](size_t i) {
-    results.append(finish(arrays[i], program.outputs[i]));
-  };
+  const auto add = [&](size_t i) { results.append(finish(arrays[i], program.outputs[i])); };
   if (wanted.is_none())
     for (size_t i = 0; i < arrays.size(); ++i) add(i);
   else

@@ -3,10 +3,9 @@
 
 #include <enfold/enfold_compiler.h>
 
+#include <memory>
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
-
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,7 +47,8 @@ public:
   int64_t compilations() const { return enfold_num_compilations(handle_.get()); }
 
   Compiled compile(nb::dict inputs);
-  nb::list run(nb::dict feed, nb::object wanted, nb::object stop, double seconds, nb::object into);
+  /// `stop` is the address of the int32 that ends the run, or 0.
+  nb::list run(nb::dict feed, nb::object wanted, uintptr_t stop, double seconds, nb::object into);
 
 private:
   /// An input as the C interface takes it, with what keeps its memory.
