@@ -92,6 +92,8 @@ void tryFold(PassContext& context, Op& pad) {
   std::vector<int64_t> merged = mergedPads(*pads, *user);
   if (isPool && windowMissesData(*user, merged))
     return context.refused(Reason::PadCounts, pad, "a window of the pool could hold padding only");
+  if (std::ranges::max(merged) > std::numeric_limits<int32_t>::max())
+    return context.refused(Reason::TooLarge, pad, "a window does not pad as much");
   if (!context.begin(pad)) return;
   context.applied(Reason::Folded, pad, "became the padding of " + user->describe());
   Rewriter& rewriter = context.rewriter();

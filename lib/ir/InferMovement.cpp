@@ -40,8 +40,11 @@ Result<std::vector<int64_t>> axesOrAll(const InferContext& c, size_t operand, si
     for (size_t i = 0; i < count; ++i) axes.push_back(static_cast<int64_t>(i));
   }
   if (axes.size() != count) return invalid("as many axes as values are needed");
+  std::vector<bool> seen(static_cast<size_t>(rank));
   for (int64_t& axis : axes) {
     ENFOLD_TRY(axis, normalizeAxis(axis, rank));
+    if (seen[static_cast<size_t>(axis)]) return invalid("an axis is named twice");
+    seen[static_cast<size_t>(axis)] = true;
   }
   return axes;
 }

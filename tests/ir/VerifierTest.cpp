@@ -195,5 +195,17 @@ TEST(Verifier, TypesThatDependOnDataMustBePossible) {
   }
 }
 
+TEST(Inference, AxesNamedTwiceAreRefused) {
+  const auto errorOf = [](std::string_view op) {
+    const auto graph = parseGraph("graph @g(%x: f32[4,4]) {\n %a = const i64[2] [1,-1]\n"
+                                  " %two = const i64[2] [1,1]\n %four = const i64[4] [1,1,1,1]\n"
+                                  " %y = " +
+                                  std::string(op) + "\n return %y\n}");
+    return graph ? std::string() : graph.error().str();
+  };
+  EXPECT_NE(errorOf("pad(%x, %four, _, %a) : f32[4,8]").find("named twice"), std::string::npos);
+  EXPECT_NE(errorOf("slice(%x, %two, %two, %a) : f32[4,0]").find("named twice"), std::string::npos);
+}
+
 } // namespace
 } // namespace enfold
