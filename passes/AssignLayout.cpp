@@ -7,6 +7,7 @@
 // follow their operands; everything else is plain.
 #include "ir/ResizeTaps.h"
 #include "ir/Slicing.h"
+#include "ir/Verifier.h"
 #include "passes/Match.h"
 #include "passes/Pass.h"
 #include "reference/Reference.h"
@@ -24,6 +25,12 @@ constexpr int64_t kFewChannels = 16;
 /// Windows of so many taps are worth a plain copy of the input when a result of few channels,
 /// mostly the last one of a network that makes images, would leave half of a block empty.
 constexpr int64_t kManyTaps = 16;
+
+/// Whether only the reference function can compute the op: of operands without elements, or of
+/// sizes that depend on data.
+bool isForReference(const Op& op) {
+  return op.own(0)->type().numElements() == 0 || dependsOnData(op);
+}
 
 class LayoutAssigner {
 public:
@@ -138,6 +145,7 @@ bool LayoutAssigner::isNarrow(const Op& op) const {
 
 LayoutAssigner::Wish LayoutAssigner::convWish(const Op& op) const {
   const Value* x = op.own(0);
+  if (isForReference(op)) return Wish::Plain;
   if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return Wish::Plain;
   if (op.kind() == OpKind::Conv && isNarrow(op)) return Wish::Plain;
   const bool few = x->shape()[1] <= kFewChannels && !isBlocked(x);
@@ -197,6 +205,7 @@ LayoutAssigner::Wish LayoutAssigner::padWish(const Op& op) const {
 
 LayoutAssigner::Wish LayoutAssigner::wishOf(const Op& op) const {
   if (op.numResults() == 0 || !canBlock(op.result()) || !op.own(0)) return Wish::Plain;
+  if (isForReference(op)) return Wish::Plain;
   if (!epilogueFits(op)) return Wish::Plain;
   const bool computes = !op.info().is(traits::Elementwise) && op.info().supportsEpilogue();
   if (computes && op.result()->elem() != ElemType::F32) return Wish::Plain;

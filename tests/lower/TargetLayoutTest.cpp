@@ -159,5 +159,23 @@ TEST(TargetLayouts, ByHandAreRefusedOrComputeWhatTheyMean) {
   EXPECT_GT(refused, 100);
 }
 
+/// What only the reference function computes stays plain between ops that are blocked.
+TEST(TargetLayouts, OpsForTheReferenceStayPlain) {
+  const char* const graphs[] = {
+      "graph @nothing(%x: f32[2,0,2,2]) {\n  %w = const f32[3,0,1,1] []\n"
+      "  %y = conv(%x, %w) : f32[2,3,2,2]\n  return %y\n}",
+      "graph @sizes(%x: f32[1,20,6,6], %n: i64[2]) {\n"
+      "  %w = const f32[32,20,3,3] random(seed=1)\n"
+      "  %c = conv(%x, %w) : f32[1,32,4,4]\n"
+      "  %a, %b = split(%c, %n) {axis=1} : f32[1,16,4,4], f32[1,16,4,4]\n  return %a, %b\n}",
+  };
+  for (const char* text : graphs) {
+    const auto graph = parsed(text);
+    const auto compiled = compile(graph->clone(), {.pipeline = "assign-layout", .passes = {}});
+    ASSERT_TRUE(compiled) << compiled.error().str();
+    EXPECT_EQ(compiled->executable->referenceOps().size(), 1u);
+  }
+}
+
 } // namespace
 } // namespace enfold
