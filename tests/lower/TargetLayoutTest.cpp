@@ -56,9 +56,10 @@ TEST(TargetLayouts, OfAnotherVectorWidthAreRefusedByName) {
       target.machine.vectorBytes = bytes;
       const auto plan = lower::lowerGraph(**graph, target);
       EXPECT_EQ(plan.has_value(), bytes == 4 * lanes) << lanes << " lanes, " << bytes << " bytes";
-      if (!plan)
+      if (!plan) {
         EXPECT_NE(plan.error().str().find("conv '/conv1/Conv': no kernel"), std::string::npos)
             << plan.error().str();
+      }
     }
   }
 }

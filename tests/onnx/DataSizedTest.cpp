@@ -86,14 +86,15 @@ TEST(Unique, OfListsNamesEachValueOnce) {
           const int64_t to = inverse.asInt(i);
           ASSERT_TRUE(to >= 0 && to < n);
           EXPECT_TRUE(same(y.asDouble(to), x.asDouble(i)));
-          if (found[static_cast<size_t>(to)]++ == 0) EXPECT_EQ(first.asInt(to), i);
+          if (found[static_cast<size_t>(to)]++ == 0) {
+            EXPECT_EQ(first.asInt(to), i);
+          }
         }
         EXPECT_EQ(counts.toInts(), found);
-        for (int64_t i = 1; i < n; ++i)
-          if (sorted)
-            EXPECT_TRUE(isBefore(y.asDouble(i - 1), y.asDouble(i)));
-          else
-            EXPECT_LT(first.asInt(i - 1), first.asInt(i));
+        for (int64_t i = 1; i < n; ++i) {
+          EXPECT_TRUE(sorted ? isBefore(y.asDouble(i - 1), y.asDouble(i))
+                             : first.asInt(i - 1) < first.asInt(i));
+        }
       }
 }
 
