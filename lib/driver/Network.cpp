@@ -2,6 +2,7 @@
 #include "driver/Network.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -35,6 +36,41 @@ Result<std::vector<Tensor>> arrange(const Network::Program& program,
         std::ranges::find(wanted, name, &TensorSpec::name) == wanted.end())
       return usageError(fmt::format("the network has no input '{}'", name));
   return arranged;
+}
+
+/// "f32[batch,3,?,?]"
+std::string str(const onnx::DeclaredType& type) {
+  std::vector<std::string> sizes;
+  if (!type.dims) return fmt::format("{} of any shape", name(type.elem));
+  for (const auto& [size, symbol] : *type.dims)
+    sizes.push_back(size ? fmt::to_string(*size) : symbol.empty() ? "?" : symbol);
+  return fmt::format("{}[{}]", name(type.elem), fmt::join(sizes, ","));
+}
+
+bool fits(const Type& type, const onnx::DeclaredType& declared) {
+  if (type.elem != declared.elem) return false;
+  return !declared.dims ||
+         std::ranges::equal(type.shape, *declared.dims,
+                            [](int64_t given, const onnx::DeclaredType::Dim& dim) {
+                              return !dim.size || *dim.size == given;
+                            });
+}
+
+/// An error naming the first input that the model does not have or that is not as it declares.
+Result<> checkDeclared(const onnx::Signature& signature, std::span<const NamedTensor> inputs) {
+  for (const auto& [name, tensor] : inputs) {
+    if (name.empty()) continue;
+    const onnx::DeclaredTensor* declared = nullptr;
+    for (const auto* list : {&signature.inputs, &signature.overridable})
+      if (const auto found = std::ranges::find(*list, name, &onnx::DeclaredTensor::name);
+          found != list->end())
+        declared = &*found;
+    if (!declared) return usageError(fmt::format("the network has no input '{}'", name));
+    if (declared->type.elem != ElemType::Undefined && !fits(tensor.type(), declared->type))
+      return usageError(fmt::format("input '{}' must be {}, not {}", name, str(declared->type),
+                                    tensor.type().str()));
+  }
+  return {};
 }
 
 } // namespace
@@ -116,6 +152,7 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
 Result<std::shared_ptr<const Network::Program>>
 Network::programFor(std::span<const NamedTensor> inputs) {
   const std::vector<NamedTensor> all = named(inputs);
+  ENFOLD_RETURN_IF_ERROR(checkDeclared(signature_, all));
   if (auto program = find(all)) return program;
   return compileFor(all);
 }
