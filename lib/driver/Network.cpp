@@ -81,6 +81,11 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
   ENFOLD_TRY(network->signature_, loadSignature(network->model_, network->options_.load));
   const auto isOpen = [&](const auto& input) { return network->isOpen(input); };
   if (std::ranges::any_of(network->signature_.inputs, isOpen)) {
+    if (const auto& nodes = network->signature_.unsupported; !nodes.empty()) {
+      std::vector<Diag> diags;
+      for (const std::string& node : nodes) diags.push_back({node, ""});
+      return std::unexpected(Error(ErrorKind::Unsupported, std::move(diags)));
+    }
     if (!network->options_.cache) {
       ENFOLD_TRY(network->options_.compile.constants, ConstantPool::create());
     }
@@ -95,6 +100,7 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
 bool Network::isOpen(const onnx::DeclaredTensor& input) const {
   const LoadOptions& given = options_.load;
   if (given.shapes.contains(input.name) || given.values.contains(input.name)) return false;
+  if (input.type.elem == ElemType::Undefined) return false; // no tensor: the import says so
   return !input.type.dims ||
          std::ranges::any_of(*input.type.dims, [&](const onnx::DeclaredType::Dim& dim) {
            return !dim.size && !given.dims.contains(dim.symbol);

@@ -2,6 +2,7 @@
 #include "onnx/ReadSignature.h"
 
 #include "onnx/Functions.h"
+#include "onnx/OperatorTable.h"
 #include "onnx/ParseModel.h"
 #include "onnx/TensorCodec.h"
 
@@ -24,6 +25,29 @@ std::string_view kindOfValue(const pb::TypeProto& type) {
 DeclaredTensor readTensor(const pb::ValueInfoProto& info) {
   auto type = readType(info);
   return {info.name(), type ? *std::move(type) : DeclaredType()};
+}
+
+/// The nodes of the main graph that no adapter takes.
+std::vector<std::string> unsupportedNodes(const pb::ModelProto& model,
+                                          const std::map<std::string, int64_t>& opsets) {
+  const Functions functions(model);
+  std::vector<std::string> found;
+  int index = 0;
+  for (const auto& node : model.graph().node()) {
+    const int number = index++;
+    const std::string domain = canonicalDomain(node.domain());
+    const bool isBranch = domain.empty() && node.op_type() == "If";
+    if (functions.find(node) != nullptr || isBranch) continue;
+    const auto known = opsets.find(domain);
+    const int64_t opset = known == opsets.end() ? 1 : known->second;
+    const auto adapter = findAdapter(domain, node.op_type(), opset);
+    if (adapter) continue;
+    const std::string name =
+        node.name().empty() ? fmt::format("{}_{}", node.op_type(), number) : node.name();
+    found.push_back(fmt::format("{}{}{} '{}' (opset {}): {}", domain, domain.empty() ? "" : ":",
+                                node.op_type(), name, opset, adapter.error().str()));
+  }
+  return found;
 }
 
 } // namespace
@@ -73,6 +97,7 @@ Signature readSignature(const pb::ModelProto& model) {
   signature.irVersion = model.ir_version();
   for (const auto& import : model.opset_import())
     signature.opsets.emplace(canonicalDomain(import.domain()), import.version());
+  signature.unsupported = unsupportedNodes(model, signature.opsets);
   for (const auto& entry : model.metadata_props()) signature.metadata[entry.key()] = entry.value();
   return signature;
 }

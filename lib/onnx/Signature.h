@@ -47,6 +47,8 @@ struct Signature {
   int64_t irVersion = 0;
   std::map<std::string, int64_t> opsets;       ///< by domain; "" is ONNX itself
   std::map<std::string, std::string> metadata; ///< the model's metadata_props
+  /// Nodes whose operator cannot be imported, whatever the sizes, each with the reason.
+  std::vector<std::string> unsupported;
   bool operator==(const Signature&) const = default;
 };
 

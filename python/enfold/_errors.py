@@ -92,7 +92,7 @@ def check_names(network: _core.Network, feed: Mapping[str, object]) -> None:
             raise InvalidArgument(f"Invalid input name: {name}; the model has {known}")
 
 
-def check_types(network: _core.Network, feed: Mapping[str, object]) -> NoReturn:
+def check_types(network: _core.Network, feed: Mapping[str, object]) -> None:
     """Raises naming the first input whose type or shape is not the declared one."""
     for name, elem, shape in network.inputs + network.overridable:
         if name not in feed:
@@ -123,7 +123,6 @@ def check_types(network: _core.Network, feed: Mapping[str, object]) -> NoReturn:
                 f"Got invalid dimensions for input: {name} for the following indices\n {listed}\n"
                 " Please fix either the inputs/outputs or the model."
             )
-    raise InvalidArgument("the inputs do not fit the model")
 
 
 def refuse_output(name: str, elem: int, shape: Sequence[int], array: object) -> NoReturn:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from enfold import _core, _errors, _options, _settings, _types
+from enfold import _core, _errors, _fallback, _options, _settings, _types
 
 PROVIDER = "CPUExecutionProvider"
 
@@ -346,6 +346,25 @@ class InferenceSession:
     code here.
     """
 
+    def __new__(
+        cls,
+        path_or_bytes: Any = None,
+        sess_options: SessionOptions | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self = super().__new__(cls)
+        if path_or_bytes is None:  # unpickling a class derived from this one
+            return self
+        self._sess_options = sess_options if sess_options is not None else SessionOptions()
+        model = _settings.model_of(path_or_bytes)
+        self._model_path = model if isinstance(model, str) else None
+        try:
+            self._network = _core.Network(model, self._settings())
+        except _errors.NotImplemented as error:
+            return _fallback.session(model, self._sess_options, error)
+        return self
+
     def __init__(
         self,
         path_or_bytes: Any,
@@ -356,12 +375,6 @@ class InferenceSession:
     ) -> None:
         if provider_options is not None and providers is None:
             raise ValueError("provider_options without providers")
-        self._sess_options = sess_options if sess_options is not None else SessionOptions()
-        self._model_path = None
-        model = _settings.model_of(path_or_bytes)
-        if isinstance(model, str):
-            self._model_path = model
-        self._network = _core.Network(model, self._settings())
         self._inputs = [NodeArg(*row) for row in self._network.inputs]
         self._overridable = [NodeArg(*row) for row in self._network.overridable]
         self._outputs = [NodeArg(*row) for row in self._network.outputs]

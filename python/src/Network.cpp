@@ -201,7 +201,8 @@ std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
   return inputs;
 }
 
-std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& inputs) {
+std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& inputs,
+                                                     const nb::dict& feed) {
   const auto isSame = [](const Bound& input, const auto& type) {
     return input.tensor.elem == type.first && input.dims == type.second;
   };
@@ -213,7 +214,14 @@ std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& i
     tensors.push_back(input.tensor);
     latest.types.emplace_back(input.tensor.elem, input.dims);
   }
-  latest.compiled = compileTensors(tensors);
+  try {
+    latest.compiled = compileTensors(tensors);
+  } catch (nb::python_error& error) {
+    const nb::module_ errors = nb::module_::import_("enfold._errors");
+    if (error.matches(errors.attr("InvalidArgument")))
+      errors.attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
+    throw;
+  }
   for (const enfold_tensor& tensor : tensors)
     if (enfold_compiled_for_contents(latest.compiled->get(), tensor.name)) return latest.compiled;
   latest_ = std::move(latest);
@@ -223,7 +231,7 @@ std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& i
 nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double seconds,
                       nb::object into) {
   const std::vector<Bound> inputs = bind(feed);
-  const std::shared_ptr<const Compiled> compiled = compiledFor(inputs);
+  const std::shared_ptr<const Compiled> compiled = compiledFor(inputs, feed);
   const enfold_program& program = compiled->program();
 
   std::vector<const void*> from;
@@ -237,6 +245,9 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
     if (!fits)
       nb::module_::import_("enfold._errors")
           .attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
+    if (!fits)
+      raise(nb::module_::import_("enfold._errors").attr("InvalidArgument"),
+            std::string("input '") + info.name + "' does not fit the model");
     from.push_back(given->tensor.data);
   }
 

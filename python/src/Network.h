@@ -61,7 +61,8 @@ private:
 
   const enfold_declaration* declaration(size_t index) const;
   std::vector<Bound> bind(const nb::dict& feed) const;
-  std::shared_ptr<const Compiled> compiledFor(const std::vector<Bound>& inputs);
+  std::shared_ptr<const Compiled> compiledFor(const std::vector<Bound>& inputs,
+                                              const nb::dict& feed);
   std::shared_ptr<const Compiled> compileTensors(const std::vector<enfold_tensor>& tensors);
 
   std::shared_ptr<enfold_network> handle_;

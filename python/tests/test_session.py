@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import pickle
 import threading
 
 import enfold
@@ -293,3 +294,49 @@ def test_model_proto(image: numpy.ndarray) -> None:
     numpy.testing.assert_allclose(
         got, reference(model.SerializeToString(), {"x": image})[0], rtol=1e-5, atol=1e-6
     )
+
+
+def test_fallback_to_onnxruntime(image: numpy.ndarray) -> None:
+    """What cannot be compiled runs in onnxruntime, with one warning, where that is asked for."""
+    pytest.importorskip("onnxruntime")
+    graph = helper.make_graph(
+        [helper.make_node("StringNormalizer", ["x"], ["y"], case_change_action="LOWER")],
+        "strings",
+        [helper.make_tensor_value_info("x", TensorProto.STRING, [2])],
+        [helper.make_tensor_value_info("y", TensorProto.STRING, [2])],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    with pytest.raises(enfold.NotImplemented):
+        enfold.InferenceSession(model)
+    enfold.options(fallback="onnxruntime")
+    try:
+        with pytest.warns(UserWarning, match="onnxruntime runs it"):
+            session = enfold.InferenceSession(model)
+        assert list(session.run(None, {"x": numpy.array(["A", "b"])})[0]) == ["a", "b"]
+    finally:
+        enfold.options(fallback=None)
+
+
+class Derived(enfold.InferenceSession):
+    """As insightface derives its sessions: pickled as a path, opened anew."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        session = Derived(state["path"])
+        self.__dict__.update(session.__dict__)
+
+
+def test_derived_classes(net: bytes, image: numpy.ndarray, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(net)
+    session = Derived(str(path))
+    other = pickle.loads(pickle.dumps(session))
+    numpy.testing.assert_array_equal(other.run(None, {"x": image}), session.run(None, {"x": image}))
