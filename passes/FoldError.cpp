@@ -1,4 +1,4 @@
-// Measuring folds.
+// Runs both models by the reference.
 #include "passes/FoldError.h"
 
 #include "ir/ConstantText.h"

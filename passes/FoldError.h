@@ -1,6 +1,6 @@
-// The error that folding costs, measured: the folded op, on the tensors that the unfolded model
-// computes, against what the unfolded model computes there. Both by the reference functions, with
-// accumulators in double, so that nothing but the folded numbers differs.
+// Measures the error of folding: runs each folded op on the tensors of the unfolded model and
+// compares with what the unfolded model computes there. Both use the reference functions, with
+// accumulators in double, so that only the folded numbers differ.
 #pragma once
 
 #include "passes/PassManager.h"

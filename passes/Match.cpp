@@ -1,4 +1,4 @@
-// Questions passes ask about values and ops.
+// Small queries on values and ops.
 #include "passes/Match.h"
 
 #include "ir/Float16.h"

@@ -1,4 +1,4 @@
-// Runs a pipeline over a graph, with whatever is to be observed on the way.
+// Runs a pipeline over a graph, with observers between the passes.
 #pragma once
 
 #include "passes/Pipeline.h"

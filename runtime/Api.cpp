@@ -104,7 +104,7 @@ int32_t enfold_find_output(const enfold_program* program, const char* name) {
 
 enfold_status enfold_create_context(const enfold_program* program, const enfold_options* options,
                                     enfold_context** context) {
-  if (context == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the context");
+  if (context == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "the place for the context is null");
   *context = nullptr;
   if (program == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "no program");
   auto* handle = enfold::rt::create<enfold_context>(*program);

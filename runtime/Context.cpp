@@ -51,7 +51,7 @@ enfold_status Context::setThreads(int32_t threads) {
     return fail(status, "no memory for %d times %lld bytes of scratch", threads,
                 static_cast<long long>(program_.scratch_bytes));
   if (status == ENFOLD_NO_THREADS)
-    return fail(status, "the system does not start %d threads", threads);
+    return fail(status, "the system cannot start %d threads", threads);
   destroy(pool_);
   pool_ = pool;
   chooseThreads();

@@ -1,5 +1,5 @@
-// How many threads to use when nobody says: no more than the CPUs this process may run on, nor than
-// its control group's quota of CPU time pays for. Threads beyond the quota would only be throttled.
+// The default number of threads: at most the CPUs this process may run on, and at most what its
+// control group's quota of CPU time allows. Threads beyond the quota would only be throttled.
 #pragma once
 
 #include <cstdint>

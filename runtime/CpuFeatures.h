@@ -1,4 +1,4 @@
-// Which instruction sets this CPU and its operating system offer, by the names that programs use.
+// Which instruction sets this CPU and its operating system support, by the names that programs use.
 #pragma once
 
 namespace enfold::rt {

@@ -1,4 +1,4 @@
-// The words behind a status: each thread keeps the text of its latest failed call.
+// Error messages: each thread keeps the text of its latest failed call.
 #pragma once
 
 #include <enfold/enfold.h>

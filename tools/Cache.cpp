@@ -1,4 +1,5 @@
-// enfold cache: looks after the folder of compiled programs. And its options in other commands.
+// enfold cache: lists, checks and prunes the folder of compiled programs; and the options by which
+// other commands use it.
 #include "tools/Cache.h"
 
 #include "tools/Commands.h"

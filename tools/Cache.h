@@ -1,4 +1,4 @@
-// The options of commands that may take programs from the cache.
+// Options of the commands that can use cached programs.
 #pragma once
 
 #include "driver/CompileModel.h"

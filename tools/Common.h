@@ -1,5 +1,4 @@
-// What the subcommands share: options every MODEL takes, loading, error reporting, tensors from
-// files.
+// Shared by the subcommands: the options of every MODEL, loading, error reporting, text output.
 #pragma once
 
 #include "diagnose/Json.h"

@@ -1,4 +1,4 @@
-// enfold compile: native code, or an earlier form of the program, in a file.
+// enfold compile: writes native code, or an earlier form of the program, to a file.
 #include "codegen/NativeFile.h"
 #include "diagnose/Artifact.h"
 #include "driver/NativeProgram.h"

@@ -1,4 +1,4 @@
-// A thread that waits.
+// A thread that ends the process when the time is up.
 #include "tools/Deadline.h"
 
 #include "tools/Common.h"

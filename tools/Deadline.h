@@ -1,4 +1,4 @@
-// A bound on the time that reading and compiling a model may take, whatever it holds.
+// Limits the time that reading and compiling a model may take.
 #pragma once
 
 #include <condition_variable>

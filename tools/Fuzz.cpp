@@ -1,5 +1,5 @@
-// enfold fuzz: random networks through random passes, every step checked; what fails is reduced to
-// a small .eir file.
+// enfold fuzz: sends random networks through random passes and checks every step; failures are
+// reduced to small .eir files.
 #include "fuzz/Isolate.h"
 #include "fuzz/Oracles.h"
 #include "fuzz/RandomGraph.h"

@@ -1,4 +1,4 @@
-// enfold opt: runs passes over a graph; prints it, before, between and after, or saves it.
+// enfold opt: runs passes over a graph; prints it before, between or after them, or saves it.
 #include "ir/Printer.h"
 #include "onnx/Export.h"
 #include "tools/Commands.h"

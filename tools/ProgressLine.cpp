@@ -1,4 +1,4 @@
-// The line, by control sequences of the terminal.
+// Terminal control sequences.
 #include "tools/ProgressLine.h"
 
 #include <fmt/format.h>

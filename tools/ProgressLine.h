@@ -1,4 +1,4 @@
-// A line on a terminal that tells how far long work has come; nothing where stderr is no terminal.
+// A progress line for long work, shown only if stderr is a terminal.
 #pragma once
 
 #include <string_view>

@@ -17,13 +17,13 @@
  *
  * Threads: a program is immutable, and any number of contexts, in any threads, may share it. A
  * context serves one call at a time; a call that finds it in use returns ENFOLD_BUSY and changes
- * nothing. The answer's bits do not depend on the number of threads.
+ * nothing. The bits of the results do not depend on the number of threads.
  *
- * Memory: all of it is allocated when a context is created or its thread count changes; running
+ * Memory: everything is allocated when a context is created or its thread count changes; running
  * allocates nothing.
  *
- * Errors: functions return a status, and enfold_last_error() tells the calling thread in words
- * what its latest failed call met. No function aborts or throws. */
+ * Errors: functions return a status, and enfold_last_error() returns the message of the calling
+ * thread's latest failed call. No function aborts or throws. */
 #ifndef ENFOLD_ENFOLD_H
 #define ENFOLD_ENFOLD_H
 
@@ -38,7 +38,7 @@ extern "C" {
 typedef enum enfold_status {
   ENFOLD_OK = 0,
   ENFOLD_INVALID_ARGUMENT = 1, /* a pointer or a number that cannot be used */
-  ENFOLD_INVALID_PROGRAM = 2,  /* the program contradicts itself */
+  ENFOLD_INVALID_PROGRAM = 2,  /* the program is inconsistent */
   ENFOLD_WRONG_VERSION = 3,    /* the program was compiled for another version of the runtime */
   ENFOLD_WRONG_CPU = 4,        /* this CPU lacks instructions that the program uses */
   ENFOLD_NO_MEMORY = 5,
@@ -51,7 +51,7 @@ typedef enum enfold_status {
 /* The status's name, e.g. "invalid argument". */
 const char* enfold_status_text(enfold_status status);
 
-/* What the calling thread's latest failed call met; "" before the first. Valid until its next. */
+/* The message of this thread's latest failed call, or "". Valid until its next failed call. */
 const char* enfold_last_error(void);
 
 /* Threads used unless a caller says otherwise: ENFOLD_NUM_THREADS, else OMP_NUM_THREADS, else the

@@ -57,7 +57,7 @@ Result<std::vector<std::string>> annotationsIn(const std::filesystem::path& path
   } else if (const auto* object = llvm::dyn_cast<ObjectFile>(file->getBinary())) {
     if (llvm::Error error = collect(*object, texts)) return refuse(std::move(error));
   }
-  if (texts.empty()) return invalid(path.string() + ": holds no network that enfold compiled");
+  if (texts.empty()) return invalid(path.string() + ": contains no network compiled by enfold");
   return texts;
 }
 

@@ -1,4 +1,4 @@
-// Finds out about the machine to compile for: this one, or a named processor.
+// Describes the machine to compile for: this one, or a named processor.
 //
 // Two environment variables change what is found. ENFOLD_MAX_ISA (avx512, avx2, sse4.2, scalar)
 // caps the instruction set on x86-64. ENFOLD_VECTOR_BYTES (4 to 64) sets the width kernels are

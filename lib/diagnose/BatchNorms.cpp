@@ -1,4 +1,4 @@
-// The account of batch normalizations.
+// Matches normalizations with remarks and with what is left of them.
 #include "diagnose/BatchNorms.h"
 
 #include <fmt/format.h>

@@ -7,8 +7,8 @@
 namespace enfold::diagnose {
 
 enum class BatchNormFate : uint8_t {
-  Folded,  ///< into the weights before or behind it: costs nothing
-  Fused,   ///< a step of the op that produces its input: costs no pass over memory
+  Folded,  ///< into the weights of a neighbour: costs nothing
+  Fused,   ///< into the epilogue of the op before it: costs no pass over memory
   Alone,   ///< arithmetic of its own, with a pass over memory
   Removed, ///< nothing reads it, or its input is constant
   Kept,    ///< still a batch normalization: the passes that change it did not run
@@ -25,7 +25,7 @@ struct BatchNormAccount {
   BatchNormFate fate = BatchNormFate::Kept;
   /// Why it was not folded into the weights before it; none if it was, or nobody tried.
   std::optional<Remark> refusal;
-  /// What it reads is a convolution or matrix product, so that a reader expects it to be folded.
+  /// It follows a convolution or matrix product, so it is expected to be folded.
   bool looksFoldable = false;
   std::string detail; ///< where it went, or why it stands alone
 };

@@ -1,4 +1,4 @@
-// Bursts of runs.
+// Measures all arms in turn, in short bursts.
 #include "diagnose/Bench.h"
 
 #include "ir/ConstantText.h"

@@ -1,4 +1,4 @@
-// The search, and what is cut out of the network it ends at.
+// The binary search, and the smallest network that shows what it found.
 #include "diagnose/Bisect.h"
 
 #include "ir/Extract.h"

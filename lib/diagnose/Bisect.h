@@ -10,7 +10,7 @@
 
 namespace enfold::diagnose {
 
-/// What is compiled, run and compared. The model must outlive the search.
+/// What to compile, run and compare. The model must outlive the search.
 struct BisectProblem {
   const Graph& model;
   Pipeline pipeline;

@@ -1,4 +1,4 @@
-// From remarks to certificates, and to JSON and back.
+// Certificates from remarks, and their JSON.
 #include "diagnose/Certificates.h"
 
 #include <nlohmann/json.hpp>

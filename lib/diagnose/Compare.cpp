@@ -1,4 +1,4 @@
-// Comparing tensors.
+// Elementwise comparison in double.
 #include "diagnose/Compare.h"
 
 #include <fmt/format.h>

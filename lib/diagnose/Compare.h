@@ -1,4 +1,4 @@
-// Deciding whether two tensors are the same answer.
+// Whether two tensors are the same, up to a tolerance.
 #pragma once
 
 #include "ir/Tensor.h"

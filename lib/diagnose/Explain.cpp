@@ -1,4 +1,4 @@
-// Runs the passes and asks the kernel families.
+// Collects what passes and kernel families say.
 #include "diagnose/Explain.h"
 
 #include "lower/Families.h"

@@ -1,4 +1,4 @@
-// From a graph to its costs.
+// Counts ops, parameters, arithmetic and memory.
 #include "diagnose/Inspect.h"
 
 #include "lower/Lowering.h"

@@ -1,4 +1,4 @@
-// JSON text.
+// JSON as text.
 #include "diagnose/Json.h"
 
 #include <nlohmann/json.hpp>

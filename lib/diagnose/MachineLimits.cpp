@@ -1,5 +1,5 @@
-// Three generated kernels, run until their least times are known: one fills memory, so that it is
-// really there, one reads it, one multiplies and adds in registers.
+// Times three generated kernels: one fills memory, so that the system really provides it, one reads
+// it, one multiplies and adds in registers.
 #include "diagnose/MachineLimits.h"
 
 #include "codegen/Jit.h"

@@ -1,5 +1,5 @@
-// What this machine can do at best: multiply-adds out of registers, and reads out of memory. The
-// two limits of the roofline model (Williams, Waterman and Patterson, "Roofline: an insightful
+// The most that this machine can do: multiply-adds from registers, and reads from memory. These are
+// the two limits of the roofline model (Williams, Waterman and Patterson, "Roofline: an insightful
 // visual performance model", CACM 52(4), 2009).
 #pragma once
 

@@ -1,4 +1,4 @@
-// Running ONNX Runtime in a process of its own, over files in a temporary folder.
+// Runs ONNX Runtime in its own process, through files in a temporary folder.
 #include "diagnose/OnnxRuntime.h"
 
 #include "onnx/Export.h"
@@ -13,7 +13,7 @@
 namespace enfold::diagnose {
 namespace {
 
-/// Plain session: its own optimizations would be another thing to tell apart.
+/// Without optimizations, whose errors would have to be told from ours.
 constexpr const char* kScript = R"(
 import sys
 try:
@@ -69,7 +69,7 @@ int runProgram(const std::vector<std::string>& arguments) {
 
 Result<std::vector<Tensor>> runOnnxRuntime(const Graph& graph, std::span<const Tensor> inputs) {
   const TemporaryFolder folder;
-  if (folder.path().empty()) return usageError("no temporary folder can be made");
+  if (folder.path().empty()) return usageError("cannot create a temporary folder");
   ENFOLD_RETURN_IF_ERROR(onnx::exportModel(graph, folder.path() / "model.onnx"));
   for (size_t i = 0; i < inputs.size(); ++i)
     ENFOLD_RETURN_IF_ERROR(onnx::writeNpy(folder.path() / fmt::format("in{}.npy", i), inputs[i]));

@@ -1,4 +1,4 @@
-// Profiles of kernels, as JSON and as traces.
+// Takes profiles, and writes them as JSON and as traces.
 #include "diagnose/Profile.h"
 
 #include <nlohmann/json.hpp>

@@ -1,4 +1,4 @@
-// Where a network's time goes: what each kernel takes, and how near it comes to the machine's
+// Where a network's time goes: how long each kernel takes, and how close it is to the machine's
 // limits.
 #pragma once
 

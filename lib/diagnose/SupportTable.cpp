@@ -188,35 +188,35 @@ struct Special {
   const char* how;
 };
 
-constexpr const char* kKnown = "known when compiling";
+constexpr const char* kKnown = "computed at compile time";
 constexpr Special kSpecial[] = {
-    {OpKind::Dropout, "vanishes; random in training: reference function"},
-    {OpKind::BatchNormalization, "folded, or written as other operators"},
+    {OpKind::Dropout, "removed; in training mode, a reference function"},
+    {OpKind::BatchNormalization, "folded, or rewritten as other operators"},
     {OpKind::Shape, kKnown},
     {OpKind::Size, kKnown},
     {OpKind::ConstantOfShape, kKnown},
     {OpKind::Range, kKnown},
     {OpKind::EyeLike, kKnown},
-    {OpKind::BitCast, "reference function: copies bytes, seldom met"},
+    {OpKind::BitCast, "reference function: copies bytes; rarely used"},
     {OpKind::NonMaxSuppression, "reference function: runs once, on few boxes, in sequence"},
-    {OpKind::Col2Im, "reference function: scatters, seldom met"},
-    {OpKind::MaxUnpool, "reference function: scatters, seldom met"},
-    {OpKind::RoiAlign, "reference function: regions are known at run time only"},
-    {OpKind::GridSample, "reference function: places are known at run time only"},
-    {OpKind::DeformConv, "reference function: places are known at run time only"},
+    {OpKind::Col2Im, "reference function: scatters; rarely used"},
+    {OpKind::MaxUnpool, "reference function: scatters; rarely used"},
+    {OpKind::RoiAlign, "reference function: regions are known only at run time"},
+    {OpKind::GridSample, "reference function: positions are known only at run time"},
+    {OpKind::DeformConv, "reference function: positions are known only at run time"},
 };
 
 } // namespace
 
 std::string howItRuns(const OpInfo& row) {
-  if (row.is(traits::ShapeOnly) || row.kind == OpKind::Identity) return "no work: shares memory";
-  if (row.kind == OpKind::Constant) return "data of the program";
+  if (row.is(traits::ShapeOnly) || row.kind == OpKind::Identity) return "no work; shares memory";
+  if (row.kind == OpKind::Constant) return "data in the program";
   std::string names;
   for (const lower::Family& family : lower::families())
     if (std::ranges::find(family.kinds, row.kind) != family.kinds.end())
       names += (names.empty() ? "" : ", ") + std::string(family.name);
   if (!names.empty()) return "generated: " + names;
-  if (isDecomposed(row.kind)) return "written as other operators";
+  if (isDecomposed(row.kind)) return "rewritten as other operators";
   const auto* special = std::ranges::find(kSpecial, row.kind, &Special::kind);
   return special == std::end(kSpecial) ? "reference function" : special->how;
 }

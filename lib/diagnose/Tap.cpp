@@ -1,4 +1,4 @@
-// Tapping.
+// Programs that store what others compute on the way.
 #include "diagnose/Tap.h"
 
 #include "ir/Extract.h"

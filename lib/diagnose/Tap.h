@@ -1,8 +1,9 @@
-// Reading tensors in the middle of a network, without changing what it answers.
+// Reading tensors inside a network without changing its outputs.
 //
-// The answer comes from the program as it is. Tensors that it computes are read from a second
-// program, of the same ops after the same passes, which stores them as well. Tensors that were
-// fused away are computed by a third, unfused one, from the nearest tensors of the second.
+// The outputs come from the unchanged program. Tensors that it computes are read from a second
+// program, which has the same ops after the same passes and stores these tensors as well. Tensors
+// that were fused away are computed by a third, unfused program from the nearest ones of the
+// second.
 #pragma once
 
 #include "driver/Compiler.h"

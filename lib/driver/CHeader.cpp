@@ -148,9 +148,9 @@ std::string description(const codegen::ProgramDesc& program, const codegen::Targ
   return fmt::format(
       R"(/* {name}: a neural network compiled by enfold.
  *
- * Code for {architecture} Linux on {cpu}; it needs the CPU features
+ * Compiled for {architecture} Linux and the processor {cpu}. It needs the CPU features
  *   {needs}
- * and enfold_create_context() returns ENFOLD_WRONG_CPU where one is missing.
+ * Without them, enfold_create_context() returns ENFOLD_WRONG_CPU.
  *
 {inputs} *
 {outputs} *
@@ -163,10 +163,10 @@ std::string description(const codegen::ProgramDesc& program, const codegen::Targ
  *   else if ({symbol}_run(context, ...) != ENFOLD_OK) ...
  *   enfold_destroy_context(context);
  *
- * A context uses as many threads as the process may, or what enfold_options says; the answer's bits
- * do not depend on it. A context serves one call at a time, and contexts in any number may share the
- * program. The program holds {constants} bytes of weights, a context {arena} bytes of intermediate
- * results and {scratch} bytes for each thread; running allocates nothing.
+ * A context uses as many threads as the process may, or as many as enfold_options says; the bits of
+ * the results do not depend on it. A context serves one call at a time. Any number of contexts may
+ * share the program. The program holds {constants} bytes of weights; a context holds {arena} bytes of
+ * intermediate results and {scratch} bytes per thread. Running allocates nothing.
  *
  * Link with the compiled file, -lenfold_runtime, -lpthread and -lm. */
 )",

@@ -1,4 +1,4 @@
-// A folder of compiled programs, bounded in size: those used longest ago go first. Any number of
+// A folder of compiled programs, bounded in size: the least recently used go first. Any number of
 // processes may share it; entries appear and disappear whole.
 #pragma once
 

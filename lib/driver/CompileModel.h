@@ -1,4 +1,4 @@
-// From the name of a model to a program ready to run, by way of the cache if there is one.
+// From a model's name to a program that is ready to run, through the cache if there is one.
 #pragma once
 
 #include "driver/CompileCache.h"

@@ -78,7 +78,7 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   ENFOLD_RETURN_IF_ERROR(lower::checkAlgorithms(graph, target));
   if (options.tune) {
     if (options.cpu != "native" || !options.machine.empty())
-      return usageError("tuning measures on this machine, for itself");
+      return usageError("tuning is possible only for this machine");
     ENFOLD_RETURN_IF_ERROR(tuneAlgorithms(graph, target, *options.tune));
   }
   return report;

@@ -1,4 +1,4 @@
-// The whole way from a loaded graph to an executable or a file: passes, lowering, code generation.
+// From a loaded graph to an executable: passes, lowering, code generation.
 #pragma once
 
 #include "driver/Tune.h"

@@ -1,4 +1,4 @@
-// Loading what a user calls a MODEL: a .onnx file, an .eir file, or zoo:NAME.
+// Loads a MODEL as users name it: a .onnx file, an .eir file, or zoo:NAME.
 #pragma once
 
 #include "ir/Graph.h"

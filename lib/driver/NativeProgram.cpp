@@ -31,8 +31,9 @@ Result<codegen::ProgramDesc> nativeProgram(lower::Plan& plan) {
                        std::move(op)});
   const auto check = [&](const Value* value) {
     if (rt::elementBytes(static_cast<int32_t>(value->elem())) == 0)
-      refused.push_back({fmt::format("programs take and give no {}", name(value->elem())),
-                         fmt::format("'{}'", value->name())});
+      refused.push_back(
+          {fmt::format("programs cannot have inputs or outputs of {}", name(value->elem())),
+           fmt::format("'{}'", value->name())});
   };
   std::ranges::for_each(plan.inputs, check);
   std::ranges::for_each(plan.outputs, check);

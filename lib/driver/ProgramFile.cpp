@@ -65,7 +65,7 @@ public:
     if (offset > size_ || size > size_ - offset) throw std::out_of_range("it is cut short");
     const std::byte* bytes = file_.get() + begin_ + offset;
     if (hashLarge(bytes, size) != part.at(2).get<uint64_t>())
-      throw std::runtime_error("a checksum does not fit");
+      throw std::runtime_error("a checksum does not match");
     return {bytes, size};
   }
   const std::shared_ptr<const std::byte>& file() const { return file_; }
@@ -271,7 +271,7 @@ Result<> writeProgram(const std::filesystem::path& path, const CachedModel& mode
 
 Result<CachedModel> readProgram(const std::filesystem::path& path) {
   const auto damaged = [&](const char* how) {
-    return invalid(fmt::format("{}: no program of the cache: {}", path.string(), how));
+    return invalid(fmt::format("{}: not a program of the cache: {}", path.string(), how));
   };
   ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
   const auto size = static_cast<size_t>(file.size());
@@ -280,11 +280,11 @@ Result<CachedModel> readProgram(const std::filesystem::path& path) {
   ENFOLD_TRY(const auto bytes, file.map());
   std::memcpy(&header, bytes.get(), sizeof header);
   if (std::memcmp(header.magic, Header{}.magic, sizeof header.magic) != 0)
-    return damaged("it begins otherwise");
+    return damaged("it does not start with the magic number");
   const std::byte* description = bytes.get() + sizeof header;
   if (header.descriptionBytes > size - sizeof header) return damaged("it is cut short");
   if (hashLarge(description, header.descriptionBytes) != header.descriptionHash)
-    return damaged("a checksum does not fit");
+    return damaged("a checksum does not match");
   const size_t begin = std::min(size, sizeof header + aligned(header.descriptionBytes));
   const auto* cbor = reinterpret_cast<const uint8_t*>(description);
   try {

@@ -1,5 +1,5 @@
-// A compiled program as a file, to be mapped and linked in another process. The file belongs to one
-// machine and one build of the compiler: it is a cache's, not an exchange format.
+// A compiled program as a file, to be mapped and linked in another process. The file is valid for
+// one machine and one build of the compiler: it is for caching, not for exchange.
 #pragma once
 
 #include "driver/Executable.h"

@@ -162,7 +162,8 @@ Result<> Tuner::run() {
 } // namespace
 
 std::string TuneReport::str() const {
-  return fmt::format("tuning: {} of {} convolutions are faster another way than estimated; their "
+  return fmt::format("tuning: {} of {} convolutions are faster with another algorithm than the "
+                     "estimated one; their "
                      "kernels take {:.2f} ms instead of {:.2f}",
                      changed, convolutions, tunedSeconds * 1e3, estimatedSeconds * 1e3);
 }

@@ -1,4 +1,4 @@
-// Choosing the algorithms of convolutions by measurement instead of by the cost model.
+// Chooses the algorithms of convolutions by measurement instead of by the cost model.
 #pragma once
 
 #include "driver/Executable.h"

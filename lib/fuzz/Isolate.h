@@ -1,4 +1,4 @@
-// Runs work in processes of its own, so that a crash or a hang of what is tested is a result like
+// Runs work in separate processes, so that a crash or a hang of the tested code is a result like
 // any other. The caller must be its only thread when a child starts: locks that another one holds
 // would stay locked there.
 #pragma once

@@ -1,4 +1,4 @@
-// The oracles.
+// The checks, from the cheapest to the most expensive.
 #include "fuzz/Oracles.h"
 
 #include "diagnose/Compare.h"
@@ -114,8 +114,10 @@ private:
     const std::string text = print(graph, exact);
     const auto again = parseGraph(text);
     if (!again) return failed("round-trip", again.error().str());
-    if (!graph.structurallyEquals(**again)) return failed("round-trip", "another graph is read");
-    if (print(**again, exact) != text) return failed("round-trip", "another text is printed");
+    if (!graph.structurallyEquals(**again))
+      return failed("round-trip", "the text parses to a different graph");
+    if (print(**again, exact) != text)
+      return failed("round-trip", "the parsed graph prints differently");
     return std::nullopt;
   }
 
@@ -216,8 +218,7 @@ private:
     const auto report = runPipeline(*optimized_, *pipeline, options);
     if (steps.failure) return steps.failure;
     if (!report) return failed("pipeline", report.error().str());
-    if (!report->settled)
-      return failed("settling", "passes that repeat never stop changing the graph");
+    if (!report->settled) return failed("settling", "repeated passes do not reach a fixpoint");
     if (auto failure = throughOnnx(*optimized_, "export-after")) return failure;
     return cutShort(*pipeline, options.passes, static_cast<int64_t>(report->rewrites.size()));
   }
@@ -281,7 +282,7 @@ private:
           first = *results;
         }
         if (!std::ranges::equal(*results, first))
-          return failed(threads == 1 ? "repeat" : "threads", "other bits than in the first run");
+          return failed(threads == 1 ? "repeat" : "threads", "the bits differ from the first run");
       }
     }
     return oddNumberStays(*executable);

@@ -1,4 +1,4 @@
-// Everything that must hold of a graph and a pipeline, whatever they are: the graph is valid and
+// What must hold for every graph and pipeline: the graph is valid and
 // reads back from its text after every pass; the reference computes the same before and after, in
 // the outputs and in every value that keeps its name; written as ONNX and read again it is the same
 // network; the compiled code computes what the reference does, with the same bits on one thread and

@@ -1,5 +1,5 @@
-// Internal to lib/fuzz: what may be appended to a network. Each part reads values that there are
-// and adds ops, or nothing where they do not fit.
+// Internal to lib/fuzz: what can be appended to a network. Each part reads existing values and adds
+// ops, or adds nothing where they do not fit.
 #pragma once
 
 #include "fuzz/Draft.h"

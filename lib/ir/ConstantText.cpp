@@ -95,7 +95,7 @@ bool fillHex(Tensor& tensor, std::string_view hex) {
 Result<> fillFromFile(Tensor& tensor, const std::filesystem::path& folder, const std::string& name,
                       int64_t offset) {
   namespace fs = std::filesystem;
-  if (folder.empty()) return invalid("this text may not name files");
+  if (folder.empty()) return invalid("this text must not refer to files");
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
   const fs::path file = error ? fs::path() : fs::canonical(root / name, error);
@@ -104,7 +104,7 @@ Result<> fillFromFile(Tensor& tensor, const std::filesystem::path& folder, const
   if (end != root.end() || fs::path(name).is_absolute())
     return invalid(fmt::format("file '{}' is outside the folder of the text", name));
   if (!fs::is_regular_file(file, error))
-    return invalid(fmt::format("'{}' is no regular file", name));
+    return invalid(fmt::format("'{}' is not a regular file", name));
   const auto size = static_cast<int64_t>(fs::file_size(file, error));
   const auto wanted = static_cast<int64_t>(tensor.numBytes());
   if (error || offset < 0 || wanted > size || offset > size - wanted)

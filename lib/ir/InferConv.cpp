@@ -219,7 +219,7 @@ Types inferRoiAlign(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(needsRank(c, 1, 2));
   if (c.shape(1)[1] != 4)
     return invalid(fmt::format("boxes {} of roi_align have no 4 corners", str(c.shape(1))));
-  if (c.shape(2) != Shape{c.shape(1)[0]}) return invalid("roi_align needs one batch index a box");
+  if (c.shape(2) != Shape{c.shape(1)[0]}) return invalid("roi_align needs one batch index per box");
   const int64_t h = c.integer("output_height"), w = c.integer("output_width");
   if (c.type(0).numElements() == 0 && c.shape(1)[0] > 0)
     return invalid(fmt::format("roi_align of the empty images {}", str(c.shape(0))));

@@ -39,7 +39,7 @@ Result<std::vector<int64_t>> axesOrAll(const InferContext& c, size_t operand, si
   } else {
     for (size_t i = 0; i < count; ++i) axes.push_back(static_cast<int64_t>(i));
   }
-  if (axes.size() != count) return invalid("as many axes as values are needed");
+  if (axes.size() != count) return invalid("the number of axes differs from the number of values");
   std::vector<bool> seen(static_cast<size_t>(rank));
   for (int64_t& axis : axes) {
     ENFOLD_TRY(axis, normalizeAxis(axis, rank));
@@ -164,7 +164,7 @@ Types inferPad(const InferContext& c) {
     if (mode != "constant" && size == 0)
       return invalid("padding of an empty axis needs mode constant");
     size += pads[i] + pads[count + i];
-    if (size < 0) return invalid("negative pads cut off more than there is");
+    if (size < 0) return invalid("negative pads remove more than the axis has");
   }
   return one(c, y);
 }
@@ -178,7 +178,7 @@ Types inferExpand(const InferContext& c) {
 Types inferTile(const InferContext& c) {
   ENFOLD_TRY(const std::vector<int64_t> repeats, c.constantInts(1));
   Shape y = c.shape(0);
-  if (repeats.size() != y.size()) return invalid("tile needs one repeat a dimension");
+  if (repeats.size() != y.size()) return invalid("tile needs one repeat per dimension");
   for (size_t i = 0; i < y.size(); ++i)
     if (repeats[i] < 0 || __builtin_mul_overflow(y[i], repeats[i], &y[i]))
       return invalid("repeats of tile are out of range");

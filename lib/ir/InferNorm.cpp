@@ -83,7 +83,7 @@ Types inferGroupNorm(const InferContext& c) {
   ENFOLD_TRY(std::vector<Type> types, inferInstanceNorm(c));
   const int64_t channels = c.shape(0)[1], groups = c.integer("num_groups");
   if (channels % groups)
-    return invalid(fmt::format("{} channels do not fall into {} groups", channels, groups));
+    return invalid(fmt::format("{} channels cannot be divided into {} groups", channels, groups));
   return types;
 }
 

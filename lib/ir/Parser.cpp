@@ -136,7 +136,7 @@ Result<Value*> Parser::operand() {
   }
   ENFOLD_RETURN_IF_ERROR(expect("%"));
   Value* value = graph_->find(token_.text);
-  if (!value) return error(fmt::format("no value %{} before here", token_.text));
+  if (!value) return error(fmt::format("%{} is not defined before here", token_.text));
   ENFOLD_RETURN_IF_ERROR(name());
   return value;
 }
@@ -173,7 +173,7 @@ Result<Tensor> Parser::list(Tensor tensor, std::string_view open, std::string_vi
     ENFOLD_TRY(const std::string text, elementText());
     if (!storeElement(tensor, i, text)) {
       token_ = at;
-      return error(fmt::format("'{}' is no {}", text, enfold::name(tensor.elem())));
+      return error(fmt::format("'{}' is not a valid {}", text, enfold::name(tensor.elem())));
     }
   }
   if (i != tensor.numElements()) return error("too few elements");
@@ -193,7 +193,7 @@ Result<AttrValue> Parser::attrValue(const AttrInfo& attr) {
     Tensor tensor(elem, {static_cast<int64_t>(texts.size())});
     for (size_t i = 0; i < texts.size(); ++i)
       if (!storeElement(tensor, static_cast<int64_t>(i), texts[i]))
-        return error(fmt::format("'{}' is no {}", texts[i], enfold::name(elem)));
+        return error(fmt::format("'{}' is not a valid {}", texts[i], enfold::name(elem)));
     ENFOLD_RETURN_IF_ERROR(advance());
     return tensor;
   };
@@ -205,7 +205,7 @@ Result<AttrValue> Parser::attrValue(const AttrInfo& attr) {
   case AttrKind::Float: {
     Tensor value(ElemType::F32, {});
     ENFOLD_TRY(const std::string text, elementText());
-    if (!storeElement(value, 0, text)) return error(fmt::format("'{}' is no number", text));
+    if (!storeElement(value, 0, text)) return error(fmt::format("'{}' is not a number", text));
     return *value.data<float>();
   }
   case AttrKind::String: {
@@ -325,7 +325,7 @@ Result<Tensor> Parser::randomData(Tensor tensor) {
 }
 
 Result<Tensor> Parser::constantData(Type type) {
-  if (!type.layout.isPlain()) return error("constants have the plain layout");
+  if (!type.layout.isPlain()) return error("a constant must have the plain layout");
   if (type.numBytes() > options_.constantBytes) return error("the constant is too large");
   if (accept("[")) return list(Tensor(type.elem, type.shape), "[", "]");
   const Token at = token_;
@@ -338,7 +338,7 @@ Result<Tensor> Parser::constantData(Type type) {
     ENFOLD_TRY(const std::string text, elementText());
     Tensor element(type.elem, {});
     if (!storeElement(element, 0, text))
-      return error(fmt::format("'{}' is no {}", text, enfold::name(type.elem)));
+      return error(fmt::format("'{}' is not a valid {}", text, enfold::name(type.elem)));
     const size_t size = byteSize(type.elem);
     std::byte* bytes = tensor.mutableBytes();
     for (size_t i = 0; i < tensor.numBytes(); ++i) bytes[i] = element.bytes()[i % size];
@@ -402,7 +402,7 @@ Result<> Parser::op(std::vector<std::string> resultNames, OpKind kind) {
   } while (accept(","));
   ENFOLD_TRY(spec.origins, origins());
   if (spec.resultTypes.size() != resultNames.size())
-    return error("as many types as results are needed");
+    return error("the number of types differs from the number of results");
   spec.numResults = resultNames.size();
   spec.resultNames = std::move(resultNames);
   if (auto made = graph_->create(std::move(spec)); !made) {
@@ -418,7 +418,7 @@ Result<> Parser::statement() {
     if (!names.empty()) ENFOLD_RETURN_IF_ERROR(advance());
     ENFOLD_RETURN_IF_ERROR(expect("%"));
     if (graph_->find(token_.text) || std::ranges::find(names, token_.text) != names.end())
-      return error(fmt::format("a second value %{}", token_.text));
+      return error(fmt::format("%{} is defined twice", token_.text));
     ENFOLD_TRY(std::string result, name());
     names.push_back(std::move(result));
   } while (accept(","));
@@ -427,7 +427,7 @@ Result<> Parser::statement() {
   if (!kind) return error(fmt::format("unknown op '{}'", token_.text));
   ENFOLD_RETURN_IF_ERROR(name());
   if (*kind != OpKind::Constant) return op(std::move(names), *kind);
-  if (names.size() != 1) return error("a constant is one value");
+  if (names.size() != 1) return error("a constant has exactly one result");
   return constant(std::move(names[0]));
 }
 
@@ -441,7 +441,7 @@ Result<> Parser::header() {
   while (!accept(")")) {
     if (!graph_->inputs().empty()) ENFOLD_RETURN_IF_ERROR(expect(","));
     ENFOLD_RETURN_IF_ERROR(expect("%"));
-    if (graph_->find(token_.text)) return error(fmt::format("a second value %{}", token_.text));
+    if (graph_->find(token_.text)) return error(fmt::format("%{} is defined twice", token_.text));
     ENFOLD_TRY(std::string input, name());
     ENFOLD_RETURN_IF_ERROR(expect(":"));
     ENFOLD_TRY(Type t, type());
@@ -456,7 +456,7 @@ Result<> Parser::returns() {
   while (!accept("}")) {
     if (!graph_->outputs().empty()) ENFOLD_RETURN_IF_ERROR(expect(","));
     ENFOLD_TRY(Value* const value, operand());
-    if (!value) return error("an output needs a value");
+    if (!value) return error("an output must name a value");
     std::string outputName = value->name();
     if (token_.isWord("as")) {
       ENFOLD_RETURN_IF_ERROR(advance());
@@ -472,7 +472,7 @@ Result<std::unique_ptr<Graph>> Parser::parse() {
   ENFOLD_RETURN_IF_ERROR(header());
   while (!token_.isWord("return")) ENFOLD_RETURN_IF_ERROR(statement());
   ENFOLD_RETURN_IF_ERROR(returns());
-  if (token_.kind != Token::Kind::End) return error("text behind the end of the graph");
+  if (token_.kind != Token::Kind::End) return error("text after the end of the graph");
   return std::move(graph_);
 }
 

@@ -21,7 +21,7 @@ std::string refuseTypes(const Op& op) {
   const ElemType elem = subjectOf(op)->elem();
   for (const Value* operand : op.ownOperands()) {
     if (!operand || operand->elem() == elem || op.kind() == OpKind::Where) continue;
-    if (op.kind() != OpKind::Pow) return "operands of several element types";
+    if (op.kind() != OpKind::Pow) return "operands differ in element type";
     if (!isFloat(elem) && !isInteger(operand->elem())) return "an integer to the power of a float";
     if (operand->elem() == ElemType::Bool) return "a bool as exponent";
   }

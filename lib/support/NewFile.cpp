@@ -1,4 +1,4 @@
-// Writing beside and renaming.
+// Temporary files and renaming.
 #include "support/NewFile.h"
 
 #include <fmt/format.h>

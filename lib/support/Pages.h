@@ -1,4 +1,4 @@
-// Large blocks of memory, which go back to the system the moment nothing holds them.
+// Large blocks of memory that go back to the system as soon as nothing uses them.
 #pragma once
 
 #include <cstddef>

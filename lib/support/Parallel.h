@@ -1,4 +1,4 @@
-// Independent pieces of work, shared among threads.
+// Runs independent pieces of work on several threads.
 #pragma once
 
 #include <cstddef>

@@ -74,7 +74,7 @@ TEST(Text, RoundTripsBlockedLayouts) {
 TEST(Text, ErrorsSayWhereAndWhat) {
   EXPECT_EQ(errorOf("graph"), "1:6: expected '@'");
   EXPECT_EQ(errorOf("graph @g() {\n  %y = relu(%x) : f32[1]\n return %y }"),
-            "2:14: no value %x before here");
+            "2:14: %x is not defined before here");
   EXPECT_EQ(errorOf("graph @g(%x: f32[1]) {\n  %y = frob(%x) : f32[1]\n return %y }"),
             "2:8: unknown op 'frob'");
   EXPECT_EQ(errorOf("graph @g(%x: f32[2]) {\n  %y = relu(%x) : f32[3]\n return %y }"),
@@ -82,12 +82,13 @@ TEST(Text, ErrorsSayWhereAndWhat) {
   EXPECT_EQ(errorOf("graph @g(%x: f32[-2]) { return %x }"),
             "1:21: shape [-2] has a negative dimension");
   EXPECT_EQ(errorOf("graph @g(%x: f32[1]) { %x = relu(%x) : f32[1] return %x }"),
-            "1:25: a second value %x");
-  EXPECT_EQ(errorOf("graph @g() { %c = const i8[2] [1,300] return %c }"), "1:34: '300' is no i8");
+            "1:25: %x is defined twice");
+  EXPECT_EQ(errorOf("graph @g() { %c = const i8[2] [1,300] return %c }"),
+            "1:34: '300' is not a valid i8");
   EXPECT_EQ(errorOf("graph @g() { %c = const f32[9,9] elided(12) return %c }"),
             "1:34: the constant's value was left out of this text, so it can only be viewed");
   EXPECT_EQ(errorOf("graph @g() { %c = const f32[9,9] file(\"../x\", 0) return %c }"),
-            "1:48: this text may not name files");
+            "1:48: this text must not refer to files");
 }
 
 TEST(Text, NeverCrashesOnBrokenText) {

@@ -193,7 +193,7 @@ std::string refuseReverseSequence(const Op& op, const kir::Target&) {
   if (x.size() < 2 || time + batch != 1 || time * batch != 0)
     return "time_axis and batch_axis must be 0 and 1";
   if (op.own(1)->type().numElements() != x[static_cast<size_t>(batch)])
-    return "one length a batch entry is needed";
+    return "needs one length per batch entry";
   return indicesRefusal(op.own(1), std::vector{IndexRange{0, x[static_cast<size_t>(time)]}});
 }
 

@@ -285,7 +285,7 @@ std::string refuseMovement(const Op& op, const kir::Target&) {
   if (!scalarOf(x.elem)) return "element type without a register type";
   if (op.kind() == OpKind::Concat &&
       std::ranges::any_of(op.ownOperands(), [&](Value* v) { return v->type().layout != y.layout; }))
-    return "operands of several layouts";
+    return "operands differ in layout";
   for (size_t i = 0; op.kind() != OpKind::Reorder && i < op.numResults(); ++i)
     if (op.result(i)->type().layout != x.layout) return "results of another layout";
   if (op.kind() == OpKind::Reorder && !x.layout.isPlain() && !y.layout.isPlain())

@@ -177,7 +177,7 @@ std::string refuseChannelNorm(const Op& op, const kir::Target& target) {
   if (y.rank() < 2 || y.rank() > 5 || y.numElements() == 0) return "nothing to normalize";
   for (size_t i = 1; i < 3; ++i)
     if (op.own(i)->elem() != y.elem || op.own(i)->shape() != Shape{y.shape[1]})
-      return "scale or bias is not one value a channel";
+      return "scale or bias is not one value per channel";
   const Groups g = groupsOf(op);
   if (g.groups < 1 || g.channels % g.groups) return "groups do not divide the channels";
   if (x.layout != y.layout) return "layouts differ";

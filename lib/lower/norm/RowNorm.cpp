@@ -21,7 +21,7 @@ constexpr int64_t kElementsPerIteration = 4096;
 std::string refuseRowNorm(const Op& op, const kir::Target&) {
   const Type& type = op.result()->type();
   if (!scalarOf(type.elem) || !isFloat(type.elem)) return "element type is not a float";
-  if (op.numResults() != 1) return "the moments are wanted as results";
+  if (op.numResults() != 1) return "the mean or deviation is also a result";
   if (!type.layout.isPlain() || !op.own(0)->type().layout.isPlain()) return "channel-blocked";
   if (type.rank() == 0 || type.numElements() == 0) return "nothing to normalize";
   for (const enfold::Value* v : op.ownOperands())

@@ -49,7 +49,7 @@ std::string refuseLayout(const Op& op, const kir::Target& target) {
 } // namespace
 
 std::string refuseBlockedPool(const Op& op, const kir::Target& target) {
-  if (op.numResults() != 1) return "indices are wanted";
+  if (op.numResults() != 1) return "the indices are also a result";
   return refuseLayout(op, target);
 }
 

@@ -152,7 +152,7 @@ std::string refuseTopK(const Op& op, const kir::Target&) {
   if (x.numElements() == 0 || x.rank() == 0) return "nothing to choose from";
   const auto axis = static_cast<size_t>(frontAxis(op.integer("axis"), x.rank()));
   if (x.numElements() >= kNowhere) return "more elements than an i32 counts";
-  if (y.shape[axis] > kMostWork / x.numElements()) return "so many of so many are sorted";
+  if (y.shape[axis] > kMostWork / x.numElements()) return "too many elements to sort";
   return "";
 }
 

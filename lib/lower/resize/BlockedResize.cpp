@@ -192,7 +192,7 @@ std::string refuseBlockedResize(const Op& op, const kir::Target& target) {
   if (x.layout.block != target.lanes(kir::Scalar::F32) || y.layout != x.layout)
     return "not channel-blocked";
   if (y.numElements() == 0) return "the result is empty";
-  if (!resizesPixels(op)) return "not only pixels are resized";
+  if (!resizesPixels(op)) return "resizes other axes than the spatial ones";
   return epilogueRefusal(op);
 }
 
