@@ -124,18 +124,18 @@ Result<std::vector<FoldError>> measureFolds(const Graph& graph, const Pipeline& 
   return errors;
 }
 
-std::vector<Tensor> measuringInputs(const Graph& graph) {
+std::vector<Tensor> sampleInputs(const Graph& graph) {
   std::vector<Tensor> inputs;
   for (const auto& input : graph.inputs())
     inputs.push_back(randomTensor(input->type(), inputs.size() + 1));
   return inputs;
 }
 
-Result<std::set<std::string>> foldsBeyond(double tolerance, const Graph& graph,
-                                          const Pipeline& pipeline,
-                                          const PipelineOptions& options) {
+Result<std::set<std::string>> foldsExceeding(double tolerance, const Graph& graph,
+                                             const Pipeline& pipeline,
+                                             const PipelineOptions& options) {
   ENFOLD_TRY(const std::vector<FoldError> errors,
-             measureFolds(graph, pipeline, options, measuringInputs(graph)));
+             measureFolds(graph, pipeline, options, sampleInputs(graph)));
   std::set<std::string> beyond;
   for (const FoldError& error : errors)
     if (!(error.relative() <= tolerance)) beyond.insert(error.value);

@@ -25,10 +25,11 @@ Result<std::vector<FoldError>> measureFolds(const Graph& graph, const Pipeline& 
 
 /// The tensors whose folds cost more than `tolerance`, relative to max(1, largest magnitude), on
 /// seeded random inputs.
-Result<std::set<std::string>> foldsBeyond(double tolerance, const Graph& graph,
-                                          const Pipeline& pipeline, const PipelineOptions& options);
+Result<std::set<std::string>> foldsExceeding(double tolerance, const Graph& graph,
+                                             const Pipeline& pipeline,
+                                             const PipelineOptions& options);
 
 /// Inputs to measure on: floats uniform in [0, 1), small integers.
-std::vector<Tensor> measuringInputs(const Graph& graph);
+std::vector<Tensor> sampleInputs(const Graph& graph);
 
 } // namespace enfold

@@ -54,7 +54,7 @@ enfold_status ThreadPool::start(const Options& options) {
   states_ = reinterpret_cast<ThreadState*>(stateMemory_.data());
   for (int32_t i = 0; i < options.threads; ++i) new (&states_[i]) ThreadState;
   options_ = options;
-  crowded_ = options.threads > 1 && options.threads > availableCpus();
+  oversubscribed_ = options.threads > 1 && options.threads > availableCpus();
   for (int32_t i = 1; i < options.threads; ++i) {
     if (startWorker(i)) continue;
     endWorkers(i);
@@ -119,7 +119,7 @@ bool ThreadPool::waitForWork(ThreadState& state) {
           return unclaimed != kStop;
         pauseCpu();
       }
-      if (crowded_) sched_yield();
+      if (oversubscribed_) sched_yield();
     } while (nanoseconds() - start < options_.spinNanoseconds);
     sleepUntilWork(state);
   }
@@ -156,7 +156,7 @@ void ThreadPool::run(const Task& task, int32_t count) {
   states_[0].unclaimed.store(job_.shareEnd(0), std::memory_order_release);
   help(0);
   for (int pauses = 0; unfinished_.load(std::memory_order_acquire) != 0; ++pauses) {
-    if (crowded_ || pauses > kPausesBeforeYield)
+    if (oversubscribed_ || pauses > kPausesBeforeYield)
       sched_yield();
     else
       pauseCpu();

@@ -94,7 +94,7 @@ private:
   ThreadState* states_ = nullptr;
   Memory scratch_;
   size_t scratchStride_ = 0;
-  bool crowded_ = false; ///< more threads than CPUs: waiting threads give theirs up
+  bool oversubscribed_ = false; ///< more threads than CPUs: waiting threads give theirs up
   bool measuresBusy_ = false;
   Job job_;
   alignas(kLinePair) std::atomic<int64_t> unfinished_{0}; ///< grains of the job

@@ -116,7 +116,7 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
   };
   if (compile.tolerance) {
     ENFOLD_TRY(problem.passes.passes.unfolded,
-               foldsBeyond(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
+               foldsExceeding(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
   }
   if (problem.expected.empty()) {
     ENFOLD_TRY(problem.expected, reference::run(problem.model, problem.inputs));

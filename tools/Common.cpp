@@ -166,7 +166,7 @@ Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
   return model;
 }
 
-Tensor fitImages(Tensor tensor, const Type& input) {
+Tensor scaleImages(Tensor tensor, const Type& input) {
   if (tensor.elem() != ElemType::U8 || !isFloat(input.elem)) return tensor;
   Tensor scaled(input.elem, tensor.shape());
   for (int64_t i = 0; i < tensor.numElements(); ++i) scaled.setDouble(i, tensor.asDouble(i) / 255);

@@ -54,13 +54,13 @@ int report(const Error& error);
 void note(std::string_view text);
 
 /// What a loaded model is for: any inputs, or runs in which inputs that have a default keep it.
-enum class ModelUse { Anyhow, WithDefaults };
+enum class ModelUse { Any, WithDefaults };
 
 /// Loads the model, printing its notes.
-Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Anyhow);
+Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Any);
 
 /// For a float input, unsigned bytes are images: scaled by 1/255.
-Tensor fitImages(Tensor tensor, const Type& input);
+Tensor scaleImages(Tensor tensor, const Type& input);
 
 /// Writes to a file, whole or not at all, or to stdout for "-".
 Result<> writeText(const std::string& path, const std::string& text);

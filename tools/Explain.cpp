@@ -17,7 +17,7 @@ namespace enfold::tool {
 namespace {
 
 using diagnose::BatchNormAccount;
-using diagnose::BatchNormFate;
+using diagnose::BatchNormStatus;
 using diagnose::Explanation;
 using diagnose::OpAccount;
 using Rows = std::vector<std::vector<std::string>>;
@@ -43,12 +43,12 @@ std::string refusalCode(const BatchNormAccount& account) {
 /// "20 batch normalizations: 18 folded, 2 fused", and those that were not folded, grouped.
 std::string batchNormText(const std::vector<BatchNormAccount>& accounts, bool all) {
   std::string text;
-  std::map<std::pair<BatchNormFate, std::string>, std::vector<const BatchNormAccount*>> groups;
+  std::map<std::pair<BatchNormStatus, std::string>, std::vector<const BatchNormAccount*>> groups;
   for (const BatchNormAccount& account : accounts)
-    if (account.fate != BatchNormFate::Folded)
-      groups[{account.fate, refusalCode(account)}].push_back(&account);
-  for (const auto& [fate, count] : diagnose::countFates(accounts))
-    text += fmt::format("{} {} {}", text.empty() ? ":" : ",", count, name(fate));
+    if (account.status != BatchNormStatus::Folded)
+      groups[{account.status, refusalCode(account)}].push_back(&account);
+  for (const auto& [status, count] : diagnose::countStatuses(accounts))
+    text += fmt::format("{} {} {}", text.empty() ? ":" : ",", count, name(status));
   Rows rows;
   for (const auto& [key, group] : groups) {
     const size_t shown = all ? group.size() : std::min(group.size(), kShown);

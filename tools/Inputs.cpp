@@ -51,7 +51,7 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
     const auto named = std::ranges::find(given, name, &NamedTensor::name);
     const auto known = optional.defaults.find(name);
     if (named != given.end()) {
-      tensors.push_back(fitImages(named->tensor, type));
+      tensors.push_back(scaleImages(named->tensor, type));
     } else if (known != optional.defaults.end()) {
       tensors.push_back(known->second);
     } else if (options.isRandom()) {
@@ -68,8 +68,8 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
   return tensors;
 }
 
-void nameByPlace(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
-                 const OptionalInputs& optional) {
+void nameByPosition(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
+                    const OptionalInputs& optional) {
   for (size_t i = 0; i < std::min(given.size(), inputs.size()); ++i)
     if (!optional.has(inputs, given[i].name)) given[i].name = inputs[i].name;
 }
@@ -103,7 +103,7 @@ Result<Trial> makeTrial(const ModelOptions& model, const InputOptions& options,
   for (const std::string& text : loaded.notes) note("note: " + text);
   const OptionalInputs optional{std::move(loaded.inputDefaults), std::move(loaded.boundInputs)};
   const std::vector<TensorSpec> inputs = inputsOf(*loaded.graph);
-  if (set) nameByPlace(given, inputs, optional);
+  if (set) nameByPosition(given, inputs, optional);
   Trial trial;
   ENFOLD_TRY(trial.inputs, arrange(options, inputs, optional, given));
   for (size_t i = 0; i < trial.inputs.size(); ++i)

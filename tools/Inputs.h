@@ -49,8 +49,8 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
                                     std::span<const NamedTensor> given);
 
 /// Inputs of a set that go by another name than the model's, or none, get the name of their place.
-void nameByPlace(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
-                 const OptionalInputs& optional);
+void nameByPosition(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
+                    const OptionalInputs& optional);
 
 /// The tolerance of a folder: what its tolerance.json says, if there is one.
 Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder);

@@ -75,10 +75,10 @@ std::string text(const Inspection& facts) {
   out += fmt::format("  coverage    {} ops by generated kernels, {} by reference functions\n",
                      facts.generatedOps, facts.referenceOps.size());
   for (const std::string& op : facts.referenceOps) out += "    reference " + op + "\n";
-  std::string fates;
-  for (const auto& [fate, count] : diagnose::countFates(facts.batchNorms))
-    fates += fmt::format("{}{} {}", fates.empty() ? "" : ", ", count, name(fate));
-  if (!fates.empty()) out += "  batch norms " + fates + "\n";
+  std::string statuses;
+  for (const auto& [status, count] : diagnose::countStatuses(facts.batchNorms))
+    statuses += fmt::format("{}{} {}", statuses.empty() ? "" : ", ", count, name(status));
+  if (!statuses.empty()) out += "  batch norms " + statuses + "\n";
   if (!facts.certificates.empty()) out += "  folds       " + summaryOf(facts.certificates) + "\n";
   return out;
 }

@@ -135,8 +135,8 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
 }
 
 /// Prints a line on an output, and returns whether it is as expected.
-bool judge(const std::string& what, const Tensor& output, const Tensor& expected,
-           const diagnose::Tolerance& tolerance) {
+bool checkOutput(const std::string& what, const Tensor& output, const Tensor& expected,
+                 const diagnose::Tolerance& tolerance) {
   const diagnose::Comparison c = diagnose::compare(output, expected, tolerance);
   if (!c.problem.empty())
     fmt::print("{}: WRONG {}\n", what, c.problem);
@@ -151,7 +151,7 @@ bool judge(const std::string& what, const Tensor& output, const Tensor& expected
 /// Compares one test_data_set.
 Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   ENFOLD_TRY(Runner runner, Runner::make(options, set.inputs));
-  nameByPlace(set.inputs, runner.inputs(), runner.optional());
+  nameByPosition(set.inputs, runner.inputs(), runner.optional());
   ENFOLD_TRY(const std::vector<Tensor> inputs,
              arrange(options.inputs, runner.inputs(), runner.optional(), set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
@@ -161,8 +161,8 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
     const std::string name = runner.outputs()[i].name;
-    same &= judge(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
-                  set.outputs[i].tensor, tolerance);
+    same &= checkOutput(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
+                        set.outputs[i].tensor, tolerance);
   }
   return same;
 }
@@ -181,7 +181,7 @@ Result<bool> checkAgainstReference(const RunOptions& options) {
   const diagnose::Tolerance tolerance = options.tolerance.over({});
   bool same = true;
   for (size_t i = 0; i < outputs.size(); ++i)
-    same &= judge(runner.outputs()[i].name, outputs[i], expected[i], tolerance);
+    same &= checkOutput(runner.outputs()[i].name, outputs[i], expected[i], tolerance);
   return same;
 }
 

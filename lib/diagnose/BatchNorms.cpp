@@ -44,9 +44,9 @@ std::string whyAlone(Remarks remarks, const std::string& origin) {
 
 } // namespace
 
-std::string_view name(BatchNormFate fate) {
+std::string_view name(BatchNormStatus status) {
   constexpr std::string_view kNames[] = {"folded", "fused", "alone", "removed", "kept"};
-  return kNames[static_cast<size_t>(fate)];
+  return kNames[static_cast<size_t>(status)];
 }
 
 std::vector<std::string> batchNormsOf(const Graph& graph) {
@@ -73,16 +73,16 @@ std::vector<BatchNormAccount> accountOf(const std::vector<std::string>& batchNor
     }
     const Value* left = optimized.find(value);
     if (isApplied(backward) || isApplied(forward)) {
-      account.fate = BatchNormFate::Folded;
+      account.status = BatchNormStatus::Folded;
       account.detail = (isApplied(backward) ? backward : forward)->message;
     } else if (isApplied(expanded)) {
       const Op* host = sharedWith(optimized, account.name);
-      account.fate = host ? BatchNormFate::Fused : BatchNormFate::Alone;
+      account.status = host ? BatchNormStatus::Fused : BatchNormStatus::Alone;
       account.detail = host ? "a step of " + host->describe() : whyAlone(remarks, account.name);
     } else if (left && left->producer() && left->producer()->kind() == OpKind::BatchNormalization) {
       account.detail = "the passes that would change it did not run";
     } else {
-      account.fate = BatchNormFate::Removed;
+      account.status = BatchNormStatus::Removed;
       account.detail = "nothing needs it";
     }
     accounts.push_back(std::move(account));
@@ -90,21 +90,21 @@ std::vector<BatchNormAccount> accountOf(const std::vector<std::string>& batchNor
   return accounts;
 }
 
-std::map<BatchNormFate, int64_t> countFates(std::span<const BatchNormAccount> accounts) {
-  std::map<BatchNormFate, int64_t> counts;
-  for (const BatchNormAccount& account : accounts) ++counts[account.fate];
+std::map<BatchNormStatus, int64_t> countStatuses(std::span<const BatchNormAccount> accounts) {
+  std::map<BatchNormStatus, int64_t> counts;
+  for (const BatchNormAccount& account : accounts) ++counts[account.status];
   return counts;
 }
 
 Json toJson(std::span<const BatchNormAccount> accounts) {
-  std::map<BatchNormFate, int64_t> counts = countFates(accounts);
+  std::map<BatchNormStatus, int64_t> counts = countStatuses(accounts);
   Json json = {{"total", accounts.size()}};
-  for (const BatchNormFate fate : kBatchNormFates) json[name(fate)] = counts[fate];
+  for (const BatchNormStatus status : kBatchNormStatuses) json[name(status)] = counts[status];
   json["nodes"] = Json::array();
   for (const BatchNormAccount& account : accounts)
     json["nodes"].push_back(
         {{"name", account.name},
-         {"fate", name(account.fate)},
+         {"fate", name(account.status)},
          {"refused", account.refusal ? Json(info(account.refusal->reason).code) : Json(nullptr)},
          {"detail", account.detail}});
   return json;

@@ -45,19 +45,19 @@ void describe(Bisection& found) {
 
 } // namespace
 
-Result<Cut> tryCut(const BisectProblem& problem, int64_t rewrites) {
-  Cut cut;
-  cut.graph = problem.model.clone();
+Result<BisectStep> tryRewrites(const BisectProblem& problem, int64_t rewrites) {
+  BisectStep step;
+  step.graph = problem.model.clone();
   PipelineOptions passes = problem.passes;
   passes.maxRewrites = rewrites;
   passes.passes.target.channelBlock = problem.target.lanes(kir::Scalar::F32);
-  ENFOLD_TRY(cut.report, runPipeline(*cut.graph, problem.pipeline, passes));
-  cut.rewrites = static_cast<int64_t>(cut.report.rewrites.size());
-  ENFOLD_TRY(auto executable, Executable::build(cut.graph->clone(), problem.target));
+  ENFOLD_TRY(step.report, runPipeline(*step.graph, problem.pipeline, passes));
+  step.rewrites = static_cast<int64_t>(step.report.rewrites.size());
+  ENFOLD_TRY(auto executable, Executable::build(step.graph->clone(), problem.target));
   ENFOLD_TRY(auto session, Session::create(std::move(executable), problem.session));
   ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(problem.inputs));
-  cut.wrong = isWrong(outputs, problem, cut.worst);
-  return cut;
+  step.wrong = isWrong(outputs, problem, step.worst);
+  return step;
 }
 
 Result<Bisection> bisect(const BisectProblem& problem) {
@@ -66,7 +66,7 @@ Result<Bisection> bisect(const BisectProblem& problem) {
     ++found.tries;
     if (problem.progress)
       problem.progress(found.tries, found.after.rewrites - found.before.rewrites);
-    return tryCut(problem, rewrites);
+    return tryRewrites(problem, rewrites);
   };
   ENFOLD_TRY(found.after, attempt(problem.passes.maxRewrites));
   found.total = found.after.rewrites;
@@ -77,7 +77,7 @@ Result<Bisection> bisect(const BisectProblem& problem) {
     return found;
   }
   while (found.after.rewrites - found.before.rewrites > 1) {
-    ENFOLD_TRY(Cut middle, attempt((found.before.rewrites + found.after.rewrites) / 2));
+    ENFOLD_TRY(BisectStep middle, attempt((found.before.rewrites + found.after.rewrites) / 2));
     (middle.wrong ? found.after : found.before) = std::move(middle);
   }
   found.status = BisectStatus::WrongRewrite;
@@ -168,8 +168,8 @@ Result<bool> showsFailure(const Replay& replay, const BisectProblem& problem) {
                               .expected = replay.expected,
                               .tolerance = problem.tolerance,
                               .session = problem.session};
-  ENFOLD_TRY(const Cut cut, tryCut(smaller, replay.maxRewrites));
-  return cut.wrong;
+  ENFOLD_TRY(const BisectStep step, tryRewrites(smaller, replay.maxRewrites));
+  return step.wrong;
 }
 
 /// The tensors that the reference computes of the graph, by name.

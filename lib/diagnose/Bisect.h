@@ -26,7 +26,7 @@ struct BisectProblem {
 };
 
 /// The network after some number of rewrites.
-struct Cut {
+struct BisectStep {
   int64_t rewrites = 0;         ///< done, at most as many as were allowed
   std::unique_ptr<Graph> graph; ///< after them
   PipelineReport report;
@@ -44,7 +44,7 @@ struct Bisection {
   BisectStatus status = BisectStatus::Right;
   int64_t total = 0; ///< rewrites of the whole pipeline
   int tries = 0;     ///< networks compiled and run
-  Cut before, after;
+  BisectStep before, after;
   std::string pass;             ///< of the rewrite
   std::string name;             ///< of the rewrite, as in PipelineReport::rewrites
   std::optional<Remark> remark; ///< of the pass on the rewrite, if it made one
@@ -62,7 +62,7 @@ struct Replay {
 };
 
 /// Compiles and runs the model after at most that many rewrites.
-Result<Cut> tryCut(const BisectProblem& problem, int64_t rewrites);
+Result<BisectStep> tryRewrites(const BisectProblem& problem, int64_t rewrites);
 
 Result<Bisection> bisect(const BisectProblem& problem);
 

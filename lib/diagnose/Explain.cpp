@@ -54,7 +54,7 @@ Result<Explanation> explain(const std::string& model, std::unique_ptr<Graph> gra
   if (before) {
     ENFOLD_TRY(const Pipeline pipeline, pipelineOf(compile));
     ENFOLD_TRY(explanation.folds,
-               measureFolds(*before, pipeline, compile.passes, measuringInputs(*before)));
+               measureFolds(*before, pipeline, compile.passes, sampleInputs(*before)));
   }
   return explanation;
 }
@@ -63,7 +63,7 @@ std::vector<Remark> missedBy(const Explanation& explanation, std::string_view pa
   std::vector<Remark> missed;
   if (pass == "fold-batchnorm") {
     for (const BatchNormAccount& account : explanation.batchNorms)
-      if (account.looksFoldable && account.fate != BatchNormFate::Folded)
+      if (account.looksFoldable && account.status != BatchNormStatus::Folded)
         missed.push_back(*account.refusal);
   } else {
     for (const Remark& remark : explanation.remarks)

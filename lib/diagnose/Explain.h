@@ -1,4 +1,4 @@
-// Why a model compiles as it does: the fate of every batch normalization, every rewrite that was
+// Why a model compiles as it does: the status of every batch normalization, every rewrite that was
 // done or refused with its reason, and how each op runs.
 #pragma once
 

@@ -51,8 +51,9 @@ Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> grap
 }
 
 Json toJson(const Inspection& inspection) {
-  Json fates = Json::object();
-  for (const auto& [fate, count] : countFates(inspection.batchNorms)) fates[name(fate)] = count;
+  Json batchNorms = Json::object();
+  for (const auto& [status, count] : countStatuses(inspection.batchNorms))
+    batchNorms[name(status)] = count;
   return {{"model", inspection.model},
           {"inputs", tensorsJson(inspection.inputs)},
           {"outputs", tensorsJson(inspection.outputs)},
@@ -66,7 +67,7 @@ Json toJson(const Inspection& inspection) {
           {"calls", inspection.calls},
           {"kernels", inspection.kernels},
           {"reference_ops", inspection.referenceOps},
-          {"batch_norms", std::move(fates)},
+          {"batch_norms", std::move(batchNorms)},
           {"certificates", toJson(inspection.certificates)}};
 }
 

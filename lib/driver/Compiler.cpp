@@ -70,7 +70,7 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   PipelineOptions passes = options.passes;
   passes.passes.target.channelBlock = target.lanes(kir::Scalar::F32);
   if (options.tolerance) {
-    ENFOLD_TRY(passes.passes.unfolded, foldsBeyond(*options.tolerance, graph, pipeline, passes));
+    ENFOLD_TRY(passes.passes.unfolded, foldsExceeding(*options.tolerance, graph, pipeline, passes));
   }
   Interruption interruption(options.interrupted);
   passes.observers.push_back(&interruption);

@@ -103,7 +103,7 @@ void release(lower::PlanBuffer& constant) {
 
 /// All constants in one block, the pointers behind them. The largest are written first, while the
 /// block is still empty, and no more of them at a time than needed to keep all threads busy.
-Result<Constants> layDown(lower::Plan& plan, std::span<const Op* const> ops) {
+Result<Constants> materialize(lower::Plan& plan, std::span<const Op* const> ops) {
   const int64_t slots = plan.constantBytes;
   const auto total = static_cast<size_t>(slots) + ops.size_bytes();
   std::shared_ptr<std::byte> block = allocatePages(std::max<size_t>(total, 1), /*huge=*/true);
@@ -183,7 +183,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   if (pool) {
     ENFOLD_TRY(constants, addTo(*pool, plan, ops, parts.leases));
   } else {
-    ENFOLD_TRY(constants, layDown(plan, ops));
+    ENFOLD_TRY(constants, materialize(plan, ops));
   }
   size_t references = 0;
   for (const lower::Call& call : plan.calls) {

@@ -38,9 +38,9 @@ TEST(Explain, TellsTheFateOfNormalizationsAndHowOpsRun) {
   const auto e = explain("small.eir", model(), {});
   ASSERT_TRUE(e.has_value()) << e.error().str();
   ASSERT_EQ(e->batchNorms.size(), 2u);
-  EXPECT_EQ(accountOf(*e, "/bn").fate, BatchNormFate::Folded);
+  EXPECT_EQ(accountOf(*e, "/bn").status, BatchNormStatus::Folded);
   EXPECT_FALSE(accountOf(*e, "/bn").refusal.has_value());
-  EXPECT_NE(accountOf(*e, "/bn2").fate, BatchNormFate::Folded);
+  EXPECT_NE(accountOf(*e, "/bn2").status, BatchNormStatus::Folded);
   ASSERT_TRUE(accountOf(*e, "/bn2").refusal.has_value());
   EXPECT_EQ(info(accountOf(*e, "/bn2").refusal->reason).code, "conv-multi-use");
   ASSERT_FALSE(e->ops.empty());
@@ -101,7 +101,7 @@ TEST(Inspect, CountsOpsParametersAndArithmetic) {
   EXPECT_GT(facts->calls, 1);
   EXPECT_LE(facts->kernels, facts->calls);
   EXPECT_TRUE(facts->referenceOps.empty());
-  EXPECT_EQ(countFates(facts->batchNorms).at(BatchNormFate::Folded), 1);
+  EXPECT_EQ(countStatuses(facts->batchNorms).at(BatchNormStatus::Folded), 1);
   ASSERT_EQ(facts->certificates.size(), 1u);
   EXPECT_GT(facts->certificates[0].boundPerInput(), 0);
   ASSERT_EQ(facts->inputs.size(), 1u);

@@ -35,7 +35,7 @@ struct Case {
     auto model = zoo::build(network, std::move(input));
     EXPECT_TRUE(model.has_value());
     Case c{std::move(*model), {}, codegen::targetFor("native").value()};
-    c.inputs = measuringInputs(*c.model);
+    c.inputs = sampleInputs(*c.model);
     return c;
   }
   BisectProblem problem(Pipeline pipeline) const {
@@ -75,7 +75,7 @@ TEST(Bisect, FindsTheBrokenRewriteAmongManyOthers) {
   for (const auto& op : part->ops()) activations += op->kind() == OpKind::Relu;
   EXPECT_GE(activations, 1);
   EXPECT_LT(part->numOps(), 12u);
-  std::vector<Tensor> inputs = measuringInputs(*part);
+  std::vector<Tensor> inputs = sampleInputs(*part);
   for (Tensor& input : inputs)
     for (int64_t i = 0; i < input.numElements(); ++i) input.setDouble(i, input.asDouble(i) - 0.5);
   const BisectProblem alone{.model = *part,
@@ -84,7 +84,7 @@ TEST(Bisect, FindsTheBrokenRewriteAmongManyOthers) {
                             .target = c.target,
                             .inputs = inputs,
                             .expected = reference::run(*part, inputs).value()};
-  const auto again = tryCut(alone, 1);
+  const auto again = tryRewrites(alone, 1);
   ASSERT_TRUE(again.has_value()) << again.error().str();
   EXPECT_TRUE(again->wrong);
 }

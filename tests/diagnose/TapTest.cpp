@@ -25,7 +25,7 @@ class Tap : public testing::TestWithParam<const char*> {};
 TEST_P(Tap, ReadsEveryTensorAndKeepsTheBitsOfTheOutputs) {
   const auto model = zoo::build(GetParam(), Shape{1, 3, 64, 64});
   ASSERT_TRUE(model.has_value()) << model.error().str();
-  const std::vector<Tensor> inputs = measuringInputs(**model);
+  const std::vector<Tensor> inputs = sampleInputs(**model);
   std::map<std::string, Tensor> expected;
   ASSERT_TRUE(reference::run(**model, inputs, [&](const Value& value, const Tensor& tensor) {
                 expected.emplace(value.name(), tensor);
@@ -60,7 +60,7 @@ TEST(Tap, OfOneTensorLeavesTheOthersFused) {
   const auto model = zoo::build("resnet18", Shape{1, 3, 32, 32});
   ASSERT_TRUE(model.has_value());
   const std::vector<std::string> names = tensorsOf(**model);
-  const std::vector<Tensor> inputs = measuringInputs(**model);
+  const std::vector<Tensor> inputs = sampleInputs(**model);
   const auto network = TappedNetwork::create((*model)->clone(), {}, {}, {names[5]});
   ASSERT_TRUE(network.has_value()) << network.error().str();
   const auto run = (*network)->run(inputs);

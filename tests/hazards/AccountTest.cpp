@@ -9,8 +9,8 @@ namespace {
 
 using diagnose::accountOf;
 using diagnose::BatchNormAccount;
-using diagnose::BatchNormFate;
 using diagnose::batchNormsOf;
+using diagnose::BatchNormStatus;
 
 /// One normalization of every fate.
 std::unique_ptr<Graph> everyFate() {
@@ -33,14 +33,14 @@ TEST(Account, EveryBatchNormHasAFate) {
   const auto report = optimize(*graph, {}, *target);
   ASSERT_TRUE(report.has_value());
   const auto accounts = accountOf(names, *graph, *report);
-  std::map<std::string, BatchNormFate> fates;
-  for (const BatchNormAccount& account : accounts) fates[account.name] = account.fate;
-  const std::map<std::string, BatchNormFate> expected = {{"folded", BatchNormFate::Folded},
-                                                         {"fused", BatchNormFate::Fused},
-                                                         {"alone", BatchNormFate::Alone},
-                                                         {"removed", BatchNormFate::Removed},
-                                                         {"refused", BatchNormFate::Alone}};
-  EXPECT_EQ(fates, expected);
+  std::map<std::string, BatchNormStatus> statuses;
+  for (const BatchNormAccount& account : accounts) statuses[account.name] = account.status;
+  const std::map<std::string, BatchNormStatus> expected = {{"folded", BatchNormStatus::Folded},
+                                                           {"fused", BatchNormStatus::Fused},
+                                                           {"alone", BatchNormStatus::Alone},
+                                                           {"removed", BatchNormStatus::Removed},
+                                                           {"refused", BatchNormStatus::Alone}};
+  EXPECT_EQ(statuses, expected);
   for (const BatchNormAccount& account : accounts) {
     EXPECT_EQ(account.looksFoldable, account.name == "refused") << account.name;
     EXPECT_FALSE(account.detail.empty()) << account.name;
@@ -54,8 +54,8 @@ TEST(Account, KeptWhenThePassesAreOff) {
   const auto report = optimize(*graph, {.pipeline = "eliminate-dead"}, *target);
   ASSERT_TRUE(report.has_value());
   for (const BatchNormAccount& account : accountOf(names, *graph, *report))
-    EXPECT_EQ(account.fate,
-              account.name == "removed" ? BatchNormFate::Removed : BatchNormFate::Kept);
+    EXPECT_EQ(account.status,
+              account.name == "removed" ? BatchNormStatus::Removed : BatchNormStatus::Kept);
 }
 
 TEST(Account, NetworksOfTheZooRunNoBatchNorm) {
@@ -71,9 +71,9 @@ TEST(Account, NetworksOfTheZooRunNoBatchNorm) {
     const auto accounts = accountOf(names, **graph, *report);
     EXPECT_EQ(accounts.size(), names.size());
     for (const BatchNormAccount& account : accounts) {
-      EXPECT_NE(account.fate, BatchNormFate::Kept);
+      EXPECT_NE(account.status, BatchNormStatus::Kept);
       const bool foldable = !entry.name.ends_with("training_bn");
-      EXPECT_EQ(account.fate == BatchNormFate::Folded, foldable) << account.name;
+      EXPECT_EQ(account.status == BatchNormStatus::Folded, foldable) << account.name;
     }
   }
 }
@@ -129,10 +129,10 @@ TEST(Account, FoldsBeyondTheToleranceAreRolledBack) {
     return net.finish();
   };
   const auto exact = check(make(), {.tolerance = 0});
-  EXPECT_EQ(exact.verdict("fold-batchnorm", "coarse"), "refused rolled-back");
-  EXPECT_EQ(exact.verdict("fold-batchnorm", "exact"), "applied folded");
+  EXPECT_EQ(exact.statusOf("fold-batchnorm", "coarse"), "refused rolled-back");
+  EXPECT_EQ(exact.statusOf("fold-batchnorm", "exact"), "applied folded");
   const auto loose = check(make(), {.tolerance = 1e-3});
-  EXPECT_EQ(loose.verdict("fold-batchnorm", "coarse"), "applied folded");
+  EXPECT_EQ(loose.statusOf("fold-batchnorm", "coarse"), "applied folded");
 }
 
 } // namespace

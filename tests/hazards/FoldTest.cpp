@@ -11,7 +11,7 @@ TEST(Fold, IntoEveryKindOfLinearOp) {
     Net net;
     net.output(net.batchNorm("bn", linear.addTo(net, "linear")));
     const Outcome outcome = check(net.finish());
-    EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "applied folded");
+    EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "applied folded");
     EXPECT_EQ(outcome.numOps(), 1);
   }
 }
@@ -21,7 +21,7 @@ TEST(Fold, StackedProductKeepsRowsApart) {
   Net net;
   net.output(net.batchNorm("bn", Linear{OpKind::MatMul, 3}.addTo(net, "matmul")));
   const Outcome outcome = check(net.finish());
-  EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "refused other-axis");
+  EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "refused other-axis");
   EXPECT_EQ(outcome.count(OpKind::MatMul), 1);
 }
 
@@ -31,7 +31,7 @@ TEST(Fold, BiasPerRowIsNotPerChannel) {
     Value* x = net.input({rows, 8});
     Value* product = net.op(OpKind::Gemm, "gemm", {x, net.random({8, 6}), net.random({rows, 1})});
     net.output(net.batchNorm("bn", product));
-    EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "refused other-axis");
+    EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "refused other-axis");
   }
 }
 
@@ -44,7 +44,7 @@ TEST(Fold, BroadcastBiasesOfProducts) {
       Value* product = net.op(OpKind::Gemm, "gemm", {x, net.random({8, 6}), net.random(shape)},
                               {{"beta", 0.0f}});
       net.output(net.batchNorm("bn", product));
-      EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "applied folded");
+      EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "applied folded");
     }
 }
 
@@ -55,8 +55,8 @@ TEST(Fold, NotAcrossAnActivation) {
     Value* y = net.op(OpKind::Relu, "relu", {linear.addTo(net, "linear")});
     net.output(net.batchNorm("bn", y));
     const Outcome outcome = check(net.finish());
-    EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "refused not-after-conv");
-    EXPECT_EQ(outcome.verdict("expand-batchnorm", "bn"), "applied expanded");
+    EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "refused not-after-conv");
+    EXPECT_EQ(outcome.statusOf("expand-batchnorm", "bn"), "applied expanded");
     EXPECT_EQ(outcome.numOps(), 1); // all of it is the epilogue
   }
 }
@@ -68,7 +68,7 @@ TEST(Fold, NotWhenTheConvolutionHasOtherReaders) {
     Value* y = linear.addTo(net, "linear");
     net.output(net.op(OpKind::Relu, "first", {y}));
     net.output(net.batchNorm("bn", y));
-    EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "refused conv-multi-use");
+    EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "refused conv-multi-use");
   }
 }
 
@@ -80,7 +80,7 @@ TEST(Fold, RequestedOutputsStay) {
     net.output(y);
     net.output(net.batchNorm("bn", y));
     const Outcome outcome = check(net.finish());
-    EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "refused graph-output");
+    EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "refused graph-output");
     EXPECT_EQ(outcome.graph().outputs().size(), 2u);
   }
 }
@@ -98,8 +98,8 @@ TEST(Fold, SharedWeightsAreNotTouched) {
       net.output(net.batchNorm("bn2", linear.addTo(net, "second", x, w)));
       net.output(linear.addTo(net, "third", x, w)); // as it was
       const Outcome outcome = check(net.finish());
-      EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn1"), "applied folded");
-      EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn2"), "applied folded");
+      EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn1"), "applied folded");
+      EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn2"), "applied folded");
     }
 }
 
@@ -115,8 +115,8 @@ TEST(Fold, ParametersThatAreInputsOrComputed) {
       if (which == 4 || computed) operands[which] = net.op(OpKind::Exp, "exp", {operands[which]});
       net.output(net.op(OpKind::BatchNormalization, "bn", std::move(operands)));
       const Outcome outcome = check(net.finish());
-      EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "refused bn-not-constant");
-      EXPECT_EQ(outcome.verdict("expand-batchnorm", "bn"), "applied expanded-values");
+      EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "refused bn-not-constant");
+      EXPECT_EQ(outcome.statusOf("expand-batchnorm", "bn"), "applied expanded-values");
     }
 }
 
@@ -127,7 +127,7 @@ TEST(Fold, ComputedWeightsOrBias) {
     std::vector<Value*> operands = {x, net.random({4, 4, 3, 3}), net.random({4})};
     operands[which] = net.input(operands[which]->type());
     net.output(net.batchNorm("bn", net.op(OpKind::Conv, "conv", std::move(operands))));
-    EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "refused weights-not-constant");
+    EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "refused weights-not-constant");
   }
 }
 
@@ -161,7 +161,7 @@ TEST(Fold, NothingInBetweenThatDoesNothing) {
     Value* y = Linear{}.addTo(net, "conv");
     net.output(net.batchNorm("bn", between(net, which, between(net, 0, y))));
     const Outcome outcome = check(net.finish());
-    EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "applied folded");
+    EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "applied folded");
     EXPECT_EQ(outcome.numOps(), 1);
   }
 }
@@ -177,8 +177,8 @@ TEST(Fold, SomethingInBetweenThatDoesSomething) {
   Value* back = net.op(OpKind::Cast, "back", {half}, {{"to", ElemType::F32}});
   net.output(net.batchNorm("cast", back));
   const Outcome outcome = check(net.finish());
-  EXPECT_EQ(outcome.verdict("fold-batchnorm", "padded"), "refused not-after-conv");
-  EXPECT_EQ(outcome.verdict("fold-batchnorm", "cast"), "refused not-after-conv");
+  EXPECT_EQ(outcome.statusOf("fold-batchnorm", "padded"), "refused not-after-conv");
+  EXPECT_EQ(outcome.statusOf("fold-batchnorm", "cast"), "refused not-after-conv");
 }
 
 TEST(Fold, ChainsOfConvolutions) {
@@ -193,7 +193,7 @@ TEST(Fold, ChainsOfConvolutions) {
     net.output(net.batchNorm("bn3", net.batchNorm("bn2", y)));
     const Outcome outcome = check(net.finish());
     for (const char* name : {"bn1", "bn2", "bn3"})
-      EXPECT_EQ(outcome.verdict("fold-batchnorm", name), "applied folded");
+      EXPECT_EQ(outcome.statusOf("fold-batchnorm", name), "applied folded");
     EXPECT_EQ(outcome.numOps(), 2);
     EXPECT_EQ(outcome.report.statistics.at("fold-batchnorm.applied"), 3);
   }

@@ -126,7 +126,7 @@ const Remark* Outcome::remark(std::string_view pass, std::string_view node) cons
   return nullptr;
 }
 
-std::string Outcome::verdict(std::string_view pass, std::string_view node) const {
+std::string Outcome::statusOf(std::string_view pass, std::string_view node) const {
   const Remark* found = remark(pass, node);
   if (!found) return "";
   return (found->outcome == enfold::Outcome::Applied ? "applied " : "refused ") +

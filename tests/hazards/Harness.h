@@ -94,7 +94,7 @@ struct Outcome {
   int64_t numOps() const;
   const Remark* remark(std::string_view pass, std::string_view node) const;
   /// "applied folded", "refused conv-multi-use" or "" when the pass says nothing of the node.
-  std::string verdict(std::string_view pass, std::string_view node) const;
+  std::string statusOf(std::string_view pass, std::string_view node) const;
 };
 
 std::vector<Tensor> randomInputs(const Graph& graph);

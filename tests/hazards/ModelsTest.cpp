@@ -17,8 +17,8 @@ namespace {
 
 using diagnose::accountOf;
 using diagnose::BatchNormAccount;
-using diagnose::BatchNormFate;
 using diagnose::batchNormsOf;
+using diagnose::BatchNormStatus;
 using diagnose::compare;
 using diagnose::Comparison;
 
@@ -55,10 +55,10 @@ TEST(Models, EveryBatchNormIsFoldedFusedOrRefusedWithAReason) {
     const auto accounts = accountOf(names, *model->graph, *report);
     EXPECT_EQ(accounts.size(), names.size());
     for (const BatchNormAccount& account : accounts) {
-      EXPECT_NE(account.fate, BatchNormFate::Kept) << account.name;
+      EXPECT_NE(account.status, BatchNormStatus::Kept) << account.name;
       EXPECT_FALSE(account.detail.empty()) << account.name;
       // One with a pass over memory of its own says why.
-      if (account.fate == BatchNormFate::Alone) {
+      if (account.status == BatchNormStatus::Alone) {
         EXPECT_NE(account.detail.find('['), std::string::npos)
             << account.name << ": " << account.detail;
       }
@@ -72,7 +72,7 @@ std::vector<Tensor> outputsOf(const std::string& network, std::vector<Tensor>& i
   auto model = loadModel(file.string(), {.freezeInitializers = true});
   EXPECT_TRUE(model.has_value()) << model.error().str();
   if (!model) return {};
-  if (inputs.empty()) inputs = measuringInputs(*model->graph);
+  if (inputs.empty()) inputs = sampleInputs(*model->graph);
   const auto compiled = compile(std::move(model->graph));
   EXPECT_TRUE(compiled.has_value()) << compiled.error().str();
   if (!compiled) return {};

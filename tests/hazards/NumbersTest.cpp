@@ -21,7 +21,7 @@ TEST(Numbers, EpsilonIsRead) {
         norm.variance = numbers(ElemType::F32, {y->shape()[1]},
                                 std::vector<double>(static_cast<size_t>(y->shape()[1]), variance));
         net.output(net.batchNorm("bn", y, norm));
-        EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "applied folded");
+        EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "applied folded");
       }
 }
 
@@ -54,7 +54,7 @@ TEST(Numbers, NoVarianceAndNoEpsilonIsNotFolded) {
     norm.variance = randomTensor(ElemType::F32, {y->shape()[1]}, 0.5, 2);
     norm.variance->setDouble(1, variance);
     net.output(net.batchNorm("bn", y, norm));
-    EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "refused not-finite");
+    EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "refused not-finite");
   }
 }
 
@@ -65,7 +65,7 @@ TEST(Numbers, DenormalVarianceIsANumber) {
   Norm norm{.epsilon = 0};
   norm.variance = numbers(ElemType::F32, {y->shape()[1]}, tiny);
   net.output(net.batchNorm("bn", y, norm));
-  EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "applied folded");
+  EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "applied folded");
 }
 
 TEST(Numbers, OverflowIsNotFolded) {
@@ -130,7 +130,7 @@ TEST(Numbers, OtherElementTypes) {
       SCOPED_TRACE(fmt::format("{} {}", info(elem).name, linear.str()));
       Net net(elem);
       net.output(net.batchNorm("bn", linear.addTo(net, "linear")));
-      EXPECT_EQ(check(net.finish()).verdict("fold-batchnorm", "bn"), "applied folded");
+      EXPECT_EQ(check(net.finish()).statusOf("fold-batchnorm", "bn"), "applied folded");
     }
 }
 
@@ -145,7 +145,7 @@ TEST(Numbers, HalfPrecisionWithoutAConvolution) {
         net.op(OpKind::Add, "far", {x, net.constant(numbers(elem, {4, 1, 1}, {100, -100, 64, 0}))});
     net.output(far);
     net.output(net.batchNorm("bn", far, norm));
-    EXPECT_EQ(check(net.finish()).verdict("expand-batchnorm", "bn"), "applied expanded");
+    EXPECT_EQ(check(net.finish()).statusOf("expand-batchnorm", "bn"), "applied expanded");
   }
 }
 

@@ -79,7 +79,7 @@ TEST(Onnx, EveryVersionOfTheOperatorsIsFolded) {
     auto model = imported(convBatchNorm(opset, 8, Initializers::Plain));
     ASSERT_TRUE(model.has_value()) << model.error().str();
     const Outcome outcome = check(std::move(model->graph));
-    EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "applied folded");
+    EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "applied folded");
   }
 }
 
@@ -87,7 +87,7 @@ TEST(Onnx, InitializersThatAreInputsToo) {
   // Up to IR version 3 they had to be, and are constants.
   auto old = imported(convBatchNorm(8, 3, Initializers::AreInputsToo));
   ASSERT_TRUE(old.has_value()) << old.error().str();
-  EXPECT_EQ(check(std::move(old->graph)).verdict("fold-batchnorm", "bn"), "applied folded");
+  EXPECT_EQ(check(std::move(old->graph)).statusOf("fold-batchnorm", "bn"), "applied folded");
 
   // Since then it means that a caller may give others.
   auto open = imported(convBatchNorm(13, 8, Initializers::AreInputsToo));
@@ -95,13 +95,13 @@ TEST(Onnx, InitializersThatAreInputsToo) {
   EXPECT_EQ(open->notes.size(), 1u); // one line for all of them
   EXPECT_EQ(open->inputDefaults.size(), 5u);
   const Outcome outcome = check(std::move(open->graph));
-  EXPECT_EQ(outcome.verdict("fold-batchnorm", "bn"), "refused bn-not-constant");
-  EXPECT_EQ(outcome.verdict("expand-batchnorm", "bn"), "applied expanded-values");
+  EXPECT_EQ(outcome.statusOf("fold-batchnorm", "bn"), "refused bn-not-constant");
+  EXPECT_EQ(outcome.statusOf("expand-batchnorm", "bn"), "applied expanded-values");
 
   auto frozen = imported(convBatchNorm(13, 8, Initializers::AreInputsToo),
                          {.initializers = onnx::ImportOptions::Initializers::Frozen});
   ASSERT_TRUE(frozen.has_value()) << frozen.error().str();
-  EXPECT_EQ(check(std::move(frozen->graph)).verdict("fold-batchnorm", "bn"), "applied folded");
+  EXPECT_EQ(check(std::move(frozen->graph)).statusOf("fold-batchnorm", "bn"), "applied folded");
 }
 
 TEST(Onnx, TrainingMode) {
@@ -114,7 +114,7 @@ TEST(Onnx, TrainingMode) {
     addValueInfo(*proto.mutable_graph()->add_output(), "running_mean", {4});
     auto model = imported(proto);
     ASSERT_TRUE(model.has_value()) << model.error().str();
-    EXPECT_EQ(check(std::move(model->graph)).verdict("fold-batchnorm", "bn"),
+    EXPECT_EQ(check(std::move(model->graph)).statusOf("fold-batchnorm", "bn"),
               "refused bn-training-mode");
   }
 }
@@ -127,7 +127,7 @@ TEST(Onnx, TrainingModeByOutputs) {
     for (const char* name : {"m", "v", "saved_m", "saved_v"}) bn.add_output(name);
     auto model = imported(proto);
     ASSERT_TRUE(model.has_value()) << model.error().str();
-    EXPECT_EQ(check(std::move(model->graph)).verdict("fold-batchnorm", "bn"),
+    EXPECT_EQ(check(std::move(model->graph)).statusOf("fold-batchnorm", "bn"),
               "refused bn-training-mode");
   }
 }

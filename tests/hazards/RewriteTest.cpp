@@ -49,7 +49,7 @@ TEST(Rewrite, PadInFrontOfConvolutions) {
                         {{"group", group}, {"pads", std::vector<int64_t>{0, 1, 1, 0}}});
       net.output(net.batchNorm("bn", y));
       const Outcome outcome = check(net.finish());
-      EXPECT_EQ(outcome.verdict("fold-pad", "pad"),
+      EXPECT_EQ(outcome.statusOf("fold-pad", "pad"),
                 value == 0 ? "applied folded" : "refused pad-value");
     }
 }

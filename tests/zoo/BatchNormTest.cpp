@@ -12,8 +12,8 @@ namespace {
 
 using diagnose::accountOf;
 using diagnose::BatchNormAccount;
-using diagnose::BatchNormFate;
 using diagnose::batchNormsOf;
+using diagnose::BatchNormStatus;
 
 /// How many must fold into the weights of a convolution or product. Those of densenet121 that do
 /// not fold read a concat or a pool with other readers, and are followed by their activation.
@@ -44,17 +44,17 @@ TEST_P(BatchNorms, AreAccountedForAndGone) {
   const auto accounts = accountOf(names, **graph, *report);
   EXPECT_EQ(accounts.size(), names.size());
 
-  std::map<BatchNormFate, size_t> fates;
+  std::map<BatchNormStatus, size_t> statuses;
   for (const BatchNormAccount& account : accounts) {
-    ++fates[account.fate];
+    ++statuses[account.status];
     EXPECT_FALSE(account.detail.empty()) << account.name;
-    EXPECT_TRUE(account.fate == BatchNormFate::Folded || account.refusal) << account.name;
+    EXPECT_TRUE(account.status == BatchNormStatus::Folded || account.refusal) << account.name;
   }
   const auto alone = kAlone.find(GetParam());
-  std::map<BatchNormFate, size_t> expected;
-  if (kFolded.at(GetParam()) > 0) expected[BatchNormFate::Folded] = kFolded.at(GetParam());
-  if (alone != kAlone.end()) expected[BatchNormFate::Alone] = alone->second;
-  EXPECT_EQ(fates, expected);
+  std::map<BatchNormStatus, size_t> expected;
+  if (kFolded.at(GetParam()) > 0) expected[BatchNormStatus::Folded] = kFolded.at(GetParam());
+  if (alone != kAlone.end()) expected[BatchNormStatus::Alone] = alone->second;
+  EXPECT_EQ(statuses, expected);
   EXPECT_TRUE(batchNormsOf(**graph).empty());
 }
 
