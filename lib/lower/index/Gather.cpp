@@ -97,7 +97,7 @@ kir::Value RowGatherer::offset(const Index& at, int width) {
 }
 
 void RowGatherer::lower() {
-  judgeIndices(op_, op_.own(1), r_.ranges(), lowering_);
+  checkIndices(op_, op_.own(1), r_.ranges(), lowering_);
   const kir::Buffer src = b_.input("src", elem_, op_.own(0)->type().numElements());
   indices_ = b_.input("indices", *scalarOf(op_.own(1)->elem()), op_.own(1)->type().numElements());
   const kir::Buffer dst = b_.output("dst", elem_, op_.result()->type().numElements());
@@ -159,7 +159,7 @@ std::string refuseGatherElements(const Op& op, const kir::Target&) {
 void lowerGatherElements(const Op& op, Lowering& lowering) {
   const Shape& x = op.own(0)->shape();
   const size_t axis = axisOf(op);
-  judgeIndices(op, op.own(1), std::vector{axisRange(x[axis])}, lowering);
+  checkIndices(op, op.own(1), std::vector{axisRange(x[axis])}, lowering);
   const Scalar elem = *scalarOf(op.result()->elem());
   const Scalar offsets = offsetScalar(op.own(0)->type().numElements());
   kir::Builder b(op.info().name);
@@ -200,7 +200,7 @@ std::string refuseReverseSequence(const Op& op, const kir::Target&) {
 void lowerReverseSequence(const Op& op, Lowering& lowering) {
   const Shape& x = op.own(0)->shape();
   const auto time = static_cast<size_t>(op.integer("time_axis")), batch = 1 - time;
-  judgeIndices(op, op.own(1), std::vector{IndexRange{0, x[time]}}, lowering);
+  checkIndices(op, op.own(1), std::vector{IndexRange{0, x[time]}}, lowering);
   const Scalar elem = *scalarOf(op.result()->elem());
   const int64_t count = op.result()->type().numElements();
   kir::Builder b(op.info().name);

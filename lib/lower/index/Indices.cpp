@@ -1,4 +1,4 @@
-// Judging indices by their least and greatest.
+// Checks indices by their least and greatest.
 #include "lower/index/Indices.h"
 
 #include "lower/Scalars.h"
@@ -24,16 +24,16 @@ std::string indicesRefusal(const Value* indices, std::span<const IndexRange> ran
   return "";
 }
 
-void judgeIndices(const Op& op, const Value* indices, std::span<const IndexRange> ranges,
+void checkIndices(const Op& op, const Value* indices, std::span<const IndexRange> ranges,
                   Lowering& lowering) {
   const int64_t elements = indices->type().numElements();
   if (indices->constant() || elements == 0) return;
   const Scalar scalar = *scalarOf(indices->elem());
   const auto period = static_cast<int64_t>(ranges.size());
   const int lanes = lowering.target().lanes(scalar);
-  kir::Builder b("judge_indices");
+  kir::Builder b("check_indices");
   const kir::Buffer src = b.input("indices", scalar, elements);
-  const kir::Buffer verdict = b.output("verdict", Scalar::I32, 1);
+  const kir::Buffer status = b.output("status", Scalar::I32, 1);
   b.parallelFor("once", 1, [&](const Index&) {
     kir::Value wrong = b.zero(kir::boolean());
     for (int64_t i = 0; i < period; ++i) {
@@ -47,10 +47,10 @@ void judgeIndices(const Op& op, const Value* indices, std::span<const IndexRange
       const IndexRange& range = ranges[static_cast<size_t>(i)];
       wrong = wrong | (extreme(kir::Op::Min) < range.low) | (extreme(kir::Op::Max) > range.high);
     }
-    b.store(verdict[0], b.cast(wrong, Scalar::I32));
+    b.store(status[0], b.cast(wrong, Scalar::I32));
   });
   lowering.call(b.finish(), {lowering.storage(indices), lowering.temporary(sizeof(int32_t))},
-                {.algorithm = "judge_indices",
+                {.algorithm = "check_indices",
                  .fault = op.describe() + ": '" + indices->name() + "' has an index out of range"});
 }
 

@@ -1,5 +1,5 @@
 // Indices that a network computes: they count from the front or, when negative, from the back, and
-// are judged before a kernel reads by them, so that no kernel leaves its buffers.
+// are checked before a kernel reads by them, so that no kernel leaves its buffers.
 #pragma once
 
 #include "kernel/Builder.h"
@@ -20,8 +20,8 @@ inline IndexRange axisRange(int64_t size) { return {-size, size - 1}; }
 std::string indicesRefusal(const Value* indices, std::span<const IndexRange> ranges);
 
 /// Appends a call that ends the run with an error unless all indices are in range. Constants are
-/// judged by the refusal.
-void judgeIndices(const Op& op, const Value* indices, std::span<const IndexRange> ranges,
+/// checked by the refusal.
+void checkIndices(const Op& op, const Value* indices, std::span<const IndexRange> ranges,
                   Lowering& lowering);
 
 /// Integers as `to`, counted from the front of an axis of `size` elements.

@@ -122,7 +122,7 @@ std::string refuseScatterElements(const Op& op, const kir::Target&) {
 void lowerScatterElements(const Op& op, Lowering& lowering) {
   const Shape& x = op.own(0)->shape();
   const size_t axis = axisOf(op);
-  judgeIndices(op, op.own(1), std::vector{axisRange(x[axis])}, lowering);
+  checkIndices(op, op.own(1), std::vector{axisRange(x[axis])}, lowering);
   Scatterer scatterer(op, lowering);
   kir::Builder& b = scatterer.builder();
   std::vector<int64_t> extents = op.own(1)->shape(), dense = denseStrides(extents);
@@ -155,7 +155,7 @@ std::string refuseScatterND(const Op& op, const kir::Target&) {
 }
 
 void lowerScatterND(const Op& op, Lowering& lowering) {
-  judgeIndices(op, op.own(1), rowRanges(op), lowering);
+  checkIndices(op, op.own(1), rowRanges(op), lowering);
   Scatterer scatterer(op, lowering);
   kir::Builder& b = scatterer.builder();
   const Shape &x = op.own(0)->shape(), &indices = op.own(1)->shape();

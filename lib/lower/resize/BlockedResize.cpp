@@ -113,14 +113,14 @@ void BlockedResize::forColumns(const Column& column) {
     });
   };
   const auto firstOf = [&](int64_t o) { return int64_t{w.first[static_cast<size_t>(o)]}; };
-  const PeriodicRun run = periodicRun(w);
-  if (w.out - run.period * run.periods <= kMaxBorder) {
-    for (int64_t o = 0; o < run.begin; ++o) known(o, o, firstOf(o));
-    b_.forLoop("period", 0, run.periods, [&](const Index& i) {
-      for (int64_t o = run.begin; o < run.begin + run.period; ++o)
-        known(o, o + i * run.period, firstOf(o) + i * run.step);
+  const PeriodicRange range = periodicRange(w);
+  if (w.out - range.period * range.periods <= kMaxBorder) {
+    for (int64_t o = 0; o < range.begin; ++o) known(o, o, firstOf(o));
+    b_.forLoop("period", 0, range.periods, [&](const Index& i) {
+      for (int64_t o = range.begin; o < range.begin + range.period; ++o)
+        known(o, o + i * range.period, firstOf(o) + i * range.step);
     });
-    for (int64_t o = run.end(); o < w.out; ++o) known(o, o, firstOf(o));
+    for (int64_t o = range.end(); o < w.out; ++o) known(o, o, firstOf(o));
     return;
   }
   b_.forLoop("ow", 0, w.out, [&](const Index& o) {

@@ -53,8 +53,8 @@ ResizeWindows identityWindows(int64_t size) {
   return w;
 }
 
-PeriodicRun periodicRun(const ResizeWindows& w) {
-  PeriodicRun best;
+PeriodicRange periodicRange(const ResizeWindows& w) {
+  PeriodicRange best;
   for (int64_t period = 1; period <= std::min(kMaxPeriod, w.out - 1); ++period) {
     // Borders are symmetric or nearly so: the middle tells the step.
     const auto middle = static_cast<size_t>((w.out - period) / 2);

@@ -25,12 +25,12 @@ ResizeWindows identityWindows(int64_t size);
 
 /// Result coordinates that repeat: of o in [begin, begin + periods * period), o and o + period have
 /// equal weights, and windows `step` apart.
-struct PeriodicRun {
+struct PeriodicRange {
   int64_t begin = 0, period = 1, step = 1, periods = 0;
   int64_t end() const { return begin + period * periods; }
 };
 
-/// The longest such run of a short period; what lies before and after it is the borders.
-PeriodicRun periodicRun(const ResizeWindows& windows);
+/// The longest such range of a short period; what lies before and after it is the borders.
+PeriodicRange periodicRange(const ResizeWindows& windows);
 
 } // namespace enfold::lower
