@@ -92,8 +92,8 @@ bool Context::buildTables() {
     const enfold_step& step = program_.steps[i];
     ReadyStep& ready = steps_[size_t(i)];
     ready.task = {step.kernel, entry, step.iterations, step.grain};
-    ready.fault = step.fault;
-    ready.verdict = step.fault != nullptr ? entry + step.num_buffers - 1 : nullptr;
+    ready.check = step.check;
+    ready.result = step.check != nullptr ? entry + step.num_buffers - 1 : nullptr;
     for (int32_t b = 0; b < step.num_buffers; ++b, ++entry) {
       const enfold_buffer_ref& buffer = step.buffers[b];
       if (const int32_t tensor = tensorOf(buffer); tensor >= 0) {
@@ -132,15 +132,15 @@ enfold_status Context::runSteps(const RunLimits& limits) {
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (const enfold_status status = limits.check(program_.steps[i])) return status;
     runStep(steps_[i]);
-    if (const enfold_status status = judgement(steps_[i])) return status;
+    if (const enfold_status status = checkResult(steps_[i])) return status;
   }
   return ENFOLD_OK;
 }
 
-enfold_status Context::judgement(const ReadyStep& step) {
-  if (step.fault == nullptr || *static_cast<const int32_t*>(*step.verdict) == 0) return ENFOLD_OK;
+enfold_status Context::checkResult(const ReadyStep& step) {
+  if (step.check == nullptr || *static_cast<const int32_t*>(*step.result) == 0) return ENFOLD_OK;
   const char* message =
-      *step.fault != 0 ? step.fault : static_cast<const enfold_fault*>(*step.verdict)->message;
+      *step.check != 0 ? step.check : static_cast<const enfold_check*>(*step.result)->message;
   return fail(ENFOLD_INVALID_DATA, "%s", message);
 }
 
@@ -160,7 +160,7 @@ enfold_status Context::runProfiled(const RunLimits& limits) {
     status = limits.check(program_.steps[i]);
     if (status != ENFOLD_OK) break;
     runStep(steps_[i]);
-    status = judgement(steps_[i]);
+    status = checkResult(steps_[i]);
     const int64_t after = nanoseconds();
     const int64_t elapsed = after - before;
     profiler_.add(i, elapsed, steps_[i].threads > 1 ? pool_->busyNanoseconds() : elapsed);

@@ -46,8 +46,8 @@ private:
   struct ReadyStep {
     Task task;
     int32_t threads;
-    const char* fault; ///< the message of a step that judges data, else null
-    void** verdict;    ///< the table entry of what such a step leaves its judgement in
+    const char* check; ///< the message of a step that checks data, else null
+    void** result;     ///< the table entry where such a step leaves its result
   };
   /// A table entry that follows the pointer of an input or output.
   struct Follower {
@@ -66,8 +66,8 @@ private:
   void runStep(const ReadyStep& step);
   enfold_status runSteps(const RunLimits& limits);
   enfold_status runProfiled(const RunLimits& limits);
-  /// An error if the step, which has run, judges data and found it invalid.
-  static enfold_status judgement(const ReadyStep& step);
+  /// An error if the step, which has run, checks data and found it invalid.
+  static enfold_status checkResult(const ReadyStep& step);
 
   bool isInput(int32_t tensor) const { return tensor < program_.num_inputs; }
   const enfold_tensor_info& tensorInfo(int32_t tensor) const;

@@ -51,10 +51,10 @@ int64_t spaceBytes(const enfold_program& program, const enfold_buffer_ref& buffe
   }
 }
 
-/// The last buffer is an int32_t in the arena, or an enfold_fault where the step words its error.
-bool endsInVerdict(const enfold_program& program, const enfold_step& step) {
+/// The last buffer is an int32_t in the arena, or an enfold_check if the step writes its message.
+bool endsInCheckResult(const enfold_program& program, const enfold_step& step) {
   if (step.num_buffers < 1) return false;
-  const int64_t size = *step.fault != 0 ? sizeof(int32_t) : sizeof(enfold_fault);
+  const int64_t size = *step.check != 0 ? sizeof(int32_t) : sizeof(enfold_check);
   const enfold_buffer_ref& last = step.buffers[step.num_buffers - 1];
   return last.space == ENFOLD_SPACE_ARENA && last.offset % int64_t{sizeof(int32_t)} == 0 &&
          last.offset <= program.arena_bytes - size;
@@ -82,8 +82,8 @@ enfold_status checkStep(const enfold_program& program, int32_t index) {
                   index, name, i, static_cast<long long>(buffer.offset),
                   static_cast<long long>(bytes));
   }
-  if (step.fault != nullptr && !endsInVerdict(program, step))
-    return fail(ENFOLD_INVALID_PROGRAM, "step %d '%s' judges data, but has no verdict in the arena",
+  if (step.check != nullptr && !endsInCheckResult(program, step))
+    return fail(ENFOLD_INVALID_PROGRAM, "step %d '%s' checks data, but has no result in the arena",
                 index, name);
   return ENFOLD_OK;
 }

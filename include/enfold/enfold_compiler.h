@@ -42,7 +42,7 @@ typedef enum enfold_compiler_status {
   ENFOLD_NO_SUCH_FILE = 100,
   ENFOLD_INVALID_MODEL = 101,     /* the model is broken, or met data it does not allow */
   ENFOLD_UNSUPPORTED_MODEL = 102, /* the model, the CPU or the system lacks something */
-  ENFOLD_INTERNAL = 103           /* a fault of the library's own */
+  ENFOLD_INTERNAL = 103           /* a bug of the library */
 } enfold_compiler_status;
 
 /* What the calling thread's latest failed call of this header met, all problems of a model at once,

@@ -74,11 +74,11 @@ typedef struct enfold_buffer_ref {
   int64_t offset;
 } enfold_buffer_ref;
 
-/* What a step that words its own error leaves in the arena: each run has its own. */
-typedef struct enfold_fault {
+/* The result of a check, which a step with messages of its own leaves in the arena. */
+typedef struct enfold_check {
   int32_t failed; /* nonzero: the run ends with `message` */
   char message[508];
-} enfold_fault;
+} enfold_check;
 
 typedef struct enfold_step {
   enfold_kernel_fn kernel;
@@ -92,10 +92,10 @@ typedef struct enfold_step {
   const char* origin; /* the ONNX nodes it computes, for profiles */
   double flops;       /* arithmetic of the whole step */
   double bytes;       /* least memory traffic of the whole step */
-  const char* fault;  /* NULL for most. Else the step judges data: when it leaves a number other
-                       * than 0 in the int32_t that its last buffer is, which must lie in the arena,
-                       * the run ends there with this message. If that is empty, the message is what
-                       * the step writes behind the number: the buffer is an enfold_fault */
+  const char* check;  /* NULL for most. Else the step checks data: when it leaves a number other
+                       * than 0 in its last buffer, an int32_t that must lie in the arena, the run
+                       * ends there with this message. If the message is empty, the buffer is an
+                       * enfold_check, and the message is the one that the step writes there */
 } enfold_step;
 
 typedef struct enfold_program {

@@ -109,7 +109,7 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
           .origin = step.origin.c_str(),
           .flops = step.flops,
           .bytes = step.bytes,
-          .fault = step.fault ? step.fault->c_str() : nullptr};
+          .check = step.check ? step.check->c_str() : nullptr};
 }
 
 } // namespace

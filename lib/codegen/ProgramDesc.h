@@ -34,8 +34,8 @@ struct Step {
   std::string runnerUp; ///< the second best algorithm, for profiles in this process
   double flops = 0;
   double bytes = 0;
-  /// Of a step that judges data: the message that ends the run; empty if the step words it.
-  std::optional<std::string> fault = {};
+  /// Of a step that checks data: the message of a failure; empty if the step writes the message.
+  std::optional<std::string> check = {};
 };
 
 struct ProgramDesc {

@@ -117,7 +117,7 @@ llvm::Constant* TableWriter::steps(const ProgramDesc& desc, const UniqueKernels&
         step_, {function, refs, i32(static_cast<int64_t>(step.buffers.size())), i32(step.parallel),
                 i64(desc.kernels[kernel].iterations), i64(step.grain), text(step.name),
                 text(step.origin), real(step.flops), real(step.bytes),
-                step.fault ? text(*step.fault) : llvm::ConstantPointerNull::get(pointer_)}));
+                step.check ? text(*step.check) : llvm::ConstantPointerNull::get(pointer_)}));
   }
   return table("steps", step_, rows);
 }

@@ -32,7 +32,7 @@ Result<> evaluateInto(const Op& op, std::span<const Tensor* const> operands, voi
 }
 
 /// The kernel of every reference step: views the buffers as tensors. The first one holds the
-/// address of the op, then come the present operands, the results and an enfold_fault.
+/// address of the op, then come the present operands, the results and an enfold_check.
 void runReference(void* const* buffers, int64_t, int64_t, void*) {
   const Op& op = **static_cast<const Op* const*>(buffers[0]);
   size_t next = 1;
@@ -51,11 +51,11 @@ void runReference(void* const* buffers, int64_t, int64_t, void*) {
   }
   const auto done = catchNoMemory("computing " + op.describe(),
                                   [&] { return evaluateInto(op, pointers, buffers + next); });
-  auto* fault = static_cast<enfold_fault*>(buffers[next + op.numResults()]);
-  fault->failed = !done;
+  auto* check = static_cast<enfold_check*>(buffers[next + op.numResults()]);
+  check->failed = !done;
   if (!done) {
-    const std::string message = done.error().str().substr(0, sizeof fault->message - 1);
-    std::memcpy(fault->message, message.c_str(), message.size() + 1);
+    const std::string message = done.error().str().substr(0, sizeof check->message - 1);
+    std::memcpy(check->message, message.c_str(), message.size() + 1);
   }
 }
 
@@ -190,7 +190,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
     codegen::Step step{.name = call.algorithm, .origin = call.origin, .runnerUp = call.runnerUp};
     if (call.reference) {
       step.function = runReference;
-      step.fault = ""; // in the words of the op
+      step.check = ""; // in the words of the op
       step.name = "reference " + call.reference->op->info().name;
       step.buffers.push_back({ENFOLD_SPACE_CONSTANT, 0, constants.slots[references++]});
     } else {
@@ -199,7 +199,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
       step.grain = call.grain;
       step.flops = call.flops;
       step.bytes = call.bytes;
-      if (!call.fault.empty()) step.fault = call.fault;
+      if (!call.check.empty()) step.check = call.check;
     }
     for (const lower::BufferRef& ref : call.buffers)
       step.buffers.push_back(address(plan, constants, ref));

@@ -98,7 +98,7 @@ json describe(const codegen::Step& step) {
           {"parallel", step.parallel},  {"grain", step.grain},
           {"name", step.name},          {"origin", step.origin},
           {"runner_up", step.runnerUp}, {"flops", step.flops},
-          {"bytes", step.bytes},        {"fault", step.fault.value_or("")}};
+          {"bytes", step.bytes},        {"check", step.check.value_or("")}};
 }
 
 codegen::Step readStep(const json& from) {
@@ -113,7 +113,7 @@ codegen::Step readStep(const json& from) {
   step.runnerUp = from.at("runner_up");
   step.flops = from.at("flops");
   step.bytes = from.at("bytes");
-  if (const std::string fault = from.at("fault"); !fault.empty()) step.fault = fault;
+  if (const std::string check = from.at("check"); !check.empty()) step.check = check;
   return step;
 }
 

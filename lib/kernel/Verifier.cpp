@@ -283,7 +283,7 @@ private:
     }
   }
 
-  /// Only indices known exactly, where control is known to come, can be judged: others may be
+  /// Only indices known exactly, where control is known to come, can be checked: others may be
   /// guarded by conditions.
   void bounds(const Inst& inst, const BufferInfo& buffer) {
     if (emptyLoops_ > 0) return;

@@ -126,7 +126,7 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
             .flops = facts.flops,
             .bytes = facts.bytes,
             .grain = std::max<int64_t>(1, static_cast<int64_t>(machine.barrierCycles / work)),
-            .fault = std::move(facts.fault)};
+            .check = std::move(facts.check)};
   call.kernel = addKernel(std::move(kernel));
   append(std::move(call));
 }
@@ -156,7 +156,7 @@ Result<> Lowering::callReference(const Op& op) {
   for (const Value* operand : op.operands())
     if (operand) call.buffers.push_back(storage(operand));
   for (size_t i = 0; i < op.numResults(); ++i) call.buffers.push_back(storage(op.result(i)));
-  call.buffers.push_back(temporary(sizeof(enfold_fault)));
+  call.buffers.push_back(temporary(sizeof(enfold_check)));
   append(std::move(call));
   return {};
 }

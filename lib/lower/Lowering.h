@@ -14,7 +14,7 @@ struct CallFacts {
   std::string runnerUp;  ///< what the cost model finds second best: "winograd f2 +8 %"
   double flops = 0;      ///< arithmetic of the whole call
   double bytes = 0;      ///< least memory traffic of the whole call; 0: the buffers' sizes
-  std::string fault;     ///< as Call::fault
+  std::string check;     ///< as Call::check
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,

@@ -49,7 +49,7 @@ struct ReferenceCall {
 struct Call {
   size_t kernel = 0; ///< index into Plan::kernels; meaningless for a reference call
   std::optional<ReferenceCall> reference;
-  /// The kernel's parameters; of a reference call operands, results and an enfold_fault.
+  /// The kernel's parameters; of a reference call operands, results and an enfold_check.
   std::vector<BufferRef> buffers;
   std::string algorithm;  ///< "conv_direct 6x2"; for profiles and explain
   std::string runnerUp;   ///< "winograd f2 +8 %": the second best; for profiles
@@ -58,9 +58,9 @@ struct Call {
   double flops = 0;       ///< arithmetic of the whole call
   double bytes = 0;       ///< least memory traffic of the whole call
   int64_t grain = 1;      ///< fewest iterations worth a thread of their own
-  /// Of a kernel that judges data: the error that ends the run when it leaves a number other than 0
+  /// Of a kernel that checks data: the error that ends the run when it leaves a number other than 0
   /// in its last buffer, an int32 in the arena. Else empty.
-  std::string fault;
+  std::string check;
 };
 
 struct Plan {

@@ -59,9 +59,9 @@ TEST(Concurrency, ContextsOfOneProgramRunAtOnce) {
 void copyIfPositive(void* const* buffers, int64_t, int64_t, void*) {
   const float number = *static_cast<const float*>(buffers[0]);
   *static_cast<float*>(buffers[1]) = number;
-  auto* fault = static_cast<enfold_fault*>(buffers[2]);
-  fault->failed = number < 0;
-  std::snprintf(fault->message, sizeof fault->message, "%g is negative",
+  auto* check = static_cast<enfold_check*>(buffers[2]);
+  check->failed = number < 0;
+  std::snprintf(check->message, sizeof check->message, "%g is negative",
                 static_cast<double>(number));
 }
 
@@ -69,8 +69,8 @@ TEST(Concurrency, ErrorsBelongToTheRun) {
   TestProgram program;
   program.addInput("x", 1);
   program.addOutput("y", 1);
-  program.arenaBytes = sizeof(enfold_fault);
-  program.addStep(copyIfPositive, {input(0), output(0), arena(0)}, 1).fault = "";
+  program.arenaBytes = sizeof(enfold_check);
+  program.addStep(copyIfPositive, {input(0), output(0), arena(0)}, 1).check = "";
   const enfold_program& shared = program.get();
 
   std::atomic<int> asExpected{0};

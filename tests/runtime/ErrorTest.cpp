@@ -126,13 +126,13 @@ const BrokenProgram kBrokenPrograms[] = {
        b.step.kernel = nullptr;
      },
      kInvalid, "unnamed"},
-    {"NoVerdict", [](Breakable& b) { b.step.fault = "wrong"; }, kInvalid, "verdict"},
-    {"NoRoomForWords",
+    {"NoCheckResult", [](Breakable& b) { b.step.check = "wrong"; }, kInvalid, "no result"},
+    {"NoRoomForMessage",
      [](Breakable& b) {
        b.buffers[1] = arena(0);
-       b.step.fault = "";
+       b.step.check = "";
      },
-     kInvalid, "verdict"},
+     kInvalid, "no result"},
     {"ArenaTooLarge", [](Breakable& b) { b.program.arena_bytes = kHuge; }, ENFOLD_NO_MEMORY,
      "arena"},
     {"ScratchTooLarge", [](Breakable& b) { b.program.scratch_bytes = kHuge; }, ENFOLD_NO_MEMORY,
@@ -234,7 +234,7 @@ TEST_F(CallerErrors, ProfileIndex) {
   EXPECT_EQ(enfold_read_profile(context.get(), 0, nullptr), ENFOLD_INVALID_ARGUMENT);
 }
 
-void judgeFirst(void* const* buffers, int64_t, int64_t, void*) {
+void checkFirst(void* const* buffers, int64_t, int64_t, void*) {
   *static_cast<int32_t*>(buffers[1]) = *static_cast<const float*>(buffers[0]) < 0 ? 1 : 0;
 }
 
@@ -243,7 +243,7 @@ TEST(InvalidData, EndsTheRunBeforeTheNextStep) {
   program.addInput("in", 8);
   program.addOutput("out", 8);
   program.arenaBytes = 64;
-  program.addStep(judgeFirst, {input(0), arena(4)}, 1).fault = "the first number is negative";
+  program.addStep(checkFirst, {input(0), arena(4)}, 1).check = "the first number is negative";
   program.addStep(copyFloats, {input(0), output(0)}, 8);
   const ContextPointer context = makeContext(program);
   ASSERT_NE(context, nullptr) << enfold_last_error();
@@ -260,20 +260,20 @@ TEST(InvalidData, EndsTheRunBeforeTheNextStep) {
   }
 }
 
-void wordFault(void* const* buffers, int64_t, int64_t, void*) {
+void checkWithMessage(void* const* buffers, int64_t, int64_t, void*) {
   const float number = *static_cast<const float*>(buffers[0]);
-  auto* fault = static_cast<enfold_fault*>(buffers[1]);
-  fault->failed = number < 0 ? 1 : 0;
-  std::snprintf(fault->message, sizeof fault->message, "%g is negative",
+  auto* check = static_cast<enfold_check*>(buffers[1]);
+  check->failed = number < 0 ? 1 : 0;
+  std::snprintf(check->message, sizeof check->message, "%g is negative",
                 static_cast<double>(number));
 }
 
-TEST(InvalidData, IsWordedByTheStep) {
+TEST(InvalidData, HasTheMessageOfTheStep) {
   TestProgram program;
   program.addInput("in", 8);
   program.addOutput("out", 8);
-  program.arenaBytes = sizeof(enfold_fault);
-  program.addStep(wordFault, {input(0), arena(0)}, 1).fault = "";
+  program.arenaBytes = sizeof(enfold_check);
+  program.addStep(checkWithMessage, {input(0), arena(0)}, 1).check = "";
   program.addStep(copyFloats, {input(0), output(0)}, 8);
   const ContextPointer bad = makeContext(program), good = makeContext(program);
   ASSERT_TRUE(bad && good) << enfold_last_error();

@@ -51,7 +51,7 @@ void checkIndices(const Op& op, const Value* indices, std::span<const IndexRange
   });
   lowering.call(b.finish(), {lowering.storage(indices), lowering.temporary(sizeof(int32_t))},
                 {.algorithm = "check_indices",
-                 .fault = op.describe() + ": '" + indices->name() + "' has an index out of range"});
+                 .check = op.describe() + ": '" + indices->name() + "' has an index out of range"});
 }
 
 kir::Value fromFront(kir::Builder& b, const kir::Value& indices, int64_t size, Scalar to) {
