@@ -16,7 +16,7 @@ Value* clippedPlusThree(const Value* value, const Op* user) {
   return w && w->number == 3 ? w->x : nullptr;
 }
 
-/// What the op divides by 6, be it by a multiplication by a sixth; null if it does something else.
+/// What the op divides by 6, or multiplies by a sixth; null if it does something else.
 Value* dividedBySix(const Op& op) {
   const auto w = withNumber(op);
   if (!w || !op.epilogue().empty()) return nullptr;

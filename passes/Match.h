@@ -7,7 +7,7 @@
 
 namespace enfold {
 
-/// True when `op` alone reads the value, be it through several operands, and no output is it.
+/// True when only `op` reads the value, perhaps through several operands, and it is no output.
 bool isOnlyUsedBy(const Value* value, const Op* op);
 
 /// The one op that reads the value; null when there are several, none, or it is an output.

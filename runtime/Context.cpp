@@ -58,7 +58,7 @@ enfold_status Context::setThreads(int32_t threads) {
   return ENFOLD_OK;
 }
 
-/// Never more threads than there are grains, so that nobody is woken for nothing.
+/// Never more threads than there are grains, so that no thread is woken for nothing.
 void Context::chooseThreads() {
   for (int32_t i = 0; i < program_.num_steps; ++i) {
     const enfold_step& step = program_.steps[i];

@@ -66,7 +66,7 @@ Tensor scaleImages(Tensor tensor, const Type& input);
 Result<> writeText(const std::string& path, const std::string& text);
 Result<> writeJson(const std::string& path, const diagnose::Json& json);
 
-/// Writes the graph as .eir, its large constants in a .bin file of the same name beside it.
+/// Writes the graph as .eir, and its large constants to a .bin file of the same name.
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path);
 
 /// "12.3 MB", "4.5 GFLOP".

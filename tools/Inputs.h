@@ -36,7 +36,7 @@ struct ToleranceOptions {
 struct OptionalInputs {
   std::map<std::string, Tensor> defaults, bound;
 
-  /// Whether the model has that input, be it compiled in.
+  /// Whether the model has that input, possibly compiled in.
   bool has(std::span<const TensorSpec> inputs, const std::string& name) const;
 };
 

@@ -95,7 +95,7 @@ void write(const lower::PlanBuffer& constant, int64_t piece, std::byte* to) {
     std::memcpy(to, constant.data.get(), static_cast<size_t>(constant.bytes));
 }
 
-/// Lets go of what a constant is made of.
+/// Releases what a constant is made from.
 void release(lower::PlanBuffer& constant) {
   constant.pack = {};
   constant.data.reset();

@@ -18,7 +18,7 @@ struct ProgramParts {
 
 /// Ops run by their reference functions must outlive the program; what such a function complains
 /// about ends the run. The constants go into the pool if there is one, else into a block of their
-/// own, written by all threads. The plan lets go of what they are made of as they are.
+/// own, written by all threads. The plan releases the originals one by one.
 Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool = nullptr);
 
 } // namespace enfold

@@ -108,7 +108,7 @@ Graph::~Graph() = default;
 
 namespace {
 
-/// The name of a tensor that is no more stays taken, by nobody: only rename() gives it out again.
+/// The name of an erased tensor stays reserved: only rename() can use it again.
 /// So a name of the model never means another tensor than it does there.
 void retireName(std::unordered_map<std::string, Value*>& names, const Value& value) {
   if (value.constant())

@@ -32,7 +32,7 @@ template <> constexpr ElemType elemTypeOf<bool>() { return ElemType::Bool; }
 class Tensor {
 public:
   Tensor() = default;
-  /// All zero. Memory that is wanting is thrown as OutOfMemory (support/Memory.h), here and by
+  /// All zero. Throws OutOfMemory if there is no memory (support/Memory.h), here and by
   /// mutableBytes().
   Tensor(ElemType elem, Shape shape);
   /// Shares bytes somebody else keeps alive (a mapped file); they must be of the right size.

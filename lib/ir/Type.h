@@ -29,7 +29,7 @@ constexpr int64_t frontAxis(int64_t axis, int64_t rank) { return axis < 0 ? axis
 std::string str(const Shape& shape);
 
 /// How a tensor lies in memory. Plain is dense row-major. Blocked is N C/b ... b: axis 1 is split
-/// into blocks of b, padded up to whole blocks; the lanes past C hold any value at all, so whoever
+/// into blocks of b, padded up to whole blocks; lanes past C hold arbitrary values, so code that
 /// reduces over channels must not read them.
 struct Layout {
   int block = 0; ///< 0: plain

@@ -114,7 +114,7 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
     binding = {Binding::State::Known,
                graph_.constant(*std::move(tensor), nameFor(name, scope), nullptr)};
   };
-  // Nobody can mind what is wrong with a constant that nobody reads.
+  // A constant that nothing reads may be wrong.
   std::unordered_set<std::string> wanted = scope.read;
   for (const auto& input : proto.input()) wanted.insert(input.name());
   for (auto& tensor : *proto.mutable_initializer())

@@ -87,8 +87,9 @@ std::optional<std::string> DimBindings::assumeBatch(const std::string& input,
   singleBatch_.insert(input);
   if (const std::string& symbol = type.dims->front().symbol; !isAnonymous(symbol))
     sizes_.emplace(symbol, 1);
-  return fmt::format("the batch of input '{}', {}, is taken as 1; --shape {}={} would say so",
-                     input, text(*type.dims), input, example(*type.dims));
+  return fmt::format(
+      "the batch size of input '{}', {}, is taken as 1; to set it, use --shape {}={}", input,
+      text(*type.dims), input, example(*type.dims));
 }
 
 const Tensor* DimBindings::sample(const std::string& input) const {

@@ -1,4 +1,4 @@
-// Texts of want of memory.
+// Messages about memory.
 #include "support/Memory.h"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
-// Want of memory is an error like any other. Whoever asks for memory that a model or a size decides
-// names what it is for, and the error says how much was wanted: by a Result where there is one, and
-// by an exception, which catchNoMemory() turns into a Result, out of constructors and allocators.
+// Running out of memory is an error like any other. Code that asks for as much memory as a model
+// says names what it is for, and the error says how much was wanted: as a Result where there is
+// one, else as an exception, which catchNoMemory() turns into a Result.
 #pragma once
 
 #include "support/Result.h"
@@ -26,8 +26,8 @@ private:
   char text_[256];
 };
 
-/// The Result of body(). Memory that is wanting within is an error of kind NoMemory: as it was
-/// named, or else "while DOING".
+/// The Result of body(). Running out of memory in it is an error of kind NoMemory, with the name
+/// given there, or else "while DOING".
 template <typename F> std::invoke_result_t<F> catchNoMemory(std::string_view doing, F&& body) {
   try {
     return body();
