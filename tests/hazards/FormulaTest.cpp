@@ -162,7 +162,9 @@ TEST(Formulas, ConstantsThatAreOthers) {
               checkFormula(formula, elem, {.which = static_cast<int>(i), .steps = steps});
           // A number of f32 or f64 that none of them holds may be one step off.
           const bool mayBe = byteSize(elem) > 2 && !formula.exact[i] && steps == 1;
-          if (!mayBe) EXPECT_EQ(outcome.count(formula.meaning), 0);
+          if (!mayBe) {
+            EXPECT_EQ(outcome.count(formula.meaning), 0);
+          }
         }
 }
 
@@ -201,7 +203,9 @@ TEST(Formulas, HardSigmoidsOfOtherSlopes) {
         const bool same =
             elem == ElemType::F32 && std::abs(alpha - 1.0f / 6) < 1e-7f && beta == 0.5f;
         EXPECT_EQ(outcome.count(OpKind::HardSwish), same);
-        if (elem == ElemType::F64) EXPECT_LT(outcome.maxAbs, 1e-13);
+        if (elem == ElemType::F64) {
+          EXPECT_LT(outcome.maxAbs, 1e-13);
+        }
       }
 }
 
@@ -217,7 +221,7 @@ struct Norm1 {
 
 Outcome checkNorm(const Norm1& n, const Tensor& x) {
   Net net(n.elem);
-  const auto op = [&, count = 0](OpKind kind, std::vector<Value*> operands) mutable {
+  auto op = [&, count = 0](OpKind kind, std::vector<Value*> operands) mutable {
     return net.op(kind, fmt::format("op{}", count++), std::move(operands));
   };
   Value* axes = net.constant(Tensor::of<int64_t>({1}, {-1}));
@@ -246,7 +250,9 @@ TEST(Formulas, EpsilonsThatNoAttributeHolds) {
               epsilon >= 0 && (elem == ElemType::F32 ||
                                static_cast<double>(static_cast<float>(epsilon)) == epsilon);
           EXPECT_EQ(outcome.count(OpKind::LayerNormalization), held);
-          if (elem == ElemType::F64) EXPECT_LT(outcome.maxAbs, 1e-9);
+          if (elem == ElemType::F64) {
+            EXPECT_LT(outcome.maxAbs, 1e-9);
+          }
         }
       }
 }

@@ -68,8 +68,9 @@ AttrMap requiredAttrs(const OpInfo& row) {
 TEST(Attributes, EveryWordIsOneOfSome) {
   for (const OpInfo& row : opTable())
     for (const AttrInfo& attr : row.attrs)
-      if (attr.kind == AttrKind::String && attr.name != "equation" && attr.name != "algorithm")
+      if (attr.kind == AttrKind::String && attr.name != "equation" && attr.name != "algorithm") {
         EXPECT_FALSE(attr.allowed.words.empty()) << row.name << " " << attr.name;
+      }
 }
 
 TEST(Attributes, ARowSaysWhatIsAllowed) {
