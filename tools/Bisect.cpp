@@ -108,7 +108,8 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
                                   .inputs = trial.inputs,
                                   .expected = std::move(trial.expected),
                                   .tolerance = options.tolerance.over(trial.tolerance),
-                                  .session = options.model.sessionOptions()};
+                                  .session = options.model.sessionOptions(),
+                                  .memory = compile.memory};
   ProgressLine line;
   problem.progress = [&line](int tries, int64_t suspects) {
     line.show(suspects ? fmt::format("network {}: {} rewrites left", tries, suspects)

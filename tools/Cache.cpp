@@ -34,19 +34,28 @@ std::string when(std::filesystem::file_time_type time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}", system);
 }
 
+double bytesOf(const std::vector<CompileCache::Entry>& files) {
+  double bytes = 0;
+  for (const auto& file : files) bytes += static_cast<double>(file.bytes);
+  return bytes;
+}
+
 void list(const CompileCache& cache) {
   std::vector<std::vector<std::string>> rows = {{"entry", "size", "last used (UTC)", "program"}};
-  double bytes = 0;
   const auto entries = cache.entries();
+  const double bytes = bytesOf(entries);
   for (const auto& entry : entries) {
     const auto model = readProgram(entry.path);
-    bytes += static_cast<double>(entry.bytes);
     rows.push_back({entry.path.stem().string(), humanBytes(static_cast<double>(entry.bytes)),
                     when(entry.used), model ? model->program.desc.name : "(damaged)"});
   }
   if (!entries.empty()) fmt::print("{}", table(rows));
   fmt::print("{} program{} of {} in {}\n", entries.size(), entries.size() == 1 ? "" : "s",
              humanBytes(bytes), cache.folder().string());
+  const auto unfinished = cache.unfinished();
+  if (!unfinished.empty())
+    fmt::print("{} unfinished of {}: being written, or left by a writer that was killed\n",
+               unfinished.size(), humanBytes(bytesOf(unfinished)));
 }
 
 int verifyAll(const CompileCache& cache) {
@@ -62,11 +71,11 @@ int verifyAll(const CompileCache& cache) {
 }
 
 void prune(const CompileCache& cache, int64_t bytes) {
-  double freed = 0;
-  const auto removed = cache.prune(bytes);
-  for (const auto& entry : removed) freed += static_cast<double>(entry.bytes);
-  fmt::print("removed {} program{} of {}\n", removed.size(), removed.size() == 1 ? "" : "s",
-             humanBytes(freed));
+  const auto [programs, unfinished] = cache.prune(bytes);
+  fmt::print("removed {} program{} of {}\n", programs.size(), programs.size() == 1 ? "" : "s",
+             humanBytes(bytesOf(programs)));
+  if (!unfinished.empty())
+    fmt::print("removed {} unfinished of {}\n", unfinished.size(), humanBytes(bytesOf(unfinished)));
 }
 
 } // namespace
@@ -95,6 +104,8 @@ Result<CompiledModel> compileFor(const ModelOptions& options, const CacheOptions
              compileModel(options.model, inputs, load, options.compileOptions(),
                           cache ? &*cache : nullptr));
   for (const std::string& text : compiled.notes) note("note: " + text);
+  if (options.limitMemory && !compiled.cached)
+    note("memory: at most " + compiled.executable->memoryNeeds().str());
   if (options.verbosity == 0) return compiled;
   if (compiled.cached) note("the program comes from the cache");
   for (const Remark& remark : compiled.report.remarks.remarks()) note(remark.str());

@@ -77,7 +77,7 @@ void ModelOptions::addTune(CLI::App& app) {
 }
 
 void ModelOptions::addLimits(CLI::App& app) {
-  const auto bytes = [&](const char* name, int64_t& value, const char* what) {
+  const auto bytes = [&](const char* name, auto& value, const char* what) {
     app.add_option(name, value, what)
         ->transform(CLI::AsSizeValue(false))
         ->check(isCount())
@@ -86,6 +86,8 @@ void ModelOptions::addLimits(CLI::App& app) {
   bytes("--limit-file-bytes", limits.fileBytes, "Refuse model files larger than this: 500MB");
   bytes("--limit-tensor-bytes", limits.tensorBytes,
         "Refuse models with tensors larger than this: 2GB");
+  bytes("--limit-memory", limitMemory,
+        "Print how much memory is needed at most, and refuse models that need more than this: 2G");
   app.add_option("--limit-nodes", limits.nodes, "Refuse models with more nodes than this")
       ->check(isCount())
       ->group("Limits");
@@ -102,6 +104,7 @@ void ModelOptions::addLimits(CLI::App& app) {
 Result<LoadOptions> ModelOptions::loadOptions() const {
   LoadOptions load;
   load.limits = limits;
+  load.memory = memoryLimit();
   load.freezeInitializers = freeze;
   for (const std::string& text : shapes) {
     const size_t equals = text.rfind('=');
@@ -129,6 +132,7 @@ CompileOptions ModelOptions::compileOptions() const {
   options.disabled.insert(disabled.begin(), disabled.end());
   options.fuse = !noFuse;
   options.tolerance = tolerance;
+  options.memory = memoryLimit();
   options.passes.maxRewrites = maxRewrites;
   options.passes.passes.assumeInferenceBn = assumeInferenceBn;
   if (accuracy == "strict") options.passes.passes.accuracy = Accuracy::Strict;
@@ -147,6 +151,11 @@ CompileOptions ModelOptions::compileOptions() const {
                         }};
   }
   return options;
+}
+
+std::optional<MemoryLimit> ModelOptions::memoryLimit() const {
+  if (!limitMemory) return std::nullopt;
+  return MemoryLimit{*limitMemory, threads};
 }
 
 Session::Options ModelOptions::sessionOptions() const { return {threads, strictDenormals}; }

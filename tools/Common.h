@@ -33,6 +33,7 @@ struct ModelOptions {
   std::string machine; ///< file that describes the processor
   onnx::ImportLimits limits;
   std::optional<double> limitSeconds; ///< of compilation
+  std::optional<int64_t> limitMemory; ///< bytes of the process
   int threads = 0;
   int verbosity = 0;
   bool tune = false;
@@ -45,6 +46,7 @@ struct ModelOptions {
   Session::Options sessionOptions() const;
 
 private:
+  std::optional<MemoryLimit> memoryLimit() const;
   void addLimits(CLI::App& app);
 };
 

@@ -79,6 +79,10 @@ Result<> compileToFile(const FileOptions& options) {
 
   ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*model.graph, target));
   if (!form) return writeText(options.output, printKernels(plan));
+  const MemoryNeeds needs = nativeMemoryNeeds(*model.graph, plan);
+  ENFOLD_RETURN_IF_ERROR(checkMemory(needs, how.memory));
+  if (how.memory) note("memory: at most " + needs.str());
+  model.graph->forgetConstants();
   return writeNative(options, plan, target, report, *form,
                      options.name.empty() ? symbolOf(model.name) : options.name);
 }

@@ -38,6 +38,10 @@ public:
       for (const std::string& text : model.notes) note("note: " + text);
       runner.optional_ = {std::move(model.inputDefaults), std::move(model.boundInputs)};
       runner.graph_ = std::move(model.graph);
+      const MemoryNeeds needs = referenceMemoryNeeds(*runner.graph_);
+      const auto limit = options.model.compileOptions().memory;
+      ENFOLD_RETURN_IF_ERROR(checkMemory(needs, limit));
+      if (limit) note("memory: at most " + needs.str());
       return runner;
     }
     ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, inputs));

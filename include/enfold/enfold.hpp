@@ -20,6 +20,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <set>
 #include <span>
@@ -56,6 +57,9 @@ struct ModuleOptions {
   /// Passes left out, by name, as `enfold passes` lists them.
   std::set<std::string> disabledPasses;
   enum class Subnormals { Flush, Keep } subnormals = Subnormals::Flush;
+  /// Bytes that the process may have resident at the most, what it has already included: a network
+  /// that will take more is refused with the figures, before its constants are packed.
+  std::optional<int64_t> memoryLimit = {};
 };
 
 /// A compiled network. Copies share it.

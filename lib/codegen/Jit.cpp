@@ -13,7 +13,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <numeric>
+#include <optional>
+#include <system_error>
 #include <thread>
 
 namespace enfold::codegen {
@@ -50,30 +51,64 @@ Result<std::vector<std::string>> compile(const UniqueKernels& kernels, const Tar
     if (options.interrupted && std::this_thread::get_id() == caller && options.interrupted())
       stopped = true;
     if (stopped) return;
-    auto machine = makeTargetMachine(target);
-    llvm::LLVMContext context;
-    auto module = makeModule(context, groups[i], target, *machine);
-    const auto object = generate(*module, *machine, llvm::CodeGenFileType::ObjectFile);
-    objects[i].assign(object.begin(), object.end());
+    objects[i] = withLlvm([&](LlvmWork& work) {
+      makeModule(work, groups[i], target);
+      return generate(work, llvm::CodeGenFileType::ObjectFile);
+    });
   });
   if (stopped) return std::unexpected(Error(ErrorKind::Stopped, "compilation was interrupted"));
   return objects;
 }
 
+bool isNoMemory(llvm::Error& error) {
+  bool found = false;
+  error = llvm::handleErrors(std::move(error),
+                             [&](std::unique_ptr<llvm::ErrorInfoBase> info) -> llvm::Error {
+                               found |= info->convertToErrorCode() == std::errc::not_enough_memory;
+                               return llvm::Error(std::move(info));
+                             });
+  return found;
+}
+
 Error failure(llvm::Error error) {
-  return {ErrorKind::Unsupported,
+  const bool noMemory = isNoMemory(error);
+  return {noMemory ? ErrorKind::NoMemory : ErrorKind::Unsupported,
           "cannot link the generated code: " + llvm::toString(std::move(error))};
 }
 
-Result<std::unique_ptr<llvm::orc::LLJIT>> load(const std::vector<std::string>& objects) {
-  llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(tripleOf(kHost))};
-  auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
-  if (!jit) return std::unexpected(failure(jit.takeError()));
-  for (const std::string& object : objects)
-    if (auto error = (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
-      return std::unexpected(failure(std::move(error)));
-  return std::move(*jit);
-}
+/// Links objects. What goes wrong on the way is kept, as LLVM reports the cause to the session and
+/// only the consequence to the caller.
+class Linker {
+public:
+  Result<> add(const std::vector<std::string>& objects) {
+    llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(tripleOf(kHost))};
+    auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
+    if (!jit) return std::unexpected(failure(jit.takeError()));
+    jit_ = std::move(*jit);
+    jit_->getExecutionSession().setErrorReporter([this](llvm::Error error) {
+      Error reported = failure(std::move(error));
+      if (!cause_) cause_ = std::move(reported);
+    });
+    for (const std::string& object : objects)
+      if (auto error = jit_->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
+        return std::unexpected(failure(std::move(error)));
+    return {};
+  }
+
+  Result<enfold_kernel_fn> lookUp(const std::string& symbol) {
+    auto address = jit_->lookup(symbol);
+    if (address) return address->toPtr<enfold_kernel_fn>();
+    Error consequence = failure(address.takeError());
+    return std::unexpected(cause_ ? *cause_ : std::move(consequence));
+  }
+
+  /// For when LLVM was left in the midst of its work.
+  void abandon() { static_cast<void>(jit_.release()); }
+
+private:
+  std::unique_ptr<llvm::orc::LLJIT> jit_;
+  std::optional<Error> cause_;
+};
 
 /// The tables of enfold_program with everything they point to.
 struct Tables {
@@ -115,7 +150,7 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
 } // namespace
 
 struct JitModule::Impl {
-  std::unique_ptr<llvm::orc::LLJIT> jit;
+  Linker linker;
   std::shared_ptr<const void> constantsOwner;
   Tables tables;
   enfold_program program{};
@@ -151,9 +186,8 @@ void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) 
 Result<> JitModule::Impl::fillSteps(const MachineCode& code) {
   std::vector<enfold_kernel_fn> functions;
   for (const MachineCode::Function& function : code.functions) {
-    auto address = jit->lookup(function.symbol);
-    if (!address) return std::unexpected(failure(address.takeError()));
-    functions.push_back(address->toPtr<enfold_kernel_fn>());
+    ENFOLD_TRY(const enfold_kernel_fn address, linker.lookUp(function.symbol));
+    functions.push_back(address);
   }
   for (const Step& step : tables.stepInfos) {
     if (step.kernel < 0) {
@@ -179,9 +213,12 @@ Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& tar
                                    kir::name(target.architecture), target.cpu));
   initializeLlvm();
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, "enfold"));
-  dumpKernels(kernels.entries, target);
   MachineCode code;
-  ENFOLD_TRY(code.objects, compile(kernels, target, options));
+  ENFOLD_TRY(code.objects,
+             catchLlvmErrors("generating code", [&]() -> Result<std::vector<std::string>> {
+               dumpKernels(kernels.entries, target);
+               return compile(kernels, target, options);
+             }));
   for (size_t i = 0; i < kernels.entryOf.size(); ++i)
     code.functions.push_back(
         {kernels.entries[kernels.entryOf[i]].symbol, program.kernels[i].iterations});
@@ -192,10 +229,18 @@ Result<std::unique_ptr<JitModule>> link(const ProgramDesc& program, const Machin
                                         const Target& target) {
   initializeLlvm();
   auto impl = std::make_unique<JitModule::Impl>();
-  ENFOLD_TRY(impl->jit, load(code.objects));
-  impl->fillTables(program, target);
-  ENFOLD_RETURN_IF_ERROR(impl->fillSteps(code));
-  return std::unique_ptr<JitModule>(new JitModule(std::move(impl)));
+  return catchLlvmErrors("linking the generated code", [&]() -> Result<std::unique_ptr<JitModule>> {
+    const LlvmErrors errors;
+    try {
+      ENFOLD_RETURN_IF_ERROR(impl->linker.add(code.objects));
+      impl->fillTables(program, target);
+      ENFOLD_RETURN_IF_ERROR(impl->fillSteps(code));
+    } catch (...) {
+      impl->linker.abandon();
+      throw;
+    }
+    return std::unique_ptr<JitModule>(new JitModule(std::move(impl)));
+  });
 }
 
 Result<std::unique_ptr<JitModule>> jit(const ProgramDesc& program, const Target& target,

@@ -150,29 +150,28 @@ int64_t scratchBytes(const ProgramDesc& program) {
   return bytes;
 }
 
-std::unique_ptr<llvm::Module> makeModule(llvm::LLVMContext& context,
-                                         std::span<const UniqueKernels::Entry> kernels,
-                                         const kir::Target& target, llvm::TargetMachine& machine) {
-  auto module = std::make_unique<llvm::Module>("enfold", context);
-  module->setTargetTriple(tripleOf(target.architecture));
-  module->setDataLayout(machine.createDataLayout());
+void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
+                const kir::Target& target) {
+  work.machine = makeTargetMachine(target);
+  work.module = std::make_unique<llvm::Module>("enfold", work.context);
+  work.module->setTargetTriple(tripleOf(target.architecture));
+  work.module->setDataLayout(work.machine->createDataLayout());
   for (const UniqueKernels::Entry& entry : kernels) {
-    llvm::Function* function = Emitter(*entry.kernel, target, *module).emit(entry.symbol);
+    llvm::Function* function = Emitter(*entry.kernel, target, *work.module).emit(entry.symbol);
     ENFOLD_CHECK(!llvm::verifyFunction(*function, &llvm::errs()), entry.kernel->name);
   }
-  optimize(*module, machine);
-  return module;
+  optimize(*work.module, *work.machine);
 }
 
-llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine,
-                                    llvm::CodeGenFileType type) {
+std::string generate(LlvmWork& work, llvm::CodeGenFileType type) {
   llvm::SmallVector<char, 0> bytes;
   llvm::raw_svector_ostream out(bytes);
-  CodegenPasses passes;
-  bool cannot = machine.addPassesToEmitFile(passes, out, nullptr, type);
+  work.passes = std::make_unique<CodegenPasses>();
+  bool cannot = work.machine->addPassesToEmitFile(*work.passes, out, nullptr, type);
   ENFOLD_CHECK(!cannot, "the target writes no such file");
-  passes.run(module);
-  return bytes;
+  work.passes->run(*work.module);
+  work.passes.reset();
+  return {bytes.begin(), bytes.end()};
 }
 
 void dumpKernels(std::span<const UniqueKernels::Entry> kernels, const kir::Target& target) {
@@ -180,17 +179,16 @@ void dumpKernels(std::span<const UniqueKernels::Entry> kernels, const kir::Targe
   if (!folder || !*folder) return;
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
-  auto machine = makeTargetMachine(target);
   for (const UniqueKernels::Entry& entry : kernels) {
     std::filesystem::path base = std::filesystem::path(folder) / entry.symbol;
     writeFile(base.string() + ".kir", kir::print(*entry.kernel));
-    llvm::LLVMContext context;
-    auto module = makeModule(context, {&entry, 1}, target, *machine);
-    std::string text;
-    llvm::raw_string_ostream(text) << *module;
-    writeFile(base.string() + ".ll", text);
-    auto assembly = generate(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
-    writeFile(base.string() + ".s", {assembly.data(), assembly.size()});
+    withLlvm([&](LlvmWork& work) {
+      makeModule(work, {&entry, 1}, target);
+      std::string text;
+      llvm::raw_string_ostream(text) << *work.module;
+      writeFile(base.string() + ".ll", text);
+      writeFile(base.string() + ".s", generate(work, llvm::CodeGenFileType::AssemblyFile));
+    });
   }
 }
 

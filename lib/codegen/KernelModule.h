@@ -2,16 +2,13 @@
 // JIT and ahead-of-time compilation both come through here, so they give the same machine code.
 #pragma once
 
+#include "codegen/LlvmErrors.h"
 #include "codegen/ProgramDesc.h"
 #include "kernel/Target.h"
 #include "support/Result.h"
 
-#include <llvm/IR/LLVMContext.h>
-#include <llvm/IR/Module.h>
 #include <llvm/Support/CodeGen.h>
-#include <llvm/Target/TargetMachine.h>
 
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,14 +30,12 @@ struct UniqueKernels {
 /// `prefix`.
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix);
 
-/// Emits and optimizes the kernels into a new module.
-std::unique_ptr<llvm::Module> makeModule(llvm::LLVMContext& context,
-                                         std::span<const UniqueKernels::Entry> kernels,
-                                         const kir::Target& target, llvm::TargetMachine& machine);
+/// Emits and optimizes the kernels into a new module of `work`.
+void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
+                const kir::Target& target);
 
-/// Machine code of a module, as an object file or as assembly. Consumes the module's IR.
-llvm::SmallVector<char, 0> generate(llvm::Module& module, llvm::TargetMachine& machine,
-                                    llvm::CodeGenFileType type);
+/// Machine code of the module, as an object file or as assembly. Consumes the module's IR.
+std::string generate(LlvmWork& work, llvm::CodeGenFileType type);
 
 /// Writes NAME.kir, NAME.ll and NAME.s of each kernel to the folder ENFOLD_DUMP_IR names, if set.
 void dumpKernels(std::span<const UniqueKernels::Entry> kernels, const kir::Target& target);

@@ -27,12 +27,6 @@ constexpr std::array<std::pair<std::string_view, NativeForm>, 6> kExtensions = {
     {".bc", NativeForm::LlvmBitcode},
 }};
 
-std::string machineCode(llvm::Module& module, llvm::TargetMachine& machine,
-                        llvm::CodeGenFileType type) {
-  const auto bytes = generate(module, machine, type);
-  return {bytes.data(), bytes.size()};
-}
-
 /// A static library in the GNU format, without times or owners.
 Result<std::string> archive(const std::string& object, const std::string& symbol) {
   const std::string member = symbol + ".o";
@@ -72,29 +66,21 @@ Result<std::string> nativeFile(const ProgramDesc& program, const Target& target,
   for (const Step& step : program.steps)
     ENFOLD_CHECK(step.function == nullptr, "a function of this process cannot be in a file");
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, symbol));
-  dumpKernels(kernels.entries, target);
-  const auto machine = makeTargetMachine(target);
-  llvm::LLVMContext context;
-  const auto module = makeModule(context, kernels.entries, target, *machine);
-  addProgramTables(*module, program, kernels, target, symbol);
-  ENFOLD_CHECK(!llvm::verifyModule(*module, &llvm::errs()), program.name);
-
-  switch (form) {
-  case NativeForm::LlvmText:
-    return text(*module);
-  case NativeForm::LlvmBitcode:
-    return bitcode(*module);
-  case NativeForm::Assembly:
-    return machineCode(*module, *machine, llvm::CodeGenFileType::AssemblyFile);
-  case NativeForm::Object:
-  case NativeForm::Archive:
-  case NativeForm::SharedLibrary:
-    break;
-  }
-  std::string object = machineCode(*module, *machine, llvm::CodeGenFileType::ObjectFile);
-  if (form == NativeForm::Archive) return archive(object, symbol);
-  if (form == NativeForm::SharedLibrary) return linkShared(object, target);
-  return object;
+  return catchLlvmErrors("generating code", [&]() -> Result<std::string> {
+    dumpKernels(kernels.entries, target);
+    std::string bytes = withLlvm([&](LlvmWork& work) {
+      makeModule(work, kernels.entries, target);
+      addProgramTables(*work.module, program, kernels, target, symbol);
+      ENFOLD_CHECK(!llvm::verifyModule(*work.module, &llvm::errs()), program.name);
+      if (form == NativeForm::LlvmText) return text(*work.module);
+      if (form == NativeForm::LlvmBitcode) return bitcode(*work.module);
+      return generate(work, form == NativeForm::Assembly ? llvm::CodeGenFileType::AssemblyFile
+                                                         : llvm::CodeGenFileType::ObjectFile);
+    });
+    if (form == NativeForm::Archive) return archive(bytes, symbol);
+    if (form == NativeForm::SharedLibrary) return linkShared(bytes, target);
+    return bytes;
+  });
 }
 
 } // namespace enfold::codegen

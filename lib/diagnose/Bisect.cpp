@@ -53,7 +53,8 @@ Result<BisectStep> tryRewrites(const BisectProblem& problem, int64_t rewrites) {
   passes.passes.target.channelBlock = problem.target.lanes(kir::Scalar::F32);
   ENFOLD_TRY(step.report, runPipeline(*step.graph, problem.pipeline, passes));
   step.rewrites = static_cast<int64_t>(step.report.rewrites.size());
-  ENFOLD_TRY(auto executable, Executable::build(step.graph->clone(), problem.target));
+  ENFOLD_TRY(auto executable,
+             Executable::build(step.graph->clone(), problem.target, {.memory = problem.memory}));
   ENFOLD_TRY(auto session, Session::create(std::move(executable), problem.session));
   ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(problem.inputs));
   step.wrong = isWrong(outputs, problem, step.worst);

@@ -20,6 +20,7 @@ struct BisectProblem {
   std::vector<Tensor> expected = {}; ///< outputs; may be fewer than the model has
   Tolerance tolerance = {};
   Session::Options session = {};
+  std::optional<MemoryLimit> memory = {};
   /// Called before each network that is tried, with the number of rewrites still suspected: 0
   /// before the first one, which counts them.
   std::function<void(int tries, int64_t suspects)> progress = {};

@@ -45,10 +45,11 @@ Result<> addPlainOutput(Graph& graph, Value* value) {
   return {};
 }
 
-Result<std::unique_ptr<Session>> sessionOf(std::shared_ptr<Graph> graph,
+Result<std::unique_ptr<Session>> sessionOf(std::unique_ptr<Graph> graph,
                                            const codegen::Target& target,
-                                           const Session::Options& options) {
-  ENFOLD_TRY(auto executable, Executable::build(std::move(graph), target));
+                                           const Session::Options& options,
+                                           const std::optional<MemoryLimit>& memory) {
+  ENFOLD_TRY(auto executable, Executable::build(std::move(graph), target, {.memory = memory}));
   return Session::create(std::move(executable), options);
 }
 
@@ -75,8 +76,7 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
     network->wanted_[name] = value;
   }
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
-  const std::shared_ptr<Graph> optimized = network->model_->clone();
-  network->optimized_ = optimized;
+  std::unique_ptr<Graph> optimized = network->model_->clone();
   ENFOLD_TRY(network->report_, optimize(*optimized, options, target));
 
   std::vector<const Value*> fused;
@@ -96,8 +96,9 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
     network->computed_[source->name()] = tapped->outputs().size();
     ENFOLD_RETURN_IF_ERROR(addPlainOutput(*tapped, value));
   }
-  ENFOLD_TRY(network->main_, sessionOf(optimized, target, session));
-  ENFOLD_TRY(network->second_, sessionOf(std::move(tapped), target, session));
+  ENFOLD_TRY(network->main_, sessionOf(std::move(optimized), target, session, options.memory));
+  network->optimized_ = network->main_->executable().graph();
+  ENFOLD_TRY(network->second_, sessionOf(std::move(tapped), target, session, options.memory));
   ENFOLD_RETURN_IF_ERROR(network->buildReplay(fused, options, session));
   return network;
 }

@@ -19,12 +19,14 @@ LoadOptions loadOptions(const ModuleOptions& options) {
     if (shape.size() == 1) load.dims[name] = shape[0];
     load.shapes[name] = shape;
   }
+  load.memory = compileOptions(options).memory;
   return load;
 }
 
 CompileOptions compileOptions(const ModuleOptions& options) {
   CompileOptions how{.disabled = options.disabledPasses, .cpu = options.cpu};
   if (keepsSubnormals(options)) how.passes.passes.denormals = Denormals::Keep;
+  if (options.memoryLimit) how.memory = MemoryLimit{.bytes = *options.memoryLimit};
   return how;
 }
 

@@ -2,6 +2,7 @@
 #include "driver/CompileCache.h"
 
 #include "support/Hash.h"
+#include "support/NewFile.h"
 
 #include <fmt/format.h>
 
@@ -53,11 +54,11 @@ Result<> CompileCache::store(const CachedModel& model) const {
   return {};
 }
 
-std::vector<CompileCache::Entry> CompileCache::entries() const {
+std::vector<CompileCache::Entry> CompileCache::files(bool (*isWanted)(const fs::path&)) const {
   std::vector<Entry> entries;
   std::error_code error;
   for (fs::directory_iterator it(folder_, error), end; !error && it != end; it.increment(error)) {
-    if (it->path().extension() != ".enfold") continue;
+    if (!isWanted(it->path())) continue;
     std::error_code gone; // another process may remove it meanwhile
     const auto bytes = fs::file_size(it->path(), gone);
     const auto used = gone ? fs::file_time_type() : fs::last_write_time(it->path(), gone);
@@ -67,15 +68,31 @@ std::vector<CompileCache::Entry> CompileCache::entries() const {
   return entries;
 }
 
-std::vector<CompileCache::Entry> CompileCache::prune(int64_t bytes) const {
-  std::vector<Entry> removed;
+std::vector<CompileCache::Entry> CompileCache::entries() const {
+  return files([](const fs::path& path) { return path.extension() == ".enfold"; });
+}
+
+std::vector<CompileCache::Entry> CompileCache::unfinished() const {
+  return files([](const fs::path& path) {
+    return NewFile::isUnfinished(path) && path.filename().string().contains(".enfold");
+  });
+}
+
+CompileCache::Removed CompileCache::prune(int64_t bytes) const {
+  Removed removed;
   int64_t kept = 0;
+  for (Entry& file : unfinished()) {
+    if (NewFile::removeAbandoned(file.path))
+      removed.unfinished.push_back(std::move(file));
+    else
+      kept += file.bytes;
+  }
   for (Entry& entry : entries()) {
     kept += entry.bytes;
     std::error_code error;
     if (kept > bytes && fs::remove(entry.path, error)) {
       kept -= entry.bytes;
-      removed.push_back(std::move(entry));
+      removed.entries.push_back(std::move(entry));
     }
   }
   return removed;

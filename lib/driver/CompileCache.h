@@ -33,10 +33,18 @@ public:
   };
   /// Latest used first; none if there is no folder.
   std::vector<Entry> entries() const;
-  /// Removes entries until the others have no more than `bytes`, and returns those removed.
-  std::vector<Entry> prune(int64_t bytes) const;
+  /// Files being written, and what writers that were killed have left.
+  std::vector<Entry> unfinished() const;
+
+  struct Removed {
+    std::vector<Entry> entries, unfinished;
+  };
+  /// Removes what killed writers have left, and entries until all other files have no more than
+  /// `bytes`.
+  Removed prune(int64_t bytes) const;
 
 private:
+  std::vector<Entry> files(bool (*isWanted)(const std::filesystem::path&)) const;
   std::filesystem::path pathOf(const std::string& key) const;
 
   std::filesystem::path folder_;

@@ -4,6 +4,7 @@
 #include "lower/conv/Ways.h"
 #include "onnx/RegularFile.h"
 #include "passes/FoldError.h"
+#include "support/Memory.h"
 
 #include <fmt/format.h>
 
@@ -74,12 +75,16 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   }
   Interruption interruption(options.interrupted);
   passes.observers.push_back(&interruption);
-  ENFOLD_TRY(PipelineReport report, runPipeline(graph, pipeline, passes));
+  ENFOLD_TRY(PipelineReport report, catchNoMemory("running the passes", [&] {
+               return runPipeline(graph, pipeline, passes);
+             }));
   ENFOLD_RETURN_IF_ERROR(lower::checkAlgorithms(graph, target));
   if (options.tune) {
     if (options.cpu != "native" || !options.machine.empty())
       return usageError("tuning is possible only for this machine");
-    ENFOLD_RETURN_IF_ERROR(tuneAlgorithms(graph, target, *options.tune));
+    TuneOptions tune = *options.tune;
+    tune.memory = options.memory;
+    ENFOLD_RETURN_IF_ERROR(tuneAlgorithms(graph, target, tune));
   }
   return report;
 }
@@ -89,10 +94,10 @@ Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& 
   const auto start = std::chrono::steady_clock::now();
   ENFOLD_TRY(PipelineReport report, optimize(*graph, options, target));
   const std::chrono::duration<double, std::milli> passes = std::chrono::steady_clock::now() - start;
-  const std::shared_ptr<Graph> optimized = std::move(graph);
-  ENFOLD_TRY(auto executable, Executable::build(optimized, target,
-                                                {passes.count(), options.constants, options.store,
-                                                 options.interrupted}));
+  ENFOLD_TRY(auto executable, Executable::build(std::move(graph), target,
+                                                {passes.count(), options.constants, options.memory,
+                                                 options.store, options.interrupted}));
+  const std::shared_ptr<const Graph> optimized = executable->graph();
   return Compilation{std::move(executable), optimized, std::move(report)};
 }
 

@@ -20,6 +20,7 @@ struct CompileOptions {
   PipelineOptions passes;     ///< target facts are filled in
   std::shared_ptr<ConstantPool> constants = {};         ///< where programs share constants
   std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
+  std::optional<MemoryLimit> memory = {};
   /// Asked between passes and between kernels, on the calling thread, whether to stop: compilation
   /// then fails as Stopped.
   std::function<bool()> interrupted = {};

@@ -2,6 +2,7 @@
 #include "driver/Executable.h"
 
 #include "lower/Lowering.h"
+#include "support/Memory.h"
 
 #include <fmt/format.h>
 
@@ -39,29 +40,40 @@ std::vector<TensorSpec> outputsOf(const Graph& graph) {
   return specs;
 }
 
-Result<std::shared_ptr<const Executable>> Executable::build(std::shared_ptr<Graph> graph,
+Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<Graph> graph,
                                                             const codegen::Target& target,
                                                             const BuildOptions& options) {
-  std::shared_ptr<Executable> executable(new Executable);
-  executable->times_.passes = options.passMilliseconds;
+  return catchNoMemory("lowering", [&]() -> Result<std::shared_ptr<const Executable>> {
+    std::shared_ptr<Executable> executable(new Executable);
+    ENFOLD_RETURN_IF_ERROR(executable->fill(std::move(graph), target, options));
+    return executable;
+  });
+}
+
+Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& target,
+                          const BuildOptions& options) {
+  times_.passes = options.passMilliseconds;
   auto start = std::chrono::steady_clock::now();
   ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*graph, target));
+  const int threads = options.memory ? options.memory->threads : 0;
+  memoryNeeds_ = enfold::memoryNeeds(*graph, plan, threads);
+  ENFOLD_RETURN_IF_ERROR(checkMemory(memoryNeeds_, options.memory));
   graph->forgetConstants();
-  executable->graph_ = std::move(graph);
-  executable->referenceOps_ = plan.referenceOps();
-  ENFOLD_TRY(executable->parts_, makeProgram(plan, options.constants.get()));
-  executable->times_.lowering = millisecondsSince(start);
+  graph_ = std::move(graph);
+  referenceOps_ = plan.referenceOps();
+  ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
+  times_.lowering = millisecondsSince(start);
   start = std::chrono::steady_clock::now();
-  codegen::ProgramDesc& desc = executable->parts_.desc;
+  codegen::ProgramDesc& desc = parts_.desc;
   ENFOLD_TRY(codegen::MachineCode code,
              codegen::compileKernels(desc, target, {.interrupted = options.interrupted}));
   desc.scratchBytes = codegen::scratchBytes(desc);
   desc.kernels.clear();
-  ENFOLD_TRY(executable->module_, codegen::link(desc, code, target));
-  executable->times_.codegen = millisecondsSince(start);
-  if (options.store && executable->referenceOps_.empty() && !options.constants)
+  ENFOLD_TRY(module_, codegen::link(desc, code, target));
+  times_.codegen = millisecondsSince(start);
+  if (options.store && referenceOps_.empty() && !options.constants)
     options.store({desc, std::move(code)});
-  return executable;
+  return {};
 }
 
 Result<std::shared_ptr<const Executable>> Executable::link(const StoredProgram& stored,

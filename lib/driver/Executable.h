@@ -3,6 +3,7 @@
 
 #include "codegen/Jit.h"
 #include "codegen/TargetInfo.h"
+#include "driver/MemoryNeeds.h"
 #include "driver/Program.h"
 
 #include <enfold/enfold.h>
@@ -29,6 +30,7 @@ struct StoredProgram {
 struct BuildOptions {
   double passMilliseconds = 0;                  ///< what the passes took
   std::shared_ptr<ConstantPool> constants = {}; ///< to share constants with other programs
+  std::optional<MemoryLimit> memory = {};
   /// Is shown the program unless it holds addresses of this process.
   std::function<void(const StoredProgram&)> store = {};
   std::function<bool()> interrupted = {}; ///< see CompileOptions
@@ -45,9 +47,9 @@ std::vector<TensorSpec> outputsOf(const Graph& graph);
 
 class Executable {
 public:
-  /// Lowers and generates `graph`, which has been through the passes. It loses the numbers of its
-  /// large constants, which the program holds in its own form.
-  static Result<std::shared_ptr<const Executable>> build(std::shared_ptr<Graph> graph,
+  /// Lowers and generates a graph that has been through the passes. Its large constants are let go
+  /// as the program gets them in its own form.
+  static Result<std::shared_ptr<const Executable>> build(std::unique_ptr<Graph> graph,
                                                          const codegen::Target& target,
                                                          const BuildOptions& options = {});
 
@@ -59,18 +61,25 @@ public:
   const enfold_program& program() const { return *module_->program(); }
   /// The steps of the program, in their order.
   std::span<const codegen::Step> steps() const { return parts_.desc.steps; }
+  /// That it was built from, without the numbers of large constants; null if it was linked again.
+  const std::shared_ptr<const Graph>& graph() const { return graph_; }
   const CompileTimes& times() const { return times_; }
+  /// What building and running it was expected to take; all zero if it was linked again.
+  const MemoryNeeds& memoryNeeds() const { return memoryNeeds_; }
   /// Ops run by their reference function, described.
   const std::vector<std::string>& referenceOps() const { return referenceOps_; }
 
 private:
   Executable() = default;
+  Result<> fill(std::unique_ptr<Graph> graph, const codegen::Target& target,
+                const BuildOptions& options);
 
   std::shared_ptr<const Graph> graph_; ///< whose ops the reference functions are given
   std::vector<std::string> referenceOps_;
   ProgramParts parts_;
   std::unique_ptr<codegen::JitModule> module_;
   CompileTimes times_;
+  MemoryNeeds memoryNeeds_;
 };
 
 /// Memory and threads to run an executable; one call at a time.

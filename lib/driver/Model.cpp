@@ -94,6 +94,9 @@ Result<LoadedModel> load(const ModelSource& model, const LoadOptions& options) {
   std::error_code error;
   if (!model.bytes && !std::filesystem::exists(model.name, error))
     return usageError(model.name + ": no such file (zoo networks are written zoo:NAME)");
+  if (!model.bytes)
+    if (const auto bytes = std::filesystem::file_size(model.name, error); !error)
+      ENFOLD_RETURN_IF_ERROR(checkModelBytes(static_cast<int64_t>(bytes), options.memory));
   return model.isText() ? loadText(model.name, options) : loadOnnx(model, options);
 }
 

@@ -1,6 +1,7 @@
 // Loads a MODEL as users name it: a .onnx file, an .eir file, or zoo:NAME.
 #pragma once
 
+#include "driver/MemoryNeeds.h"
 #include "ir/Graph.h"
 #include "onnx/Import.h"
 
@@ -30,12 +31,13 @@ struct LoadOptions {
   std::map<std::string, Shape> shapes; ///< sizes of inputs, by input name
   /// Data at hand, in the order of the inputs, nameless or not: it settles what is still open.
   std::vector<NamedTensor> samples;
-  std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
-  std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
-  bool freezeInitializers = false;      ///< inputs that have a default become that constant,
-  std::set<std::string> overridden;     ///< but not these
-  onnx::ImportLimits limits;            ///< of .eir files too, as far as they apply
-  bool allowElided = false;             ///< .eir: take elided constants as zeros, for viewing
+  std::map<std::string, int64_t> dims;    ///< sizes of symbolic dimensions, by their name
+  std::map<std::string, Tensor> values;   ///< inputs to be replaced by constants
+  bool freezeInitializers = false;        ///< inputs that have a default become that constant,
+  std::set<std::string> overridden;       ///< but not these
+  onnx::ImportLimits limits;              ///< of .eir files too, as far as they apply
+  std::optional<MemoryLimit> memory = {}; ///< that the files' bytes alone must not exceed
+  bool allowElided = false;               ///< .eir: take elided constants as zeros, for viewing
 };
 
 struct LoadedModel {

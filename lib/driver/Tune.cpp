@@ -85,7 +85,7 @@ Result<> Tuner::findCases() {
 
 /// Builds the network with one way for each case, and takes the times of their kernels.
 Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
-  const std::shared_ptr<Graph> graph = graph_.clone();
+  std::unique_ptr<Graph> graph = graph_.clone();
   std::vector<Op*> ops;
   for (const auto& op : graph->ops()) ops.push_back(op.get());
   for (const Case& c : cases_)
@@ -97,7 +97,8 @@ Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
   ENFOLD_TRY(const lower::Plan plan, lower::lowerGraph(*graph, target_));
   for (const lower::Call& call : plan.calls) opOfStep.push_back(call.op);
 
-  ENFOLD_TRY(const auto executable, Executable::build(graph, target_));
+  ENFOLD_TRY(const auto executable,
+             Executable::build(std::move(graph), target_, {.memory = options_.memory}));
   ENFOLD_TRY(const auto session, Session::create(executable, {.threads = options_.threads}));
   std::vector<Tensor> inputs;
   for (const auto& [name, type] : executable->inputs()) inputs.emplace_back(type.elem, type.shape);

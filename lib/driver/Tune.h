@@ -18,6 +18,7 @@ struct TuneReport {
 
 struct TuneOptions {
   int threads = 0; ///< that will run the network; 0: as many as the process may use
+  std::optional<MemoryLimit> memory = {};
   std::function<void(int round, int rounds)> progress = {};
   std::function<void(const TuneReport&)> done = {};
 };

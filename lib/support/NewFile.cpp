@@ -1,4 +1,4 @@
-// Temporary files and renaming.
+// Writing beside and renaming. The lock is flock(2)'s, which the system takes back from the dead.
 #include "support/NewFile.h"
 
 #include <fmt/format.h>
@@ -6,6 +6,8 @@
 #include <atomic>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -16,20 +18,50 @@ std::unexpected<Error> cannotWrite(const std::filesystem::path& path) {
   return usageError(fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
 }
 
+constexpr std::string_view kMark = ".tmp";
+
+/// Locks a file just made, which must still be there. File systems without locks have no cleaners.
+bool isOurs(int descriptor) {
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) return errno != EWOULDBLOCK;
+  struct stat status = {};
+  return ::fstat(descriptor, &status) == 0 && status.st_nlink > 0;
+}
+
 } // namespace
+
+bool NewFile::isUnfinished(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const size_t mark = name.rfind(kMark);
+  if (mark == std::string::npos) return false;
+  const std::string_view rest = std::string_view(name).substr(mark + kMark.size());
+  return !rest.empty() && rest.find_first_not_of("0123456789.") == std::string_view::npos;
+}
+
+bool NewFile::removeAbandoned(const std::filesystem::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (descriptor < 0) return false;
+  const bool removed = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::unlink(path.c_str()) == 0;
+  ::close(descriptor);
+  return removed;
+}
 
 Result<NewFile> NewFile::create(const std::filesystem::path& path) {
   static std::atomic<unsigned> number = 0; // threads may write the same file
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
   const bool inPlace = exists(status) && !is_regular_file(status);
-  std::string beside =
-      inPlace ? "" : fmt::format("{}.tmp{}.{}", path.string(), ::getpid(), number++);
-  const int descriptor =
-      inPlace ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC)
-              : ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0) return cannotWrite(path);
-  return NewFile(descriptor, path, std::move(beside));
+  if (inPlace) {
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0) return cannotWrite(path);
+    return NewFile(descriptor, path, "");
+  }
+  for (;;) {
+    std::string beside = fmt::format("{}{}{}.{}", path.string(), kMark, ::getpid(), number++);
+    const int descriptor = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor < 0) return cannotWrite(path);
+    if (isOurs(descriptor)) return NewFile(descriptor, path, std::move(beside));
+    ::close(descriptor); // taken for abandoned before it could be locked
+  }
 }
 
 NewFile::NewFile(NewFile&& other) noexcept

@@ -1,6 +1,6 @@
 // A file being written. Its bytes go beside its place and are put there when all is written, so
 // that a reader sees the old file or the new one, never a part, and a failure leaves nothing
-// behind.
+// behind. Only a writer that is killed does; it held a lock as long as it lived.
 #pragma once
 
 #include "support/Result.h"
@@ -24,6 +24,11 @@ public:
   int descriptor() const { return descriptor_; }
   Result<> append(std::string_view bytes);
   Result<> commit();
+
+  /// Whether a file of that name is one being written, or left unfinished by a writer that died.
+  static bool isUnfinished(const std::filesystem::path& path);
+  /// Removes an unfinished file unless its writer lives.
+  static bool removeAbandoned(const std::filesystem::path& path);
 
 private:
   NewFile(int descriptor, std::filesystem::path path, std::string beside)

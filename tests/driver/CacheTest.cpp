@@ -2,11 +2,14 @@
 #include "../onnx/ModelBytes.h"
 #include "driver/CompileModel.h"
 #include "ir/ConstantText.h"
+#include "support/NewFile.h"
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
+#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -105,7 +108,7 @@ TEST(Cache, OutlivesTheEntry) {
   ASSERT_TRUE(model.cached);
   const Tensor input = images({16, 3, 32, 32}).tensor;
   const auto before = answer(model, input);
-  EXPECT_EQ(cache.prune(0).size(), 1u);
+  EXPECT_EQ(cache.prune(0).entries.size(), 1u);
   EXPECT_EQ(answer(model, input), before);
 }
 
@@ -228,7 +231,7 @@ TEST(Cache, ForgetsThoseUsedLongestAgo) {
   EXPECT_TRUE(use(8));
   const auto entries = cache.entries();
   ASSERT_EQ(entries.size(), 3u);
-  EXPECT_EQ(cache.prune(entries[0].bytes + entries[1].bytes).size(), 1u);
+  EXPECT_EQ(cache.prune(entries[0].bytes + entries[1].bytes).entries.size(), 1u);
   EXPECT_TRUE(use(8));
   EXPECT_TRUE(use(10));
   EXPECT_FALSE(use(9));
@@ -257,6 +260,57 @@ TEST(Cache, ManyWriters) {
   EXPECT_EQ(cache.entries().size(), 1u);
   const auto rest = std::distance(fs::directory_iterator(cache.folder()), {});
   EXPECT_EQ(rest, 1) << "files are left over";
+}
+
+TEST(Cache, CleansUpAfterKilledWriters) {
+  const Folder folder;
+  const CompileCache cache(folder / "cache");
+  fs::create_directories(cache.folder());
+  const auto left = cache.folder() / "0123456789abcdef.enfold";
+  const pid_t child = ::fork();
+  if (child == 0) { // writes half of an entry, and is killed
+    auto file = NewFile::create(left);
+    if (file && file->append(std::string(5000, 'x'))) ::kill(::getpid(), SIGKILL);
+    ::_exit(1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(cache.entries().empty());
+  ASSERT_EQ(cache.unfinished().size(), 1u);
+  EXPECT_EQ(cache.unfinished()[0].bytes, 5000);
+
+  auto alive = NewFile::create(left);
+  ASSERT_TRUE(alive);
+  ASSERT_TRUE(alive->append(std::string(300, 'y')));
+  EXPECT_EQ(cache.unfinished().size(), 2u);
+  const auto removed = cache.prune(CompileCache::kCapacity);
+  ASSERT_EQ(removed.unfinished.size(), 1u);
+  EXPECT_EQ(removed.unfinished[0].bytes, 5000);
+  ASSERT_EQ(cache.unfinished().size(), 1u) << "one that is being written stays";
+  EXPECT_TRUE(alive->commit());
+  EXPECT_TRUE(cache.unfinished().empty());
+  EXPECT_EQ(read(left), std::string(300, 'y'));
+}
+
+TEST(Cache, StoringMakesRoomForWhatIsUnfinished) {
+  const Folder folder;
+  write(folder / "m.onnx", convNet());
+  const auto store = [&](const CompileCache& cache, int64_t height) {
+    const NamedTensor input = images({1, 3, height, 8});
+    return compiled(folder / "m.onnx", std::span(&input, 1), cache).cached;
+  };
+  CompileCache cache(folder / "cache");
+  EXPECT_FALSE(store(cache, 8));
+  const int64_t bytes = cache.entries()[0].bytes;
+  write(cache.folder() / "feed.enfold.tmp4242.0", std::string(1000, 'x'));
+  auto alive = NewFile::create(cache.folder() / "fade.enfold");
+  ASSERT_TRUE(alive);
+  ASSERT_TRUE(alive->append(std::string(static_cast<size_t>(bytes), 'y')));
+  cache = CompileCache(folder / "cache", 2 * bytes + bytes / 2);
+  EXPECT_FALSE(store(cache, 9));
+  EXPECT_EQ(cache.entries().size(), 1u) << "room for two, of which one is being written";
+  EXPECT_EQ(cache.unfinished().size(), 1u);
 }
 
 TEST(Cache, FoldersThatCannotBe) {

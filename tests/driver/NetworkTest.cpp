@@ -70,7 +70,7 @@ NamedTensor random(const std::string& name, const Shape& shape, uint64_t seed) {
 }
 
 std::unique_ptr<Network> open(const File& file, size_t capacity,
-                                      Accuracy accuracy = Accuracy::Standard) {
+                              Accuracy accuracy = Accuracy::Standard) {
   CompileOptions compile;
   compile.passes.passes.accuracy = accuracy;
   auto opened = Network::open(
