@@ -106,8 +106,8 @@ public:
   void abandon() { static_cast<void>(jit_.release()); }
 
 private:
+  std::optional<Error> cause_; // outlives the session, which reports to it
   std::unique_ptr<llvm::orc::LLJIT> jit_;
-  std::optional<Error> cause_;
 };
 
 /// The tables of enfold_program with everything they point to.
