@@ -41,7 +41,8 @@ std::string profileTable(const Profile& profile) {
   double total = 0;
   for (const KernelProfile& kernel : profile.kernels) total += kernel.seconds;
   std::vector<std::vector<std::string>> rows = {{"kernel", "us", "%", "GFLOP/s", "GB/s", "of limit",
-                                                 "bound by", "algorithm", "next best", "nodes"}};
+                                                 "bound by", "algorithm", "second choice",
+                                                 "nodes"}};
   for (const KernelProfile& kernel : profile.kernels)
     rows.push_back({std::to_string(rows.size() - 1), fmt::format("{:.1f}", kernel.seconds * 1e6),
                     fmt::format("{:.1f}", total > 0 ? 100 * kernel.seconds / total : 0),

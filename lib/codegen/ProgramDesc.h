@@ -31,7 +31,7 @@ struct Step {
   int64_t grain = 1;                      ///< least number of iterations for a thread
   std::string name;
   std::string origin;   ///< the ONNX nodes it computes
-  std::string runnerUp; ///< the second best algorithm, for profiles in this process
+  std::string secondChoice; ///< the second best algorithm, for profiles in this process
   double flops = 0;
   double bytes = 0;
   /// Of a step that checks data: the message of a failure; empty if the step writes the message.

@@ -33,7 +33,7 @@ Result<Profile> profileOf(Session& session, double seconds, const std::function<
                                .flops = step.flops,
                                .bytes = step.bytes,
                                .algorithm = what.name,
-                               .secondChoice = what.runnerUp,
+                               .secondChoice = what.secondChoice,
                                .nodes = step.origin});
   }
   ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
@@ -51,7 +51,7 @@ Json toJson(const Profile& profile) {
                     {"percent_of_limit", profile.percentOfLimit(kernel)},
                     {"bound_by", profile.boundOf(kernel)},
                     {"algorithm", kernel.algorithm},
-                    {"next_best", kernel.secondChoice},
+                    {"second_choice", kernel.secondChoice},
                     {"nodes", kernel.nodes}});
   return json;
 }

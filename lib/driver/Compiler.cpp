@@ -1,7 +1,7 @@
 // The compiler driver.
 #include "driver/Compiler.h"
 
-#include "lower/conv/Ways.h"
+#include "lower/conv/Candidates.h"
 #include "onnx/RegularFile.h"
 #include "passes/FoldError.h"
 #include "support/Memory.h"

@@ -97,7 +97,7 @@ json describe(const codegen::Step& step) {
   return {{"kernel", step.kernel},      {"buffers", buffers},
           {"parallel", step.parallel},  {"grain", step.grain},
           {"name", step.name},          {"origin", step.origin},
-          {"runner_up", step.runnerUp}, {"flops", step.flops},
+          {"second_choice", step.secondChoice}, {"flops", step.flops},
           {"bytes", step.bytes},        {"check", step.check.value_or("")}};
 }
 
@@ -110,7 +110,7 @@ codegen::Step readStep(const json& from) {
   step.grain = from.at("grain");
   step.name = from.at("name");
   step.origin = from.at("origin");
-  step.runnerUp = from.at("runner_up");
+  step.secondChoice = from.at("second_choice");
   step.flops = from.at("flops");
   step.bytes = from.at("bytes");
   if (const std::string check = from.at("check"); !check.empty()) step.check = check;

@@ -3,7 +3,7 @@
 
 #include "ir/Rewriter.h"
 #include "lower/Lowering.h"
-#include "lower/conv/Ways.h"
+#include "lower/conv/Candidates.h"
 
 #include <fmt/format.h>
 
@@ -13,19 +13,19 @@
 namespace enfold {
 namespace {
 
-/// Ways that are estimated to take this much longer than the best are not tried.
+/// Candidates that are estimated to take this much longer than the best are not tried.
 constexpr double kHopeless = 2;
-constexpr size_t kMostWays = 10;
-/// A way must be faster by this much to be preferred to the cost model's.
+constexpr size_t kMostCandidates = 10;
+/// A candidate must be faster by this much to be preferred to the cost model's.
 constexpr double kWorthIt = 0.98;
 constexpr double kSeconds = 0.3; ///< of a round's runs
 constexpr int kFewestRuns = 5;
 
 /// Convolutions of equal kernels.
 struct Case {
-  std::vector<size_t> ops;          ///< their numbers in the graph
-  std::vector<std::string> ways;    ///< values of `algorithm`, the cost model's first
-  std::vector<double> seconds = {}; ///< the least that each took, for all ops together
+  std::vector<size_t> ops;             ///< their numbers in the graph
+  std::vector<std::string> candidates; ///< values of `algorithm`, the cost model's first
+  std::vector<double> seconds = {};    ///< the least that each took, for all ops together
   size_t best = 0;
 };
 
@@ -38,7 +38,7 @@ public:
 
 private:
   Result<> findCases();
-  Result<> measure(const std::function<size_t(const Case&)>& wayOf);
+  Result<> measure(const std::function<size_t(const Case&)>& candidateOf);
   void show(int round) {
     if (options_.progress) options_.progress(round, rounds_);
   }
@@ -69,27 +69,29 @@ Result<> Tuner::findCases() {
     const std::string algorithm = op->string("algorithm");
     if (algorithm != "auto" && algorithm != "direct") continue;
     std::vector<std::string> names;
-    const std::vector<lower::ConvWay> ways = lower::convWays(*op, target_);
-    for (const lower::ConvWay& way : ways)
-      if (names.size() < kMostWays && way.cycles < kHopeless * ways.front().cycles &&
-          (algorithm == "auto" || way.kind.starts_with("direct")))
-        names.push_back(way.name);
+    const std::vector<lower::ConvCandidate> candidates = lower::convCandidates(*op, target_);
+    for (const lower::ConvCandidate& candidate : candidates)
+      if (names.size() < kMostCandidates &&
+          candidate.cycles < kHopeless * candidates.front().cycles &&
+          (algorithm == "auto" || candidate.kind.starts_with("direct")))
+        names.push_back(candidate.name);
     if (names.size() < 2) continue;
     const auto [place, isNew] = known.try_emplace(kernels.at(op.get()), cases_.size());
-    if (isNew) cases_.push_back({.ops = {}, .ways = std::move(names)});
+    if (isNew) cases_.push_back({.ops = {}, .candidates = std::move(names)});
     cases_[place->second].ops.push_back(at);
   }
-  for (Case& c : cases_) c.seconds.assign(c.ways.size(), std::numeric_limits<double>::infinity());
+  for (Case& c : cases_)
+    c.seconds.assign(c.candidates.size(), std::numeric_limits<double>::infinity());
   return {};
 }
 
-/// Builds the network with one way for each case, and takes the times of their kernels.
-Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
+/// Builds the network with one candidate for each case, and takes the times of their kernels.
+Result<> Tuner::measure(const std::function<size_t(const Case&)>& candidateOf) {
   std::unique_ptr<Graph> graph = graph_.clone();
   std::vector<Op*> ops;
   for (const auto& op : graph->ops()) ops.push_back(op.get());
   for (const Case& c : cases_)
-    for (const size_t op : c.ops) setAlgorithm(*graph, *ops[op], c.ways[wayOf(c)]);
+    for (const size_t op : c.ops) setAlgorithm(*graph, *ops[op], c.candidates[candidateOf(c)]);
   std::map<const Op*, size_t> caseOf;
   for (size_t i = 0; i < cases_.size(); ++i)
     for (const size_t op : cases_[i].ops) caseOf[ops[op]] = i;
@@ -119,7 +121,7 @@ Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
     seconds[found->second] += profile.min_seconds;
   }
   for (size_t i = 0; i < cases_.size(); ++i) {
-    double& least = cases_[i].seconds[wayOf(cases_[i])];
+    double& least = cases_[i].seconds[candidateOf(cases_[i])];
     least = std::min(least, seconds[i]);
   }
   return {};
@@ -128,13 +130,15 @@ Result<> Tuner::measure(const std::function<size_t(const Case&)>& wayOf) {
 Result<> Tuner::run() {
   ENFOLD_RETURN_IF_ERROR(findCases());
   if (cases_.empty()) return {};
-  const size_t most =
-      std::ranges::max(cases_, {}, [](const Case& c) { return c.ways.size(); }).ways.size();
-  // Every way once, then the two that decide once more.
+  const size_t most = std::ranges::max(cases_, {}, [](const Case& c) {
+                        return c.candidates.size();
+                      }).candidates.size();
+  // Every candidate once, then the two that decide once more.
   rounds_ = static_cast<int>(most) + 2;
   for (size_t rank = 0; rank < most; ++rank) {
     show(static_cast<int>(rank) + 1);
-    ENFOLD_RETURN_IF_ERROR(measure([&](const Case& c) { return rank < c.ways.size() ? rank : 0; }));
+    ENFOLD_RETURN_IF_ERROR(
+        measure([&](const Case& c) { return rank < c.candidates.size() ? rank : 0; }));
   }
   for (Case& c : cases_)
     c.best = static_cast<size_t>(std::ranges::min_element(c.seconds) - c.seconds.begin());
@@ -154,7 +158,7 @@ Result<> Tuner::run() {
     report.estimatedSeconds += c.seconds[0];
     report.tunedSeconds += c.seconds[chosen];
     if (chosen)
-      for (const size_t op : c.ops) setAlgorithm(graph_, *ops[op], c.ways[chosen]);
+      for (const size_t op : c.ops) setAlgorithm(graph_, *ops[op], c.candidates[chosen]);
   }
   if (options_.done) options_.done(report);
   return {};

@@ -10,7 +10,7 @@
 #include "ir/Rewriter.h"
 #include "ir/Verifier.h"
 #include "lower/Lowering.h"
-#include "lower/conv/Ways.h"
+#include "lower/conv/Candidates.h"
 #include "onnx/Export.h"
 #include "onnx/Import.h"
 #include "reference/Reference.h"
@@ -30,7 +30,7 @@ using diagnose::Comparison;
 using diagnose::Tolerance;
 
 /// Relative errors a compiled op may make of its own, an order of magnitude above what one rounding
-/// is: how they grow on the way to an output is found out by making them.
+/// is: how they grow on the candidate to an output is found out by making them.
 double noiseOf(ElemType elem) {
   switch (elem) {
   case ElemType::F16:
@@ -240,16 +240,16 @@ private:
     return std::nullopt;
   }
 
-  /// Half of the convolutions are computed in any of their ways instead of the best.
+  /// Half of the convolutions are computed in any of their candidates instead of the best.
   void chooseAlgorithms(const codegen::Target& target) {
     Random random(seed_ + 1);
     for (const auto& op : optimized_->ops()) {
       if (op->kind() != OpKind::Conv || op->string("algorithm") != "auto") continue;
-      const std::vector<lower::ConvWay> ways = lower::convWays(*op, target);
-      if (ways.empty() || random.chance(50)) continue;
+      const std::vector<lower::ConvCandidate> candidates = lower::convCandidates(*op, target);
+      if (candidates.empty() || random.chance(50)) continue;
       Rewriter rewriter(*optimized_);
       ENFOLD_CHECK(rewriter.begin("choose", *op), "nothing limits these rewrites");
-      rewriter.setAttr(op.get(), "algorithm", random.pick(ways).name);
+      rewriter.setAttr(op.get(), "algorithm", random.pick(candidates).name);
     }
   }
 

@@ -5,12 +5,9 @@
 #include "lower/Pointwise.h"
 #include "lower/Reorder.h"
 #include "lower/Storage.h"
-#include "lower/conv/Direct.h"
-#include "lower/conv/Grouped.h"
-#include "lower/conv/Plain.h"
+#include "lower/conv/Candidates.h"
+#include "lower/conv/Conv.h"
 #include "lower/conv/Transposed.h"
-#include "lower/conv/Ways.h"
-#include "lower/conv/Winograd.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/index/Gather.h"
 #include "lower/index/Scatter.h"
@@ -84,15 +81,12 @@ std::string refusalOf(const Family& family, const Op& op, const kir::Target& tar
 
 std::span<const Family> families() {
   static const std::vector<Family> table = {
-      {"conv_grouped", Layouts::Vectors, refuseConvGrouped, lowerConvGrouped, {OpKind::Conv}},
-      {"conv_winograd", Layouts::Vectors, refuseWinograd, lowerWinograd, {OpKind::Conv}},
-      {"conv_direct", Layouts::Vectors, directRefusal, lowerConvDirect, {OpKind::Conv}},
+      {"conv", Layouts::Vectors, refuseConv, lowerConv, {OpKind::Conv}, explainConv},
       {"conv_transposed",
        Layouts::Vectors,
        refuseConvTransposed,
        lowerConvTransposed,
        {OpKind::ConvTranspose}},
-      {"conv_plain", Layouts::Plain, refuseConvPlain, lowerConvPlain, {OpKind::Conv}},
       {"pool_blocked",
        Layouts::Vectors,
        refuseBlockedPool,
@@ -193,6 +187,7 @@ Choice explainChoice(const Op& op, const kir::Target& target) {
     if (std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
     std::string reason = refusalOf(family, op, target);
     if (reason.empty()) {
+      if (family.explain) return family.explain(op, target);
       choice.how = family.name;
       return choice;
     }

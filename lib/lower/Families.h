@@ -14,6 +14,12 @@ enum class Layouts : uint8_t {
   Any,     ///< the same with blocks of any size
 };
 
+/// How an op would run: "conv_direct", "view" or "reference", with the refusals on the way.
+struct Choice {
+  std::string how;
+  std::vector<std::pair<std::string, std::string>> refused; ///< family, reason
+};
+
 struct Family {
   std::string_view name;
   Layouts layouts;
@@ -22,6 +28,8 @@ struct Family {
   std::string (*refusal)(const Op& op, const kir::Target& target);
   void (*lower)(const Op& op, Lowering& lowering);
   std::vector<OpKind> kinds; ///< the op kinds it is asked about
+  /// Of a family of several kernels: which one an op gets.
+  Choice (*explain)(const Op& op, const kir::Target& target) = nullptr;
 };
 
 /// All families, best first.
@@ -30,11 +38,7 @@ std::span<const Family> families();
 /// The family that lowers the op, or null if only its reference function can.
 const Family* familyFor(const Op& op, const kir::Target& target);
 
-/// How an op would run: "conv_direct", "view" or "reference", with the refusals on the way.
-struct Choice {
-  std::string how;
-  std::vector<std::pair<std::string, std::string>> refused; ///< family, reason
-};
+/// How the op would run.
 Choice explainChoice(const Op& op, const kir::Target& target);
 
 } // namespace enfold::lower

@@ -121,7 +121,7 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
       cyclesOf(facts.flops, facts.bytes, machine) / static_cast<double>(kernel.iterations);
   Call call{.buffers = std::move(buffers),
             .algorithm = std::move(facts.algorithm),
-            .runnerUp = std::move(facts.runnerUp),
+            .secondChoice = std::move(facts.secondChoice),
             .origin = {},
             .flops = facts.flops,
             .bytes = facts.bytes,
@@ -151,7 +151,7 @@ Result<> Lowering::callReference(const Op& op) {
   Call call{.reference = ReferenceCall{&op},
             .buffers = {},
             .algorithm = "reference",
-            .runnerUp = {},
+            .secondChoice = {},
             .origin = {}};
   for (const Value* operand : op.operands())
     if (operand) call.buffers.push_back(storage(operand));

@@ -51,13 +51,13 @@ struct Call {
   std::optional<ReferenceCall> reference;
   /// The kernel's parameters; of a reference call operands, results and an enfold_check.
   std::vector<BufferRef> buffers;
-  std::string algorithm;  ///< "conv_direct 6x2"; for profiles and explain
-  std::string runnerUp;   ///< "winograd f2 +8 %": the second best; for profiles
-  const Op* op = nullptr; ///< that it computes, or a part of; null: copies an output
-  std::string origin;     ///< the ONNX nodes computed
-  double flops = 0;       ///< arithmetic of the whole call
-  double bytes = 0;       ///< least memory traffic of the whole call
-  int64_t grain = 1;      ///< fewest iterations worth a thread of their own
+  std::string algorithm;    ///< "conv_direct 6x2"; for profiles and explain
+  std::string secondChoice; ///< "winograd f2 +8 %"; for profiles
+  const Op* op = nullptr;   ///< that it computes, or a part of; null: copies an output
+  std::string origin;       ///< the ONNX nodes computed
+  double flops = 0;         ///< arithmetic of the whole call
+  double bytes = 0;         ///< least memory traffic of the whole call
+  int64_t grain = 1;        ///< fewest iterations worth a thread of their own
   /// Of a kernel that checks data: the error that ends the run when it leaves a number other than 0
   /// in its last buffer, an int32 in the arena. Else empty.
   std::string check;

@@ -1,11 +1,11 @@
-// The ways of convolutions: every one of them gives the answer of the reference, a graph can ask
-// for any by name, and tuning chooses among them.
+// The candidates of convolutions: every one of them gives the answer of the reference, a graph can
+// ask for any by name, and tuning chooses among them.
 #include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "ir/Builder.h"
 #include "ir/ConstantText.h"
 #include "ir/Rewriter.h"
-#include "lower/conv/Ways.h"
+#include "lower/conv/Candidates.h"
 #include "reference/Reference.h"
 
 #include <gtest/gtest.h>
@@ -105,8 +105,8 @@ void expectOddNumberStays(Session& session, const Graph& graph, std::vector<Tens
                                  << comparison.maxAbs << " that do not depend on it";
 }
 
-/// Compiles every way of the layer, no two of which have one name; gives how many there are by each
-/// kind of algorithm, "direct" or "winograd f4".
+/// Compiles every candidate of the layer, no two of which have one name; gives how many there are
+/// by each kind of algorithm, "direct" or "winograd f4".
 std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
   std::map<std::string, int> kinds;
   std::set<std::string> names;
@@ -117,20 +117,21 @@ std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
   EXPECT_TRUE(expected) << expected.error().str();
   std::unique_ptr<Graph> graph = layer->clone();
   EXPECT_TRUE(optimize(*graph, {}, target));
-  for (const lower::ConvWay& way : lower::convWays(*lastConvolution(*graph), target)) {
-    SCOPED_TRACE(way.name);
-    EXPECT_TRUE(names.insert(way.name).second);
-    ++kinds[way.kind.starts_with("direct") ? "direct" : way.kind];
+  for (const lower::ConvCandidate& candidate :
+       lower::convCandidates(*lastConvolution(*graph), target)) {
+    SCOPED_TRACE(candidate.name);
+    EXPECT_TRUE(names.insert(candidate.name).second);
+    ++kinds[candidate.kind.starts_with("direct") ? "direct" : candidate.kind];
     std::unique_ptr<Graph> one = graph->clone();
-    setAlgorithm(*one, way.name);
+    setAlgorithm(*one, candidate.name);
     EXPECT_TRUE(lower::checkAlgorithms(*one, target));
     const auto executable = Executable::build(std::move(one), target);
     EXPECT_TRUE(executable) << executable.error().str();
     // What it is called by is what computes it.
     bool used = false;
     for (const codegen::Step& step : (*executable)->steps())
-      used |= step.name.find(way.name.substr(
-                  0, way.name.find(way.kind.starts_with("direct") ? " + " : " of "))) !=
+      used |= step.name.find(candidate.name.substr(
+                  0, candidate.name.find(candidate.kind.starts_with("direct") ? " + " : " of "))) !=
               std::string::npos;
     EXPECT_TRUE(used);
     auto session = Session::create(*executable, {.threads = 2});
@@ -139,18 +140,18 @@ std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
     const Comparison comparison = compare(outputs->front(), expected->front(), Tolerance{});
     EXPECT_TRUE(comparison.same())
         << comparison.mismatches << " differ by up to " << comparison.maxAbs;
-    expectOddNumberStays(**session, *layer, inputs, expected->front(), kinds[way.kind]);
+    expectOddNumberStays(**session, *layer, inputs, expected->front(), kinds[candidate.kind]);
   }
   return kinds;
 }
 
-/// Every size of Winograd's tile is among the ways, so often at least.
+/// Every size of Winograd's tile is among the candidates, so often at least.
 void expectEveryTile(std::map<std::string, int> kinds, int atLeast) {
   for (const char* kind : {"winograd f2", "winograd f4", "winograd f6"})
     EXPECT_GE(kinds[kind], atLeast) << kind;
 }
 
-TEST(ConvWays, AllAgreeWithTheReference) {
+TEST(ConvCandidates, AllAgreeWithTheReference) {
   std::mt19937_64 random(5);
   const auto between = [&](int64_t low, int64_t high) {
     return std::uniform_int_distribution<int64_t>(low, high)(random);
@@ -171,7 +172,7 @@ TEST(ConvWays, AllAgreeWithTheReference) {
   }
 }
 
-TEST(ConvWays, DilatedWindowsAndVolumes) {
+TEST(ConvCandidates, DilatedWindowsAndVolumes) {
   Layer layer = {
       .input = {2, 24, 13, 17}, .cout = 40, .kernel = 3, .stride = 1, .pads = {2, 1, 2, 3}};
   layer.dilation = 2;
@@ -182,7 +183,7 @@ TEST(ConvWays, DilatedWindowsAndVolumes) {
   expectEveryTile(expectAllWaysAgree(layer), 1);
 }
 
-TEST(ConvWays, GroupsInSeveralRuns) {
+TEST(ConvCandidates, GroupsInSeveralRuns) {
   expectAllWaysAgree({.input = {1, 60, 9, 9},
                       .cout = 60,
                       .kernel = 3,
@@ -191,7 +192,7 @@ TEST(ConvWays, GroupsInSeveralRuns) {
                       .pads = {1, 1, 1, 1}});
 }
 
-TEST(ConvWays, OthersAreRefusedWithAList) {
+TEST(ConvCandidates, OthersAreRefusedWithAList) {
   const codegen::Target target = hostTarget();
   const Layer layer = {
       .input = {1, 16, 8, 8}, .cout = 16, .kernel = 5, .stride = 1, .pads = {2, 2, 2, 2}};
@@ -217,8 +218,9 @@ TEST(Tune, ChoosesAmongTheWaysAndKeepsTheAnswer) {
   ASSERT_TRUE(expected);
   ASSERT_TRUE(optimize(*graph, {}, target));
   std::vector<std::string> names = {"auto"};
-  for (const lower::ConvWay& way : lower::convWays(*lastConvolution(*graph), target))
-    names.push_back(way.name);
+  for (const lower::ConvCandidate& candidate :
+       lower::convCandidates(*lastConvolution(*graph), target))
+    names.push_back(candidate.name);
 
   int shown = 0;
   TuneReport report;

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "lower/Lowering.h"
+#include "lower/conv/Schedule.h"
 
 namespace enfold::lower {
 
-void lowerConvDirect(const Op& op, Lowering& lowering);
+/// `secondChoice`: see CallFacts.
+void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
+                     const std::string& secondChoice, Lowering& lowering);
 
 } // namespace enfold::lower

@@ -8,7 +8,7 @@
 // Lanes past the last channel hold anything, but in groups of their own.
 #include "lower/conv/Grouped.h"
 
-#include "lower/Epilogue.h"
+#include "lower/conv/ConvOperands.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
 
@@ -31,20 +31,32 @@ public:
   GroupedConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(lowering.target().lanes(kir::Scalar::F32)), blocks_((p_.cout + lanes_ - 1) / lanes_),
-        fewTaps_(p_.kernel[2] <= kFewTaps), epilogue_(op, lowering) {}
+        fewTaps_(p_.kernel[2] <= kFewTaps), result_(op, lowering) {}
 
   void lower();
 
 private:
+  /// A row of the result in a block of channels.
+  struct Row {
+    Index image, block, od, oh;
+  };
+  /// Pixels [begin + shift, begin + shift + pixels) of a row. Which taps are inside the input
+  /// depends on `begin` alone.
+  struct Tile {
+    int64_t begin;
+    Index shift;
+    int64_t pixels;
+  };
+  /// The sums of a tile.
+  using Sums = std::vector<kir::Var>;
+
   BufferRef packedWeights() const;
-  std::vector<float> packBias() const;
-  void tile(int64_t begin, const Index& shift, int64_t pixels);
-  void rowOfFewTaps(const Index& src, const Index& wei, int64_t begin, int64_t pixels);
-  void rowOfTaps(const Index& src, const Index& wei, int64_t begin, int64_t pixels);
-  void finish(const Index& pixel, int64_t pixels);
+  void tile(const Row& row, const Tile& tile);
+  void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  void rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  void finish(const Row& row, const Tile& tile, const Sums& sums);
   Value load(const kir::Buffer& from, const Index& at) { return b_.load(from[at], lanes_); }
   Value channelOfGroup(const Value& pixel, int channel);
-  void accumulate(int64_t pixel, const Value& value, const Value& weight);
 
   const Op& op_;
   Lowering& lowering_;
@@ -53,13 +65,10 @@ private:
   const int lanes_;
   const int64_t blocks_;
   const bool fewTaps_;
-  Epilogue epilogue_;
+  ConvResult result_;
 
   kir::Builder b_{"conv_grouped"};
-  std::optional<kir::Buffer> src_, wei_, bia_, dst_;
-  std::vector<kir::Var> accumulators_;
-  // Of the iteration being written.
-  Index n_ = 0, block_ = 0, od_ = 0, oh_ = 0;
+  std::optional<kir::Buffer> src_, wei_;
 };
 
 /// [channel block][kd][kh] rows of [channel of a group][kw][lane], or [kw][channel of a
@@ -82,25 +91,11 @@ BufferRef GroupedConv::packedWeights() const {
                                  blocks_ * p_.taps() * width_ * lanes_, pack);
 }
 
-std::vector<float> GroupedConv::packBias() const {
-  std::vector<float> packed(static_cast<size_t>(blocks_ * lanes_));
-  std::copy_n(op_.own(2)->constant()->data<float>(), p_.cout, packed.begin());
-  return packed;
-}
-
 void GroupedConv::lower() {
-  const Type& type = op_.result()->type();
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   src_ = b_.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
   wei_ = b_.input("wei", kir::Scalar::F32, blocks_ * p_.taps() * width_ * lanes_);
-  if (op_.own(2)) {
-    bia_ = b_.input("bia", kir::Scalar::F32, blocks_ * lanes_);
-    buffers.push_back(lowering_.constant(packBias()));
-  }
-  epilogue_.declare(b_);
-  epilogue_.appendBuffers(buffers);
-  dst_ = b_.output("dst", kir::Scalar::F32, type.numBytes() / 4);
-  buffers.push_back(lowering_.storage(op_.result()));
+  result_.declare(b_, buffers);
 
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
   const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3;
@@ -110,64 +105,65 @@ void GroupedConv::lower() {
   const int64_t extents[] = {p_.batch, blocks_, p_.out[0], p_.out[1]};
   const std::string_view names[] = {"n", "cb", "od", "oh"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    n_ = at[0], block_ = at[1], od_ = at[2], oh_ = at[3];
     for (const TileRun& run : tileRow(p_, pixels))
-      b_.forLoop("tile", 0, run.count,
-                 [&](const Index& t) { tile(run.begin, t * run.pixels, run.pixels); });
+      b_.forLoop("tile", 0, run.count, [&](const Index& t) {
+        tile({at[0], at[1], at[2], at[3]}, {run.begin, t * run.pixels, run.pixels});
+      });
   });
-  const double elements = static_cast<double>(type.numElements());
   lowering_.call(
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("{} {}", width_ == 1 ? "conv_depthwise" : "conv_grouped", pixels),
-       .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
+       .flops = p_.flops() + result_.flops()});
 }
 
-/// Pixels [begin + shift, begin + shift + pixels) of a row. Which taps are inside the input depends
-/// on `begin` alone.
-void GroupedConv::tile(int64_t begin, const Index& shift, int64_t pixels) {
-  accumulators_.clear();
-  for (int64_t i = 0; i < pixels; ++i)
-    accumulators_.push_back(b_.var("acc", b_.zero(kir::f32(lanes_))));
-  const TapRange depth = tapsInside(p_, 0, od_), height = tapsInside(p_, 1, oh_);
+void GroupedConv::tile(const Row& row, const Tile& tile) {
+  Sums sums;
+  for (int64_t i = 0; i < tile.pixels; ++i)
+    sums.push_back(b_.var("acc", b_.zero(kir::f32(lanes_))));
+  const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
   b_.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
     b_.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
-      const Index id = od_ * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0];
-      const Index ih = oh_ * p_.strides[1] - p_.padsBegin[1] + kh * p_.dilations[1];
-      const Index iw = shift * p_.strides[2] + p_.inputAt(2, begin, 0);
-      const Index line = ((n_ * blocks_ + block_) * p_.in[0] + id) * p_.in[1] + ih;
+      const Index id = row.od * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0];
+      const Index ih = row.oh * p_.strides[1] - p_.padsBegin[1] + kh * p_.dilations[1];
+      const Index iw = tile.shift * p_.strides[2] + p_.inputAt(2, tile.begin, 0);
+      const Index line = ((row.image * blocks_ + row.block) * p_.in[0] + id) * p_.in[1] + ih;
       const Index src = (line * p_.in[2] + iw) * lanes_;
       const Index wei =
-          ((block_ * p_.kernel[0] + kd) * p_.kernel[1] + kh) * (width_ * p_.kernel[2] * lanes_);
-      fewTaps_ ? rowOfFewTaps(src, wei, begin, pixels) : rowOfTaps(src, wei, begin, pixels);
+          ((row.block * p_.kernel[0] + kd) * p_.kernel[1] + kh) * (width_ * p_.kernel[2] * lanes_);
+      fewTaps_ ? rowOfFewTaps(src, wei, tile, sums) : rowOfTaps(src, wei, tile, sums);
     });
   });
-  finish((od_ * p_.out[1] + oh_) * p_.out[2] + begin + shift, pixels);
+  finish(row, tile, sums);
 }
 
 /// Every column of the input is loaded once for all taps of the row.
-void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, int64_t begin, int64_t pixels) {
+void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
   const int64_t kw = p_.kernel[2];
   for (int c = 0; c < width_; ++c) {
     if (c > 0) b_.barrier(); // each channel loads the pixels anew: registers cannot hold them
     std::vector<Value> weights;
     for (int64_t x = 0; x < kw; ++x) weights.push_back(load(*wei_, wei + (c * kw + x) * lanes_));
-    for (const TileColumn& column : tileColumns(p_, begin, pixels)) {
+    for (const TileColumn& column : tileColumns(p_, tile.begin, tile.pixels)) {
       const Value v = channelOfGroup(load(*src_, src + column.at * lanes_), c);
-      for (const auto& [pixel, tap] : column.uses)
-        accumulate(pixel, v, weights[static_cast<size_t>(tap)]);
+      for (const auto& [pixel, tap] : column.uses) {
+        kir::Var& sum = sums[static_cast<size_t>(pixel)];
+        sum.set(b_.fma(v, weights[static_cast<size_t>(tap)], sum));
+      }
     }
   }
 }
 
-void GroupedConv::rowOfTaps(const Index& src, const Index& wei, int64_t begin, int64_t pixels) {
-  for (const TapRun& run : tapRuns(p_, begin, pixels))
+void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
+  for (const TapRun& run : tapRuns(p_, tile.begin, tile.pixels))
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
       for (int c = 0; c < width_; ++c) {
         const Value weight = load(*wei_, wei + (x * width_ + c) * lanes_);
-        for (int64_t i = 0; i < pixels; ++i) {
-          if (!tapInside(p_, begin + i, run.lo)) continue;
+        for (int64_t i = 0; i < tile.pixels; ++i) {
+          if (!tapInside(p_, tile.begin + i, run.lo)) continue;
           const Index column = x * p_.dilations[2] + i * p_.strides[2];
-          accumulate(i, channelOfGroup(load(*src_, src + column * lanes_), c), weight);
+          const Value v = channelOfGroup(load(*src_, src + column * lanes_), c);
+          kir::Var& sum = sums[static_cast<size_t>(i)];
+          sum.set(b_.fma(v, weight, sum));
         }
       }
     });
@@ -181,21 +177,11 @@ Value GroupedConv::channelOfGroup(const Value& pixel, int channel) {
   return b_.shuffle(pixel, pixel, mask);
 }
 
-void GroupedConv::accumulate(int64_t pixel, const Value& value, const Value& weight) {
-  kir::Var& sum = accumulators_[static_cast<size_t>(pixel)];
-  sum.set(b_.fma(value, weight, sum));
-}
-
-/// Pixels of the result from `first` on.
-void GroupedConv::finish(const Index& first, int64_t pixels) {
-  std::optional<Value> bias;
-  if (bia_) bias = load(*bia_, block_ * lanes_);
-  for (int64_t i = 0; i < pixels; ++i) {
-    const Value sum = accumulators_[static_cast<size_t>(i)];
-    const auto at = blockedCoordinates(op_.result()->type(), n_, block_, first + i);
-    const Value value = epilogue_.apply(b_, bias ? sum + *bias : sum, at);
-    b_.store((*dst_)[((n_ * blocks_ + block_) * p_.outPixels() + first + i) * lanes_], value);
-  }
+void GroupedConv::finish(const Row& row, const Tile& tile, const Sums& sums) {
+  const std::optional<Value> bias = result_.bias(b_, row.block);
+  const Index first = (row.od * p_.out[1] + row.oh) * p_.out[2] + tile.begin + tile.shift;
+  for (int64_t i = 0; i < tile.pixels; ++i)
+    result_.store(b_, sums[static_cast<size_t>(i)], bias, row.image, row.block, first + i);
 }
 
 } // namespace

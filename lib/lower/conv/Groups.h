@@ -16,6 +16,10 @@ struct GroupRun {
   int64_t first; ///< group of the whole convolution
   int64_t merge; ///< of its groups in a group of the problem
   WindowProblem problem;
+
+  /// Channels of the op's own input and result in front of the run.
+  int64_t firstInput() const { return first * (problem.cinPerGroup() / merge); }
+  int64_t firstOutput() const { return first * (problem.coutPerGroup() / merge); }
 };
 /// As few groups merged into one as fill whole blocks of `lanes` channels, and those that are left
 /// over merged into one last group. Every run begins with a block, of inputs and of results.

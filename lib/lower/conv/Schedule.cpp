@@ -108,12 +108,12 @@ int64_t channelBlocks(const WindowProblem& p, const kir::Target& target) {
 }
 
 /// Of about equals the one that loads least.
-bool isBetter(const DirectWay& way, const DirectWay& best) {
-  const auto tile = [](const DirectWay& w) {
+bool isBetter(const DirectCandidate& candidate, const DirectCandidate& best) {
+  const auto tile = [](const DirectCandidate& w) {
     return w.parts.front().schedule.pixels * w.parts.front().schedule.blocks;
   };
-  const bool larger = way.parts.size() == 1 && tile(way) > tile(best);
-  return way.cycles < best.cycles * (larger ? 1 + kNoise : 1 - kNoise);
+  const bool larger = candidate.parts.size() == 1 && tile(candidate) > tile(best);
+  return candidate.cycles < best.cycles * (larger ? 1 + kNoise : 1 - kNoise);
 }
 
 /// What a second kernel costs the threads together. It does not depend on their number, so that
@@ -135,7 +135,7 @@ double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks) {
                 static_cast<double>(pixels + blocks));
 }
 
-std::string DirectWay::name() const {
+std::string DirectCandidate::name() const {
   std::string text = "direct ";
   for (const ConvPart& part : parts)
     text += fmt::format("{}{}{}x{}", &part == &parts.front() ? "" : " + ",
@@ -144,10 +144,10 @@ std::string DirectWay::name() const {
   return text;
 }
 
-std::vector<DirectWay> directWays(const WindowProblem& p, const kir::Target& target) {
+std::vector<DirectCandidate> directCandidates(const WindowProblem& p, const kir::Target& target) {
   const kir::Machine& machine = target.machine;
   const int64_t all = channelBlocks(p, target);
-  std::vector<DirectWay> ways;
+  std::vector<DirectCandidate> candidates;
   size_t best = 0;
   for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks)
     for (const bool shares : {false, true}) {
@@ -156,26 +156,26 @@ std::vector<DirectWay> directWays(const WindowProblem& p, const kir::Target& tar
       Fit main = fitOf(p, machine, blocks, shares);
       if (main.cycles >= kImpossible) continue;
       main.schedule.rows = rowsOf(p, machine, all / blocks);
-      DirectWay way = {{{0, all - rest, main.schedule}},
-                       static_cast<double>(all / blocks) * main.cycles * steps(p)};
+      DirectCandidate candidate = {{{0, all - rest, main.schedule}},
+                                   static_cast<double>(all / blocks) * main.cycles * steps(p)};
       if (rest > 0) {
         Fit last = fitOf(p, machine, rest);
         last.schedule.rows = rowsOf(p, machine, 1);
-        way.parts.push_back({all - rest, rest, last.schedule});
-        way.cycles += last.cycles * steps(p) + kernelCycles(machine);
+        candidate.parts.push_back({all - rest, rest, last.schedule});
+        candidate.cycles += last.cycles * steps(p) + kernelCycles(machine);
       }
-      ways.push_back(std::move(way));
-      if (isBetter(ways.back(), ways[best])) best = ways.size() - 1;
+      candidates.push_back(std::move(candidate));
+      if (isBetter(candidates.back(), candidates[best])) best = candidates.size() - 1;
     }
-  std::swap(ways.front(), ways[best]);
-  ways.front().cycles = std::ranges::min(ways, {}, &DirectWay::cycles).cycles;
-  std::ranges::stable_sort(ways, {}, &DirectWay::cycles);
-  return ways;
+  std::swap(candidates.front(), candidates[best]);
+  candidates.front().cycles = std::ranges::min(candidates, {}, &DirectCandidate::cycles).cycles;
+  std::ranges::stable_sort(candidates, {}, &DirectCandidate::cycles);
+  return candidates;
 }
 
 ConvSchedule scheduleConv(const WindowProblem& p, const kir::Target& target) {
-  for (const DirectWay& way : directWays(p, target))
-    if (way.parts.size() == 1) return way.parts.front().schedule;
+  for (const DirectCandidate& candidate : directCandidates(p, target))
+    if (candidate.parts.size() == 1) return candidate.parts.front().schedule;
   ENFOLD_CHECK(false, "one block of channels always divides them");
 }
 

@@ -26,15 +26,17 @@ struct ConvPart {
 };
 
 /// Direct convolution with one register tile for all channels, or two where they do not divide.
-struct DirectWay {
+struct DirectCandidate {
   std::vector<ConvPart> parts;
   double cycles; ///< estimated, on one core
 
   std::string name() const; ///< "direct 6x2", "direct shared 4x3 + 6x1"
 };
 
-/// One way for every number of blocks in a tile, with and without sharing pixels; the best first.
-std::vector<DirectWay> directWays(const WindowProblem& problem, const kir::Target& target);
+/// One candidate for every number of blocks in a tile, with and without sharing pixels; the best
+/// first.
+std::vector<DirectCandidate> directCandidates(const WindowProblem& problem,
+                                              const kir::Target& target);
 
 /// The best schedule for all channels alike.
 ConvSchedule scheduleConv(const WindowProblem& problem, const kir::Target& target);

@@ -3,9 +3,11 @@
 #pragma once
 
 #include "kernel/Builder.h"
+#include "lower/conv/Groups.h"
 #include "lower/conv/Schedule.h"
 #include "lower/window/WindowProblem.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -33,6 +35,26 @@ public:
   /// schedule.blocks vectors.
   static std::vector<TapWeight> weightOrder(const ConvSchedule& schedule, int64_t channels,
                                             int64_t taps);
+
+  /// Packs a row in that order, the input block beginning with channel `firstIn` of a group of the
+  /// run, for output channels [firstOut, firstOut + vectors) of the group. weightOf(c, k, tap)
+  /// gives the weight between channels of the group, which are of one group of the op. Returns the
+  /// end.
+  template <typename WeightOf>
+  static float* packRow(const GroupRun& run, const std::vector<TapWeight>& order, int64_t firstIn,
+                        int64_t firstOut, int64_t vectors, float* to, WeightOf weightOf) {
+    const int64_t cin = run.problem.cinPerGroup(), cown = cin / run.merge;
+    const int64_t kown = run.problem.coutPerGroup() / run.merge;
+    for (const auto& [channel, tap] : order) {
+      const int64_t c = firstIn + channel, group = c / cown;
+      if (run.merge > 1) std::fill_n(to, vectors, kOfOtherGroup);
+      const int64_t end = c < cin ? std::min(firstOut + vectors, (group + 1) * kown) : 0;
+      for (int64_t k = std::max(firstOut, group * kown); k < end; ++k)
+        to[k - firstOut] = weightOf(c, k, tap) + 0.0f;
+      to += vectors;
+    }
+    return to;
+  }
 
   struct Source {
     kir::Buffer buffer;

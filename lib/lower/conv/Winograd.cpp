@@ -18,9 +18,8 @@
 // Behind the last point of the inputs lie the magnitudes.
 #include "lower/conv/Winograd.h"
 
-#include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
-#include "lower/conv/Ways.h"
+#include "lower/conv/ConvOperands.h"
 #include "lower/conv/WinogradTransform.h"
 #include "lower/window/Tiles.h"
 
@@ -48,12 +47,13 @@ public:
         w_(WinogradTransform::of(schedule.outputs)),
         lanes_(lowering.target().lanes(kir::Scalar::F32)), cin_((p_.cin + lanes_ - 1) / lanes_),
         cout_((p_.cout + lanes_ - 1) / lanes_), points_(w_.tile * w_.tile), step_(p_.dilations[1]),
-        tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)), epilogue_(op, lowering) {
+        tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)), result_(op, lowering) {
     inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
     productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
   }
 
-  void lower();
+  /// See CallFacts.
+  void lower(const std::string& secondChoice);
 
 private:
   struct Tile {
@@ -72,7 +72,6 @@ private:
 
   BufferRef packedWeights() const;
   BufferRef filters() const;
-  std::vector<float> packBias() const;
   int64_t tilesAlong(size_t d) const {
     const int64_t pixels = (p_.out[d] + step_ - 1) / step_; // that a dilated window sees together
     return (pixels + s_.outputs - 1) / s_.outputs;
@@ -96,7 +95,7 @@ private:
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
-  void call(kir::Kernel kernel, std::vector<BufferRef> buffers);
+  void call(kir::Kernel kernel, std::vector<BufferRef> buffers, const std::string& secondChoice);
   int64_t inputElements() const { return (points_ + 1) * inputPoint_; }
   int64_t stagedElements() const { return planes(p_, p_.in) * s_.chunks(p_) * inputElements(); }
 
@@ -109,8 +108,8 @@ private:
   const int64_t step_; ///< between the pixels of a tile
   const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
-  Epilogue epilogue_;
-  std::optional<kir::Buffer> src_, weights_, filters_, bias_, dst_, products_, largest_, pixels_;
+  ConvResult result_;
+  std::optional<kir::Buffer> src_, weights_, filters_, products_, largest_, pixels_;
 };
 
 BufferRef Winograd::packedWeights() const {
@@ -139,13 +138,6 @@ BufferRef Winograd::filters() const {
     std::copy_n(weights.data<float>(), count, to);
   };
   return lowering_.packed<float>(*op_.own(1)->constant(), "as they are", count, pack);
-}
-
-std::vector<float> Winograd::packBias() const {
-  std::vector<float> packed(static_cast<size_t>(cout_ * lanes_));
-  const float* bias = op_.own(2)->constant()->data<float>();
-  std::copy(bias, bias + p_.cout, packed.begin());
-  return packed;
 }
 
 Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
@@ -362,16 +354,12 @@ void Winograd::sumWindows(kir::Builder& b, const Tile& tile, const Index& channe
 /// Bias and epilogue for each pixel of a tile that is inside.
 void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlock) {
   const int64_t m = s_.outputs;
-  std::optional<Value> bias;
-  if (bias_) bias = b.load((*bias_)[channelBlock * lanes_], int(lanes_));
+  const std::optional<Value> bias = result_.bias(b, channelBlock);
   const auto pixel = [&](const Index& i, const Index& j) {
     const Value sum = b.load((*pixels_)[(i * m + j) * lanes_], int(lanes_));
     const Index linear =
         (tile.plane * p_.out[1] + tile.y + i * step_) * p_.out[2] + tile.x + j * step_;
-    const std::vector<Index> at =
-        blockedCoordinates(op_.result()->type(), tile.image, channelBlock, linear);
-    b.store((*dst_)[((tile.image * cout_ + channelBlock) * p_.outPixels() + linear) * lanes_],
-            epilogue_.apply(b, bias ? sum + *bias : sum, at));
+    result_.store(b, sum, bias, tile.image, channelBlock, linear);
   };
   const auto inside = [&](int64_t size, const Index& first) {
     return min(Index(m), max(Index(0), (size - first + (step_ - 1)) / step_));
@@ -400,14 +388,7 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   buffers.push_back(packedWeights());
   filters_ = b.input("filters", kir::Scalar::F32, op_.own(1)->type().numElements());
   buffers.push_back(filters());
-  if (op_.own(2)) {
-    bias_ = b.input("bia", kir::Scalar::F32, cout_ * lanes_);
-    buffers.push_back(lowering_.constant(packBias()));
-  }
-  epilogue_.declare(b);
-  epilogue_.appendBuffers(buffers);
-  dst_ = b.output("dst", kir::Scalar::F32, op_.result()->type().numBytes() / 4);
-  buffers.push_back(lowering_.storage(op_.result()));
+  result_.declare(b, buffers);
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
   largest_ = b.scratch("largest", kir::Scalar::I32, s_.chunk);
   pixels_ = b.local("pixels", kir::Scalar::F32, s_.outputs * s_.outputs * lanes_);
@@ -486,21 +467,20 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
 }
 
 /// The call of which the results are.
-void Winograd::call(kir::Kernel kernel, std::vector<BufferRef> buffers) {
-  const std::string kind = fmt::format("winograd f{}", s_.outputs);
-  const auto elements = static_cast<double>(op_.result()->type().numElements());
+void Winograd::call(kir::Kernel kernel, std::vector<BufferRef> buffers,
+                    const std::string& secondChoice) {
   lowering_.call(std::move(kernel), std::move(buffers),
-                 {.algorithm = fmt::format("{}{} {}x{}", kind, s_.staged ? " staged" : "",
-                                           s_.pixels, s_.blocks),
-                  .runnerUp = runnerUp(op_, lowering_.target(), kind),
-                  .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
+                 {.algorithm = fmt::format("winograd f{}{} {}x{}", s_.outputs,
+                                           s_.staged ? " staged" : "", s_.pixels, s_.blocks),
+                  .secondChoice = secondChoice,
+                  .flops = p_.flops() + result_.flops()});
 }
 
-void Winograd::lower() {
+void Winograd::lower(const std::string& secondChoice) {
   std::vector<BufferRef> buffers;
   if (!s_.staged) {
     kir::Kernel kernel = fused(buffers);
-    call(std::move(kernel), std::move(buffers));
+    call(std::move(kernel), std::move(buffers), secondChoice);
     return;
   }
   const BufferRef inputs = lowering_.temporary(4 * stagedElements());
@@ -510,20 +490,14 @@ void Winograd::lower() {
       {.algorithm = "winograd_inputs",
        .flops = static_cast<double>(planes(p_, p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
-  call(std::move(second), std::move(buffers));
+  call(std::move(second), std::move(buffers), secondChoice);
 }
 
 } // namespace
 
-std::string refuseWinograd(const Op& op, const kir::Target& target) {
-  if (std::string reason = winogradRefusal(op, target); !reason.empty()) return reason;
-  if (chooseWinograd(op, target)) return "";
-  return op.string("algorithm") == "auto" ? "direct is faster"
-                                          : "the convolution is to be computed directly";
-}
-
-void lowerWinograd(const Op& op, Lowering& lowering) {
-  Winograd(op, lowering, *chooseWinograd(op, lowering.target())).lower();
+void lowerConvWinograd(const Op& op, const WinogradSchedule& schedule,
+                       const std::string& secondChoice, Lowering& lowering) {
+  Winograd(op, lowering, schedule).lower(secondChoice);
 }
 
 } // namespace enfold::lower

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "lower/Lowering.h"
+#include "lower/conv/WinogradSchedule.h"
 
 namespace enfold::lower {
 
-std::string refuseWinograd(const Op& op, const kir::Target& target);
-void lowerWinograd(const Op& op, Lowering& lowering);
+/// `secondChoice`: see CallFacts.
+void lowerConvWinograd(const Op& op, const WinogradSchedule& schedule,
+                       const std::string& secondChoice, Lowering& lowering);
 
 } // namespace enfold::lower

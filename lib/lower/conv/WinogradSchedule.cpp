@@ -54,7 +54,7 @@ double readingCycles(const kir::Machine& machine, int64_t bytes, double chunks) 
 }
 
 /// Fills in the register tile and evens out the chunks.
-WinogradWay costOf(const WindowProblem& p, const kir::Target& target, WinogradSchedule s) {
+WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, WinogradSchedule s) {
   const kir::Machine& machine = target.machine;
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t cin = ceilDiv(p.cin, lanes), cout = ceilDiv(p.cout, lanes);
@@ -109,37 +109,40 @@ bool isWinogradWindow(const WindowProblem& p) {
   return true;
 }
 
-std::string WinogradWay::name() const {
+std::string WinogradCandidate::name() const {
   return fmt::format("winograd f{}{} {}x{} of {}", schedule.outputs,
                      schedule.staged ? " staged" : "", schedule.pixels, schedule.blocks,
                      schedule.chunk);
 }
 
-std::vector<WinogradWay> winogradWays(const WindowProblem& p, const kir::Target& target) {
-  std::vector<WinogradWay> ways;
+std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p,
+                                                  const kir::Target& target) {
+  std::vector<WinogradCandidate> candidates;
   for (const int64_t outputs : kOutputs) {
     WinogradSchedule schedule = {.outputs = outputs};
     const int64_t chunk = chunkOf(p, target, schedule);
     double best = 0;
     for (const double share : {1.0, 0.5, 2.0}) {
       schedule.chunk = std::max<int64_t>(1, static_cast<int64_t>(share * double(chunk)));
-      WinogradWay way = costOf(p, target, schedule);
-      const bool staged = way.schedule.chunks(p) < kChunks * target.machine.threads;
+      WinogradCandidate candidate = costOf(p, target, schedule);
+      const bool staged = candidate.schedule.chunks(p) < kChunks * target.machine.threads;
       for (const bool other : {false, true}) {
-        way.schedule.staged = isVolume(p) || staged != other;
+        candidate.schedule.staged = isVolume(p) || staged != other;
         // Of small images, chunks of all sizes hold every tile; volumes are staged anyway.
-        if (std::ranges::find(ways, way.schedule, &WinogradWay::schedule) != ways.end()) continue;
+        if (std::ranges::find(candidates, candidate.schedule, &WinogradCandidate::schedule) !=
+            candidates.end())
+          continue;
         // What differs, caches and threads, the model does not know: the rule of thumb is first.
         if (best > 0)
-          way.cycles = std::max(way.cycles, best * kOtherThanUsual);
+          candidate.cycles = std::max(candidate.cycles, best * kOtherThanUsual);
         else
-          best = way.cycles;
-        ways.push_back(way);
+          best = candidate.cycles;
+        candidates.push_back(candidate);
       }
     }
   }
-  std::ranges::stable_sort(ways, {}, &WinogradWay::cycles);
-  return ways;
+  std::ranges::stable_sort(candidates, {}, &WinogradCandidate::cycles);
+  return candidates;
 }
 
 } // namespace enfold::lower

@@ -42,7 +42,7 @@ inline int64_t planes(const WindowProblem& p, const WindowProblem::Spatial& size
 /// no plane of the result lies in the padding only.
 bool isWinogradWindow(const WindowProblem& problem);
 
-struct WinogradWay {
+struct WinogradCandidate {
   WinogradSchedule schedule;
   double cycles; ///< estimated, on one core
 
@@ -51,6 +51,7 @@ struct WinogradWay {
 
 /// Every size of tile, with chunks about as large as the cache asks for, fused and staged, for a
 /// window that fits; the best first.
-std::vector<WinogradWay> winogradWays(const WindowProblem& problem, const kir::Target& target);
+std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& problem,
+                                                  const kir::Target& target);
 
 } // namespace enfold::lower

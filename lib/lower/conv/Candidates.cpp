@@ -1,0 +1,164 @@
+// Gathering the candidates, and choosing among them.
+#include "lower/conv/Candidates.h"
+
+#include "lower/Epilogue.h"
+#include "lower/conv/Grouped.h"
+#include "lower/conv/Groups.h"
+#include "lower/conv/Plain.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace enfold::lower {
+namespace {
+
+/// Plain inputs are read through this many channels at most; above, the blocked layout is better.
+constexpr int64_t kMaxPlainChannels = 16;
+/// Rows of fewer pixels tile badly.
+constexpr int64_t kLongRow = 32;
+
+std::string constantsRefusal(const Op& op) {
+  if (!op.own(1)->constant()) return "weights are not constant";
+  if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
+  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
+  return epilogueRefusal(op);
+}
+
+/// Whether all are finite and below the bound. The bits of magnitudes are in their order.
+bool areOrdinary(const Tensor& weights) {
+  const float* data = weights.data<float>();
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < weights.numElements(); ++i)
+    largest = std::max(largest, std::bit_cast<uint32_t>(data[i]) << 1);
+  return largest < std::bit_cast<uint32_t>(kLargestPoint) << 1;
+}
+
+const ConvCandidate* find(const std::vector<ConvCandidate>& candidates,
+                          const std::string& algorithm) {
+  for (const ConvCandidate& candidate : candidates)
+    if (algorithm == "auto" || candidate.name == algorithm ||
+        (algorithm == "direct" && candidate.isDirect()))
+      return &candidate;
+  return nullptr;
+}
+
+std::string refuseDirect(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
+  if (y.layout.block != target.lanes(kir::Scalar::F32)) return "result is not channel-blocked";
+  if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
+  return constantsRefusal(op);
+}
+
+std::string refuseWinograd(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  const int block = target.lanes(kir::Scalar::F32);
+  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (x.rank() != 4 && x.rank() != 5) return "spatial rank is not 2 or 3";
+  if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
+  if (!isWinogradWindow(windowProblem(op))) return "not 3x3 of stride 1 along height and width";
+  if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
+  if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
+  return "";
+}
+
+} // namespace
+
+bool isSampled(const Op& op) {
+  const WindowProblem p = windowProblem(op);
+  const WindowProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
+  return p.kernel == ones && p.strides != ones && p.padsBegin == zeros && p.padsEnd == zeros &&
+         p.out[2] < kLongRow && !op.own(0)->type().layout.isPlain();
+}
+
+WindowProblem directProblem(const Op& op) {
+  WindowProblem p = windowProblem(op);
+  if (isSampled(op)) {
+    p.in = p.out;
+    p.strides = {1, 1, 1};
+  }
+  if (p.isPointwise() && p.out[2] < kLongRow) p.in = p.out = {1, 1, p.outPixels()};
+  return p;
+}
+
+std::string refuseConv(const Op& op, const kir::Target& target) {
+  if (refuseConvGrouped(op, target).empty() || refuseDirect(op, target).empty()) return "";
+  return refuseConvPlain(op, target);
+}
+
+std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& target) {
+  if (refuseConvGrouped(op, target).empty()) {
+    const std::string name = windowProblem(op).cinPerGroup() == 1 ? "depthwise" : "grouped";
+    return {{name, name, 0, GroupedCandidate{}}};
+  }
+  if (!refuseDirect(op, target).empty()) {
+    if (!refuseConvPlain(op, target).empty()) return {};
+    return {{"plain", "plain", 0, PlainCandidate{}}};
+  }
+  std::vector<ConvCandidate> candidates;
+  const auto runs = mergedGroups(directProblem(op), target.lanes(kir::Scalar::F32));
+  for (DirectCandidate& direct : directCandidates(runs.front().problem, target)) {
+    const std::string name = direct.name();
+    candidates.push_back({name, name, direct.cycles, std::move(direct)});
+  }
+  if (refuseWinograd(op, target).empty())
+    for (const WinogradCandidate& winograd : winogradCandidates(windowProblem(op), target))
+      candidates.push_back({winograd.name(), fmt::format("winograd f{}", winograd.schedule.outputs),
+                            winograd.cycles, winograd});
+  std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
+  return candidates;
+}
+
+ConvChoice chooseConv(const Op& op, const kir::Target& target) {
+  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
+  const std::string algorithm = op.string("algorithm");
+  ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
+  const ConvCandidate* found = find(candidates, algorithm);
+  ConvChoice choice{found ? *found : candidates.front(), ""};
+  if (algorithm == "direct") return choice;
+  for (const ConvCandidate& candidate : candidates)
+    if (candidate.kind != choice.chosen.kind) {
+      choice.secondChoice = fmt::format("{} {:+.0f} %", candidate.kind,
+                                        100 * (candidate.cycles / candidates.front().cycles - 1));
+      break;
+    }
+  return choice;
+}
+
+Choice explainConv(const Op& op, const kir::Target& target) {
+  const ConvCandidate chosen = chooseConv(op, target).chosen;
+  constexpr const char* kKernels[] = {"conv_grouped", "conv_winograd", "conv_direct", "conv_plain"};
+  Choice choice{kKernels[chosen.how.index()], {}};
+  const auto refused = [&](const char* other, std::string reason) {
+    if (reason.empty())
+      reason = op.string("algorithm") == "auto" ? "direct is faster"
+                                                : "the convolution is to be computed directly";
+    choice.refused.emplace_back(other, std::move(reason));
+  };
+  const std::string reasons[] = {refuseConvGrouped(op, target), refuseWinograd(op, target),
+                                 refuseDirect(op, target)};
+  for (size_t i = 0; i < chosen.how.index(); ++i) refused(kKernels[i], reasons[i]);
+  return choice;
+}
+
+Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
+  for (const auto& op : graph.ops()) {
+    if (op->kind() != OpKind::Conv) continue;
+    const std::string algorithm = op->string("algorithm");
+    if (algorithm == "auto" || algorithm == "direct") continue;
+    const std::vector<ConvCandidate> candidates = convCandidates(*op, target);
+    if (find(candidates, algorithm)) continue;
+    std::vector<std::string> names = {"auto", "direct"};
+    for (const ConvCandidate& candidate : candidates) names.push_back(candidate.name);
+    return unsupported(fmt::format("has no algorithm '{}' on this target, only: {}", algorithm,
+                                   fmt::join(names, ", ")),
+                       op->describe());
+  }
+  return {};
+}
+
+} // namespace enfold::lower

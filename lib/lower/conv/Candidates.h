@@ -1,0 +1,54 @@
+// The kernels that could compute a convolution, one list for all algorithms, and the choice among
+// them, which is made once and handed to the lowering.
+#pragma once
+
+#include "lower/Families.h"
+#include "lower/conv/Schedule.h"
+#include "lower/conv/WinogradSchedule.h"
+
+#include <variant>
+
+namespace enfold::lower {
+
+/// The kernels for groups within a block of channels, and for plain tensors: where one of them fits
+/// it is the only candidate.
+struct GroupedCandidate {};
+struct PlainCandidate {};
+
+struct ConvCandidate {
+  std::string name; ///< unlike that of any other: a value of the op's attribute `algorithm`
+  std::string kind; ///< "winograd f4"; else the name
+  double cycles;    ///< estimated, on one core; 0 of an only candidate
+  std::variant<GroupedCandidate, WinogradCandidate, DirectCandidate, PlainCandidate> how;
+
+  bool isDirect() const { return std::holds_alternative<DirectCandidate>(how); }
+};
+
+/// What a direct kernel computes: short rows of a 1x1 window are made one long row, and pixels that
+/// it would skip are copied away first.
+WindowProblem directProblem(const Op& op);
+/// Whether the latter is so.
+bool isSampled(const Op& op);
+
+/// Why there is no candidate. Empty if there is one.
+std::string refuseConv(const Op& op, const kir::Target& target);
+
+/// All candidates, the best first; of the op's first run, if groups are computed in several.
+std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& target);
+
+struct ConvChoice {
+  ConvCandidate chosen;
+  /// What the cost model finds best beside candidates of the chosen kind, and how much longer it
+  /// takes than the best: "direct 6x2 +40 %". Empty if there is no other.
+  std::string secondChoice;
+};
+/// The candidate that the op's `algorithm` names, or else the best. There must be one.
+ConvChoice chooseConv(const Op& op, const kir::Target& target);
+
+/// The kernel an op gets, "conv_direct" say, and why not those that are preferred to it.
+Choice explainConv(const Op& op, const kir::Target& target);
+
+/// That `algorithm` of every convolution is "auto", "direct" or the name of a candidate.
+Result<> checkAlgorithms(const Graph& graph, const kir::Target& target);
+
+} // namespace enfold::lower

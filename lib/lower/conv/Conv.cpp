@@ -1,0 +1,25 @@
+// From the choice among the candidates to the kernel.
+#include "lower/conv/Conv.h"
+
+#include "lower/conv/Candidates.h"
+#include "lower/conv/Direct.h"
+#include "lower/conv/Grouped.h"
+#include "lower/conv/Plain.h"
+#include "lower/conv/Winograd.h"
+
+namespace enfold::lower {
+
+void lowerConv(const Op& op, Lowering& lowering) {
+  ConvChoice choice = chooseConv(op, lowering.target());
+  const auto& how = choice.chosen.how;
+  if (const auto* winograd = std::get_if<WinogradCandidate>(&how))
+    lowerConvWinograd(op, winograd->schedule, choice.secondChoice, lowering);
+  else if (const auto* direct = std::get_if<DirectCandidate>(&how))
+    lowerConvDirect(op, *direct, choice.secondChoice, lowering);
+  else if (std::holds_alternative<GroupedCandidate>(how))
+    lowerConvGrouped(op, lowering);
+  else
+    lowerConvPlain(op, lowering);
+}
+
+} // namespace enfold::lower

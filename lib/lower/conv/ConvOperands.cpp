@@ -1,0 +1,60 @@
+// Addresses of inputs; bias, epilogue and stores of results.
+#include "lower/conv/ConvOperands.h"
+
+#include <algorithm>
+
+namespace enfold::lower {
+
+using kir::Index;
+using kir::Value;
+
+ConvInput::ConvInput(const Type& type, const GroupRun& run, int64_t lanes) {
+  const WindowProblem& p = run.problem;
+  const bool isPlain = type.layout.isPlain();
+  const int64_t element = isPlain ? 1 : lanes;
+  step = isPlain ? p.cinPerGroup() : lanes;
+  blocks = (p.cinPerGroup() + step - 1) / step;
+  channel = isPlain ? p.inPixels() : 1;
+  pixel = {p.in[1] * p.in[2] * element, p.in[2] * element, element};
+  first_ = run.firstInput() * p.inPixels();
+  image_ = p.inPixels() * storedChannels(type);
+  block_ = p.inPixels() * step;
+}
+
+ConvResult::ConvResult(const Op& op, Lowering& lowering)
+    : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
+      blocks_(storedChannels(op.result()->type()) / lanes_), epilogue_(op, lowering) {}
+
+void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers) {
+  if (op_.own(2)) {
+    bias_ = b.input("bia", kir::Scalar::F32, blocks_ * lanes_);
+    std::vector<float> packed(static_cast<size_t>(blocks_ * lanes_));
+    const Tensor& tensor = *op_.own(2)->constant();
+    std::copy_n(tensor.data<float>(), tensor.numElements(), packed.begin());
+    buffers.push_back(lowering_.constant(std::move(packed)));
+  }
+  epilogue_.declare(b);
+  epilogue_.appendBuffers(buffers);
+  dst_ = b.output("dst", kir::Scalar::F32, op_.result()->type().numBytes() / 4);
+  buffers.push_back(lowering_.storage(op_.result()));
+}
+
+std::optional<Value> ConvResult::bias(kir::Builder& b, const Index& block) const {
+  if (!bias_) return std::nullopt;
+  return b.load((*bias_)[block * lanes_], int(lanes_));
+}
+
+void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Value>& bias,
+                       const Index& image, const Index& block, const Index& pixel) const {
+  const Type& type = op_.result()->type();
+  const std::vector<Index> at = blockedCoordinates(type, image, block, pixel);
+  const int64_t pixels = type.numBytes() / 4 / (type.shape[0] * blocks_ * lanes_);
+  b.store((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
+          epilogue_.apply(b, bias ? sum + *bias : sum, at));
+}
+
+double ConvResult::flops() const {
+  return static_cast<double>(op_.result()->type().numElements()) * epilogue_.flopsPerElement();
+}
+
+} // namespace enfold::lower

@@ -1,0 +1,52 @@
+// What the kernels for channel-blocked convolutions share: how they read the input, and what they
+// do with a sum before it is stored.
+#pragma once
+
+#include "lower/Epilogue.h"
+#include "lower/conv/Groups.h"
+
+namespace enfold::lower {
+
+/// An input in memory, blocked or plain, as a run of groups reads it.
+struct ConvInput {
+  ConvInput(const Type& type, const GroupRun& run, int64_t lanes);
+
+  /// Where channel block `block` of a group of the run begins.
+  kir::Index at(const kir::Index& image, const kir::Index& group, const kir::Index& block) const {
+    return image * image_ + first_ + (group * blocks + block) * block_;
+  }
+
+  int64_t step;                   ///< channels in a block; of a group if plain
+  int64_t blocks;                 ///< of a group
+  int64_t channel;                ///< distance between channels of a block
+  WindowProblem::Spatial pixel{}; ///< distances along the spatial dimensions
+
+private:
+  int64_t first_, image_, block_; ///< the first group; distances between images and blocks
+};
+
+/// The result, channel-blocked, with the bias and the epilogue in front of it.
+class ConvResult {
+public:
+  ConvResult(const Op& op, Lowering& lowering);
+
+  /// Declares the bias, the epilogue's operands and the result as the kernel's next parameters.
+  void declare(kir::Builder& b, std::vector<BufferRef>& buffers);
+  /// Of a block of channels; the bias comes last: begun with, a bias much larger than the products
+  /// would round each of them.
+  std::optional<kir::Value> bias(kir::Builder& b, const kir::Index& block) const;
+  /// Stores what sum and bias become at a pixel, numbered row by row.
+  void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,
+             const kir::Index& image, const kir::Index& block, const kir::Index& pixel) const;
+  /// Arithmetic behind the sums.
+  double flops() const;
+
+private:
+  const Op& op_;
+  Lowering& lowering_;
+  const int64_t lanes_, blocks_;
+  Epilogue epilogue_;
+  std::optional<kir::Buffer> bias_, dst_;
+};
+
+} // namespace enfold::lower
