@@ -107,7 +107,7 @@ void expectOddNumberStays(Session& session, const Graph& graph, std::vector<Tens
 
 /// Compiles every candidate of the layer, no two of which have one name; gives how many there are
 /// by each kind of algorithm, "direct" or "winograd f4".
-std::map<std::string, int> expectAllWaysAgree(const Layer& l) {
+std::map<std::string, int> expectAllCandidatesAgree(const Layer& l) {
   std::map<std::string, int> kinds;
   std::set<std::string> names;
   const codegen::Target target = hostTarget();
@@ -158,14 +158,15 @@ TEST(ConvCandidates, AllAgreeWithTheReference) {
   };
   for (int round = 0; round < 12; ++round) {
     const int64_t kernel = between(1, 4), size = between(5, 21);
-    expectAllWaysAgree({.input = {between(1, 2), between(9, 40), size, between(5, 21)},
-                        .cout = between(9, 70),
-                        .kernel = kernel,
-                        .stride = between(1, 2),
-                        .pads = {between(0, 1), between(0, 1), between(0, 1), between(0, 1)}});
+    expectAllCandidatesAgree(
+        {.input = {between(1, 2), between(9, 40), size, between(5, 21)},
+         .cout = between(9, 70),
+         .kernel = kernel,
+         .stride = between(1, 2),
+         .pads = {between(0, 1), between(0, 1), between(0, 1), between(0, 1)}});
   }
   for (const int64_t size : {5, 14, 31}) {
-    auto kinds = expectAllWaysAgree(
+    auto kinds = expectAllCandidatesAgree(
         {.input = {1, 32, size, size}, .cout = 48, .kernel = 3, .stride = 1, .pads = {1, 1, 1, 1}});
     EXPECT_GT(kinds["direct"], 2);
     expectEveryTile(kinds, 2); // fused and staged
@@ -176,20 +177,30 @@ TEST(ConvCandidates, DilatedWindowsAndVolumes) {
   Layer layer = {
       .input = {2, 24, 13, 17}, .cout = 40, .kernel = 3, .stride = 1, .pads = {2, 1, 2, 3}};
   layer.dilation = 2;
-  expectEveryTile(expectAllWaysAgree(layer), 2);
+  expectEveryTile(expectAllCandidatesAgree(layer), 2);
   layer.depth = 3;
-  expectEveryTile(expectAllWaysAgree(layer), 1);
+  expectEveryTile(expectAllCandidatesAgree(layer), 1);
   layer.dilation = 1;
-  expectEveryTile(expectAllWaysAgree(layer), 1);
+  expectEveryTile(expectAllCandidatesAgree(layer), 1);
 }
 
 TEST(ConvCandidates, GroupsInSeveralRuns) {
-  expectAllWaysAgree({.input = {1, 60, 9, 9},
-                      .cout = 60,
-                      .kernel = 3,
-                      .stride = 1,
-                      .group = 3,
-                      .pads = {1, 1, 1, 1}});
+  expectAllCandidatesAgree({.input = {1, 60, 9, 9},
+                            .cout = 60,
+                            .kernel = 3,
+                            .stride = 1,
+                            .group = 3,
+                            .pads = {1, 1, 1, 1}});
+}
+
+TEST(ConvCandidates, ChannelsOfTheirOwnHaveOneKernel) {
+  const auto kinds = expectAllCandidatesAgree({.input = {1, 40, 9, 11},
+                                               .cout = 40,
+                                               .kernel = 3,
+                                               .stride = 1,
+                                               .group = 40,
+                                               .pads = {1, 0, 1, 1}});
+  EXPECT_EQ(kinds, (std::map<std::string, int>{{"depthwise", 1}}));
 }
 
 TEST(ConvCandidates, OthersAreRefusedWithAList) {
