@@ -7,15 +7,17 @@
 // those under the window. The pixels that a dilated window sees are an image of their own.
 //
 // A transform mixes all pixels of a tile: one that is not finite would spread to every output, and
-// beside a very large one the others would be rounded away. Therefore the largest magnitude among
-// some points of the transformed inputs is kept for every tile, and a tile where it reaches
-// kLargestPoint is summed over its windows instead, with the weights as they are. Points of rows
-// and columns 0 and n - 1 see every pixel once, so that none hides; those of 1 add what is even.
+// beside a very large one the others would be rounded away. Therefore the input transform keeps the
+// largest magnitude among some of the points. A tile where it reaches kLargestPoint gets its pixels
+// back in place of the points, and is summed over its windows, with the weights as they are. Points
+// of rows and columns 0 and n - 1 see every pixel once, so that none hides; those of 1 add what is
+// even.
 //
 // Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
 // [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
 // Points are set apart by a cache line more, so that they do not fall into one set of the cache.
-// Behind the last point of the inputs lie the magnitudes.
+// Behind the last point of the inputs lie the magnitudes, and then for every tile whether it holds
+// pixels.
 #include "lower/conv/Winograd.h"
 
 #include "lower/FetchAhead.h"
@@ -88,15 +90,25 @@ private:
   void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
   void product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
                const kir::Place& from, const kir::Place& weights, const kir::Place& to);
-  void noteLargest(kir::Builder& b, const Depth& depth, const Index& count);
-  void outputTile(kir::Builder& b, const Tile& tile, const Index& tileOfChunk, const Index& group);
-  void sumWindows(kir::Builder& b, const Tile& tile, const Index& channelBlock);
+  void checkTiles(kir::Builder& b, const kir::Buffer& inputs, const Index& image,
+                  const Index& chunk);
+  Value pixel(kir::Builder& b, const Tile& tile, const Index& channelBlock, const Index& i,
+              const Index& j);
+  void outputTile(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& tileOfChunk,
+                  const Index& group);
+  void sumWindows(kir::Builder& b, const Depth& depth, const Index& tileOfChunk,
+                  const Index& channelBlock);
   void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
+  kir::Kernel checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers, const std::string& secondChoice);
   int64_t inputElements() const { return (points_ + 1) * inputPoint_; }
+  /// Where those of a chunk begin, of a plane of the input.
+  Index inputsAt(const Index& plane, const Index& chunk) const {
+    return s_.staged ? (plane * s_.chunks(p_) + chunk) * inputElements() : Index(0);
+  }
   int64_t stagedElements() const { return planes(p_, p_.in) * s_.chunks(p_) * inputElements(); }
 
   const Op& op_;
@@ -109,7 +121,7 @@ private:
   const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
   ConvResult result_;
-  std::optional<kir::Buffer> src_, weights_, filters_, products_, largest_, pixels_;
+  std::optional<kir::Buffer> src_, weights_, filters_, products_, pixels_;
 };
 
 BufferRef Winograd::packedWeights() const {
@@ -262,33 +274,70 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
   });
 }
 
-/// The largest magnitude in each tile of a chunk, over all channels. Lanes past the last channel
-/// hold anything, and do not count.
-void Winograd::noteLargest(kir::Builder& b, const Depth& depth, const Index& count) {
+/// A pixel of a tile; those outside the image are zero.
+Value Winograd::pixel(kir::Builder& b, const Tile& tile, const Index& channelBlock, const Index& i,
+                      const Index& j) {
+  const Index plane = (tile.image * cin_ + channelBlock) * p_.in[0] + tile.plane;
+  const Index y = tile.y - p_.padsBegin[1] + i * step_, x = tile.x - p_.padsBegin[2] + j * step_;
+  const Index row = max(min(y, Index(p_.in[1] - 1)), Index(0));
+  const Index column = max(min(x, Index(p_.in[2] - 1)), Index(0));
+  const Value v =
+      b.load((*src_)[((plane * p_.in[1] + row) * p_.in[2] + column) * lanes_], int(lanes_));
+  const kir::Condition inside =
+      (y >= Index(0)) & (y < Index(p_.in[1])) & (x >= Index(0)) & (x < Index(p_.in[2]));
+  if (const auto known = inside.known()) return *known ? v : b.zero(v.type());
+  return b.select(inside.value(), v, b.zero(v.type()));
+}
+
+/// Tiles of a chunk with a number that is huge or not finite, in any channel or plane of the
+/// volume, get their pixels back. Lanes past the last channel hold anything, and do not count.
+void Winograd::checkTiles(kir::Builder& b, const kir::Buffer& inputs, const Index& image,
+                          const Index& chunk) {
   const kir::Type type = kir::i32(int(lanes_));
-  const int64_t rest = p_.cin % lanes_;
-  b.forLoop("tile", 0, count, [&](const Index& t) {
+  const int64_t rest = p_.cin % lanes_, depth = isVolume(p_) ? p_.in[0] : 1;
+  const int64_t block = s_.paddedChunk() * lanes_;
+  b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
+    const auto inputsOf = [&](const Index& d) {
+      return inputs[inputsAt(image * depth + d, chunk) + t * lanes_];
+    };
     const kir::Var largest = b.var("largest", b.zero(type));
-    b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
-      const kir::Place magnitudes = depth.inputs(kd) + points_ * inputPoint_ + t * lanes_;
-      const auto ofBlock = [&](const Index& cb) {
-        return b.bitcast(b.load(magnitudes + cb * (s_.paddedChunk() * lanes_), int(lanes_)),
+    b.forLoop("d", 0, depth, [&](const Index& d) {
+      const auto magnitudes = [&](const Index& cb) {
+        return b.bitcast(b.load(inputsOf(d) + points_ * inputPoint_ + cb * block, int(lanes_)),
                          kir::Scalar::I32);
       };
       b.forLoop("cb", 0, p_.cin / lanes_,
-                [&](const Index& cb) { largest.set(b.max(largest, ofBlock(cb))); });
+                [&](const Index& cb) { largest.set(b.max(largest, magnitudes(cb))); });
       if (rest > 0)
-        largest.set(b.max(largest, b.select(b.iota(type) < rest, ofBlock(cin_ - 1), b.zero(type))));
+        largest.set(
+            b.max(largest, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
     });
-    b.store((*largest_)[t], b.reduceMax(largest));
+    const Value isHuge = b.reduceMax(largest) >= std::bit_cast<int32_t>(kLargestPoint);
+    b.forLoop("d", 0, depth, [&](const Index& d) {
+      b.store(inputsOf(d) + points_ * inputPoint_, b.cast(isHuge, kir::Scalar::F32));
+    });
+    b.ifThen(isHuge, [&] {
+      b.forLoop("d", 0, depth, [&](const Index& d) {
+        const Tile tile = tileAt(image * depth + d, depth, chunk * s_.chunk + t);
+        b.forLoop("cb", 0, cin_, [&](const Index& cb) {
+          b.forLoop("i", 0, w_.tile, [&](const Index& i) {
+            b.forLoop("j", 0, w_.tile, [&](const Index& j) {
+              b.store(inputsOf(d) + (i * w_.tile + j) * inputPoint_ + cb * block,
+                      pixel(b, tile, cb, i, j));
+            });
+          });
+        });
+      });
+    });
   });
 }
 
 /// The outputs of one tile of a chunk in a group of output channel blocks.
-void Winograd::outputTile(kir::Builder& b, const Tile& tile, const Index& tileOfChunk,
-                          const Index& group) {
+void Winograd::outputTile(kir::Builder& b, const Depth& depth, const Tile& tile,
+                          const Index& tileOfChunk, const Index& group) {
   const int64_t m = s_.outputs;
-  const Value isOrdinary = b.load((*largest_)[tileOfChunk]) < std::bit_cast<int32_t>(kLargestPoint);
+  const kir::Place flag = depth.inputs(depth.first) + points_ * inputPoint_ + tileOfChunk * lanes_;
+  const Value isOrdinary = b.load(flag) == 0.0;
   b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
     const Index channelBlock = group * s_.blocks + k;
     b.ifElse(
@@ -305,42 +354,34 @@ void Winograd::outputTile(kir::Builder& b, const Tile& tile, const Index& tileOf
                 b.store((*pixels_)[(i * m + j) * lanes_], v);
               });
         },
-        [&] { sumWindows(b, tile, channelBlock); });
+        [&] { sumWindows(b, depth, tileOfChunk, channelBlock); });
     finish(b, tile, channelBlock);
   });
 }
 
-/// The sums of one tile and output channel block over their windows.
-void Winograd::sumWindows(kir::Builder& b, const Tile& tile, const Index& channelBlock) {
-  const int64_t m = s_.outputs, taps = p_.taps();
-  const Index x = tile.x - p_.padsBegin[2];
+/// The sums of one tile that holds pixels, and one output channel block, over their windows.
+void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Index& tileOfChunk,
+                          const Index& channelBlock) {
+  const int64_t m = s_.outputs, taps = p_.taps(), block = s_.paddedChunk() * lanes_;
   const kir::Type indices = kir::i64(int(lanes_));
-  const Value channel =
-      b.splat(b.cast(b.value(channelBlock * lanes_), kir::Scalar::I64), int(lanes_)) +
-      b.iota(indices);
+  const Value first = b.cast(b.value(channelBlock * lanes_), kir::Scalar::I64);
+  const Value channel = b.splat(first, int(lanes_)) + b.iota(indices);
   const Value filter = b.min(channel, b.constantInt(indices, p_.cout - 1)) * (p_.cin * taps);
-  const TapRange depth = tapsInside(p_, 0, tile.plane);
   b.forLoop("i", 0, m, [&](const Index& i) {
-    const Index oh = tile.y + i * step_;
-    const TapRange height = tapsInside(p_, 1, oh);
     std::vector<kir::Var> sums;
     for (int64_t j = 0; j < m; ++j) sums.push_back(b.var("sum", b.zero(kir::f32(int(lanes_)))));
     b.forLoop("c", 0, p_.cin, [&](const Index& c) {
-      b.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
-        b.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
-          const Index id = tile.plane * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0];
-          const Index ih = oh - p_.padsBegin[1] + kh * step_;
-          const Index line = ((tile.image * cin_ + c / lanes_) * p_.in[0] + id) * p_.in[1] + ih;
+      b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
+        const kir::Place from =
+            depth.inputs(kd) + c / lanes_ * block + tileOfChunk * lanes_ + c % lanes_;
+        b.forLoop("kh", 0, 3, [&](const Index& kh) {
           b.forLoop("kw", 0, 3, [&](const Index& kw) {
             const Value w = b.gather((*filters_)[c * taps + (kd * 3 + kh) * 3 + kw], filter);
             for (int64_t j = 0; j < m; ++j) {
-              const Index iw = x + (j + kw) * step_;
-              const kir::Condition inside = (iw >= Index(0)) & (iw < Index(p_.in[2]));
-              b.ifThen(inside, [&] {
-                const Value v =
-                    b.broadcast((*src_)[(line * p_.in[2] + iw) * lanes_ + c % lanes_], int(lanes_));
-                sums[static_cast<size_t>(j)].set(b.fma(v, w, sums[static_cast<size_t>(j)]));
-              });
+              const Index point = (i + kh) * w_.tile + kw + j;
+              const Value v = b.broadcast(from + point * inputPoint_, int(lanes_));
+              kir::Var& sum = sums[static_cast<size_t>(j)];
+              sum.set(b.fma(v, w, sum));
             }
           });
         });
@@ -378,7 +419,7 @@ void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlo
 
 void Winograd::declareSource(kir::Builder& b, std::vector<BufferRef>& buffers) {
   src_ = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
-  buffers.push_back(lowering_.storage(op_.own(0)));
+  buffers = {lowering_.storage(op_.own(0))};
 }
 
 /// Everything but the inputs, in the order of declaration.
@@ -390,7 +431,6 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   buffers.push_back(filters());
   result_.declare(b, buffers);
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
-  largest_ = b.scratch("largest", kir::Scalar::I32, s_.chunk);
   pixels_ = b.local("pixels", kir::Scalar::F32, s_.outputs * s_.outputs * lanes_);
 }
 
@@ -407,12 +447,12 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
         transformInput(b, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
       });
     });
+    checkTiles(b, inputs, 0, chunk);
     const Depth depth = {0, 1, [&](const Index&) { return inputs[0]; }};
-    noteLargest(b, depth, count);
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
       multiplyGroup(b, depth, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
-        outputTile(b, tileAt(0, 1, chunk * s_.chunk + t), t, group);
+        outputTile(b, depth, tileAt(0, 1, chunk * s_.chunk + t), t, group);
       });
     });
   });
@@ -429,7 +469,7 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
   const std::string_view names[] = {"plane", "chunk", "cb"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
     const Index &plane = at[0], &chunk = at[1], &cb = at[2];
-    const Index begin = (plane * chunks + chunk) * inputElements();
+    const Index begin = inputsAt(plane, chunk);
     b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
       transformInput(b, to[begin + (cb * s_.paddedChunk() + t) * lanes_],
                      tileAt(plane, p_.in[0], chunk * s_.chunk + t), cb);
@@ -438,11 +478,22 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
   return b.finish();
 }
 
+kir::Kernel Winograd::checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
+  kir::Builder b("winograd_check");
+  declareSource(b, buffers);
+  const kir::Buffer points = b.inout("points", kir::Scalar::F32, stagedElements());
+  buffers.push_back(inputs);
+  const int64_t extents[] = {isVolume(p_) ? p_.batch : 1, s_.chunks(p_)};
+  const std::string_view names[] = {"image", "chunk"};
+  b.parallelGrid(extents, names,
+                 [&](std::span<const Index> at) { checkTiles(b, points, at[0], at[1]); });
+  return b.finish();
+}
+
 kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_products");
   const kir::Buffer from = b.input("from", kir::Scalar::F32, stagedElements());
   buffers = {inputs};
-  declareSource(b, buffers);
   declareRest(b, buffers);
   const int64_t chunks = s_.chunks(p_);
   const int64_t extents[] = {planes(p_, p_.out), chunks, cout_ / s_.blocks};
@@ -454,13 +505,12 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
     const Index first =
         plane / p_.out[0] * p_.in[0] + od * p_.strides[0] - p_.padsBegin[0]; // under tap 0
     const auto inputsOf = [&](const Index& kd) {
-      return from[((first + kd * p_.dilations[0]) * chunks + chunk) * inputElements()];
+      return from[inputsAt(first + kd * p_.dilations[0], chunk)];
     };
     const Depth depth = {inside.lo, inside.hi, inputsOf};
-    noteLargest(b, depth, count);
     multiplyGroup(b, depth, group, count);
     b.forLoop("tile", 0, count, [&](const Index& t) {
-      outputTile(b, tileAt(plane, p_.out[0], chunk * s_.chunk + t), t, group);
+      outputTile(b, depth, tileAt(plane, p_.out[0], chunk * s_.chunk + t), t, group);
     });
   });
   return b.finish();
@@ -489,6 +539,11 @@ void Winograd::lower(const std::string& secondChoice) {
       std::move(first), std::move(buffers),
       {.algorithm = "winograd_inputs",
        .flops = static_cast<double>(planes(p_, p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
+  kir::Kernel check = checkStage(buffers, inputs);
+  lowering_.call(
+      std::move(check), std::move(buffers),
+      {.algorithm = "winograd_check",
+       .bytes = static_cast<double>(4 * planes(p_, p_.in) * s_.tiles(p_) * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
   call(std::move(second), std::move(buffers), secondChoice);
 }
