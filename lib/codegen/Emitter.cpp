@@ -75,7 +75,8 @@ llvm::Function* Emitter::emit(const std::string& symbol) {
   prologue();
   block(kernel_.body);
   if (streams_ && target_.architecture == kir::Architecture::X86_64)
-    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, {}, {});
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, llvm::ArrayRef<llvm::Type*>{},
+                       llvm::ArrayRef<llvm::Value*>{});
   b_.CreateRetVoid();
   if (hasBarriers_) orderLoads();
   return function_;

@@ -234,6 +234,7 @@ SupportTable supportTable() {
     if (std::ranges::find(opTable(), row.type, &OpInfo::onnxName) == opTable().end())
       add(row.type, table.rewritten);
   for (const onnx::OperatorRow& row : onnx::microsoftOperators()) add(row.type, table.microsoft);
+  for (const onnx::OperatorRow& row : onnx::nchwcOperators()) add(row.type, table.nchwc);
   return table;
 }
 
@@ -242,7 +243,8 @@ Json toJson(const SupportTable& table) {
                {"newest_opset", table.newestOpset},
                {"operators", Json::array()},
                {"rewritten", table.rewritten},
-               {"microsoft", table.microsoft}};
+               {"microsoft", table.microsoft},
+               {"nchwc", table.nchwc}};
   for (const OperatorSupport& row : table.operators)
     json["operators"].push_back({{"name", row.name},
                                  {"opsets", row.opsets},

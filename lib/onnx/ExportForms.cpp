@@ -240,6 +240,16 @@ void writeSwiGLU(Expansion& expansion) {
   expansion.finish(OpKind::Mul, {swish, expansion.input(1)});
 }
 
+// ---- Selections
+// ------------------------------------------------------------------------------------
+
+/// The results are sorted, asked for or not.
+void writeTopK(Expansion& expansion) {
+  AttrMap attrs = expansion.node().attrs;
+  if (const auto sorted = attrs.find("sorted"); sorted != attrs.end()) attrs.erase(sorted);
+  expansion.finish(OpKind::TopK, expansion.node().inputs, std::move(attrs));
+}
+
 struct Row {
   OpKind kind;
   void (*write)(Expansion&);
@@ -247,7 +257,7 @@ struct Row {
 constexpr Row kRows[] = {
     {OpKind::BitShift, writeShift}, {OpKind::Cast, writeCast},  {OpKind::CastLike, writeCast},
     {OpKind::Div, writeDivision},   {OpKind::Mod, writeModulo}, {OpKind::SwiGLU, writeSwiGLU},
-    {OpKind::Swish, writeSwish},
+    {OpKind::Swish, writeSwish},    {OpKind::TopK, writeTopK},
 };
 
 } // namespace

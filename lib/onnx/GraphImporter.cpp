@@ -2,6 +2,7 @@
 #include "onnx/GraphImporter.h"
 
 #include "onnx/Attributes.h"
+#include "onnx/NchwcBlock.h"
 #include "onnx/OperatorTable.h"
 
 #include <fmt/format.h>
@@ -71,6 +72,12 @@ void GraphImporter::import(pb::GraphProto& proto) {
   scope.opsets = &model_.signature.opsets;
   scope.read = namesRead(proto);
   reserveNames(proto);
+  nchwcBlock_ = nchwcBlockOf(proto);
+  if (nchwcBlock_ > 0)
+    model_.notes.push_back(fmt::format(
+        "its weights for com.microsoft.nchwc are taken to be in blocks of {} channels, which the "
+        "file does not say",
+        nchwcBlock_));
   importInitializers(proto, scope);
   importInputs(proto, scope);
   readValueInfos(proto);
@@ -377,7 +384,7 @@ Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::st
                                              int64_t opset, Values operands, const Scope& scope) {
   ENFOLD_TRY(const Adapter adapter,
              findAdapter(canonicalDomain(proto.domain()), proto.op_type(), opset));
-  Node node({graph_, known_, freshName_});
+  Node node({graph_, known_, freshName_, nchwcBlock_});
   node.type = proto.op_type();
   node.opset = opset;
   node.origin = origin;

@@ -111,6 +111,7 @@ private:
   std::unordered_map<std::string, DeclaredType> valueInfos_;
   std::unordered_map<std::string, Tensor> initializers_;
   std::unordered_set<std::string> reserved_; ///< names of the main graph, which inventions avoid
+  int64_t nchwcBlock_ = 0;
   int64_t numNodes_ = 0;
   int64_t inlinedBytes_ = 0;
   bool overLimits_ = false;

@@ -29,6 +29,7 @@ public:
     Graph& graph;
     const ConstantLookup& known;
     const std::function<std::string(std::string)>& freshName;
+    int64_t nchwcBlock = 0; ///< channels of a block, in operators of com.microsoft.nchwc
   };
   explicit Node(const Environment& environment) : environment_(environment) {}
 
@@ -38,6 +39,7 @@ public:
   Result<Value*> required(size_t i) const;
   /// The value of an operand if it is known now, else null.
   const Tensor* known(const Value* value) const { return environment_.known(value); }
+  int64_t nchwcBlock() const { return environment_.nchwcBlock; }
   bool wantsResult(size_t i) const { return i < results.size() && !results[i].empty(); }
 
   /// Removes an attribute and returns it, if there is one of the kind T; a different kind is an

@@ -267,6 +267,17 @@ constexpr OperatorRow kMicrosoftOperators[] = {
     {"SkipSimplifiedLayerNormalization", 1, 1, skipLayerNorm},
     {"TransposeMatMul", 1, 1, fusedMatMul},
 };
+
+constexpr OperatorRow kNchwcOperators[] = {
+    {"AveragePool", 1, 1, windowPadding},
+    {"Conv", 1, 1, nchwcConv},
+    {"GlobalAveragePool", 1, 1, direct},
+    {"GlobalMaxPool", 1, 1, direct},
+    {"MaxPool", 1, 1, windowPadding},
+    {"ReorderInput", 1, 1, nchwcReorderInput},
+    {"ReorderOutput", 1, 1, nchwcReorderOutput},
+    {"Upsample", 1, 1, nchwcUpsample},
+};
 // clang-format on
 
 /// Why operators of ONNX that no row covers are left out.
@@ -383,11 +394,17 @@ std::span<const OperatorRow> rowsOf(std::span<const OperatorRow> table, std::str
 
 std::span<const OperatorRow> onnxOperators() { return kOnnxOperators; }
 std::span<const OperatorRow> microsoftOperators() { return kMicrosoftOperators; }
+std::span<const OperatorRow> nchwcOperators() { return kNchwcOperators; }
 
 Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int64_t opset) {
-  if (!domain.empty() && domain != "com.microsoft")
+  constexpr std::pair<std::string_view, std::span<const OperatorRow>> kDomains[] = {
+      {"", kOnnxOperators},
+      {"com.microsoft", kMicrosoftOperators},
+      {"com.microsoft.nchwc", kNchwcOperators}};
+  const auto* table = std::ranges::find(kDomains, domain, [](const auto& d) { return d.first; });
+  if (table == std::end(kDomains))
     return unsupported(fmt::format("the domain '{}' is not supported", domain));
-  const auto rows = rowsOf(domain.empty() ? onnxOperators() : microsoftOperators(), type);
+  const auto rows = rowsOf(table->second, type);
   for (const OperatorRow& row : rows)
     if (opset >= row.from && opset <= row.to) return row.adapt;
   if (rows.empty()) {

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -205,7 +206,7 @@ graph @everything(%x: f32[1,4,6,6], %i: i64[2,3]) {
   %open = clip(%nobias) : f32[1,8,6,6]  @"/open"
   %up = resize(%open, _, _, %sizes) {coordinate_transformation_mode="asymmetric", mode="linear"} : f32[1,8,12,12]  @"/up"
   %pool, %where = max_pool(%clip) {kernel_shape=[2,2], strides=[2,2]} : f32[1,8,3,3], i64[1,8,3,3]  @"/pool"
-  %values, %indices = topk(%pool, %k) {axis=1, sorted=0} : f32[1,2,3,3], i64[1,2,3,3]  @"/topk"
+  %values, %indices = topk(%pool, %k) {axis=1, largest=0} : f32[1,2,3,3], i64[1,2,3,3]  @"/topk"
   %padded = pad(%values, %pads, _, %axes) : f32[1,2,3,5]  @"/pad"
   %s0, %s1 = split(%up) {axis=2, num_outputs=2} : f32[1,8,6,12], f32[1,8,6,12]  @"/split"
   %filled = constant_of_shape(%shape) {value=i32[1](7)} : i32[2,3,4]  @"/filled"
@@ -306,6 +307,150 @@ graph @blocked(%x: f32[1,32,4,4]) {
 )");
 }
 
+// ---- Ops that mean more than ONNX promises
+// ----------------------------------------------------------------------
+
+const std::vector<double> kOddNumbers = {
+    0.0,     -0.0,          0.5,          -0.5,         1.5,      2.5,      -1.5,  7.9,     8.0,
+    -8.1,    15.5,          127.9,        128.0,        -129.,    255.99,   256.0, 32767.5, 32768.0,
+    65535.5, 65536.0,       1e9,          -1e9,         2.2e9,    -3e9,     5e9,   9.3e18,  -9.3e18,
+    2e19,    1.6e38,        -1.6e38,      1e-40,        -1e-40,   NAN,      -NAN,  0x1p63,  -0x1p63,
+    0x1p64,  0x1.fffffep62, 2147483647.0, 2147483648.0, INFINITY, -INFINITY};
+
+bool isBeyond(ElemType integer, double value) {
+  const bool isSigned = info(integer).cls == ElemClass::Signed;
+  const double most = std::ldexp(1.0, info(integer).bits - isSigned);
+  const bool above = isSigned ? value >= -most || value > -most - 1 : value > -1;
+  return !(above && value < most);
+}
+
+/// What ONNX leaves open must not happen while the exported graph runs.
+void expectNothingIsLeftOpen(const enfold::Graph& graph, const std::vector<Tensor>& inputs) {
+  std::map<const Value*, Tensor> values;
+  const auto results = reference::run(graph, inputs, [&](const Value& value, const Tensor& tensor) {
+    values.emplace(&value, tensor);
+  });
+  ASSERT_TRUE(results) << results.error().str();
+  for (const auto& op : graph.ops()) {
+    const ElemType to = op->result()->elem();
+    if (op->kind() == OpKind::Cast && isFloat(op->operand(0)->elem()) && isInteger(to)) {
+      const Tensor& x = values.at(op->operand(0));
+      for (int64_t i = 0; i < x.numElements(); ++i)
+        EXPECT_FALSE(isBeyond(to, x.asDouble(i))) << op->describe() << " of " << x.asDouble(i);
+    }
+    if ((op->kind() == OpKind::Div || op->kind() == OpKind::Mod) && isInteger(to)) {
+      const Tensor& divisor = values.at(op->operand(1));
+      for (int64_t i = 0; i < divisor.numElements(); ++i) {
+        EXPECT_NE(divisor.asInt(i), 0) << op->describe();
+        if (info(to).cls == ElemClass::Signed) {
+          EXPECT_NE(divisor.asInt(i), -1) << op->describe();
+        }
+      }
+    }
+    if (op->kind() == OpKind::BitShift && info(to).cls == ElemClass::Unsigned) {
+      const Tensor& count = values.at(op->operand(1));
+      for (int64_t i = 0; i < count.numElements(); ++i)
+        EXPECT_LT(static_cast<uint64_t>(count.asInt(i)), static_cast<uint64_t>(info(to).bits));
+    }
+  }
+}
+
+/// The same bits, and nothing left open on the way to them.
+void expectSaysWhatItMeans(const enfold::Graph& graph, const std::vector<Tensor>& inputs) {
+  const ImportedModel back = throughOnnx(graph);
+  expectNothingIsLeftOpen(*back.graph, inputs);
+  const std::vector<Tensor> expected = answers(graph, inputs),
+                            results = answers(*back.graph, inputs);
+  for (size_t i = 0; i < results.size(); ++i)
+    EXPECT_TRUE(results[i] == expected[i]) << print(*back.graph);
+}
+
+TEST(Export, CastsSaturateAndMakeNaNZero) {
+  for (const ElemTypeInfo& from : elemTypes())
+    for (const ElemTypeInfo& to : elemTypes()) {
+      if (!isFloat(from.type) || from.bits < 16 || !isInteger(to.type)) continue;
+      SCOPED_TRACE(fmt::format("{} to {}", from.name, to.name));
+      Tensor x(from.type, {static_cast<int64_t>(kOddNumbers.size())});
+      for (size_t i = 0; i < kOddNumbers.size(); ++i)
+        x.setDouble(static_cast<int64_t>(i), kOddNumbers[i]);
+      const GraphPtr graph = parsed(fmt::format(
+          "graph @g(%x: {0}[{2}], %l: {1}[1]) {{\n  %y = cast(%x) {{to={1}}} : {1}[{2}]\n"
+          "  %z = cast_like(%x, %l) : {1}[{2}]\n"
+          "  %f = add(%x, %x) epilogue(mul(acc, acc)) : {0}[{2}]\n"
+          "  %w = cast(%f) {{to={1}}} : {1}[{2}]\n  return %y, %z, %w\n}}\n",
+          from.name, to.name, kOddNumbers.size()));
+      expectSaysWhatItMeans(*graph, {x, Tensor(to.type, {1})});
+    }
+}
+
+TEST(Export, GuardsOfCastsAreWrittenOnce) {
+  const GraphPtr graph = parsed("graph @g(%x: f32[4]) {\n  %y = cast(%x) {to=u8} : u8[4]\n"
+                                "  return %y\n}\n");
+  const ImportedModel once = throughOnnx(*graph), twice = throughOnnx(*once.graph);
+  EXPECT_TRUE(twice.graph->structurallyEquals(*normalized(*once.graph))) << print(*twice.graph);
+}
+
+TEST(Export, IntegersAreDividedByWhatDivides) {
+  const std::vector<int64_t> divisors = {0, 1, -1, 2, -3, 127, -128, 0, -1, 5};
+  for (const ElemTypeInfo& type : elemTypes()) {
+    if (!isInteger(type.type) || type.bits < 8) continue;
+    for (const std::string op : {"div(%a, %b)", "mod(%a, %b)", "mod(%a, %b) {fmod=1}"}) {
+      SCOPED_TRACE(fmt::format("{} of {}", op, type.name));
+      Tensor a(type.type, {10}), b(type.type, {10});
+      for (int64_t i = 0; i < 10; ++i) {
+        const double least = type.cls == ElemClass::Signed ? -std::ldexp(1.0, type.bits - 1) : 0;
+        a.setDouble(i, i < 5 ? least : static_cast<double>(7 * i - 40));
+        if (type.cls != ElemClass::Signed) a.setDouble(i, static_cast<double>(11 * i));
+        b.setDouble(i, static_cast<double>(divisors[static_cast<size_t>(i)]));
+        if (type.cls != ElemClass::Signed)
+          b.setDouble(i, std::fabs(static_cast<double>(divisors[static_cast<size_t>(i)])));
+      }
+      const GraphPtr graph =
+          parsed(fmt::format("graph @g(%a: {0}[10], %b: {0}[10]) {{\n  %y = {1} : {0}[10]\n"
+                             "  return %y\n}}\n",
+                             type.name, op));
+      expectSaysWhatItMeans(*graph, {a, b});
+    }
+  }
+}
+
+TEST(Export, UnsignedIntegersAreShiftedByLessThanTheirWidth) {
+  for (const ElemTypeInfo& type : elemTypes()) {
+    if (!isInteger(type.type) || type.cls == ElemClass::Signed || type.bits < 8) continue;
+    for (const std::string direction : {"LEFT", "RIGHT"}) {
+      Tensor x(type.type, {9}), count(type.type, {9});
+      for (int64_t i = 0; i < 9; ++i) {
+        x.setDouble(i, 201);
+        const std::vector<double> counts = {0, 1, 7, 8, 9, 31, 64, 200, 255};
+        count.setDouble(i, counts[static_cast<size_t>(i)]);
+      }
+      const GraphPtr graph = parsed(fmt::format(
+          "graph @g(%x: {0}[9], %n: {0}[9]) {{\n  %y = bit_shift(%x, %n) {{direction=\"{1}\"}} : "
+          "{0}[9]\n  return %y\n}}\n",
+          type.name, direction));
+      expectSaysWhatItMeans(*graph, {x, count});
+    }
+  }
+}
+
+TEST(Export, ModuloOfFloatsHasTheSignOfTheDivisor) {
+  const std::vector<float> numbers = {0,    -0.0f, 1.5f,     -1.5f,     7,  -7,
+                                      2.5f, 1e30f, INFINITY, -INFINITY, NAN};
+  std::vector<float> a, b;
+  for (const float x : numbers)
+    for (const float y : numbers) {
+      a.push_back(x);
+      b.push_back(y);
+    }
+  const auto count = static_cast<int64_t>(a.size());
+  const GraphPtr graph = parsed(fmt::format(
+      "graph @g(%a: f32[{0}], %b: f32[{0}]) {{\n  %y = mod(%a, %b) : f32[{0}]\n  return %y\n}}\n",
+      count));
+  const std::vector<Tensor> inputs = {Tensor::of<float>({count}, a), Tensor::of<float>({count}, b)};
+  expectSameAnswers(*graph, answers(*graph, inputs), inputs);
+  EXPECT_EQ(throughOnnx(*graph).opsets.at(""), 18);
+}
+
 // ---- Names
 // ------------------------------------------------------------------------------------------
 
@@ -377,6 +522,11 @@ TEST(Export, TheOldestOpsetThatHasWhatTheGraphHolds) {
   EXPECT_EQ(opsetOf("f32", "average_pool(%x) {dilations=[2,2], kernel_shape=[2,2]} : f32[1,4,4,4]"),
             Versions(19, 9));
   EXPECT_EQ(opsetOf("f32", "cast(%x) {to=u4} : u4[1,4,6,6]"), Versions(21, 10));
+  EXPECT_EQ(opsetOf("f32", "max_pool(%x) {ceil_mode=1, kernel_shape=[2,2]} : f32[1,4,5,5]"),
+            Versions(22, 10));
+  EXPECT_EQ(opsetOf("f16", "is_inf(%x) : bool[1,4,6,6]"), Versions(20, 9));
+  EXPECT_EQ(opsetOf("i32", "bit_shift(%x, %x) {direction=\"LEFT\"} : i32[1,4,6,6]"),
+            Versions(28, 14));
 }
 
 // ---- Files

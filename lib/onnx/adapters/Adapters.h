@@ -100,4 +100,10 @@ Result<Values> qlinearSigmoid(Node& node);
 Result<Values> qlinearSoftmax(Node& node);
 Result<Values> qlinearWhere(Node& node);
 
+// Nchwc.cpp: operators of the domain com.microsoft.nchwc.
+Result<Values> nchwcConv(Node& node);
+Result<Values> nchwcReorderInput(Node& node);
+Result<Values> nchwcReorderOutput(Node& node);
+Result<Values> nchwcUpsample(Node& node);
+
 } // namespace enfold::onnx

@@ -66,7 +66,7 @@ def shrink(file, size):
 
 def zoo(enfold, folder):
     """Networks for large images are run by ONNX Runtime; the evaluator, which is slow, gets them for
-    small images, but for vgg16, which takes one size only."""
+    small images, but for those that take one size only."""
     folder.mkdir()
     listed = subprocess.run([enfold, "zoo", "list"], capture_output=True, text=True, check=True)
     for line in listed.stdout.splitlines():
@@ -75,7 +75,7 @@ def zoo(enfold, folder):
         subject = Subject(f"zoo/{name}", f"zoo:{name}")
         if shape.count(",") == 3 and large:
             subject.runtimes = ("onnxruntime",)
-            if name != "vgg16_bn":
+            if name not in ("shufflenet_v2", "vgg16_bn"):
                 file = folder / f"{name}.onnx"
                 subprocess.run([enfold, "zoo", name, "-o", file], check=True)
                 shrink(file, 96)
