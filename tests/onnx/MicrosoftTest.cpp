@@ -395,6 +395,40 @@ TEST(Microsoft, ProductsOfIntegersToFloats) {
   expectSame(pair);
 }
 
+/// Rounded, the zero point included, into the range of 8 bits.
+int rounded(float y, ElemType elem) {
+  const float least = elem == U8 ? 0 : -128;
+  return static_cast<int>(std::clamp(std::nearbyint(y), least, least + 255));
+}
+
+TEST(Microsoft, QuantizedSumsAndProducts) {
+  for (const ElemType elem : {U8, I8})
+    for (const float scale : {0.02f, 0.5f}) { // of powers of two many results are ties
+      const int za = elem == U8 ? 120 : -3, zb = elem == U8 ? 131 : 7, zc = elem == U8 ? 127 : 5;
+      const float sa = scale, sb = scale == 0.5f ? 0.25f : 0.013f, sc = scale == 0.5f ? 1 : 0.03f;
+      Pair pair{.inputs = {valueInfo("a", elem, {4, 100}), valueInfo("b", elem, {4, 100})}};
+      pair.constants = {number("as", sa), bytes("az", elem, {}, {za}),
+                        number("bs", sb), bytes("bz", elem, {}, {zb}),
+                        number("cs", sc), bytes("cz", elem, {}, {zc})};
+      const Names operands = {"a", "as", "az", "b", "bs", "bz", "cs", "cz"};
+      const std::vector<NodeSpec> nodes = {microsoft("QLinearAdd", operands, {"y"}),
+                                           microsoft("QLinearMul", operands, {"z"})};
+      const ImportedModel model = importedNodes(pair, nodes, {"y", "z"});
+      const std::vector<Tensor> inputs = randomInputs(*model.graph);
+      const std::vector<Tensor> results = answers(*model.graph, inputs);
+      const float ra = sa / sc, rb = sb / sc, product = sa * sb / sc;
+      const float fixed =
+          static_cast<float>(zc) - (ra * static_cast<float>(za) + rb * static_cast<float>(zb));
+      for (int64_t i = 0; i < 400; ++i) {
+        const auto a = static_cast<float>(inputs[0].asInt(i)),
+                   b = static_cast<float>(inputs[1].asInt(i));
+        EXPECT_EQ(results[0].asInt(i), rounded(a * ra + fixed + b * rb, elem));
+        const float exact = (a - static_cast<float>(za)) * (b - static_cast<float>(zb));
+        EXPECT_EQ(results[1].asInt(i), rounded(exact * product + static_cast<float>(zc), elem));
+      }
+    }
+}
+
 TEST(Microsoft, QuantizedReduceMeanAndWhere) {
   Pair pair{.inputs = {valueInfo("x", I8, {2, 3, 4}), valueInfo("z", I8, {2, 3, 4}),
                        valueInfo("c", ElemType::Bool, {2, 1, 4})}};

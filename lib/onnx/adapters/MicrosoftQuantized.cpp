@@ -34,11 +34,28 @@ Result<Values> quantizedUnary(Node& node, OpKind kind, AttrMap attrs = {}) {
   return finishQuantized(node, y, 3);
 }
 
-Result<Values> quantizedBinary(Node& node, OpKind kind) {
-  ENFOLD_TRY(Value * a, dequantized(node, 0));
-  ENFOLD_TRY(Value * b, dequantized(node, 3));
-  ENFOLD_TRY(Value * y, node.emit(kind, {a, b}));
-  return finishQuantized(node, y, 6);
+/// An operand as f32; a scalar if it has one element. An absent one is 0.
+Result<Value*> asFloat(Node& node, Value* x) {
+  if (!x) return node.scalarConstant(ElemType::F32, 0, "zero");
+  if (x->elem() == ElemType::F32) return x;
+  return node.emit(OpKind::Cast, {x}, {{"to", ElemType::F32}});
+}
+
+/// y, in steps of the result and with its zero point at operand i added, rounded: ties depend on
+/// it.
+Result<Values> finishSteps(Node& node, Value* y, size_t i) {
+  const ElemType to = node.operand(i) ? node.operand(i)->elem() : ElemType::U8;
+  ENFOLD_TRY(Value * rounded, node.emit(OpKind::Round, {y}));
+  return node.finish(OpKind::Cast, {rounded}, {{"to", to}});
+}
+
+/// y, in steps of the result, rounded and then moved by the zero point at operand i.
+Result<Values> finishMoved(Node& node, Value* y, size_t i, ElemType to) {
+  AttrMap attrs;
+  if (!node.operand(i)) attrs.emplace("output_dtype", to);
+  return node.finish(OpKind::QuantizeLinear,
+                     {y, node.scalarConstant(ElemType::F32, 1, "one"), node.operand(i)},
+                     std::move(attrs));
 }
 
 /// Whether channels are last; the first operand has them behind the batch afterwards.
@@ -97,12 +114,53 @@ Result<Values> qgemm(Node& node) {
     ENFOLD_TRY(scale, node.emit(OpKind::Mul, {scale, factor}));
   }
   if (node.operand(7) == nullptr) return node.finish(OpKind::Mul, {real, scale});
-  ENFOLD_TRY(Value * y, node.emit(OpKind::Mul, {real, scale}));
-  return finishQuantized(node, y, 7);
+  ENFOLD_TRY(Value * ratio, node.emit(OpKind::Div, {scale, node.operand(7)}));
+  ENFOLD_TRY(Value * y, node.emit(OpKind::Mul, {real, ratio}));
+  return finishMoved(node, y, 8, ElemType::U8);
 }
 
-Result<Values> qlinearAdd(Node& node) { return quantizedBinary(node, OpKind::Add); }
-Result<Values> qlinearMul(Node& node) { return quantizedBinary(node, OpKind::Mul); }
+// a · ratio of scales + b · ratio of scales + what is left of the zero points, in f32 as ONNX
+// Runtime adds it, then rounded.
+Result<Values> qlinearAdd(Node& node) {
+  ENFOLD_TRY(Value * outScale, node.required(6));
+  ENFOLD_TRY(Value * fixed, asFloat(node, node.operand(7)));
+  Value *parts[2], *moved[2];
+  for (const size_t i : {0, 1}) {
+    ENFOLD_TRY(Value * x, node.required(3 * i));
+    ENFOLD_TRY(Value * scale, node.required(3 * i + 1));
+    ENFOLD_TRY(Value * real, asFloat(node, x));
+    ENFOLD_TRY(Value * zero, asFloat(node, node.operand(3 * i + 2)));
+    ENFOLD_TRY(Value * ratio, node.emit(OpKind::Div, {scale, outScale}));
+    ENFOLD_TRY(parts[i], node.emit(OpKind::Mul, {real, ratio}));
+    ENFOLD_TRY(moved[i], node.emit(OpKind::Mul, {zero, ratio}));
+  }
+  ENFOLD_TRY(Value * zeros, node.emit(OpKind::Add, {moved[0], moved[1]}));
+  ENFOLD_TRY(fixed, node.emit(OpKind::Sub, {fixed, zeros}));
+  ENFOLD_TRY(Value * y, node.emit(OpKind::Add, {parts[0], fixed}));
+  ENFOLD_TRY(y, node.emit(OpKind::Add, {y, parts[1]}));
+  return finishSteps(node, y, 7);
+}
+
+// The exact product of a and b, less their zero points, times the ratio of scales.
+Result<Values> qlinearMul(Node& node) {
+  ENFOLD_TRY(Value * outScale, node.required(6));
+  Value* centered[2];
+  for (const size_t i : {0, 1}) {
+    ENFOLD_TRY(Value * x, node.required(3 * i));
+    ENFOLD_RETURN_IF_ERROR(node.required(3 * i + 1));
+    ENFOLD_TRY(Value * real, asFloat(node, x));
+    ENFOLD_TRY(Value * zero, asFloat(node, node.operand(3 * i + 2)));
+    ENFOLD_TRY(centered[i], node.emit(OpKind::Sub, {real, zero}));
+  }
+  ENFOLD_TRY(Value * scale, node.emit(OpKind::Mul, {node.operands[1], node.operands[4]}));
+  ENFOLD_TRY(Value * ratio, node.emit(OpKind::Div, {scale, outScale}));
+  ENFOLD_TRY(Value * product, node.emit(OpKind::Mul, {centered[0], centered[1]}));
+  ENFOLD_TRY(Value * y, node.emit(OpKind::Mul, {product, ratio}));
+  ENFOLD_TRY(Value * zero, asFloat(node, node.operand(7)));
+  ENFOLD_TRY(y, node.emit(OpKind::Add, {y, zero}));
+  return finishSteps(node, y, 7);
+}
+
 Result<Values> qlinearSigmoid(Node& node) { return quantizedUnary(node, OpKind::Sigmoid); }
 
 Result<Values> qlinearLeakyRelu(Node& node) {
@@ -110,9 +168,38 @@ Result<Values> qlinearLeakyRelu(Node& node) {
   return quantizedUnary(node, OpKind::LeakyRelu, {{"alpha", alpha}});
 }
 
+// The exact sum of all pixels, less their zero points, times scale / (scale of y · pixels).
 Result<Values> qlinearGlobalAveragePool(Node& node) {
   ENFOLD_TRY(const bool channelsLast, takeChannelsLast(node));
-  return quantizedPool(node, OpKind::GlobalAveragePool, channelsLast);
+  ENFOLD_TRY(Value * x, node.required(0));
+  ENFOLD_TRY(Value * scale, node.required(1));
+  ENFOLD_TRY(Value * outScale, node.required(3));
+  const int64_t rank = x->type().rank();
+  if (rank < 3) return invalid(fmt::format("its input {} has no pixels", x->type().str()));
+  std::vector<int64_t> pixels;
+  double count = 1;
+  for (int64_t i = 2; i < rank; ++i) {
+    pixels.push_back(i);
+    count *= static_cast<double>(x->shape()[static_cast<size_t>(i)]);
+  }
+  ENFOLD_TRY(Value * wide, node.emit(OpKind::Cast, {x}, {{"to", ElemType::I32}}));
+  if (Value* zero = node.operand(2)) {
+    ENFOLD_TRY(zero, node.emit(OpKind::Cast, {zero}, {{"to", ElemType::I32}}));
+    ENFOLD_TRY(wide, node.emit(OpKind::Sub, {wide, zero}));
+  }
+  ENFOLD_TRY(Value * sum,
+             node.emit(OpKind::ReduceSum, {wide, node.intsConstant(pixels, "pixels")}));
+  ENFOLD_TRY(
+      Value * divisor,
+      node.emit(OpKind::Mul, {outScale, node.scalarConstant(ElemType::F32, count, "count")}));
+  ENFOLD_TRY(Value * ratio, node.emit(OpKind::Div, {scale, divisor}));
+  ENFOLD_TRY(Value * real, asFloat(node, sum));
+  ENFOLD_TRY(Value * y, node.emit(OpKind::Mul, {real, ratio}));
+  const ElemType elem = x->elem();
+  if (!channelsLast) return finishMoved(node, y, 4, elem);
+  ENFOLD_TRY(y, node.emit(OpKind::QuantizeLinear,
+                          {y, node.scalarConstant(ElemType::F32, 1, "one"), node.operand(4)}));
+  return finishChannelsLast(node, y);
 }
 
 Result<Values> qlinearAveragePool(Node& node) {
@@ -201,11 +288,7 @@ Result<Values> qlinearSoftmax(Node& node) {
   if (flattened) {
     ENFOLD_TRY(y, node.emit(OpKind::Reshape, {y, node.intsConstant(shape, "shape")}));
   }
-  AttrMap attrs;
-  if (!node.operand(4)) attrs.emplace("output_dtype", x->elem());
-  return node.finish(OpKind::QuantizeLinear,
-                     {y, node.scalarConstant(ElemType::F32, 1, "one"), node.operand(4)},
-                     std::move(attrs));
+  return finishMoved(node, y, 4, x->elem());
 }
 
 // Operands: A, B, both scales, both zero points, bias.
