@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace enfold::onnx {
 namespace {
@@ -51,12 +53,12 @@ Result<Value*> maskBias(Node& node, const Operands& o, float filter) {
 }
 
 /// A triangle: each query attends the keys up to its own place, counted from the end.
-Value* causalBias(Node& node, const Operands& o, float filter) {
+Value* causalBias(Node& node, const Operands& o) {
   const int64_t queries = o.query->shape()[2], keys = o.key->shape()[2];
   Tensor bias(o.query->elem(), {queries, keys});
   for (int64_t i = 0; i < queries; ++i)
-    for (int64_t j = 0; j < keys; ++j)
-      bias.setDouble(i * keys + j, j > i + keys - queries ? static_cast<double>(filter) : 0);
+    for (int64_t j = i + keys - queries + 1; j < keys; ++j)
+      bias.setDouble(i * keys + std::max<int64_t>(j, 0), -std::numeric_limits<double>::infinity());
   return node.constant(std::move(bias), "causal");
 }
 
@@ -77,7 +79,7 @@ Result<Value*> attend(Node& node, Operands o) {
   if (o.mask) {
     ENFOLD_TRY(biases.emplace_back(), maskBias(node, o, filter));
   }
-  if (causal != 0) biases.push_back(causalBias(node, o, filter));
+  if (causal != 0) biases.push_back(causalBias(node, o));
   if (o.bias) biases.push_back(o.bias);
   for (Value* bias : biases) {
     ENFOLD_TRY(scores, node.emit(OpKind::Add, {scores, bias}));

@@ -125,7 +125,7 @@ def judge(subject, exporter, exports):
             feeds = {name: x for name, x in inputs.items() if name not in exporter.constants}
             for runtime in subject.runtimes:
                 where = f"{subject.name}, {kind}, {runtime}"
-                if why := exceptions.reason(model, runtime):
+                if why := exceptions.reason(subject.name, model, runtime):
                     verdict.skipped.append(f"{runtime}: {why}")
                     continue
                 try:
