@@ -52,13 +52,19 @@ Result<Value*> maskBias(Node& node, const Operands& o, float filter) {
                                    node.scalarConstant(elem, filter, "masked")});
 }
 
+/// Of queries and keys that a triangle is written down for.
+constexpr int64_t kMostPairs = int64_t{1} << 26;
+
 /// A triangle: each query attends the keys up to its own place, counted from the end.
-Value* causalBias(Node& node, const Operands& o) {
+Result<Value*> causalBias(Node& node, const Operands& o) {
   const int64_t queries = o.query->shape()[2], keys = o.key->shape()[2];
+  if (queries > 0 && keys > kMostPairs / queries)
+    return unsupported(
+        fmt::format("masks of {} queries and {} keys are too large to write down", queries, keys));
   Tensor bias(o.query->elem(), {queries, keys});
   for (int64_t i = 0; i < queries; ++i)
-    for (int64_t j = i + keys - queries + 1; j < keys; ++j)
-      bias.setDouble(i * keys + std::max<int64_t>(j, 0), -std::numeric_limits<double>::infinity());
+    for (int64_t j = std::max<int64_t>(0, i + keys - queries + 1); j < keys; ++j)
+      bias.setDouble(i * keys + j, -std::numeric_limits<double>::infinity());
   return node.constant(std::move(bias), "causal");
 }
 
@@ -79,7 +85,9 @@ Result<Value*> attend(Node& node, Operands o) {
   if (o.mask) {
     ENFOLD_TRY(biases.emplace_back(), maskBias(node, o, filter));
   }
-  if (causal != 0) biases.push_back(causalBias(node, o));
+  if (causal != 0) {
+    ENFOLD_TRY(biases.emplace_back(), causalBias(node, o));
+  }
   if (o.bias) biases.push_back(o.bias);
   for (Value* bias : biases) {
     ENFOLD_TRY(scores, node.emit(OpKind::Add, {scores, bias}));

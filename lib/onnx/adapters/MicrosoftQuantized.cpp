@@ -324,7 +324,8 @@ Result<Values> matMulNBits(Node& node) {
   if (node.operand(4)) return unsupported("g_idx is not supported");
   if (packed != 0) return unsupported("weights packed for a processor are not supported");
   if (bits != 2 && bits != 4 && bits != 8) return invalid(fmt::format("its bits are {}", bits));
-  if (rows < 1 || columns < 1 || block < 1 || rows > INT32_MAX || columns > INT32_MAX)
+  if (rows < 1 || columns < 1 || block < 1 || rows > INT32_MAX || columns > INT32_MAX ||
+      block > (1 << 16))
     return invalid(fmt::format("its K, N and block_size are {}, {} and {}", rows, columns, block));
   const Tensor *codes = node.known(node.operands[1]), *scales = node.known(node.operands[2]);
   const Tensor* zeros = node.operand(3) ? node.known(node.operand(3)) : nullptr;
@@ -332,8 +333,8 @@ Result<Values> matMulNBits(Node& node) {
     return unsupported("its weights are not known when the model is compiled");
   const int64_t blocks = (rows + block - 1) / block, each = 8 / bits;
   const int64_t bytes = (block * bits + 7) / 8, zeroBytes = (blocks + each - 1) / each;
-  if (codes->elem() != ElemType::U8 || codes->numElements() != columns * blocks * bytes ||
-      scales->numElements() != columns * blocks)
+  if (scales->numElements() != columns * blocks || codes->elem() != ElemType::U8 ||
+      codes->numElements() != columns * blocks * bytes || !isFloat(scales->elem()))
     return invalid("its weights or scales have another size than K, N and block_size tell");
   const bool packedZeros = zeros && zeros->elem() == ElemType::U8;
   if (zeros && zeros->numElements() != columns * (packedZeros ? zeroBytes : blocks))
@@ -342,6 +343,7 @@ Result<Values> matMulNBits(Node& node) {
     const auto byte = static_cast<uint64_t>(tensor.asInt(first + i / each));
     return static_cast<double>((byte >> (i % each * bits)) & ((uint64_t{1} << bits) - 1));
   };
+  ENFOLD_RETURN_IF_ERROR(checkShape({rows, columns}, scales->elem()));
   Tensor matrix(scales->elem(), {rows, columns});
   for (int64_t n = 0; n < columns; ++n)
     for (int64_t k = 0; k < rows; ++k) {
