@@ -448,7 +448,7 @@ TEST(Export, ModuloOfFloatsHasTheSignOfTheDivisor) {
       count));
   const std::vector<Tensor> inputs = {Tensor::of<float>({count}, a), Tensor::of<float>({count}, b)};
   expectSameAnswers(*graph, answers(*graph, inputs), inputs);
-  EXPECT_EQ(throughOnnx(*graph).opsets.at(""), 18);
+  EXPECT_EQ(throughOnnx(*graph).signature.opsets.at(""), 18);
 }
 
 // ---- Names
