@@ -1,6 +1,7 @@
 // Ops that move numbers about, and reductions.
 #include "fuzz/Parts.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace enfold::fuzz {
@@ -115,7 +116,7 @@ void reverse(Draft& d) {
   const int64_t longest = x->shape()[static_cast<size_t>(1 - batch)];
   Ints lengths;
   for (int64_t i = 0; i < x->shape()[static_cast<size_t>(batch)]; ++i)
-    lengths.push_back(d.random.in(1, longest));
+    lengths.push_back(std::min(longest, d.random.in(1, longest)));
   d.op(OpKind::ReverseSequence, {x, d.ints(lengths)},
        {{"batch_axis", batch}, {"time_axis", 1 - batch}});
 }

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 namespace enfold {
 namespace {
@@ -336,8 +338,21 @@ void Graph::removeInput(Value* input) {
   for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i]->index_ = i;
 }
 
+/// The number of a name that looks invented, v12, else none.
+static std::optional<uint64_t> inventedNumber(std::string_view name) {
+  uint64_t number = 0;
+  if (!name.starts_with('v')) return std::nullopt;
+  const auto [end, code] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+  const bool whole = code == std::errc() && end == name.data() + name.size();
+  return whole && number < UINT32_MAX ? std::optional(number) : std::nullopt;
+}
+
+/// Inventions are new even when the name that a file gave, v12, has been given up since.
 std::string Graph::uniqueName(std::string wish) {
-  if (!wish.empty() && !names_.contains(wish)) return wish;
+  if (!wish.empty() && !names_.contains(wish)) {
+    if (const auto number = inventedNumber(wish)) nextName_ = std::max(nextName_, *number + 1);
+    return wish;
+  }
   const std::string stem = wish.empty() ? "v" : wish + "_";
   std::string name;
   do name = fmt::format("{}{}", stem, nextName_++);

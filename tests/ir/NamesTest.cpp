@@ -29,6 +29,26 @@ TEST(Names, OfErasedTensorsAreNotInvented) {
   EXPECT_EQ(graph.find("v0"), nullptr);
 }
 
+/// A tensor that became a constant, which then vanished.
+TEST(Names, OfFoldedTensorsAreNotInvented) {
+  Graph graph;
+  Value* x = graph.addInput("x", {ElemType::F32, {2}, {}});
+  Op* v7 = relu(graph, x, "v7");
+  Op* last = relu(graph, x, "last");
+  graph.addOutput(last->result(), "last");
+  Rewriter rewriter(graph);
+  ASSERT_TRUE(rewriter.begin("test", *v7));
+  Value* folded = rewriter.constant(Tensor(ElemType::F32, {2}), "v7", last);
+  rewriter.erase(v7);
+  rewriter.rename(folded, "v7");
+  ASSERT_EQ(graph.find("v7"), folded);
+  rewriter.erase(folded->producer());
+  for (int i = 0; i < 20; ++i) {
+    const Op* made = rewriter.create({.kind = OpKind::Relu, .operands = {x}}, last);
+    EXPECT_NE(made->result()->name(), "v7");
+  }
+}
+
 TEST(Names, AreTakenOverByRenaming) {
   Graph graph;
   Value* x = graph.addInput("x", {ElemType::F32, {2}, {}});
