@@ -13,7 +13,7 @@
 namespace enfold::diagnose {
 namespace {
 
-/// A normalization that folds, and one that cannot since the convolution's result is used twice.
+/// A normalization that folds, and one that cannot, since the convolution's result is an output.
 constexpr const char* kModel = R"(
 graph @small(%x: f32[1,3,6,6]) {
   %w = const f32[4,3,3,3] random(seed=1)
@@ -42,7 +42,7 @@ TEST(Explain, TellsTheFateOfNormalizationsAndHowOpsRun) {
   EXPECT_FALSE(accountOf(*e, "/bn").refusal.has_value());
   EXPECT_NE(accountOf(*e, "/bn2").status, BatchNormStatus::Folded);
   ASSERT_TRUE(accountOf(*e, "/bn2").refusal.has_value());
-  EXPECT_EQ(info(accountOf(*e, "/bn2").refusal->reason).code, "conv-multi-use");
+  EXPECT_EQ(info(accountOf(*e, "/bn2").refusal->reason).code, "graph-output");
   ASSERT_FALSE(e->ops.empty());
   const auto conv = std::ranges::find(e->ops, "conv", &OpAccount::op);
   ASSERT_NE(conv, e->ops.end());
@@ -81,7 +81,7 @@ TEST(Explain, IsJsonWithTheSameFacts) {
   EXPECT_EQ(json.at("batch_norms").at("folded"), 1);
   EXPECT_EQ(json.at("batch_norms").at("kept"), 0);
   EXPECT_EQ(json.at("batch_norms").at("nodes").at(0).at("refused"), nullptr);
-  EXPECT_EQ(json.at("batch_norms").at("nodes").at(1).at("refused"), "conv-multi-use");
+  EXPECT_EQ(json.at("batch_norms").at("nodes").at(1).at("refused"), "graph-output");
   EXPECT_EQ(json.at("remarks").size(), e->remarks.size());
   EXPECT_EQ(json.at("ops").size(), e->ops.size());
   EXPECT_FALSE(json.contains("folds"));
