@@ -1,4 +1,4 @@
-/* The C interface of the compiler: from a model to answers within one program, for any language.
+/* The C interface of the compiler: compile and run models within one program, in any language.
  *
  *   enfold_network* network = NULL;
  *   if (enfold_open("resnet18.onnx", NULL, &network)) puts(enfold_compiler_error());
@@ -12,15 +12,16 @@
  *   enfold_release_compiled(compiled);
  *   enfold_close(network);
  *
- * Link with -lenfold. The library holds all it needs and exports the functions of this header and
- * of enfold.h alone, so it gets along with any other LLVM, protobuf or C++ library in the process.
+ * Link with -lenfold. The library contains everything it needs and exports only the functions of
+ * this header and of enfold.h, so it works beside any other LLVM, protobuf or C++ library in the
+ * process.
  *
- * Threads: every function may be called from any thread at any time. A network, and what was
- * compiled of it, is shared: calls that run at the same time share the weights, and each has memory
- * of its own for intermediate results. What is destroyed must not be in use.
+ * Threads: every function may be called from any thread at any time. Networks and programs compiled
+ * from them may be shared: concurrent calls share the weights, and each has its own memory for
+ * intermediate results. Objects that are destroyed must not be in use.
  *
- * Errors: functions return a status, and enfold_compiler_error() tells the calling thread in words
- * what its latest failed call met. No function aborts or throws. */
+ * Errors: functions return a status, and enfold_compiler_error() returns the message of the calling
+ * thread's latest failed call. No function aborts or throws. */
 #ifndef ENFOLD_ENFOLD_COMPILER_H
 #define ENFOLD_ENFOLD_COMPILER_H
 
@@ -45,8 +46,8 @@ typedef enum enfold_compiler_status {
   ENFOLD_INTERNAL = 103           /* a bug of the library */
 } enfold_compiler_status;
 
-/* What the calling thread's latest failed call of this header met, all problems of a model at once,
- * one a line; "" before the first. Valid until its next call. */
+/* The message of this thread's latest failed call of this header: all problems of a model, one per
+ * line; "" before the first. Valid until its next call. */
 const char* enfold_compiler_error(void);
 
 /* ---- Settings ------------------------------------------------------------------------------- */
@@ -57,23 +58,24 @@ typedef struct enfold_settings enfold_settings;
 enfold_settings* enfold_new_settings(void); /* NULL: no memory */
 void enfold_free_settings(enfold_settings* settings);
 
-/* Sets one; those that can hold several, such as "shape", add to what is there. Flags take "1" and
- * "0". Fails with ENFOLD_INVALID_ARGUMENT and a text that says what would be right. */
+/* Sets one. Settings that can hold several values, such as "shape", add to those already given.
+ * Flags take "1" and "0". Fails with ENFOLD_INVALID_ARGUMENT and a message that says what is valid.
+ */
 enfold_status enfold_set(enfold_settings* settings, const char* name, const char* value);
 
-/* The settings there are: name, values, meaning, a line each with tabs between. */
+/* All settings, one per line: name, values and meaning, separated by tabs. */
 const char* enfold_list_settings(void);
 
-/* Calls `check(data)` now and then during a compilation, on the thread that asked for it, which
- * ends with ENFOLD_STOPPED when that returns other than 0. */
+/* Calls `check(data)` now and then during a compilation, on the thread that started it. The
+ * compilation ends with ENFOLD_STOPPED when the function returns other than 0. */
 void enfold_set_interrupt(enfold_settings* settings, int (*check)(void*), void* data);
 
 /* ---- Networks ------------------------------------------------------------------------------- */
 
-/* A model, with the programs that were compiled of it for the sizes it met. */
+/* A model, with the programs compiled from it for the sizes it has met. */
 typedef struct enfold_network enfold_network;
 
-/* `model` is the path of a .onnx or .eir file, or "zoo:NAME". A model that leaves no size open is
+/* `model` is the path of a .onnx or .eir file, or "zoo:NAME". A model without open sizes is
  * compiled at once. `settings` may be NULL and are copied. On failure *network is NULL. */
 enfold_status enfold_open(const char* model, const enfold_settings* settings,
                           enfold_network** network);
@@ -83,14 +85,14 @@ enfold_status enfold_open(const char* model, const enfold_settings* settings,
 enfold_status enfold_open_bytes(const void* bytes, int64_t size, const enfold_settings* settings,
                                 enfold_network** network);
 
-/* Frees the network; what was compiled of it lives on until it is released. NULL is fine. */
+/* Frees the network; programs compiled from it live on until they are released. NULL is fine. */
 void enfold_close(enfold_network* network);
 
-/* What a model declares of an input or output. */
+/* What a model declares about an input or output. */
 typedef struct enfold_declaration {
   const char* name;
   int32_t elem;               /* enfold_elem; 0: no tensor of numbers */
-  int32_t rank;               /* -1: nothing is known of the shape */
+  int32_t rank;               /* -1: the shape is unknown */
   const int64_t* dims;        /* -1: open */
   const char* const* symbols; /* names of open dimensions, "" for those without one */
 } enfold_declaration;
@@ -105,7 +107,7 @@ const enfold_declaration* enfold_declared_input(const enfold_network* network, i
 const enfold_declaration* enfold_declared_overridable(const enfold_network* network, int32_t index);
 const enfold_declaration* enfold_declared_output(const enfold_network* network, int32_t index);
 
-/* What the model says of itself: "graph", "graph description", "producer", "producer version",
+/* What the model says about itself: "graph", "graph description", "producer", "producer version",
  * "domain", "description", "version", "ir version", "opset"; NULL for other names. */
 const char* enfold_model_property(const enfold_network* network, const char* name);
 
@@ -118,13 +120,13 @@ int64_t enfold_num_compilations(const enfold_network* network);
 
 /* ---- Programs ------------------------------------------------------------------------------- */
 
-/* A tensor of the caller's: dense and row-major. */
+/* A caller's tensor: dense and row-major. */
 typedef struct enfold_tensor {
   const char* name;
   int32_t elem; /* enfold_elem */
   int32_t rank;
   const int64_t* dims;
-  const void* data; /* may be NULL where nothing but the type matters */
+  const void* data; /* may be NULL where only the type matters */
 } enfold_tensor;
 
 /* A network compiled for inputs of certain sizes. */
@@ -140,19 +142,19 @@ void enfold_release_compiled(enfold_compiled* compiled);
 /* What it takes and gives, in order. It lives as long as `compiled`. */
 const enfold_program* enfold_compiled_program(const enfold_compiled* compiled);
 
-/* Whether the model's shapes depend on the contents of the input of that name, so that what was
- * compiled holds for these contents alone. It is then no input of the program. */
+/* Whether the model's shapes depend on the contents of that input, so that the program is valid
+ * only for these contents. It is then no input of the program. */
 int32_t enfold_compiled_for_contents(const enfold_compiled* compiled, const char* input);
 
-/* What a user should know of this compilation, a sentence each; NULL beyond the end. */
+/* Notes on this compilation for the user, a sentence each; NULL beyond the end. */
 const char* enfold_compiled_note(const enfold_compiled* compiled, int32_t index);
 
 /* Ops that have no generated kernel, described; NULL beyond the end. */
 const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index);
 
 /* Runs it. Pointers are in the program's order, aligned to the element size; an output may overlap
- * neither an input nor another output. `limits` may be NULL. A run that met a limit returns
- * ENFOLD_STOPPED, and its outputs hold anything. */
+ * neither an input nor another output. `limits` may be NULL. A run that meets a limit returns
+ * ENFOLD_STOPPED, and the contents of its outputs are undefined. */
 enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
                                   int32_t num_inputs, void* const* outputs, int32_t num_outputs,
                                   const enfold_run_limits* limits);
