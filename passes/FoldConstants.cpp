@@ -1,6 +1,7 @@
 // fold-constants: ops whose operands are all constants are computed by the reference functions. A
 // tensor without elements is a constant whoever computes it, and shapes are static, so what reads
 // no more than a type is constant too.
+#include "ir/Verifier.h"
 #include "passes/Pass.h"
 #include "reference/KnownValues.h"
 #include "reference/Reference.h"
@@ -12,8 +13,9 @@
 namespace enfold {
 namespace {
 
-/// The operands' tensors, or nothing when one is not constant.
-std::optional<std::vector<Tensor>> constantOperands(const Op& op) {
+/// The operands' tensors, or nothing when one is not constant. With `shapesHold`, those without
+/// elements are.
+std::optional<std::vector<Tensor>> constantOperands(const Op& op, bool shapesHold) {
   std::vector<Tensor> tensors;
   for (const Value* operand : op.operands()) {
     const Tensor* tensor = operand ? operand->constant() : nullptr;
@@ -21,7 +23,7 @@ std::optional<std::vector<Tensor>> constantOperands(const Op& op) {
       tensors.emplace_back();
     else if (tensor)
       tensors.push_back(*tensor);
-    else if (operand->type().numElements() == 0)
+    else if (operand->type().numElements() == 0 && shapesHold)
       tensors.emplace_back(operand->elem(), operand->shape());
     else if (reference::readsTypeOnly(op.kind()))
       tensors.emplace_back(operand->elem(), operand->shape(), nullptr);
@@ -63,11 +65,11 @@ std::optional<std::vector<Tensor>> computed(PassContext& context, const Op& op,
   return *std::move(results);
 }
 
-void fold(PassContext& context, Op& op) {
+void fold(PassContext& context, Op& op, bool shapesHold) {
   std::optional<std::vector<Tensor>> results;
-  if (const auto operands = constantOperands(op)) {
+  if (const auto operands = constantOperands(op, shapesHold)) {
     results = computed(context, op, *operands);
-  } else if (givesNothing(op)) {
+  } else if (shapesHold && givesNothing(op)) {
     results.emplace();
     for (size_t i = 0; i < op.numResults(); ++i)
       results->emplace_back(op.result(i)->elem(), op.result(i)->shape());
@@ -88,10 +90,13 @@ void fold(PassContext& context, Op& op) {
 } // namespace
 
 Result<> foldConstants(PassContext& context) {
+  // Where a shape depends on data, a run finds out whether what follows from it is really empty.
+  const bool shapesHold = std::ranges::none_of(context.graph().ops(),
+                                               [](const auto& op) { return dependsOnData(*op); });
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
     const bool drawsData = op.kind() == OpKind::Constant || op.numResults() == 0;
-    if (!drawsData) fold(context, op);
+    if (!drawsData) fold(context, op, shapesHold);
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // Resolution of known values by a work list, so that a long chain of ops cannot exhaust the stack.
 #include "reference/KnownValues.h"
 
+#include "ir/Verifier.h"
 #include "reference/Reference.h"
 
 namespace enfold::reference {
@@ -62,7 +63,7 @@ const Tensor* KnownValues::lookup(const Value* value) {
     const Op* op = next->producer();
     if (isResolved(next)) {
       pending.pop_back();
-    } else if (next->type().numElements() == 0) {
+    } else if (next->type().numElements() == 0 && !(op && dependsOnData(*op))) {
       known_[next] = Tensor(next->elem(), next->shape());
     } else if (!op) {
       const Tensor* input = inputs_ ? inputs_(next) : nullptr;

@@ -154,6 +154,25 @@ TEST(Session, ReferenceFunctionsEndTheRunOfTheirContext) {
   EXPECT_EQ(enfold_run(wrong->context(), in, 1, out, 1), ENFOLD_OK) << "the error is over";
 }
 
+TEST(Session, StatedEmptinessIsCheckedToo) {
+  auto graph = parseGraph("graph @g(%limit: i64[]) {\n"
+                          "  %start = const i64[] [0]\n"
+                          "  %step = const i64[] [1]\n"
+                          "  %r = range(%start, %limit, %step) : i64[0]\n"
+                          "  %y = neg(%r) : i64[0]\n"
+                          "  return %y\n"
+                          "}\n");
+  ASSERT_TRUE(graph) << graph.error().str();
+  auto compilation = compile(*std::move(graph));
+  ASSERT_TRUE(compilation) << compilation.error().str();
+  const auto session = sessionOf(compilation->executable, 1);
+  const Tensor zero = Tensor::of<int64_t>({}, {0}), two = Tensor::of<int64_t>({}, {2});
+  EXPECT_TRUE(session->run(std::span(&zero, 1)));
+  const auto wrong = session->run(std::span(&two, 1));
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().str().find("i64[2]"), std::string::npos) << wrong.error().str();
+}
+
 TEST(Session, ErrorsBelongToTheRunAlsoWhenSeveralRunAtOnce) {
   const auto executable = compiledRange();
   std::vector<std::thread> threads;
