@@ -51,7 +51,7 @@ Json toJson(const Profile& profile) {
                     {"percent_of_limit", profile.percentOfLimit(kernel)},
                     {"bound_by", profile.boundOf(kernel)},
                     {"algorithm", kernel.algorithm},
-                    {"second_choice", kernel.secondChoice},
+                    {"next_best", kernel.secondChoice},
                     {"nodes", kernel.nodes}});
   return json;
 }
