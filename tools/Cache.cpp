@@ -54,7 +54,7 @@ void list(const CompileCache& cache) {
              humanBytes(bytes), cache.folder().string());
   const auto unfinished = cache.unfinished();
   if (!unfinished.empty())
-    fmt::print("{} unfinished of {}: being written, or left by a writer that was killed\n",
+    fmt::print("{} unfinished files of {}: being written, or left by a writer that was killed\n",
                unfinished.size(), humanBytes(bytesOf(unfinished)));
 }
 
@@ -75,7 +75,7 @@ void prune(const CompileCache& cache, int64_t bytes) {
   fmt::print("removed {} program{} of {}\n", programs.size(), programs.size() == 1 ? "" : "s",
              humanBytes(bytesOf(programs)));
   if (!unfinished.empty())
-    fmt::print("removed {} unfinished of {}\n", unfinished.size(), humanBytes(bytesOf(unfinished)));
+    fmt::print("removed {} unfinished files of {}\n", unfinished.size(), humanBytes(bytesOf(unfinished)));
 }
 
 } // namespace

@@ -87,7 +87,7 @@ void ModelOptions::addLimits(CLI::App& app) {
   bytes("--limit-tensor-bytes", limits.tensorBytes,
         "Refuse models with tensors larger than this: 2GB");
   bytes("--limit-memory", limitMemory,
-        "Print how much memory is needed at most, and refuse models that need more than this: 2G");
+        "Print the peak memory needed, and refuse models that need more than this: 2G");
   app.add_option("--limit-nodes", limits.nodes, "Refuse models with more nodes than this")
       ->check(isCount())
       ->group("Limits");
