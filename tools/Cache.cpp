@@ -75,7 +75,8 @@ void prune(const CompileCache& cache, int64_t bytes) {
   fmt::print("removed {} program{} of {}\n", programs.size(), programs.size() == 1 ? "" : "s",
              humanBytes(bytesOf(programs)));
   if (!unfinished.empty())
-    fmt::print("removed {} unfinished files of {}\n", unfinished.size(), humanBytes(bytesOf(unfinished)));
+    fmt::print("removed {} unfinished files of {}\n", unfinished.size(),
+               humanBytes(bytesOf(unfinished)));
 }
 
 } // namespace
