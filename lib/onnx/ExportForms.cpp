@@ -88,9 +88,26 @@ double belowPowerOfTwo(ElemType elem, int bits) {
                                : std::nextafter(static_cast<float>(power), 0.0f);
 }
 
+ExportOperand withoutNaN(Expansion& expansion, const ExportOperand& x) {
+  const ExportOperand isNaN = expansion.make(OpKind::IsNaN, {x}, ElemType::Bool);
+  return expansion.make(OpKind::Where, {isNaN, expansion.number(x.elem, 0), x}, x.elem);
+}
+
+/// To integers of less than a byte: the low bits of what a finite number is cut to, else 0.
+void writeNarrowCast(Expansion& expansion) {
+  const bool wide = expansion.input(0).elem == ElemType::F64;
+  const ExportOperand x = expansion.cast(expansion.input(0), wide ? ElemType::F64 : ElemType::F32);
+  const ExportOperand low = expansion.make(OpKind::Mod, {x, expansion.number(x.elem, 256)}, x.elem,
+                                           {{"fmod", int64_t{1}}});
+  const ExportOperand whole = expansion.make(OpKind::Cast, {withoutNaN(expansion, low)},
+                                             ElemType::I32, {{"to", ElemType::I32}});
+  expansion.finish(OpKind::Cast, {whole}, {{"to", expansion.node().elem}});
+}
+
 void writeCast(Expansion& expansion) {
   const ElemType from = expansion.input(0).elem, to = expansion.node().elem;
   if (!isFloat(from) || !isInteger(to)) return expansion.finishAsIs();
+  if (info(to).bits < 8) return writeNarrowCast(expansion);
   Range range = rangeOf(to);
   const int bits = info(to).bits;
   if (bits < 64 && isInRange(expansion.input(0).value, range)) return expansion.finishAsIs();
@@ -98,9 +115,7 @@ void writeCast(Expansion& expansion) {
   const bool wide = from == ElemType::F64 || bits == 32;
   ExportOperand x = expansion.cast(expansion.input(0), wide ? ElemType::F64 : ElemType::F32);
   const ElemType elem = x.elem;
-  x = expansion.make(
-      OpKind::Where,
-      {expansion.make(OpKind::IsNaN, {x}, ElemType::Bool), expansion.number(elem, 0), x}, elem);
+  x = withoutNaN(expansion, x);
   const auto clipped = [&] {
     return expansion.make(
         OpKind::Clip, {x, expansion.number(elem, range.low), expansion.number(elem, range.high)},
@@ -240,6 +255,20 @@ void writeSwiGLU(Expansion& expansion) {
   expansion.finish(OpKind::Mul, {swish, expansion.input(1)});
 }
 
+// ---- Reductions
+// ------------------------------------------------------------------------------------
+
+/// ONNX sums integers of 32 and 64 bits only; narrower ones wrap as the wide sum does when cut.
+void writeSum(Expansion& expansion) {
+  const ElemType elem = expansion.node().elem;
+  if (!isInteger(elem) || info(elem).bits >= 32) return expansion.finishAsIs();
+  Operands inputs = expansion.node().inputs;
+  inputs[0] = expansion.cast(inputs[0], ElemType::I64);
+  const ExportOperand sum = expansion.make(expansion.node().kind, std::move(inputs), ElemType::I64,
+                                           expansion.node().attrs);
+  expansion.finish(OpKind::Cast, {sum}, {{"to", elem}});
+}
+
 // ---- Selections
 // ------------------------------------------------------------------------------------
 
@@ -255,8 +284,11 @@ struct Row {
   void (*write)(Expansion&);
 };
 constexpr Row kRows[] = {
-    {OpKind::BitShift, writeShift}, {OpKind::Cast, writeCast},  {OpKind::CastLike, writeCast},
-    {OpKind::Div, writeDivision},   {OpKind::Mod, writeModulo}, {OpKind::SwiGLU, writeSwiGLU},
+    {OpKind::ReduceL1, writeSum},   {OpKind::ReduceProd, writeSum},
+    {OpKind::ReduceSum, writeSum},  {OpKind::ReduceSumSquare, writeSum},
+    {OpKind::BitShift, writeShift}, {OpKind::Cast, writeCast},
+    {OpKind::CastLike, writeCast},  {OpKind::Div, writeDivision},
+    {OpKind::Mod, writeModulo},     {OpKind::SwiGLU, writeSwiGLU},
     {OpKind::Swish, writeSwish},    {OpKind::TopK, writeTopK},
 };
 

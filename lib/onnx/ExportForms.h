@@ -1,12 +1,13 @@
 // Ops that mean more than the ONNX operators of their names promise, or that few runtimes know,
 // written as operators that say it:
 //   - a cast of floats to integers saturates and makes NaN 0, which ONNX leaves open: what is cast
-//     lies in the range of the integers;
+//     lies in the range of the integers (of less than a byte, the low bits are kept);
 //   - integers divided by zero give zero, and the one quotient that does not fit wraps, where
 //     processors trap: such divisors are replaced before, and the quotients after;
 //   - shifting unsigned integers by their width or more gives zero, which ONNX says from opset 28
 //     on: such counts are replaced likewise;
 //   - the modulo of floats that has the divisor's sign, of opset 28, is made of the other one;
+//   - sums and products of integers of fewer than 32 bits are cut from wide ones;
 //   - the results of topk are sorted, which ONNX says only where it is asked for;
 //   - swish and swiglu are multiplications by a sigmoid.
 // What shows from the operands to be in order is written as it is.

@@ -433,6 +433,23 @@ TEST(Export, UnsignedIntegersAreShiftedByLessThanTheirWidth) {
   }
 }
 
+TEST(Export, NarrowIntegersAreSummedInWideOnes) {
+  for (const std::string type : {"i8", "u8", "i16", "u16", "i32"})
+    for (const std::string op : {"reduce_sum", "reduce_prod", "reduce_l1", "reduce_sum_square"}) {
+      const GraphPtr graph =
+          parsed(fmt::format("graph @g(%x: {0}[3,40]) {{\n  %a = const i64[1] [1]\n"
+                             "  %y = {1}(%x, %a) {{keepdims=0}} : {0}[3]\n  return %y\n}}\n",
+                             type, op));
+      std::vector<Tensor> inputs = randomInputs(*graph);
+      for (int64_t i = 0; i < 120; ++i) inputs[0].setDouble(i, static_cast<double>(i % 113 + 1));
+      expectSaysWhatItMeans(*graph, inputs);
+      for (const auto& op : throughOnnx(*graph).graph->ops())
+        if (op->kind() != OpKind::Constant && op->kind() != OpKind::Cast) {
+          EXPECT_GE(info(op->result()->elem()).bits, 32);
+        }
+    }
+}
+
 TEST(Export, ModuloOfFloatsHasTheSignOfTheDivisor) {
   const std::vector<float> numbers = {0,    -0.0f, 1.5f,     -1.5f,     7,  -7,
                                       2.5f, 1e30f, INFINITY, -INFINITY, NAN};

@@ -45,7 +45,7 @@ std::vector<OpKind> kindsOf(const enfold::Graph& graph) {
 TEST(Import, EveryIrVersionAndOpset) {
   ModelSpec spec = simple({{"Relu", {"x"}, {"y"}}});
   for (spec.irVersion = kOldestIrVersion; spec.irVersion <= kNewestIrVersion; ++spec.irVersion)
-    EXPECT_EQ(imported(test::model(spec)).irVersion, spec.irVersion);
+    EXPECT_EQ(imported(test::model(spec)).signature.irVersion, spec.irVersion);
   spec.irVersion = kOldestIrVersion - 1;
   expectRefused(test::model(spec), {"IR version 2"});
   spec.irVersion = kNewestIrVersion + 1;

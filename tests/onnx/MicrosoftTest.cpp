@@ -21,6 +21,7 @@ struct Pair {
   std::vector<Message> inputs, constants;
   std::vector<NodeSpec> fused, plain;
   int64_t opset = 23;
+  ElemType outputs = F32; ///< of all outputs
 };
 
 std::vector<Tensor> randomInputs(const enfold::Graph& graph) {
@@ -44,7 +45,8 @@ ImportedModel importedNodes(const Pair& pair, std::vector<NodeSpec> nodes, Names
   ModelSpec spec{.graph = {.inputs = pair.inputs, .initializers = pair.constants}, .irVersion = 10};
   spec.opset = pair.opset;
   spec.domains = {{kMicrosoft, 1}, {kNchwc, 1}};
-  for (const std::string& output : outputs) spec.graph.outputs.push_back(valueInfo(output, F32));
+  for (const std::string& output : outputs)
+    spec.graph.outputs.push_back(valueInfo(output, pair.outputs));
   spec.graph.nodes = std::move(nodes);
   return imported(test::model(spec));
 }
@@ -254,7 +256,7 @@ Message toFirst() { return intsAttr("perm", {0, 3, 1, 2}); }
 Message toLast() { return intsAttr("perm", {0, 2, 3, 1}); }
 
 TEST(Microsoft, ChannelsLast) {
-  Pair pair{.inputs = {valueInfo("x", U8, {2, 7, 6, 3})}};
+  Pair pair{.inputs = {valueInfo("x", U8, {2, 7, 6, 3})}, .outputs = U8};
   pair.constants = {number("xs", 0.02f),
                     bytes("xz", U8, {}, {128}),
                     number("ys", 0.03f),
@@ -406,7 +408,8 @@ TEST(Microsoft, QuantizedSumsAndProducts) {
     for (const float scale : {0.02f, 0.5f}) { // of powers of two many results are ties
       const int za = elem == U8 ? 120 : -3, zb = elem == U8 ? 131 : 7, zc = elem == U8 ? 127 : 5;
       const float sa = scale, sb = scale == 0.5f ? 0.25f : 0.013f, sc = scale == 0.5f ? 1 : 0.03f;
-      Pair pair{.inputs = {valueInfo("a", elem, {4, 100}), valueInfo("b", elem, {4, 100})}};
+      Pair pair{.inputs = {valueInfo("a", elem, {4, 100}), valueInfo("b", elem, {4, 100})},
+                .outputs = elem};
       pair.constants = {number("as", sa), bytes("az", elem, {}, {za}),
                         number("bs", sb), bytes("bz", elem, {}, {zb}),
                         number("cs", sc), bytes("cz", elem, {}, {zc})};
@@ -431,7 +434,8 @@ TEST(Microsoft, QuantizedSumsAndProducts) {
 
 TEST(Microsoft, QuantizedReduceMeanAndWhere) {
   Pair pair{.inputs = {valueInfo("x", I8, {2, 3, 4}), valueInfo("z", I8, {2, 3, 4}),
-                       valueInfo("c", ElemType::Bool, {2, 1, 4})}};
+                       valueInfo("c", ElemType::Bool, {2, 1, 4})},
+            .outputs = I8};
   pair.constants = {number("xs", 0.02f),       bytes("xz", I8, {}, {5}), number("zs", 0.05f),
                     bytes("zz", I8, {}, {-7}), number("ys", 0.03f),      bytes("yz", I8, {}, {3}),
                     ints("axes", {1})};
@@ -474,7 +478,7 @@ TEST(Microsoft, QuantizedSoftmax) {
   for (const ElemType elem : {U8, I8})
     for (const float scale : {0.02f, 0.1f, 1.0f})
       for (const float outScale : {1.0f / 256, 1.0f / 255, 0.01f}) {
-        Pair pair{.inputs = {valueInfo("x", elem, {3, 5, 2})}};
+        Pair pair{.inputs = {valueInfo("x", elem, {3, 5, 2})}, .outputs = elem};
         const int least = elem == U8 ? 0 : -128, most = elem == U8 ? 255 : 127;
         pair.constants = {number("xs", scale), bytes("xz", elem, {}, {elem == U8 ? 128 : 0}),
                           number("ys", outScale), bytes("yz", elem, {}, {least})};

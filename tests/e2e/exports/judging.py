@@ -117,11 +117,15 @@ def judge(subject, exporter, exports):
             model = onnx.load(path)
             if exceptions.checkable(model):
                 onnx.checker.check_model(str(path), full_check=True)
-            names = [output.name for output in model.graph.output]
+            types = {
+                output.name: onnx.helper.tensor_dtype_to_np_dtype(output.type.tensor_type.elem_type)
+                for output in model.graph.output
+            }
+            names = list(types)
             if inputs is None:
                 inputs = random_inputs(path)
             if not expected:
-                expected = exporter.answers(inputs, names)
+                expected = exporter.answers(inputs, types)
             feeds = {name: x for name, x in inputs.items() if name not in exporter.constants}
             for runtime in subject.runtimes:
                 where = f"{subject.name}, {kind}, {runtime}"
