@@ -47,7 +47,20 @@ def rounds_twice(node):
     return node.results[0][0] == BFLOAT16 and node.operands[0][0] in WIDER_THAN_FLOAT
 
 
+WINDOWS = ("AveragePool", "Conv", "ConvTranspose", "DeformConv", "LpPool", "MaxPool")
+
+
+def is_empty(node):
+    return any(0 in shape for _, shape in (*node.operands, *node.results))
+
+
 RULES = [
+    *(Rule(ORT, operator, "refuses what is empty", is_empty) for operator in WINDOWS),
+    Rule(ORT, "Resize", "aligns corners of images reduced by scales by sizes before rounding",
+         lambda n: n.text("coordinate_transformation_mode") == "align_corners"
+         and len(n.operands) == 3 and n.shape(0) > n.results[0][1]),
+    Rule(ORT, "Resize", "has cubics for images only",
+         lambda n: n.text("mode") == "cubic" and len(n.shape(0)) != 4),
     Rule(ORT, "Cast", "to bf16 by way of f32, which rounds twice", rounds_twice),
     Rule(EVALUATOR, "Cast", "to bf16 by way of f32, which rounds twice", rounds_twice),
     Rule(ORT, "LRN", "even sizes and other ranks are refused",
@@ -71,8 +84,8 @@ RULES = [
          lambda n: n.integer("p", 2) == 1),
     Rule(EVALUATOR, "MaxPool", "images smaller than the window are refused, padded or not",
          lambda n: min(n.shape(0)[2:]) < max(n.integer("kernel_shape", [1]))),
-    Rule(EVALUATOR, "MaxPool", "padded windows that are one pixel wide are refused",
-         lambda n: 1 in n.integer("kernel_shape", []) and any(n.integer("pads", []))),
+    Rule(EVALUATOR, "MaxPool", "misreads pads that differ",
+         lambda n: len(set(n.integer("pads", []))) > 1),
     Rule(EVALUATOR, "MaxPool", "rounds sizes up in spite of padding",
          lambda n: n.integer("ceil_mode") and any(n.integer("pads", []))),
     Rule(EVALUATOR, "OneHot", "takes a depth of rank 0 only", lambda n: n.shape(1) != ()),
