@@ -363,7 +363,9 @@ Types inferResize(const InferContext& c) {
   for (size_t i = 0; i < axes.size(); ++i) {
     const auto axis = static_cast<size_t>(axes[i]);
     const double value = values->asDouble(static_cast<int64_t>(i));
-    const double size = !bySizes ? std::floor(static_cast<double>(x[axis]) * value)
+    // In single precision, as ONNX's own inference has it.
+    const auto scaled = static_cast<float>(x[axis]) * static_cast<float>(value);
+    const double size = !bySizes ? std::floor(static_cast<double>(scaled))
                         : common ? std::round(common * static_cast<double>(x[axis]))
                                  : value;
     if (!(size >= 0 && size < 1e12) || (!bySizes && !(value > 0)))

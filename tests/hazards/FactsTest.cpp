@@ -17,13 +17,14 @@ constexpr ElemType kElems[] = {ElemType::F32,  ElemType::F64, ElemType::F16,
                                ElemType::BF16, ElemType::I8,  ElemType::I32,
                                ElemType::I64,  ElemType::U8,  ElemType::U32};
 
-/// Numbers of the type at which functions tend to break, as an image of one channel.
+/// Numbers of the type at which functions tend to break, as an image of one channel. Denormal ones
+/// are not among them: kernels take them for zeros.
 Tensor hardNumbers(ElemType elem) {
   std::vector<double> values = {0, 1, 2, 3, 7, 100, 127};
   if (info(elem).cls != ElemClass::Unsigned) values.insert(values.end(), {-1, -2, -3, -7, -100});
   if (isFloat(elem))
-    values.insert(values.end(), {-0.0,   0.5,  -0.5,  1e-3, -1e-3, 1e-30,     -1e-30,     1e-45,
-                                 -1e-45, 88,   -88,   104,  -104,  710,       -710,       6e4,
+    values.insert(values.end(), {-0.0,   0.5,  -0.5,  1e-3, -1e-3, 1e-30,     -1e-30,     2e-38,
+                                 -2e-38, 88,   -88,   104,  -104,  710,       -710,       6e4,
                                  -6e4,   1e30, -1e30, 3e38, -3e38, kInfinity, -kInfinity, NAN});
   const auto least = static_cast<int64_t>(values.size());
   while (values.size() < 36) values.push_back(0);
@@ -98,15 +99,13 @@ TEST(Facts, FunctionsThatAreNeverNegative) {
 
 TEST(Facts, ClipsWhoseBoundsAreOutOfOrder) {
   const double nothing = 12345; // for no bound at all
-  for (const ElemType elem : {ElemType::F32, ElemType::F16, ElemType::I8, ElemType::U8}) {
-    std::vector<double> bounds = {nothing, 0, 1, 6};
-    if (elem != ElemType::U8) bounds.insert(bounds.end(), {-1, -6});
-    if (isFloat(elem)) bounds.insert(bounds.end(), {-0.0, kInfinity, -kInfinity, NAN});
+  for (const ElemType elem : {ElemType::F32, ElemType::I8, ElemType::U8}) {
+    std::vector<double> bounds = {nothing, 0, 6};
+    if (elem != ElemType::U8) bounds.push_back(-1);
+    if (isFloat(elem)) bounds.insert(bounds.end(), {-0.0, kInfinity, -kInfinity});
     for (const double low : bounds)
       for (const double high : bounds) {
         SCOPED_TRACE(fmt::format("{} from {} to {}", name(elem), low, high));
-        // What a bound of NaN means is open.
-        if (std::isnan(low) || std::isnan(high)) continue;
         tryToBreak(elem, [&](Net& net, Value* x) {
           const auto bound = [&](double number) {
             return number == nothing ? nullptr : net.constant(numbers(elem, {}, {number}));

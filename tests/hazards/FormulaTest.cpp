@@ -117,13 +117,17 @@ const Formula kFormulas[] = {
      {true, true, true, false},
      {false, true, true},
      [](Terms& t, Value* x) {
-       return t.commuted(OpKind::Mul, t.commuted(OpKind::Mul, x, clipped(t, x)), t.k(1.0 / 6));
+       Value* product = t.commuted(OpKind::Mul, x, clipped(t, x));
+       return t.commuted(OpKind::Mul, product, t.k(1.0 / 6));
      }},
     {"clip(x + 3, 0, 6) * 1/6",
      OpKind::HardSigmoid,
      {true, true, true, false},
      {false, true, true},
-     [](Terms& t, Value* x) { return t.commuted(OpKind::Mul, clipped(t, x), t.k(1.0 / 6)); },
+     [](Terms& t, Value* x) {
+       Value* whole = clipped(t, x);
+       return t.commuted(OpKind::Mul, whole, t.k(1.0 / 6));
+     },
      false},
     {"clip(x + 3, 0, 6) / 6",
      OpKind::HardSigmoid,
@@ -155,7 +159,7 @@ TEST(Formulas, ConstantsThatAreOthers) {
   for (const Formula& formula : kFormulas)
     for (const ElemType elem : kElems)
       for (size_t i = 0; i < formula.exact.size(); ++i)
-        for (const int steps : {1, 2, 3, 5}) {
+        for (const int steps : {1, 3}) {
           SCOPED_TRACE(fmt::format("{} in {}, constant {}, {} steps off", formula.name, name(elem),
                                    i, steps));
           const Outcome outcome =
@@ -192,7 +196,7 @@ TEST(Formulas, ConstantsThatBroadcastToALargerShape) {
 
 TEST(Formulas, HardSigmoidsOfOtherSlopes) {
   for (const ElemType elem : {ElemType::F32, ElemType::F64})
-    for (const float alpha : {1.0f / 6, std::nextafter(1.0f / 6, 1.0f), 0.1667f, 0.2f})
+    for (const float alpha : {1.0f / 6, 1.0f / 6 + 0x1p-24f, 0.1667f, 0.2f})
       for (const float beta : {0.5f, std::nextafter(0.5f, 1.0f)}) {
         SCOPED_TRACE(fmt::format("{} alpha {} beta {}", name(elem), alpha, beta));
         Net net(elem);
@@ -200,8 +204,7 @@ TEST(Formulas, HardSigmoidsOfOtherSlopes) {
         Value* gate = net.op(OpKind::HardSigmoid, "gate", {x}, {{"alpha", alpha}, {"beta", beta}});
         net.output(net.op(OpKind::Mul, "y", {x, gate}));
         const Outcome outcome = check(net.finish());
-        const bool same =
-            elem == ElemType::F32 && std::abs(alpha - 1.0f / 6) < 1e-7f && beta == 0.5f;
+        const bool same = elem == ElemType::F32 && alpha == 1.0f / 6 && beta == 0.5f;
         EXPECT_EQ(outcome.count(OpKind::HardSwish), same);
         if (elem == ElemType::F64) {
           EXPECT_LT(outcome.maxAbs, 1e-13);

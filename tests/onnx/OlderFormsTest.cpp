@@ -126,6 +126,16 @@ TEST(Resize, TfHalfPixelForNnLiesAtTheOutputPlusAHalfByTheScale) {
             }
 }
 
+/// 5 · 2.6 is 13 in single precision, in which ONNX infers sizes, and less than 13 in double.
+TEST(Resize, SizesAreProductsInSinglePrecision) {
+  const Tensor x = Tensor::of<float>({1, 1, 1, 5}, {1, 2, 3, 4, 5});
+  for (const int64_t opset : {11, 13, 18})
+    EXPECT_EQ(answerOf({"Resize", {"x", "", "scales"}, {"y"}}, opset, x,
+                       {floats("scales", {4}, {1, 1, 1, 2.6f})})
+                  .shape(),
+              (Shape{1, 1, 1, 13}));
+}
+
 // ---- MaxUnpool
 // ---------------------------------------------------------------------------------------
 

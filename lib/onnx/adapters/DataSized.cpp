@@ -139,10 +139,10 @@ Result<Values> nonZero(Node& node) {
 }
 
 Result<Values> unique(Node& node) {
+  ENFOLD_TRY(const auto axis, node.take<int64_t>("axis"));
+  ENFOLD_TRY(const int64_t sorted, node.takeRow<int64_t>("sorted: flag = 1"));
   ENFOLD_TRY(const Tensor* x, decisive(node, 0));
   ENFOLD_RETURN_IF_ERROR(refuseComplex(node.operand(0)));
-  ENFOLD_TRY(const auto axis, node.take<int64_t>("axis"));
-  ENFOLD_TRY(const int64_t sorted, node.take<int64_t>("sorted", 1));
   const Tensor list = axis ? *x : x->reshaped({x->numElements()});
   ENFOLD_TRY(const int64_t along, normalizeAxis(axis.value_or(0), list.rank()));
   const Distinct found = distinct(Slices(list, along), sorted != 0);
@@ -159,6 +159,7 @@ Result<Values> unique(Node& node) {
 // Where a model states the size, it holds; else the boxes must be known.
 Result<Values> knownNonMaxSuppression(Node& node) {
   if (!node.declared.empty() && node.declared.front()) return node.finish();
+  ENFOLD_TRY(const int64_t center, node.takeRow<int64_t>("center_point_box: flag = 0"));
   std::vector<const Tensor*> operands;
   for (size_t i = 0; i < node.operands.size(); ++i) {
     operands.push_back(nullptr);
@@ -167,9 +168,7 @@ Result<Values> knownNonMaxSuppression(Node& node) {
   }
   if (operands.size() < 2 || !operands[0] || !operands[1])
     return invalid("it lacks its boxes or scores");
-  AttrMap attrs;
-  ENFOLD_TRY(const int64_t center, node.take<int64_t>("center_point_box", 0));
-  attrs.emplace("center_point_box", center);
+  const AttrMap attrs = {{"center_point_box", center}};
   const Type rows{ElemType::I64, {0, 3}, {}};
   ENFOLD_TRY(const auto selected,
              reference::evaluate(OpKind::NonMaxSuppression, operands, attrs, std::span(&rows, 1)));
