@@ -154,7 +154,7 @@ void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
                 const kir::Target& target) {
   work.machine = makeTargetMachine(target);
   work.module = std::make_unique<llvm::Module>("enfold", work.context);
-  work.module->setTargetTriple(tripleOf(target.architecture));
+  work.module->setTargetTriple(TripleArgument(tripleOf(target.architecture)));
   work.module->setDataLayout(work.machine->createDataLayout());
   for (const UniqueKernels::Entry& entry : kernels) {
     llvm::Function* function = Emitter(*entry.kernel, target, *work.module).emit(entry.symbol);

@@ -3,6 +3,9 @@
 
 #include "kernel/Target.h"
 
+#include <llvm/Config/llvm-config.h>
+#include <llvm/TargetParser/Triple.h>
+
 #include <memory>
 
 namespace llvm {
@@ -20,6 +23,13 @@ inline constexpr kir::Architecture kHost = kir::Architecture::X86_64;
 
 /// LLVM's name of Linux on that architecture.
 const char* tripleOf(kir::Architecture architecture);
+
+/// What LLVM takes triples as.
+#if LLVM_VERSION_MAJOR >= 21
+using TripleArgument = llvm::Triple;
+#else
+using TripleArgument = const char*;
+#endif
 
 /// Registers the architectures with LLVM; may be called any number of times, from any thread.
 void initializeLlvm();
