@@ -148,7 +148,8 @@ void Verifier::checkEpilogue(const Op& op) {
     complain(op, "epilogue: " + possible.error().str());
 }
 
-/// The layout of a reorder's result is its block; other ops do not change the block.
+/// The layout of a reorder's result is its block; other ops do not change the block, save those
+/// that sum over channels and give others.
 void Verifier::checkLayouts(const Op& op) {
   if (op.kind() == OpKind::Reorder) {
     if (op.result()->type().layout.block != op.integer("block"))
@@ -164,7 +165,8 @@ void Verifier::checkLayouts(const Op& op) {
       complain(op, fmt::format("has tensors in blocks of {} and of {}", block, own));
     if (own != 0) block = own;
   };
-  std::ranges::for_each(op.operands(), check);
+  const bool sumsChannels = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvTranspose;
+  std::ranges::for_each(op.operands().subspan(sumsChannels ? 1 : 0), check);
   for (size_t i = 0; i < op.numResults(); ++i) check(op.result(i));
   if (op.kind() == OpKind::Constant && block != 0)
     complain(op, "is blocked, but constants are plain");

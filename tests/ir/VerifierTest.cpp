@@ -4,6 +4,7 @@
 #include "ir/Parser.h"
 #include "ir/Rewriter.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -101,6 +102,31 @@ const Breach kBreaches[] = {
 
 INSTANTIATE_TEST_SUITE_P(Verifier, Breaches, testing::ValuesIn(kBreaches),
                          [](const auto& info) { return info.param.name; });
+
+TEST(Verifier, ConvolutionsMayChangeTheBlock) {
+  const auto errorOf = [](const char* sum) {
+    const auto graph = parseGraph(fmt::format(R"(graph @g(%x: f32[1,16,4,4]) {{
+  %w = const f32[24,16,1,1] random(seed=1)
+  %b = reorder(%x) {{block=16}} : f32[1,16,4,4]{{c16}}
+  %c = conv(%b, %w) : f32[1,24,4,4]{{c8}}
+  %d = {}
+  %y = reorder(%d) : f32[1,24,4,4]
+  return %y
+}}
+)",
+                                              sum));
+    EXPECT_TRUE(graph) << graph.error().str();
+    const auto valid = graph ? verify(**graph) : Result<>();
+    return valid ? "" : valid.error().str();
+  };
+  EXPECT_EQ(errorOf("add(%c, %c) : f32[1,24,4,4]{c8}"), "");
+  EXPECT_EQ(errorOf("conv(%b, %w) epilogue(add(acc, %c)) : f32[1,24,4,4]{c8}"), "");
+  // What is added comes in the result's blocks.
+  EXPECT_NE(
+      errorOf("conv(%b, %w) epilogue(add(acc, %c)) : f32[1,24,4,4]{c16}").find("of 8 and of 16"),
+      std::string::npos);
+  EXPECT_NE(errorOf("add(%c, %c) : f32[1,24,4,4]{c16}").find("of 8 and of 16"), std::string::npos);
+}
 
 TEST(Verifier, EpiloguesAreRefused) {
   const auto errorOf = [](std::vector<EpilogueStep> steps, bool extra) {
