@@ -44,24 +44,25 @@ TEST(Schedule, TilesFitIntoRegisters) {
     for (const int64_t channels : {16, 24, 64, 512})
       for (const int64_t size : {7, 14, 56}) {
         const WindowProblem p = square(channels, size);
-        for (const DirectWay& way : directWays(p, target))
-          for (const ConvPart& part : way.parts) {
+        for (const DirectCandidate& candidate : directCandidates(p, target))
+          for (const ConvPart& part : candidate.parts) {
             const ConvSchedule& s = part.schedule;
             const int64_t weights = s.sharesPixels ? 3 * s.blocks : s.blocks;
             EXPECT_LE(s.pixels * s.blocks + weights + 1, target.machine.vectorRegisters)
-                << target.cpu << " " << way.name();
+                << target.cpu << " " << candidate.name();
           }
-        for (const WinogradWay& way : winogradWays(p, target))
-          EXPECT_LE(way.schedule.pixels * way.schedule.blocks + way.schedule.blocks + 1,
+        for (const WinogradCandidate& candidate : winogradCandidates(p, target))
+          EXPECT_LE(candidate.schedule.pixels * candidate.schedule.blocks +
+                        candidate.schedule.blocks + 1,
                     target.machine.vectorRegisters)
-              << target.cpu << " " << way.name();
+              << target.cpu << " " << candidate.name();
       }
 }
 
 TEST(Schedule, BestTileKeepsTheUnitsBusy) {
   for (const kir::Target& target : machines()) {
     const kir::Machine& machine = target.machine;
-    const ConvPart part = directWays(square(256, 56), target).front().parts.front();
+    const ConvPart part = directCandidates(square(256, 56), target).front().parts.front();
     const int64_t sums = part.schedule.pixels * part.schedule.blocks;
     EXPECT_GE(sums, machine.chains(machine.vectorBytes)) << target.cpu;
   }
@@ -70,7 +71,8 @@ TEST(Schedule, BestTileKeepsTheUnitsBusy) {
 TEST(Schedule, AProcessorThatMultipliesTwiceAsFastIsEstimatedFaster) {
   const WindowProblem p = square(128, 28);
   const kir::Target zen4 = described("znver4", 64), zen5 = described("znver5", 64);
-  const double slow = directWays(p, zen4).front().cycles, fast = directWays(p, zen5).front().cycles;
+  const double slow = directCandidates(p, zen4).front().cycles,
+               fast = directCandidates(p, zen5).front().cycles;
   EXPECT_GT(slow / fast, 1.7);
   EXPECT_LT(slow / fast, 2.3);
 }
@@ -89,25 +91,25 @@ TEST(Schedule, RowsOfAnIterationFollowTheCacheAndTheThreads) {
   kir::Target target = described("znver4", 64);
   target.machine.threads = 1;
   target.machine.l2 = {1 << 20, 1, 27};
-  const int64_t rows = directWays(p, target).front().parts.front().schedule.rows;
+  const int64_t rows = directCandidates(p, target).front().parts.front().schedule.rows;
   target.machine.l2.bytes = 256 << 10;
-  const int64_t fewer = directWays(p, target).front().parts.front().schedule.rows;
+  const int64_t fewer = directCandidates(p, target).front().parts.front().schedule.rows;
   EXPECT_LT(fewer, rows);
   target.machine.l2.bytes = 1 << 20;
   target.machine.l2.sharedBy = 4;
-  EXPECT_EQ(directWays(p, target).front().parts.front().schedule.rows, fewer);
+  EXPECT_EQ(directCandidates(p, target).front().parts.front().schedule.rows, fewer);
   target.machine.l2.sharedBy = 1;
   target.machine.threads = 64;
-  EXPECT_LT(directWays(p, target).front().parts.front().schedule.rows, rows);
+  EXPECT_LT(directCandidates(p, target).front().parts.front().schedule.rows, rows);
 }
 
 TEST(Schedule, ChunksFollowTheCache) {
   const WindowProblem p = square(256, 56);
   kir::Target target = described("znver4", 64);
   target.machine.l2 = {4 << 20, 1, 27};
-  const int64_t chunk = winogradWays(p, target).front().schedule.chunk;
+  const int64_t chunk = winogradCandidates(p, target).front().schedule.chunk;
   target.machine.l2.bytes = 512 << 10;
-  EXPECT_LT(winogradWays(p, target).front().schedule.chunk, chunk);
+  EXPECT_LT(winogradCandidates(p, target).front().schedule.chunk, chunk);
 }
 
 TEST(Schedule, SlowMemoryArguesAgainstTransformedWeights) {
@@ -116,7 +118,8 @@ TEST(Schedule, SlowMemoryArguesAgainstTransformedWeights) {
   const auto winogradOverDirect = [&](double bytesPerCycle) {
     kir::Target target = described("znver4", 64);
     target.machine.memoryBytesPerCycle = bytesPerCycle;
-    return winogradWays(p, target).front().cycles / directWays(p, target).front().cycles;
+    return winogradCandidates(p, target).front().cycles /
+           directCandidates(p, target).front().cycles;
   };
   EXPECT_GT(winogradOverDirect(0.5), winogradOverDirect(8));
 }
@@ -126,13 +129,13 @@ TEST(Schedule, ThreadsDoNotChangeTheOrderOfAdditions) {
     for (kir::Target target : machines()) {
       const WindowProblem p = square(channels, 28);
       target.machine.threads = 1;
-      const DirectWay one = directWays(p, target).front();
-      const double winograd = winogradWays(p, target).front().cycles;
+      const DirectCandidate one = directCandidates(p, target).front();
+      const double winograd = winogradCandidates(p, target).front().cycles;
       target.machine.threads = 96;
-      const DirectWay many = directWays(p, target).front();
+      const DirectCandidate many = directCandidates(p, target).front();
       EXPECT_EQ(one.name(), many.name()) << target.cpu;
       EXPECT_EQ(one.cycles, many.cycles);
-      EXPECT_EQ(winogradWays(p, target).front().cycles, winograd);
+      EXPECT_EQ(winogradCandidates(p, target).front().cycles, winograd);
     }
 }
 
