@@ -3,10 +3,12 @@
 // Timing, printing, verifying and the like belong to the PassManager, never to a pass.
 #pragma once
 
+#include "ir/OpLayouts.h"
 #include "ir/Rewriter.h"
 #include "passes/Remark.h"
 
 #include <expected>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -14,7 +16,9 @@ namespace enfold {
 
 /// What passes may know of the machine compiled for.
 struct TargetFacts {
-  int channelBlock = 0; ///< lanes of an f32 vector; 0: keep every tensor plain
+  /// The layouts in which an op is computed best, given those of its operands. None: every tensor
+  /// stays plain.
+  std::function<OpLayouts(const Op& op)> layoutsOf;
 };
 
 enum class Denormals : uint8_t {

@@ -50,7 +50,7 @@ Result<BisectStep> tryRewrites(const BisectProblem& problem, int64_t rewrites) {
   step.graph = problem.model.clone();
   PipelineOptions passes = problem.passes;
   passes.maxRewrites = rewrites;
-  passes.passes.target.channelBlock = problem.target.lanes(kir::Scalar::F32);
+  passes.passes.target = factsOf(problem.target);
   ENFOLD_TRY(step.report, runPipeline(*step.graph, problem.pipeline, passes));
   step.rewrites = static_cast<int64_t>(step.report.rewrites.size());
   ENFOLD_TRY(auto executable,

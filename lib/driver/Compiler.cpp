@@ -1,6 +1,7 @@
 // The compiler driver.
 #include "driver/Compiler.h"
 
+#include "lower/Families.h"
 #include "lower/conv/Candidates.h"
 #include "onnx/RegularFile.h"
 #include "passes/FoldError.h"
@@ -65,11 +66,15 @@ Result<codegen::Target> targetOf(const CompileOptions& options) {
   return target;
 }
 
+TargetFacts factsOf(const codegen::Target& target) {
+  return {.layoutsOf = [target](const Op& op) { return lower::bestLayouts(op, target); }};
+}
+
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
                                 const codegen::Target& target) {
   ENFOLD_TRY(const Pipeline pipeline, pipelineOf(options));
   PipelineOptions passes = options.passes;
-  passes.passes.target.channelBlock = target.lanes(kir::Scalar::F32);
+  passes.passes.target = factsOf(target);
   if (options.tolerance) {
     ENFOLD_TRY(passes.passes.unfolded, foldsExceeding(*options.tolerance, graph, pipeline, passes));
   }

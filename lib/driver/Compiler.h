@@ -33,6 +33,9 @@ Result<Pipeline> pipelineOf(const CompileOptions& options);
 /// The processor to compile for. Errors name the file that describes it, and its line.
 Result<codegen::Target> targetOf(const CompileOptions& options);
 
+/// What passes may know of it.
+TargetFacts factsOf(const codegen::Target& target);
+
 /// Runs the passes over the graph; then every convolution has an algorithm that there is.
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
                                 const codegen::Target& target);

@@ -213,7 +213,7 @@ private:
     if (!pipeline) return failed("pipeline", pipeline.error().str());
     const auto target = codegen::targetFor("native");
     if (!target) return failed("target", target.error().str());
-    options.passes.target.channelBlock = target->lanes(kir::Scalar::F32);
+    options.passes.target = factsOf(*target);
     optimized_ = graph_.clone();
     const auto report = runPipeline(*optimized_, *pipeline, options);
     if (steps.failure) return steps.failure;

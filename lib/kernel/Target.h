@@ -34,6 +34,12 @@ struct Target {
 
   /// Elements in a vector: at least 1.
   int lanes(Scalar scalar) const { return machine.lanes(scalar); }
+  /// The same with vectors of so many f32 elements.
+  Target withLanes(int lanes) const {
+    Target target = *this;
+    target.machine.vectorBytes = lanes * 4;
+    return target;
+  }
 };
 
 } // namespace enfold::kir

@@ -2,6 +2,7 @@
 #include "lower/Families.h"
 
 #include "ir/Verifier.h"
+#include "lower/Layouts.h"
 #include "lower/Pointwise.h"
 #include "lower/Reorder.h"
 #include "lower/Storage.h"
@@ -41,10 +42,7 @@ std::vector<OpKind> elementwiseKinds() {
 
 bool fits(const Type& type, Layouts layouts, const kir::Target& target) {
   if (type.layout.isPlain() || layouts == Layouts::Any) return true;
-  const bool computes =
-      type.elem == ElemType::F32 || type.elem == ElemType::F16 || type.elem == ElemType::BF16;
-  return layouts == Layouts::Vectors && computes && type.rank() >= 3 && type.rank() <= 5 &&
-         type.layout.block == target.lanes(kir::Scalar::F32);
+  return layouts == Layouts::Vectors && isBlockable(type) && isVector(type.layout, target);
 }
 
 /// Whether the op adds or compares elements of which there are none: a rare case, which kernels
@@ -81,17 +79,19 @@ std::string refusalOf(const Family& family, const Op& op, const kir::Target& tar
 
 std::span<const Family> families() {
   static const std::vector<Family> table = {
-      {"conv", Layouts::Vectors, refuseConv, lowerConv, {OpKind::Conv}, explainConv},
+      {"conv", Layouts::Vectors, refuseConv, lowerConv, {OpKind::Conv}, convLayouts, explainConv},
       {"conv_transposed",
        Layouts::Vectors,
        refuseConvTransposed,
        lowerConvTransposed,
-       {OpKind::ConvTranspose}},
+       {OpKind::ConvTranspose},
+       convLayouts},
       {"pool_blocked",
        Layouts::Vectors,
        refuseBlockedPool,
        lowerBlockedPool,
-       {OpKind::MaxPool, OpKind::AveragePool}},
+       {OpKind::MaxPool, OpKind::AveragePool},
+       blockedPoolLayouts},
       {"pool_plain",
        Layouts::Plain,
        refusePlainPool,
@@ -101,12 +101,14 @@ std::span<const Family> families() {
        Layouts::Vectors,
        refuseBlockedGlobalPool,
        lowerBlockedGlobalPool,
-       {OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
+       {OpKind::GlobalAveragePool, OpKind::GlobalMaxPool},
+       blockedGlobalPoolLayouts},
       {"resize_blocked",
        Layouts::Vectors,
        refuseBlockedResize,
        lowerBlockedResize,
-       {OpKind::Resize}},
+       {OpKind::Resize},
+       blockedResizeLayouts},
       {"resize_plain", Layouts::Plain, refusePlainResize, lowerPlainResize, {OpKind::Resize}},
       {"gemm", Layouts::Plain, refuseGemm, lowerGemm, {OpKind::Gemm, OpKind::MatMul}},
       {"strided_copy",
@@ -115,8 +117,9 @@ std::span<const Family> families() {
        lowerMovement,
        {OpKind::Transpose, OpKind::Slice, OpKind::Split, OpKind::Concat, OpKind::Expand,
         OpKind::Tile, OpKind::DepthToSpace, OpKind::SpaceToDepth, OpKind::Reorder, OpKind::Pad,
-        OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze}},
-      {"pad", Layouts::Vectors, refuseEdgePad, lowerEdgePad, {OpKind::Pad}},
+        OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze},
+       movementLayouts},
+      {"pad", Layouts::Vectors, refuseEdgePad, lowerEdgePad, {OpKind::Pad}, edgePadLayouts},
       {"gather_rows",
        Layouts::Plain,
        refuseGatherRows,
@@ -166,8 +169,10 @@ std::span<const Family> families() {
        Layouts::Vectors,
        refuseChannelNorm,
        lowerChannelNorm,
-       {OpKind::InstanceNormalization, OpKind::GroupNormalization}},
-      {"pointwise", Layouts::Vectors, refusePointwise, lowerPointwise, elementwiseKinds()},
+       {OpKind::InstanceNormalization, OpKind::GroupNormalization},
+       channelNormLayouts},
+      {"pointwise", Layouts::Vectors, refusePointwise, lowerPointwise, elementwiseKinds(),
+       pointwiseLayouts},
   };
   return table;
 }
@@ -178,6 +183,20 @@ const Family* familyFor(const Op& op, const kir::Target& target) {
         refusalOf(family, op, target).empty())
       return &family;
   return nullptr;
+}
+
+OpLayouts bestLayouts(const Op& op, const kir::Target& target) {
+  if (op.numResults() == 0 || !op.own(0) || target.lanes(kir::Scalar::F32) < 2) return {};
+  // Only the reference function can compute those.
+  if (op.own(0)->type().numElements() == 0 || readsNothing(op) || dependsOnData(op)) return {};
+  const Type& y = op.result()->type();
+  const bool computes = !op.info().is(traits::Elementwise) && op.info().supportsEpilogue();
+  if (!isBlockable(y) || (computes && y.elem != ElemType::F32)) return {};
+  for (const Family& family : families()) {
+    if (!family.best || std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
+    if (OpLayouts layouts = family.best(op, target); !layouts.arePlain()) return layouts;
+  }
+  return {};
 }
 
 Choice explainChoice(const Op& op, const kir::Target& target) {

@@ -2,6 +2,7 @@
 // accepts an op lowers it; what none accepts runs as its reference function.
 #pragma once
 
+#include "ir/OpLayouts.h"
 #include "lower/Lowering.h"
 
 namespace enfold::lower {
@@ -9,8 +10,8 @@ namespace enfold::lower {
 /// Layouts of the operands and results that a family takes.
 enum class Layouts : uint8_t {
   Plain,
-  Vectors, ///< plain, or channels in blocks of one f32 vector; which goes with which, `refusal`
-           ///< says
+  Vectors, ///< plain, or channels in blocks of one f32 vector, which may be narrower than the
+           ///< target's widest; which goes with which, `refusal` says
   Any,     ///< the same with blocks of any size
 };
 
@@ -28,6 +29,9 @@ struct Family {
   std::string (*refusal)(const Op& op, const kir::Target& target);
   void (*lower)(const Op& op, Lowering& lowering);
   std::vector<OpKind> kinds; ///< the op kinds it is asked about
+  /// The layouts in which it computes an op best, given those of its operands; plain if it cannot
+  /// take blocks of this op. Null: it takes none of any.
+  OpLayouts (*best)(const Op& op, const kir::Target& target) = nullptr;
   /// Of a family of several kernels: which one an op gets.
   Choice (*explain)(const Op& op, const kir::Target& target) = nullptr;
 };
@@ -37,6 +41,10 @@ std::span<const Family> families();
 
 /// The family that lowers the op, or null if only its reference function can.
 const Family* familyFor(const Op& op, const kir::Target& target);
+
+/// The layouts in which the op is computed best: what the first family states that takes blocks of
+/// it; else plain.
+OpLayouts bestLayouts(const Op& op, const kir::Target& target);
 
 /// How the op would run.
 Choice explainChoice(const Op& op, const kir::Target& target);

@@ -3,6 +3,7 @@
 
 #include "lower/Elementwise.h"
 #include "lower/Epilogue.h"
+#include "lower/Layouts.h"
 #include "lower/Nest.h"
 #include "lower/Scalars.h"
 
@@ -40,6 +41,18 @@ std::string refusePointwise(const Op& op, const kir::Target&) {
       return "operand layout does not fit the result";
   if (reason = refuseTypes(op); !reason.empty()) return reason;
   return epilogueRefusal(op);
+}
+
+OpLayouts pointwiseLayouts(const Op& op, const kir::Target&) {
+  Layout layout;
+  for (const Value* v : op.ownOperands()) {
+    if (!v) continue;
+    // Smaller operands may have any rank.
+    if (!isBlockable({v->elem(), op.result()->shape(), {}})) return {};
+    if (layout.isPlain() && v->shape() == op.result()->shape()) layout = v->type().layout;
+  }
+  if (layout.isPlain() || !misfits(op, layout).empty()) return {};
+  return {layout, layout};
 }
 
 void lowerPointwise(const Op& op, Lowering& lowering) {

@@ -1,5 +1,6 @@
 // Where channel-blocked and plain tensors meet: reorders, and ops that move or broadcast blocks.
 #include "Window.h"
+#include "lower/Layouts.h"
 
 #include <gtest/gtest.h>
 
@@ -120,6 +121,90 @@ TEST(Layout, HeadsBehindConvolutions) {
     Value* where = g.op(OpKind::Greater, "greater", {x, zero});
     return g.op(OpKind::Where, "where", {where, x, g.op(OpKind::Neg, "neg", {x})});
   });
+}
+
+// With vectors of 64 bytes, values of 8 and of 24 channels come in narrower blocks than those
+// of 16.
+TEST(Layout, NetworksOfFewChannels) {
+  for (const int64_t first : {3, 8, 16, 20, 24})
+    for (const int64_t second : {1, 8, 12, 16, 24, 40})
+      expectCompiledAgrees([&](GraphBuilder& g) {
+        Value* x = conv3x3(g, blockedInput(g, 2, first, {9, 11}), second);
+        x = g.op(OpKind::Relu, "relu", {x});
+        x = g.op(OpKind::Conv, "depthwise", {x, g.uniform("dw", {second, 1, 3, 3}, -0.5, 0.5)},
+                 {{"group", second}, {"strides", std::vector<int64_t>{2, 2}}});
+        Value* up = g.op(OpKind::ConvTranspose, "up",
+                         {x, g.uniform("up.w", {second, first, 2, 2}, -0.5, 0.5)},
+                         {{"strides", std::vector<int64_t>{2, 2}}});
+        Value* pooled =
+            g.op(OpKind::MaxPool, "pool", {up}, {{"kernel_shape", std::vector<int64_t>{2, 2}}});
+        Value* back = conv3x3(g, pooled, first);
+        return g.op(OpKind::Add, "sum", {back, g.op(OpKind::Sigmoid, "gate", {pooled})});
+      });
+}
+
+TEST(Layout, BlocksOfSeveralSizesMeet) {
+  for (const std::vector<int64_t>& parts :
+       {std::vector<int64_t>{8, 16}, {16, 8}, {24, 24}, {8, 8, 16}, {24, 16}, {8, 3, 16}, {16, 24}})
+    for (const bool pointwise : {false, true})
+      expectCompiledAgrees([&](GraphBuilder& g) {
+        std::vector<Value*> values;
+        for (const int64_t part : parts) values.push_back(blockedInput(g, 2, part, {5, 7}));
+        Value* joint = g.concat(values, 1);
+        const int64_t channels = joint->shape()[1];
+        if (pointwise) joint = g.op(OpKind::Add, "add", {joint, conv3x3(g, values[0], channels)});
+        return conv3x3(g, joint, 8);
+      });
+}
+
+TEST(Layout, GroupsInNarrowBlocks) {
+  for (const int64_t channels : {8, 24, 40})
+    for (const int64_t width : {1, 2, 4, 8})
+      expectCompiledAgrees([&](GraphBuilder& g) {
+        Value* x = blockedInput(g, 1, channels, {6, 9});
+        Value* y =
+            g.op(OpKind::Conv, "grouped", {x, g.uniform("w", {channels, width, 3, 3}, -0.5, 0.5)},
+                 {{"group", channels / width}});
+        return g.op(OpKind::Conv, "wider", {y, g.uniform("v", {2 * channels, width, 1, 1}, -1, 1)},
+                    {{"group", channels / width}});
+      });
+}
+
+TEST(Layout, NormalizationsAndImagesInNarrowBlocks) {
+  for (const int64_t channels : {8, 24})
+    expectCompiledAgrees([&](GraphBuilder& g) {
+      Value* x = blockedInput(g, 2, channels, {4, 6});
+      Value* one = g.uniform("scale", {channels}, 0.5, 1.5);
+      Value* y = g.op(OpKind::InstanceNormalization, "norm", {x, one, one});
+      y = g.op(OpKind::GroupNormalization, "groups", {y, one, one}, {{"num_groups", channels / 8}});
+      y = g.op(OpKind::Pad, "pad", {y, ints(g, "pads", {0, 0, 1, 1, 0, 0, 1, 1})},
+               {{"mode", std::string("reflect")}});
+      y = g.op(OpKind::Resize, "resize",
+               {y, nullptr, nullptr, ints(g, "sizes", {2, channels, 12, 16})},
+               {{"mode", std::string("linear")}});
+      return g.op(OpKind::GlobalAveragePool, "mean", {conv3x3(g, y, channels)});
+    });
+}
+
+kir::Target described(std::string_view cpu, int vectorBytes) {
+  kir::Target target;
+  target.machine = kir::machineOf(cpu, kir::Architecture::X86_64, vectorBytes);
+  return target;
+}
+
+TEST(Layout, BlocksAreNarrowWherePaddingCostsMore) {
+  const auto blocks = [](const kir::Target& target) {
+    std::vector<int> blocks;
+    for (const int64_t channels : {3, 8, 12, 16, 17, 24, 32, 40, 48, 64, 100})
+      blocks.push_back(lower::blockedFor(channels, target).block);
+    return blocks;
+  };
+  // Two vectors of 32 bytes are as fast as one of 64 …
+  EXPECT_EQ(blocks(described("znver4", 64)), (std::vector{8, 8, 16, 16, 8, 8, 16, 16, 16, 16, 16}));
+  // … and here they are slower.
+  EXPECT_EQ(blocks(described("sapphirerapids", 64)), std::vector(11, 16));
+  EXPECT_EQ(blocks(described("znver3", 32)), std::vector(11, 8));
+  EXPECT_EQ(blocks(described("neoverse-v1", 16)), std::vector(11, 4));
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "lower/conv/Candidates.h"
 
 #include "lower/Epilogue.h"
+#include "lower/Layouts.h"
 #include "lower/conv/Grouped.h"
 #include "lower/conv/Groups.h"
 #include "lower/conv/Plain.h"
@@ -15,8 +16,9 @@
 namespace enfold::lower {
 namespace {
 
-/// Plain inputs are read through this many channels at most; above, the blocked layout is better.
-constexpr int64_t kMaxPlainChannels = 16;
+/// Windows of so many taps are worth a plain copy of the input when a result of few channels,
+/// mostly the last one of a network that makes images, would leave half of a block empty.
+constexpr int64_t kManyTaps = 16;
 /// Rows of fewer pixels tile badly.
 constexpr int64_t kLongRow = 32;
 
@@ -49,24 +51,53 @@ std::string refuseDirect(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
-  if (y.layout.block != target.lanes(kir::Scalar::F32)) return "result is not channel-blocked";
+  if (!isVector(y.layout, target)) return "result is not channel-blocked";
+  if (!x.layout.isPlain() && !isVector(x.layout, target)) return "operand is blocked otherwise";
   if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
   return constantsRefusal(op);
 }
 
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  const int block = target.lanes(kir::Scalar::F32);
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() != 4 && x.rank() != 5) return "spatial rank is not 2 or 3";
-  if (x.layout.block != block || y.layout.block != block) return "not channel-blocked";
+  if (!isVector(y.layout, target) || x.layout != y.layout) return "not channel-blocked alike";
   if (!isWinogradWindow(windowProblem(op))) return "not 3x3 of stride 1 along height and width";
   if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
   if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
   return "";
 }
 
+/// Whether a plain result is better because its channels fill too little of a block.
+bool isNarrow(const Op& op, int block) {
+  const Shape &w = op.own(1)->shape(), &y = op.result()->shape();
+  const auto strides = op.ints("strides");
+  if (op.integer("group") != 1 || (!strides.empty() && strides.back() != 1)) return false;
+  int64_t taps = 1;
+  for (size_t d = 2; d < w.size(); ++d) taps *= w[d];
+  return taps >= kManyTaps && y.back() >= 2 * block && 2 * y[1] <= block;
+}
+
 } // namespace
+
+OpLayouts convLayouts(const Op& op, const kir::Target& target) {
+  const Type& x = op.own(0)->type();
+  if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return {};
+  const Layout result = blockedFor(op.result()->shape()[1], target);
+  if (op.kind() == OpKind::Conv && isNarrow(op, result.block)) return {};
+  const bool grouped = op.integer("group") != 1;
+  OpLayouts layouts = {{}, result, {}};
+  if (!x.layout.isPlain())
+    layouts.data = x.layout;
+  else if (grouped || x.shape[1] > kMaxPlainChannels)
+    layouts.data = blockedFor(x.shape[1], target);
+  // Groups within a block stay within it.
+  if (grouped && x.shape[1] == op.result()->shape()[1]) layouts.result = layouts.data;
+  layouts.expanded = misfits(op, layouts.result);
+  // A plain result would cost more than large operands; of transposed convolutions nobody knows.
+  if (op.kind() == OpKind::ConvTranspose && !layouts.expanded.empty()) return {};
+  return layouts;
+}
 
 bool isSampled(const Op& op) {
   const WindowProblem p = windowProblem(op);
@@ -100,13 +131,14 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
     return {{"plain", "plain", 0, PlainCandidate{}}};
   }
   std::vector<ConvCandidate> candidates;
-  const auto runs = mergedGroups(directProblem(op), target.lanes(kir::Scalar::F32));
-  for (DirectCandidate& direct : directCandidates(runs.front().problem, target)) {
+  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
+  const auto runs = mergedGroups(directProblem(op), op);
+  for (DirectCandidate& direct : directCandidates(runs.front().problem, narrowed)) {
     const std::string name = direct.name();
     candidates.push_back({name, name, direct.cycles, std::move(direct)});
   }
   if (refuseWinograd(op, target).empty())
-    for (const WinogradCandidate& winograd : winogradCandidates(windowProblem(op), target))
+    for (const WinogradCandidate& winograd : winogradCandidates(windowProblem(op), narrowed))
       candidates.push_back({winograd.name(), fmt::format("winograd f{}", winograd.schedule.outputs),
                             winograd.cycles, winograd});
   std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);

@@ -2,6 +2,7 @@
 // them, which is made once and handed to the lowering.
 #pragma once
 
+#include "ir/OpLayouts.h"
 #include "lower/Families.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/WinogradSchedule.h"
@@ -23,6 +24,12 @@ struct ConvCandidate {
 
   bool isDirect() const { return std::holds_alternative<DirectCandidate>(how); }
 };
+
+/// Plain inputs are read through this many channels at most; above, blocks are better.
+inline constexpr int64_t kMaxPlainChannels = 16;
+
+/// The layouts in which convolutions, transposed ones too, are computed best.
+OpLayouts convLayouts(const Op& op, const kir::Target& target);
 
 /// What a direct kernel computes: short rows of a 1x1 window are made one long row, and pixels that
 /// it would skip are copied away first.

@@ -8,11 +8,11 @@ namespace enfold::lower {
 using kir::Index;
 using kir::Value;
 
-ConvInput::ConvInput(const Type& type, const GroupRun& run, int64_t lanes) {
+ConvInput::ConvInput(const Type& type, const GroupRun& run) {
   const WindowProblem& p = run.problem;
   const bool isPlain = type.layout.isPlain();
-  const int64_t element = isPlain ? 1 : lanes;
-  step = isPlain ? p.cinPerGroup() : lanes;
+  const int64_t element = isPlain ? 1 : type.layout.block;
+  step = isPlain ? p.cinPerGroup() : type.layout.block;
   blocks = (p.cinPerGroup() + step - 1) / step;
   channel = isPlain ? p.inPixels() : 1;
   pixel = {p.in[1] * p.in[2] * element, p.in[2] * element, element};
@@ -22,7 +22,7 @@ ConvInput::ConvInput(const Type& type, const GroupRun& run, int64_t lanes) {
 }
 
 ConvResult::ConvResult(const Op& op, Lowering& lowering)
-    : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
+    : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
       blocks_(storedChannels(op.result()->type()) / lanes_), epilogue_(op, lowering) {}
 
 void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers) {

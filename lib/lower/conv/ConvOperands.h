@@ -9,7 +9,7 @@ namespace enfold::lower {
 
 /// An input in memory, blocked or plain, as a run of groups reads it.
 struct ConvInput {
-  ConvInput(const Type& type, const GroupRun& run, int64_t lanes);
+  ConvInput(const Type& type, const GroupRun& run);
 
   /// Where channel block `block` of a group of the run begins.
   kir::Index at(const kir::Index& image, const kir::Index& group, const kir::Index& block) const {

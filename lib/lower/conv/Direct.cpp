@@ -34,9 +34,9 @@ public:
   /// op, with the channels of all groups.
   DirectConv(const Op& op, const GroupRun& run, BufferRef source, const ConvPart& part,
              Lowering& lowering)
-      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)), run_(run),
+      : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block), run_(run),
         p_(run_.problem), source_(source), part_(part), schedule_(part.schedule),
-        input_(op.own(0)->type(), run_, lanes_), result_(op, lowering),
+        input_(op.own(0)->type(), run_), result_(op, lowering),
         channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
         vectors_(schedule_.blocks * lanes_), rowWeights_(input_.step * p_.kernel[2] * vectors_),
         groupWeights_(rowWeights_ * input_.blocks * p_.kernel[0] * p_.kernel[1]) {
@@ -209,8 +209,8 @@ void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir:
 
 /// The pixels of the input that a window of one tap reads.
 BufferRef copySamples(const Op& op, const WindowProblem& p, Lowering& lowering) {
-  const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
   const Type& x = op.own(0)->type();
+  const int64_t lanes = x.layout.block;
   const int64_t size = x.numBytes() / 4, planes = size / (p.inPixels() * lanes);
   const int64_t rows = p.out[1], columns = p.out[2];
   StridedCopy copy = {
@@ -239,12 +239,12 @@ DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProb
 
 void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
                      const std::string& secondChoice, Lowering& lowering) {
-  const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
+  const kir::Target narrowed = lowering.target().withLanes(op.result()->type().layout.block);
   const BufferRef source =
       isSampled(op) ? copySamples(op, windowProblem(op), lowering) : lowering.storage(op.own(0));
-  for (const GroupRun& run : mergedGroups(directProblem(op), lanes)) {
+  for (const GroupRun& run : mergedGroups(directProblem(op), op)) {
     const DirectCandidate own =
-        run.first == 0 ? candidate : likeCandidate(candidate, run.problem, lowering.target());
+        run.first == 0 ? candidate : likeCandidate(candidate, run.problem, narrowed);
     for (const ConvPart& part : own.parts)
       DirectConv(op, run, source, part, lowering).lower(secondChoice);
   }

@@ -8,6 +8,7 @@
 // Lanes past the last channel hold anything, but in groups of their own.
 #include "lower/conv/Grouped.h"
 
+#include "lower/Layouts.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
@@ -30,7 +31,7 @@ class GroupedConv {
 public:
   GroupedConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
-        lanes_(lowering.target().lanes(kir::Scalar::F32)), blocks_((p_.cout + lanes_ - 1) / lanes_),
+        lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), result_(op, lowering) {}
 
   void lower();
@@ -193,8 +194,8 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
-  const int block = target.lanes(kir::Scalar::F32);
-  if (x.layout.block != block || y.layout != x.layout) return "not channel-blocked";
+  const int block = x.layout.block;
+  if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   const WindowProblem p = windowProblem(op);
   const int64_t width = p.cinPerGroup();
   if (p.cout != p.cin) return "groups of unequal channels";

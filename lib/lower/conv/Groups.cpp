@@ -10,9 +10,16 @@ int64_t storedChannels(const Type& type) {
   return (type.shape[1] + block - 1) / block * block;
 }
 
-std::vector<GroupRun> mergedGroups(const WindowProblem& p, int64_t lanes) {
+std::vector<GroupRun> mergedGroups(const WindowProblem& p, const Op& op) {
+  const Layout &x = op.own(0)->type().layout, &y = op.result()->type().layout;
+  return mergedGroups(p, x.isPlain() ? y.block : x.block, y.block);
+}
+
+std::vector<GroupRun> mergedGroups(const WindowProblem& p, int64_t inputBlock,
+                                   int64_t resultBlock) {
   const auto fills = [&](int64_t groups) {
-    return groups * p.cinPerGroup() % lanes == 0 && groups * p.coutPerGroup() % lanes == 0;
+    return groups * p.cinPerGroup() % inputBlock == 0 &&
+           groups * p.coutPerGroup() % resultBlock == 0;
   };
   int64_t merge = 1;
   while (merge < p.groups && !fills(merge)) ++merge;

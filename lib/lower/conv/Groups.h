@@ -21,8 +21,12 @@ struct GroupRun {
   int64_t firstInput() const { return first * (problem.cinPerGroup() / merge); }
   int64_t firstOutput() const { return first * (problem.coutPerGroup() / merge); }
 };
-/// As few groups merged into one as fill whole blocks of `lanes` channels, and those that are left
-/// over merged into one last group. Every run begins with a block, of inputs and of results.
-std::vector<GroupRun> mergedGroups(const WindowProblem& problem, int64_t lanes);
+/// As few groups merged into one as fill whole blocks of channels, of `inputBlock` and of
+/// `resultBlock`, and those that are left over merged into one last group. Every run begins with a
+/// block, of inputs and of results.
+std::vector<GroupRun> mergedGroups(const WindowProblem& problem, int64_t inputBlock,
+                                   int64_t resultBlock);
+/// The same for the blocks of the op's own layouts; plain inputs count as blocked like results.
+std::vector<GroupRun> mergedGroups(const WindowProblem& problem, const Op& op);
 
 } // namespace enfold::lower

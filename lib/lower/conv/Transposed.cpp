@@ -6,6 +6,8 @@
 #include "lower/conv/Transposed.h"
 
 #include "lower/FetchAhead.h"
+#include "lower/Layouts.h"
+#include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
@@ -21,9 +23,6 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// Plain inputs are read through this many channels at most; above, the blocked layout is better.
-constexpr int64_t kMaxPlainChannels = 16;
-
 /// The schedule of the phase with the most taps; the others are narrower by a pixel at most.
 ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& target) {
   WindowProblem p = phases.front().problem;
@@ -35,9 +34,10 @@ ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& tar
 class TransposedConv {
 public:
   TransposedConv(const Op& op, const GroupRun& run, Lowering& lowering)
-      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)), run_(run),
-        p_(run_.problem), phases_(phasesOf(p_)), schedule_(scheduleOf(phases_, lowering.target())),
-        input_(op.own(0)->type(), run_, lanes_), result_(op, lowering),
+      : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block), run_(run),
+        p_(run_.problem), phases_(phasesOf(p_)),
+        schedule_(scheduleOf(phases_, lowering.target().withLanes(int(lanes_)))),
+        input_(op.own(0)->type(), run_), result_(op, lowering),
         channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
         vectors_(schedule_.blocks * lanes_) {
     for (const Phase& phase : phases_) widthTaps_ += phase.problem.kernel[2];
@@ -235,20 +235,19 @@ void TransposedConv::finish(const Row& row, const PartOfRow& part, const Tile& t
 
 std::string refuseConvTransposed(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  const int block = target.lanes(kir::Scalar::F32);
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (y.numElements() == 0) return "the result is empty";
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
-  if (y.layout.block != block) return "result is not channel-blocked";
+  if (!isVector(y.layout, target)) return "result is not channel-blocked";
+  if (!x.layout.isPlain() && !isVector(x.layout, target)) return "operand is blocked otherwise";
   if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
   return epilogueRefusal(op);
 }
 
 void lowerConvTransposed(const Op& op, Lowering& lowering) {
-  const int64_t lanes = lowering.target().lanes(kir::Scalar::F32);
-  for (const GroupRun& run : mergedGroups(windowProblem(op), lanes))
+  for (const GroupRun& run : mergedGroups(windowProblem(op), op))
     TransposedConv(op, run, lowering).lower();
 }
 

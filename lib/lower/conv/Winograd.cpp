@@ -46,10 +46,10 @@ class Winograd {
 public:
   Winograd(const Op& op, Lowering& lowering, const WinogradSchedule& schedule)
       : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(schedule),
-        w_(WinogradTransform::of(schedule.outputs)),
-        lanes_(lowering.target().lanes(kir::Scalar::F32)), cin_((p_.cin + lanes_ - 1) / lanes_),
-        cout_((p_.cout + lanes_ - 1) / lanes_), points_(w_.tile * w_.tile), step_(p_.dilations[1]),
-        tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)), result_(op, lowering) {
+        w_(WinogradTransform::of(schedule.outputs)), lanes_(op.result()->type().layout.block),
+        cin_((p_.cin + lanes_ - 1) / lanes_), cout_((p_.cout + lanes_ - 1) / lanes_),
+        points_(w_.tile * w_.tile), step_(p_.dilations[1]), tilesX_(tilesAlong(2)),
+        tilesY_(tilesAlong(1)), result_(op, lowering) {
     inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
     productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
   }

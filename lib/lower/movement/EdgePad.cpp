@@ -5,6 +5,7 @@
 
 #include "ir/Padding.h"
 #include "lower/Access.h"
+#include "lower/Layouts.h"
 #include "lower/Nest.h"
 #include "lower/Scalars.h"
 
@@ -50,6 +51,12 @@ std::string refuseEdgePad(const Op& op, const kir::Target&) {
   if (!x.layout.isPlain() && x.shape[1] != y.shape[1]) return "channels are padded";
   if (x.numElements() == 0) return "nothing to pad with";
   return "";
+}
+
+OpLayouts edgePadLayouts(const Op& op, const kir::Target&) {
+  const bool known = op.own(1)->constant() && (!op.own(3) || op.own(3)->constant());
+  const bool pixels = op.own(0)->shape()[1] == op.result()->shape()[1];
+  return op.string("mode") != "constant" && known && pixels ? asItComes(op) : OpLayouts{};
 }
 
 void lowerEdgePad(const Op& op, Lowering& lowering) {

@@ -3,6 +3,7 @@
 
 #include "kernel/Builder.h"
 #include "lower/Access.h"
+#include "lower/Layouts.h"
 #include "lower/Scalars.h"
 #include "lower/movement/StridedCopy.h"
 
@@ -141,9 +142,34 @@ std::vector<Move> depthSpaceMoves(const Op& op) {
   return {move};
 }
 
+/// Between blocks of two sizes, one of which divides the other: the small blocks that fill whole
+/// large ones, and those of the last large one.
+std::vector<Move> reblockMoves(const Type& x, const Type& y) {
+  const bool widens = x.layout.block < y.layout.block;
+  const int64_t small = std::min(x.layout.block, y.layout.block);
+  const int64_t large = std::max(x.layout.block, y.layout.block), parts = large / small;
+  const int64_t smalls = (x.shape[1] + small - 1) / small,
+                larges = (x.shape[1] + large - 1) / large;
+  const int64_t pixels = x.numElements() / std::max<int64_t>(1, x.shape[0] * x.shape[1]);
+  std::vector<Move> moves;
+  const auto add = [&](int64_t first, int64_t count, int64_t partsEach) {
+    Move move = denseMove(x, y, {x.shape[0], count, partsEach, pixels, small});
+    auto& fromSmall = widens ? move.copy.srcStrides : move.copy.dstStrides;
+    auto& fromLarge = widens ? move.copy.dstStrides : move.copy.srcStrides;
+    fromSmall = {smalls * pixels * small, parts * pixels * small, pixels * small, small, 1};
+    fromLarge = {larges * pixels * large, pixels * large, small, large, 1};
+    move.copy.srcOffset = move.copy.dstOffset = first * pixels * large;
+    moves.push_back(std::move(move));
+  };
+  if (smalls / parts) add(0, smalls / parts, parts);
+  if (smalls % parts) add(smalls / parts, 1, smalls % parts);
+  return moves;
+}
+
 /// Whole blocks of channels, and the channels of a ragged last block.
 std::vector<Move> reorderMoves(const Op& op) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
+  if (!x.layout.isPlain() && !y.layout.isPlain()) return reblockMoves(x, y);
   const Type& blocked = x.layout.isPlain() ? y : x;
   const int64_t block = blocked.layout.block, channels = x.shape[1];
   const int64_t blocks = (channels + block - 1) / block;
@@ -244,7 +270,7 @@ bool areConstant(const Op& op, std::initializer_list<size_t> operands) {
 }
 
 /// Blocked operands move whole blocks only.
-std::string refuseBlocked(const Op& op) {
+std::string refuseBlocked(const Op& op, int block) {
   const Type& whole = op.kind() == OpKind::Concat ? op.result()->type() : op.own(0)->type();
   int64_t axis = 0;
   switch (op.kind()) {
@@ -258,15 +284,14 @@ std::string refuseBlocked(const Op& op) {
     const auto axes = slicedAxes(op);
     if (!axes) return "bounds not constant";
     for (const SlicedAxis& cut : *axes)
-      if (cut.axis == 1 && (cut.step != 1 || cut.begin % whole.layout.block != 0))
-        return "slice inside a block";
+      if (cut.axis == 1 && (cut.step != 1 || cut.begin % block != 0)) return "slice inside a block";
     return "";
   }
   default:
     return "blocked layout";
   }
   if (axis != 1) return "";
-  const auto ragged = [&](const Value* v) { return v->shape()[1] % whole.layout.block != 0; };
+  const auto ragged = [&](const Value* v) { return v->shape()[1] % block != 0; };
   // Only the last part may end inside a block.
   if (op.kind() == OpKind::Concat) {
     for (size_t i = 0; i + 1 < op.numOwnOperands(); ++i)
@@ -288,16 +313,42 @@ std::string refuseMovement(const Op& op, const kir::Target&) {
     return "operands differ in layout";
   for (size_t i = 0; op.kind() != OpKind::Reorder && i < op.numResults(); ++i)
     if (op.result(i)->type().layout != x.layout) return "results of another layout";
-  if (op.kind() == OpKind::Reorder && !x.layout.isPlain() && !y.layout.isPlain())
-    return "between two blocked layouts";
+  if (op.kind() == OpKind::Reorder && !x.layout.isPlain() && !y.layout.isPlain() &&
+      x.layout.block % y.layout.block != 0 && y.layout.block % x.layout.block != 0)
+    return "between blocks that do not divide each other";
   if (!x.layout.isPlain() || !y.layout.isPlain())
-    if (std::string reason = refuseBlocked(op); !reason.empty()) return reason;
+    if (std::string reason = refuseBlocked(op, std::max(x.layout.block, y.layout.block));
+        !reason.empty())
+      return reason;
   if (op.kind() == OpKind::Slice && !areConstant(op, {1, 2, 3, 4})) return "bounds not constant";
   if (op.kind() == OpKind::Pad) {
     if (op.string("mode") != "constant") return "padding mode " + op.string("mode");
     if (!areConstant(op, {1, 2, 3})) return "pads not constant";
   }
   return "";
+}
+
+/// The blocks in which most operands of a concatenation come, if they are at least half of them.
+static OpLayouts concatLayouts(const Op& op) {
+  OpLayouts best;
+  int64_t most = 0;
+  for (const Value* candidate : op.ownOperands()) {
+    const Layout layout = candidate->type().layout;
+    if (layout.isPlain() || !refuseBlocked(op, layout.block).empty()) continue;
+    const int64_t same = std::ranges::count_if(
+        op.ownOperands(), [&](const Value* v) { return v->type().layout == layout; });
+    if (same <= most || 2 * same < std::ssize(op.ownOperands())) continue;
+    most = same;
+    best = {layout, layout};
+  }
+  return best;
+}
+
+OpLayouts movementLayouts(const Op& op, const kir::Target&) {
+  if (op.kind() == OpKind::Concat) return concatLayouts(op);
+  if (op.kind() != OpKind::Split && op.kind() != OpKind::Slice) return {};
+  const Layout x = op.own(0)->type().layout;
+  return x.isPlain() || !refuseBlocked(op, x.block).empty() ? OpLayouts{} : asItComes(op);
 }
 
 void lowerMovement(const Op& op, Lowering& lowering) {

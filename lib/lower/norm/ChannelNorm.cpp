@@ -4,6 +4,7 @@
 
 #include "lower/Access.h"
 #include "lower/Epilogue.h"
+#include "lower/Layouts.h"
 #include "lower/Nest.h"
 #include "lower/Scalars.h"
 #include "lower/norm/Moments.h"
@@ -73,8 +74,8 @@ struct ChannelNormKernel {
   kir::Builder b{op.info().name};
   Groups g = groupsOf(op);
   kir::Scalar stored = *scalarOf(op.result()->elem()), scalar = computeScalar(stored);
-  int lanes = lowering.target().lanes(scalar);
   int block = op.result()->type().layout.block;
+  int lanes = block ? block : lowering.target().lanes(scalar);
   std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
   int64_t elements = op.result()->type().numBytes() / kir::sizeInBytes(stored);
   kir::Buffer src = b.input("src", stored, elements);
@@ -169,6 +170,11 @@ void ChannelNormKernel::lower() {
                  .flops = 8 * static_cast<double>(elements)});
 }
 
+/// Groups are single channels, or whole blocks.
+bool fillsBlocks(const Groups& g, int block) {
+  return g.channelsPerGroup() == 1 || g.channelsPerGroup() % block == 0;
+}
+
 } // namespace
 
 std::string refuseChannelNorm(const Op& op, const kir::Target& target) {
@@ -182,11 +188,18 @@ std::string refuseChannelNorm(const Op& op, const kir::Target& target) {
   if (g.groups < 1 || g.channels % g.groups) return "groups do not divide the channels";
   if (x.layout != y.layout) return "layouts differ";
   if (!y.layout.isPlain()) {
-    if (y.layout.block != target.lanes(kir::Scalar::F32)) return "block of another width";
-    if (g.channelsPerGroup() != 1 && g.channelsPerGroup() % y.layout.block)
-      return "groups are not whole blocks of channels";
+    if (!isVector(y.layout, target)) return "block of another width";
+    if (!fillsBlocks(g, y.layout.block)) return "groups are not whole blocks of channels";
   }
   return epilogueRefusal(op);
+}
+
+OpLayouts channelNormLayouts(const Op& op, const kir::Target&) {
+  const Layout x = op.own(0)->type().layout;
+  const Groups g = groupsOf(op);
+  const bool fills =
+      !x.isPlain() && g.groups > 0 && g.channels % g.groups == 0 && fillsBlocks(g, x.block);
+  return fills ? asItComes(op) : OpLayouts{};
 }
 
 void lowerChannelNorm(const Op& op, Lowering& lowering) { ChannelNormKernel{op, lowering}.lower(); }

@@ -3,6 +3,7 @@
 #include "lower/pool/BlockedPool.h"
 
 #include "lower/Epilogue.h"
+#include "lower/Layouts.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
 
@@ -41,8 +42,7 @@ std::string refuseLayout(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
-  if (x.layout.block != target.lanes(kir::Scalar::F32) || y.layout != x.layout)
-    return "not channel-blocked";
+  if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   return epilogueRefusal(op);
 }
 
@@ -56,7 +56,7 @@ std::string refuseBlockedPool(const Op& op, const kir::Target& target) {
 void lowerBlockedPool(const Op& op, Lowering& lowering) {
   const WindowProblem p = windowProblem(op);
   const Type& type = op.result()->type();
-  const int lanes = lowering.target().lanes(kir::Scalar::F32);
+  const int lanes = op.result()->type().layout.block;
   const int64_t blocks = (p.cout + lanes - 1) / lanes;
   const bool isMax = op.kind() == OpKind::MaxPool;
   const bool includePad = !isMax && op.integer("count_include_pad") != 0;
@@ -119,13 +119,22 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
       {.algorithm = "pool_blocked", .flops = static_cast<double>(type.numElements() * p.taps())});
 }
 
+OpLayouts blockedPoolLayouts(const Op& op, const kir::Target&) {
+  const Layout x = op.own(0)->type().layout;
+  if (op.numResults() != 1 || x.isPlain()) return {};
+  // A plain result would cost more than large operands.
+  return {x, x, misfits(op, x)};
+}
+
+OpLayouts blockedGlobalPoolLayouts(const Op& op, const kir::Target&) { return asItComes(op); }
+
 std::string refuseBlockedGlobalPool(const Op& op, const kir::Target& target) {
   return refuseLayout(op, target);
 }
 
 void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
   const Type &x = op.own(0)->type(), &type = op.result()->type();
-  const int lanes = lowering.target().lanes(kir::Scalar::F32);
+  const int lanes = op.result()->type().layout.block;
   const int64_t blocks = (x.shape[1] + lanes - 1) / lanes, columns = x.shape.back();
   const int64_t pixels = x.numElements() / std::max<int64_t>(1, x.shape[0] * x.shape[1]);
   const bool isMax = op.kind() == OpKind::GlobalMaxPool;

@@ -4,6 +4,7 @@
 #include "lower/resize/BlockedResize.h"
 
 #include "lower/Epilogue.h"
+#include "lower/Layouts.h"
 #include "lower/Nest.h"
 #include "lower/resize/Windows.h"
 
@@ -36,7 +37,7 @@ std::array<ResizeWindows, 3> spatialWindows(const Op& op) {
 class BlockedResize {
 public:
   BlockedResize(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), lanes_(lowering.target().lanes(kir::Scalar::F32)),
+      : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
         windows_(spatialWindows(op)), epilogue_(op, lowering) {}
 
   void lower();
@@ -189,11 +190,14 @@ std::string refuseBlockedResize(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
-  if (x.layout.block != target.lanes(kir::Scalar::F32) || y.layout != x.layout)
-    return "not channel-blocked";
+  if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   if (y.numElements() == 0) return "the result is empty";
   if (!resizesPixels(op)) return "resizes other axes than the spatial ones";
   return epilogueRefusal(op);
+}
+
+OpLayouts blockedResizeLayouts(const Op& op, const kir::Target&) {
+  return resizesPixels(op) ? asItComes(op) : OpLayouts{};
 }
 
 void lowerBlockedResize(const Op& op, Lowering& lowering) { BlockedResize(op, lowering).lower(); }
