@@ -1,7 +1,8 @@
 // fuse-epilogue: an elementwise op becomes the last step of the epilogue of the op that produces
 // its operand, if nothing else reads that operand. Chains of elementwise ops fuse into the first of
 // them. Of two producers that could take the op, the later one in the graph takes it, so that the
-// other operand is computed by then.
+// other operand is computed by then. Steps may change the element type: casts, comparisons and what
+// follows them are steps like others.
 #include "passes/Match.h"
 #include "passes/Pass.h"
 
@@ -14,7 +15,7 @@ namespace enfold {
 namespace {
 
 /// A kernel keeps all steps and operands of an epilogue at hand.
-constexpr size_t kMaxSteps = 12, kMaxOperands = 16;
+constexpr size_t kMaxSteps = 24, kMaxOperands = 24;
 
 using Positions = std::unordered_map<const Op*, size_t>;
 
@@ -22,6 +23,24 @@ Positions positionsOf(const Graph& graph) {
   Positions positions;
   for (const auto& op : graph.ops()) positions.emplace(op.get(), positions.size());
   return positions;
+}
+
+/// Whether kernels have a formula for the op. One that runs as its reference function would draw
+/// its producer along.
+bool hasFormula(const Op& op) {
+  const auto isNumber = [](const Value* v) { return !v || hasArithmetic(v->elem()); };
+  if (!std::ranges::all_of(op.operands(), isNumber) || !isNumber(op.result())) return false;
+  const ElemType elem = op.own(0)->elem();
+  switch (op.kind()) {
+  case OpKind::Erf:
+  case OpKind::Shrink:
+    return isFloat(elem);
+  case OpKind::Pow:
+    return op.own(1)->elem() == elem ||
+           (op.own(1)->elem() != ElemType::Bool && (isFloat(elem) || isInteger(op.own(1)->elem())));
+  default:
+    return true;
+  }
 }
 
 /// Empty when `producer` can take `user` into its epilogue.
@@ -34,11 +53,8 @@ OrRefusal<void> canFuse(const Op& producer, const Op& user, const Value* between
   if (!isOnlyUsedBy(between, &user))
     return refuse(Reason::ProducerMultiUse,
                   fmt::format("%{} has {} readers", between->name(), between->numUses()));
-  if (user.result()->elem() != between->elem())
-    return refuse(Reason::ElementTypeChanges, "its result has another element type");
-  for (const Value* operand : user.ownOperands())
-    if (operand && operand->elem() != between->elem())
-      return refuse(Reason::ElementType, "it mixes element types");
+  if (!hasFormula(user))
+    return refuse(Reason::ElementType, "no kernel computes it with these element types");
   if (user.result()->shape() != between->shape())
     return refuse(Reason::ShapeGrows, "its result is larger than its operand");
   if (std::ranges::find(user.operands().subspan(user.numOwnOperands()), between) !=

@@ -37,15 +37,15 @@ constexpr std::string_view kDefaultPipeline =
     // After the folds, which know the ops by name. Afterwards ops that are arithmetic or movement
     // of others are written so, and what they move may take no kernel at all.
     "decompose,"
-    // What expansions compute from constants alone, and parts that turned out to do nothing.
+    // Before fusion, which takes the casts into epilogues.
+    "widen-halves,"
+    // What expansions compute from constants alone, casts of weights among it, and parts that
+    // turned out to do nothing.
     "fold-constants,"
     "canonicalize,"
     // Sees each convolution followed by its real tail. Afterwards an elementwise op stands alone
     // only if its producer has other readers or cannot carry it.
     "fuse-epilogue,"
-    // Behind fusion, so that an op and its epilogue round once; the casts of weights are folded.
-    "widen-halves,"
-    "fold-constants,"
     "eliminate-dead,"
     // On the final convolutions. Does nothing unless strict accuracy is asked for.
     "restrict-algorithms,"

@@ -1,26 +1,17 @@
-// widen-halves: convolutions, pools and the like on f16 and bf16 are computed in f32, which is what
-// their kernels hold in registers. Values between ops stay halves: each op rounds its result once.
-// Casts of weights fold away.
+// widen-halves: convolutions on f16 and bf16 are computed in f32, which is what their kernels read
+// and hold in registers, and round their result in the first step of their epilogue: the numbers
+// between ops are those of halves. Casts of weights fold away; casts of other operands become the
+// last step of what computes them, or stand alone where that has other readers.
 #include "passes/Pass.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace enfold {
 namespace {
 
 /// Ops whose kernels read f32 only. Others convert while they load.
-constexpr OpKind kKinds[] = {
-    OpKind::Conv,
-    OpKind::ConvTranspose,
-    OpKind::MaxPool,
-    OpKind::AveragePool,
-    OpKind::LpPool,
-    OpKind::GlobalAveragePool,
-    OpKind::GlobalMaxPool,
-    OpKind::InstanceNormalization,
-    OpKind::GroupNormalization,
-    OpKind::LRN,
-};
+constexpr OpKind kKinds[] = {OpKind::Conv, OpKind::ConvTranspose};
 
 bool isHalf(const Value* v) {
   return v && (v->elem() == ElemType::F16 || v->elem() == ElemType::BF16);
@@ -28,39 +19,46 @@ bool isHalf(const Value* v) {
 
 class Widening {
 public:
-  Widening(Rewriter& rewriter, Op& op) : rewriter_(rewriter), op_(op) {}
+  explicit Widening(Rewriter& rewriter) : rewriter_(rewriter) {}
 
-  void run() {
-    OpSpec spec{.kind = op_.kind(), .operands = {}, .attrs = op_.attrs()};
-    for (Value* operand : op_.ownOperands()) spec.operands.push_back(wide(operand));
-    spec.epilogue.assign(op_.epilogue().begin(), op_.epilogue().end());
-    for (Value* operand : op_.operands().subspan(op_.numOwnOperands()))
-      spec.epilogueOperands.push_back(wide(operand));
-    spec.origins.assign(op_.origins().begin(), op_.origins().end());
-    Value* result = rewriter_.create(std::move(spec), &op_)->result();
-    Value* narrow = cast(result, op_.result()->elem());
-    const std::string name = op_.result()->name();
-    rewriter_.replace(op_.result(), narrow);
-    rewriter_.eraseDead(&op_);
-    rewriter_.rename(narrow, name);
+  void widen(Op& op) {
+    const ElemType half = op.ownElem();
+    OpSpec spec{.kind = op.kind(), .operands = {}, .attrs = op.attrs()};
+    for (Value* operand : op.ownOperands()) spec.operands.push_back(wide(operand, op));
+    spec.epilogue.push_back({OpKind::Cast, {{"to", half}}, {EpilogueStep::kAccumulator}});
+    spec.epilogue.insert(spec.epilogue.end(), op.epilogue().begin(), op.epilogue().end());
+    for (Value* operand : op.operands().subspan(op.numOwnOperands()))
+      spec.epilogueOperands.push_back(operand);
+    spec.origins.assign(op.origins().begin(), op.origins().end());
+    Value* result = rewriter_.create(std::move(spec), &op)->result();
+    const std::string name = op.result()->name();
+    rewriter_.replace(op.result(), result);
+    rewriter_.eraseDead(&op);
+    rewriter_.rename(result, name);
   }
 
 private:
-  Value* cast(Value* value, ElemType to) {
-    Op* made =
-        rewriter_.create({.kind = OpKind::Cast, .operands = {value}, .attrs = {{"to", to}}}, &op_);
-    rewriter_.addOrigins(made, op_.origins());
-    return made->result();
+  /// One cast of a value serves all that are widened.
+  Value* wide(Value* value, Op& user) {
+    if (!isHalf(value)) return value;
+    Value*& made = wide_[value];
+    if (!made) {
+      Op* cast = rewriter_.create(
+          {.kind = OpKind::Cast, .operands = {value}, .attrs = {{"to", ElemType::F32}}}, &user);
+      rewriter_.addOrigins(cast, user.origins());
+      made = cast->result();
+    }
+    return made;
   }
-  Value* wide(Value* value) { return isHalf(value) ? cast(value, ElemType::F32) : value; }
 
   Rewriter& rewriter_;
-  Op& op_;
+  std::unordered_map<const Value*, Value*> wide_;
 };
 
 } // namespace
 
 Result<> widenHalves(PassContext& context) {
+  Widening widening(context.rewriter());
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
     if (std::ranges::find(kKinds, op.kind()) == std::end(kKinds) || op.numResults() != 1 ||
@@ -68,7 +66,7 @@ Result<> widenHalves(PassContext& context) {
       continue;
     if (!context.begin(op)) break;
     context.applied(Reason::Expanded, op, "computed in f32 and rounded once");
-    Widening(context.rewriter(), op).run();
+    widening.widen(op);
   }
   return {};
 }

@@ -18,10 +18,8 @@ llvm::Value* Emitter::convert(const Inst& inst) {
   switch (inst.op) {
   case Op::Bitcast:
     return b_.CreateBitCast(x, typeOf(inst.type));
-  case Op::CastSat: {
-    auto id = kir::isUnsigned(to) ? llvm::Intrinsic::fptoui_sat : llvm::Intrinsic::fptosi_sat;
-    return b_.CreateIntrinsic(id, {typeOf(inst.type), x->getType()}, {x});
-  }
+  case Op::CastSat:
+    return castSaturating(x, from, to);
   default:
     return cast(x, from, to);
   }
@@ -39,6 +37,39 @@ llvm::Value* Emitter::fitToDouble(Value* x, kir::Type from) {
                        ? b_.CreateICmpULE(x, number(kExact))
                        : b_.CreateICmpULE(b_.CreateAdd(x, number(kExact)), number(2 * kExact));
   return b_.CreateSelect(isExact, x, odd);
+}
+
+/// LLVM's own saturating conversion takes vectors apart on x86. Clamped to the numbers between
+/// which all are converted exactly, then what lies above and what is no number put right; two of
+/// the comparisons are the instructions for minimum and maximum.
+llvm::Value* Emitter::castSaturating(Value* x, kir::Type from, Scalar to) {
+  llvm::Type* type = typeOf(from.withScalar(to));
+  const bool isSigned = kir::isSigned(to);
+  if (target_.architecture != kir::Architecture::X86_64) {
+    const auto id = isSigned ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
+    return b_.CreateIntrinsic(id, {type, x->getType()}, {x});
+  }
+  const auto bits = static_cast<unsigned>(8 * kir::sizeInBytes(to));
+  const llvm::APInt least = isSigned ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt(bits, 0);
+  const llvm::APInt most =
+      isSigned ? llvm::APInt::getSignedMaxValue(bits) : llvm::APInt::getMaxValue(bits);
+  llvm::APFloat low(x->getType()->getScalarType()->getFltSemantics()), high = low;
+  low.convertFromAPInt(least, isSigned, llvm::APFloat::rmTowardZero);
+  const bool isExact =
+      high.convertFromAPInt(most, isSigned, llvm::APFloat::rmTowardZero) == llvm::APFloat::opOK;
+  const auto real = [&](const llvm::APFloat& v) { return llvm::ConstantFP::get(x->getType(), v); };
+  Value* clamped = b_.CreateSelect(b_.CreateFCmpOGT(x, real(low)), x, real(low));
+  clamped = b_.CreateSelect(b_.CreateFCmpOLT(clamped, real(high)), clamped, real(high));
+  // Narrow integers go through i32, to which all vectors convert.
+  llvm::Type* wide = bits < 32 ? typeOf(from.withScalar(Scalar::I32)) : type;
+  Value* whole =
+      isSigned || bits < 32 ? b_.CreateFPToSI(clamped, wide) : b_.CreateFPToUI(clamped, wide);
+  if (!isExact)
+    whole =
+        b_.CreateSelect(b_.CreateFCmpOGT(x, real(high)), llvm::ConstantInt::get(wide, most), whole);
+  if (isSigned) // NaN was taken for the least
+    whole = b_.CreateSelect(b_.CreateFCmpORD(x, x), whole, llvm::Constant::getNullValue(wide));
+  return b_.CreateTrunc(whole, type);
 }
 
 llvm::Value* Emitter::cast(Value* x, kir::Type from, Scalar to) {

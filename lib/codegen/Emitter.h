@@ -63,6 +63,7 @@ private:
   Value* convert(const Inst& inst);
   Value* cast(Value* x, kir::Type from, kir::Scalar to);
   Value* fitToDouble(Value* x, kir::Type from);
+  Value* castSaturating(Value* x, kir::Type from, kir::Scalar to);
   Value* halfToFloat(Value* bits, kir::Type from);
   Value* floatToHalf(Value* x, kir::Scalar to, int lanes);
 

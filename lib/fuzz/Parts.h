@@ -55,4 +55,7 @@ void sample(Draft& d);
 void integers(Draft& d);
 void quantized(Draft& d);
 
+// Tails that change the element type (TypedParts.cpp).
+void typedTail(Draft& d);
+
 } // namespace enfold::fuzz

@@ -57,6 +57,7 @@ constexpr Part kParts[] = {
     // in integers
     {5, integers},
     {5, quantized},
+    {10, typedTail},
 };
 
 void append(Draft& draft) {

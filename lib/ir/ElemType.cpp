@@ -48,6 +48,11 @@ const ElemTypeInfo& info(ElemType type) {
   checkFailed("known element type", __FILE__, __LINE__, "an element type without a table row");
 }
 
+bool hasArithmetic(ElemType type) {
+  const ElemTypeInfo& row = info(type);
+  return row.cls == Bool || (row.cls != Complex && row.bits >= (row.cls == Float ? 16 : 8));
+}
+
 std::optional<ElemType> elemTypeByName(std::string_view name) {
   for (const ElemTypeInfo& row : kElemTypes)
     if (row.name == name) return row.type;

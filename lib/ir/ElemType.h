@@ -63,6 +63,9 @@ inline bool isInteger(ElemType type) {
   return info(type).cls == ElemClass::Signed || info(type).cls == ElemClass::Unsigned;
 }
 
+/// Whether kernels compute with it; ops on other types run as their reference functions.
+bool hasArithmetic(ElemType type);
+
 /// The type of a text name ("f32") or of an ONNX data type number; none if there is none.
 std::optional<ElemType> elemTypeByName(std::string_view name);
 std::optional<ElemType> elemTypeByNumber(int number);

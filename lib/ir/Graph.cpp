@@ -12,23 +12,6 @@
 namespace enfold {
 namespace {
 
-Result<> checkOperands(const OpInfo& info, const OpSpec& spec) {
-  const size_t given = spec.operands.size();
-  if (!info.isVariadic() && given > info.operands.size())
-    return invalid(fmt::format("{} takes at most {} operands, not {}", info.name,
-                               info.operands.size(), given));
-  for (size_t i = 0; i < info.operands.size(); ++i) {
-    const OperandInfo& operand = info.operands[i];
-    if (operand.optional) continue;
-    if (i >= given || spec.operands[i] == nullptr)
-      return invalid(fmt::format("{} lacks its operand '{}'", info.name, operand.name));
-  }
-  for (size_t i = info.operands.size(); i < given; ++i)
-    if (spec.operands[i] == nullptr)
-      return invalid(fmt::format("{} lacks its operand number {}", info.name, i));
-  return {};
-}
-
 /// Checks the attributes and leaves out those at their defaults.
 Result<> checkAttrs(const OpInfo& info, AttrMap& attrs) {
   for (auto it = attrs.begin(); it != attrs.end();) {
@@ -46,32 +29,45 @@ Result<> checkEpilogue(const OpInfo& info, OpSpec& spec) {
   if (spec.epilogue.empty()) return {};
   if (!info.supportsEpilogue() || spec.numResults != 1)
     return invalid(fmt::format("{} takes no epilogue", info.name));
-  for (EpilogueStep& step : spec.epilogue) {
-    if (!enfold::info(step.kind).is(traits::Elementwise))
-      return invalid(fmt::format("{} cannot be an epilogue step", name(step.kind)));
+  for (EpilogueStep& step : spec.epilogue)
     ENFOLD_RETURN_IF_ERROR(checkAttrs(enfold::info(step.kind), step.attrs));
-  }
   return {};
+}
+
+/// Types of the results by inference, behind the epilogue if there is one.
+Result<std::vector<Type>> inferredTypes(const OpInfo& info, OpSpec& spec,
+                                        const ConstantLookup& constants) {
+  auto types = inferTypes(info.kind, spec.operands, spec.attrs, spec.numResults, constants);
+  if (spec.epilogue.empty()) return types;
+  // Ops whose shape depends on data keep the element type of their first operand.
+  if (!types && types.error().kind == ErrorKind::DataDependent && !spec.resultTypes.empty()) {
+    types = std::vector{Type{spec.operands[0]->elem(), spec.resultTypes[0].shape, {}}};
+    ENFOLD_RETURN_IF_ERROR(checkStatedTypes(info.kind, spec.operands, spec.attrs, *types));
+  }
+  if (!types) return types;
+  std::vector<Value*> operands = spec.operands;
+  operands.insert(operands.end(), spec.epilogueOperands.begin(), spec.epilogueOperands.end());
+  ENFOLD_TRY(Type last,
+             inferEpilogue(spec.epilogue, std::move((*types)[0]), operands, spec.operands.size()));
+  return std::vector{std::move(last)};
 }
 
 /// Types of the results, by inference where it can tell, else as declared. A declared layout
 /// stands.
-Result<std::vector<Type>> resultTypes(const OpInfo& info, const OpSpec& spec,
+Result<std::vector<Type>> resultTypes(const OpInfo& info, OpSpec& spec,
                                       const ConstantLookup& constants) {
-  auto inferred = inferTypes(info.kind, spec.operands, spec.attrs, spec.numResults, constants);
+  auto inferred = inferredTypes(info, spec, constants);
   if (spec.resultTypes.empty()) return inferred;
   if (spec.resultTypes.size() != spec.numResults)
     return invalid(fmt::format("{} declares {} results, not {}", info.name, spec.resultTypes.size(),
                                spec.numResults));
   if (!inferred) {
     if (inferred.error().kind != ErrorKind::DataDependent) return inferred;
-    // An epilogue may change the type it starts from.
-    if (spec.epilogue.empty())
-      ENFOLD_RETURN_IF_ERROR(
-          checkStatedTypes(info.kind, spec.operands, spec.attrs, spec.resultTypes));
+    ENFOLD_RETURN_IF_ERROR(
+        checkStatedTypes(info.kind, spec.operands, spec.attrs, spec.resultTypes));
     return spec.resultTypes;
   }
-  for (size_t i = 0; spec.epilogue.empty() && i < inferred->size(); ++i) {
+  for (size_t i = 0; i < inferred->size(); ++i) {
     const Type &declared = spec.resultTypes[i], &computed = (*inferred)[i];
     if (declared.elem != computed.elem || declared.shape != computed.shape)
       return invalid(fmt::format("{} gives {}, not {}", info.name, computed.str(), declared.str()));
@@ -143,7 +139,7 @@ Result<Op*> Graph::create(OpSpec spec, Op* before) {
 
 Result<Op*> Graph::create(OpSpec spec, Op* before, const ConstantLookup& constants) {
   const OpInfo& info = enfold::info(spec.kind);
-  ENFOLD_RETURN_IF_ERROR(checkOperands(info, spec));
+  ENFOLD_RETURN_IF_ERROR(checkOperands(info, spec.operands));
   ENFOLD_RETURN_IF_ERROR(checkAttrs(info, spec.attrs));
   ENFOLD_RETURN_IF_ERROR(checkEpilogue(info, spec));
   ENFOLD_TRY(std::vector<Type> types, resultTypes(info, spec, constants));

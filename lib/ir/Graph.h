@@ -20,6 +20,10 @@ class Op;
 
 class Value {
 public:
+  Value() = default;
+  /// A value of no graph, which stands for any of that type while types are inferred.
+  explicit Value(Type type) : type_(std::move(type)) {}
+
   const std::string& name() const { return name_; }
   const Type& type() const { return type_; }
   const Shape& shape() const { return type_.shape; }
@@ -50,7 +54,9 @@ private:
 
 /// One step of an epilogue: an elementwise op applied to the running result. `args` are its
 /// operands in order; kAccumulator is the running result, other numbers index the op's operands,
-/// kAbsent is an omitted optional operand.
+/// kAbsent is an omitted optional operand. A step may change the element type of the running
+/// result, never its shape. It rounds as the op alone would: the running result is what a tensor
+/// between the two ops would hold.
 struct EpilogueStep {
   static constexpr int kAccumulator = -1;
   static constexpr int kAbsent = -2;
@@ -58,6 +64,8 @@ struct EpilogueStep {
   OpKind kind;
   AttrMap attrs;
   std::vector<int> args;
+  /// Element type of the running result that the step reads; whoever makes the op need not say.
+  ElemType from = ElemType::Undefined;
 
   bool operator==(const EpilogueStep&) const = default;
 };
@@ -81,6 +89,12 @@ public:
   Value* result(size_t i = 0) const { return results_[i].get(); }
 
   std::span<const EpilogueStep> epilogue() const { return epilogue_; }
+  /// Element type of its first result before the epilogue.
+  ElemType ownElem() const { return epilogue_.empty() ? result()->elem() : epilogue_.front().from; }
+  /// Element type of the running result behind step `step` of the epilogue.
+  ElemType elemBehind(size_t step) const {
+    return step + 1 < epilogue_.size() ? epilogue_[step + 1].from : result()->elem();
+  }
 
   const AttrMap& attrs() const { return attrs_; }
   bool hasAttr(std::string_view name) const { return attrs_.contains(name); }

@@ -8,6 +8,7 @@
 
 namespace enfold {
 
+struct EpilogueStep;
 class Op;
 class Value;
 
@@ -74,6 +75,15 @@ Result<> needsRankAtLeast(const InferContext& context, size_t operand, int64_t r
 /// they depend on data. An error otherwise.
 Result<> checkStatedTypes(OpKind kind, std::span<Value* const> operands, const AttrMap& attrs,
                           std::span<const Type> results);
+
+/// Error when an operand that an op of that kind needs is absent, or one is too many.
+Result<> checkOperands(const OpInfo& info, std::span<Value* const> operands);
+
+/// The type behind the steps of an epilogue, when the result before them is of type `own`; checks
+/// the steps and fills in what each reads. `operands` are all of the op, the first `numOwn` its
+/// own.
+Result<Type> inferEpilogue(std::span<EpilogueStep> steps, Type own,
+                           std::span<Value* const> operands, size_t numOwn);
 
 /// Counts an axis from the front, or an error when it is out of [-rank, rank).
 Result<int64_t> normalizeAxis(int64_t axis, int64_t rank);

@@ -85,7 +85,8 @@ void Rewriter::fuse(Op* producer, Op* user) {
   Value* result = producer->result();
   ENFOLD_CHECK(producer->info().supportsEpilogue() && producer->numResults() == 1 &&
                    user->info().is(traits::Elementwise) && result->outputUses() == 0 &&
-                   result->type() == user->result()->type() &&
+                   result->shape() == user->result()->shape() &&
+                   result->type().layout == user->result()->type().layout &&
                    std::ranges::all_of(result->users(), [&](Op* op) { return op == user; }) &&
                    std::ranges::find(user->operands().subspan(user->numOwnOperands()), result) ==
                        user->operands().end(),
@@ -106,7 +107,7 @@ void Rewriter::fuse(Op* producer, Op* user) {
       extras.push_back(operand);
     }
   }
-  EpilogueStep own{user->kind(), user->attrs(), {}};
+  EpilogueStep own{user->kind(), user->attrs(), {}, result->elem()};
   own.args.assign(place.begin(), place.begin() + static_cast<ptrdiff_t>(user->numOwnOperands()));
   steps.push_back(std::move(own));
   for (EpilogueStep step : user->epilogue()) {
@@ -117,6 +118,7 @@ void Rewriter::fuse(Op* producer, Op* user) {
   graph_.moveBefore(producer, user);
   graph_.setEpilogue(producer, std::move(steps), std::move(extras));
   graph_.addOrigins(producer, user->origins());
+  graph_.setType(result, user->result()->type());
   std::string name = user->result()->name();
   graph_.replaceUses(user->result(), result);
   graph_.erase(user);

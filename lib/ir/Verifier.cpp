@@ -32,7 +32,6 @@ private:
   void checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs);
   void checkTypes(const Op& op);
   void checkEpilogue(const Op& op);
-  static Result<> checkSteps(const Op& op);
   void checkLayouts(const Op& op);
   void checkUses();
 
@@ -71,47 +70,32 @@ void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs
 }
 
 void Verifier::checkTypes(const Op& op) {
-  const auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
-  if (!types) {
-    if (types.error().kind != ErrorKind::DataDependent) return complain(op, types.error().str());
-    if (!op.epilogue().empty()) return;
+  auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
+  if (!types && types.error().kind == ErrorKind::DataDependent) {
     std::vector<Type> stated;
     for (size_t i = 0; i < op.numResults(); ++i) stated.push_back(op.result(i)->type());
+    // Ops whose shape depends on data keep the element type of their first operand.
+    if (!op.epilogue().empty()) stated[0].elem = op.own(0)->elem();
     if (auto possible = checkStatedTypes(op.kind(), op.ownOperands(), op.attrs(), stated);
         !possible)
-      complain(op, possible.error().str());
-    return;
+      return complain(op, possible.error().str());
+    types = std::move(stated);
   }
-  for (size_t i = 0; op.epilogue().empty() && i < op.numResults(); ++i) {
+  if (!types) return complain(op, types.error().str());
+  if (!op.epilogue().empty()) {
+    std::vector<EpilogueStep> steps(op.epilogue().begin(), op.epilogue().end());
+    const auto last = inferEpilogue(steps, types->front(), op.operands(), op.numOwnOperands());
+    if (!last) return complain(op, last.error().str());
+    if (!std::ranges::equal(steps, op.epilogue()))
+      complain(op, "the element types of its epilogue are out of step");
+    types->front() = *last;
+  }
+  for (size_t i = 0; i < op.numResults(); ++i) {
     const Type &stated = op.result(i)->type(), &inferred = (*types)[i];
     if (stated.elem != inferred.elem || stated.shape != inferred.shape)
       complain(op, fmt::format("%{} is {} but the op gives {}", op.result(i)->name(), stated.str(),
                                inferred.str()));
   }
-}
-
-/// Each step as an op of its own, on a running result that begins with the type that the op gives.
-Result<> Verifier::checkSteps(const Op& op) {
-  const auto own = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
-  const Type& result = op.result()->type();
-  Graph scratch;
-  Value* accumulator = scratch.addInput(
-      "acc", {own ? own->front().elem : result.elem, own ? own->front().shape : result.shape, {}});
-  for (const EpilogueStep& step : op.epilogue()) {
-    OpSpec spec{.kind = step.kind, .operands = {}, .attrs = step.attrs};
-    for (int arg : step.args) {
-      const Value* operand = arg >= 0 ? op.operand(static_cast<size_t>(arg)) : nullptr;
-      spec.operands.push_back(arg == EpilogueStep::kAccumulator ? accumulator
-                              : operand
-                                  ? scratch.addInput("", {operand->elem(), operand->shape(), {}})
-                                  : nullptr);
-    }
-    ENFOLD_TRY(const Op* made, scratch.create(std::move(spec)));
-    accumulator = made->result();
-  }
-  if (accumulator->elem() == result.elem && accumulator->shape() == result.shape) return {};
-  return invalid(fmt::format("%{} is {} but the epilogue gives {}", op.result()->name(),
-                             result.str(), accumulator->type().str()));
 }
 
 void Verifier::checkEpilogue(const Op& op) {
@@ -122,30 +106,7 @@ void Verifier::checkEpilogue(const Op& op) {
   if (stage_ == Stage::Imported) complain(op, "has an epilogue, but no model holds one");
   if (!op.info().supportsEpilogue() || op.numResults() != 1)
     return complain(op, "this op takes no epilogue");
-  const auto count = static_cast<int>(op.operands().size());
-  for (const EpilogueStep& step : op.epilogue()) {
-    checkAttrs(op, info(step.kind), step.attrs);
-    if (!info(step.kind).is(traits::Elementwise))
-      complain(op, fmt::format("epilogue step {} is not elementwise", name(step.kind)));
-    if (std::ranges::find(step.args, EpilogueStep::kAccumulator) == step.args.end())
-      complain(op, fmt::format("epilogue step {} ignores the accumulator", name(step.kind)));
-    for (int arg : step.args) {
-      if (arg == EpilogueStep::kAccumulator || arg == EpilogueStep::kAbsent) continue;
-      if (arg < static_cast<int>(op.numOwnOperands()) || arg >= count) {
-        complain(op, "epilogue operand out of range");
-        continue;
-      }
-      if (!op.operand(static_cast<size_t>(arg))) continue; // the step's own check tells
-      const Shape& shape = op.operand(static_cast<size_t>(arg))->shape();
-      const auto joint = broadcastShapes(shape, op.result()->shape());
-      if (!joint || *joint != op.result()->shape())
-        complain(op, fmt::format("epilogue operand {} does not broadcast to {}", str(shape),
-                                 str(op.result()->shape())));
-    }
-  }
-  if (!diags_.empty()) return;
-  if (auto possible = checkSteps(op); !possible)
-    complain(op, "epilogue: " + possible.error().str());
+  for (const EpilogueStep& step : op.epilogue()) checkAttrs(op, info(step.kind), step.attrs);
 }
 
 /// The layout of a reorder's result is its block; other ops do not change the block, save those
@@ -187,8 +148,8 @@ void Verifier::checkOp(const Op& op) {
       complain(op, fmt::format("its operand '{}' is missing",
                                named.empty() ? "" : named[std::min(i, named.size() - 1)].name));
   checkAttrs(op, op.info(), op.attrs());
-  if (diags_.empty()) checkTypes(op);
   checkEpilogue(op);
+  if (diags_.empty()) checkTypes(op);
   checkLayouts(op);
   for (size_t i = 0; i < op.numResults(); ++i) {
     if (op.result(i)->producer() != &op) complain(op, "a result with another producer");

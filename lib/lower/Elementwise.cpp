@@ -285,14 +285,19 @@ bool inDomain(Domain domain, ElemType elem) {
 
 } // namespace
 
-std::string elementwiseRefusal(OpKind kind, const AttrMap& attrs, ElemType elem) {
+std::string elementwiseRefusal(OpKind kind, const AttrMap& attrs,
+                               std::span<const ElemType> operands) {
   const Row* row = rowOf(kind);
   if (!row) return "no formula";
-  if (!scalarOf(elem)) return "element type without arithmetic";
+  for (const ElemType elem : operands)
+    if (elem != ElemType::Undefined && !scalarOf(elem)) return "element type without arithmetic";
+  const ElemType elem = operands[kind == OpKind::Where ? 1 : 0];
   if (!inDomain(row->domain, elem)) return "formula is for other element types";
   if (kind == OpKind::Cast && !scalarOf(attrOr<ElemType>(info(kind), attrs, "to")))
     return "conversion to an element type without arithmetic";
-  return "";
+  if (kind != OpKind::Pow || operands[1] == elem) return "";
+  if (!isFloat(elem) && !isInteger(operands[1])) return "an integer to the power of a float";
+  return operands[1] == ElemType::Bool ? "a bool as exponent" : "";
 }
 
 Value emitElementwise(Builder& b, OpKind kind, const AttrMap& attrs, Args args, ElemType to) {

@@ -5,11 +5,41 @@
 #include "lower/Scalars.h"
 
 namespace enfold::lower {
+namespace {
+
+/// Of a step's operands.
+std::vector<ElemType> elemsOf(const EpilogueStep& step, const Op& op) {
+  std::vector<ElemType> elems;
+  for (const int arg : step.args)
+    elems.push_back(arg == EpilogueStep::kAccumulator ? step.from
+                    : arg == EpilogueStep::kAbsent    ? ElemType::Undefined
+                                                   : op.operand(static_cast<size_t>(arg))->elem());
+  return elems;
+}
+
+/// Steps whose result is an operand or its negative: of numbers that are rounded they make no
+/// others.
+bool roundsNothing(OpKind kind) {
+  switch (kind) {
+  case OpKind::Abs:
+  case OpKind::Neg:
+  case OpKind::Relu:
+  case OpKind::Clip:
+  case OpKind::Max:
+  case OpKind::Min:
+  case OpKind::Where:
+    return true;
+  default:
+    return false;
+  }
+}
+
+} // namespace
 
 std::string epilogueRefusal(const Op& op) {
   const Type& result = op.numResults() ? op.result()->type() : Type{};
   for (const EpilogueStep& step : op.epilogue()) {
-    std::string reason = elementwiseRefusal(step.kind, step.attrs, result.elem);
+    std::string reason = elementwiseRefusal(step.kind, step.attrs, elemsOf(step, op));
     if (!reason.empty()) return "epilogue step " + name(step.kind) + ": " + reason;
   }
   for (const Value* operand : op.operands().subspan(op.numOwnOperands()))
@@ -44,12 +74,13 @@ void Epilogue::declare(kir::Builder& b) {
 
 kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
                            std::span<const kir::Index> coordinates) const {
-  // Each step works on what the tensor before it would hold, so that fused halves keep the bits of
-  // unfused ones.
-  const ElemType elem = op_.result()->elem();
-  const bool half = elem == ElemType::F16 || elem == ElemType::BF16;
-  for (const EpilogueStep& step : steps_) {
-    if (half) accumulator = b.cast(b.cast(accumulator, *scalarOf(elem)), accumulator.type().scalar);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const EpilogueStep& step = steps_[i];
+    // Each step works on what the tensor before it would hold, so that fused halves keep the bits
+    // of unfused ones.
+    const kir::Scalar held = *scalarOf(step.from);
+    if (i == 0 || !roundsNothing(steps_[i - 1].kind))
+      accumulator = b.cast(b.cast(accumulator, held), computeScalar(held));
     std::vector<std::optional<kir::Value>> args;
     for (int arg : step.args) {
       if (arg == EpilogueStep::kAccumulator)
@@ -60,7 +91,7 @@ kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
         args.emplace_back(operands_[static_cast<size_t>(arg) - op_.numOwnOperands()].load(
             b, coordinates, accumulator.lanes()));
     }
-    accumulator = emitElementwise(b, step.kind, step.attrs, args, op_.result()->elem());
+    accumulator = emitElementwise(b, step.kind, step.attrs, args, op_.elemBehind(i));
   }
   return accumulator;
 }

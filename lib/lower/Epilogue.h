@@ -1,5 +1,6 @@
 // The epilogue of an op inside its kernel: elementwise steps applied to the accumulator before it
-// is stored.
+// is stored. A step may change the element type: a kernel computes in that of Op::ownElem(), and
+// stores that of the result.
 #pragma once
 
 #include "lower/Operand.h"
@@ -19,10 +20,15 @@ public:
   Epilogue(const Op& op, Lowering& lowering);
 
   bool empty() const { return steps_.empty(); }
+  /// Whether a kernel had better keep its sums in memory and apply the steps in a loop over them:
+  /// written out for every vector of a tile they take long to compile, and more room than the
+  /// instruction cache has.
+  bool isLong() const { return steps_.size() > kFewSteps; }
   /// Declares the operands as the kernel's next inputs.
   void declare(kir::Builder& b);
   /// The result of all steps at `coordinates` of the op's result (physical dimensions, lanes along
-  /// the last). `accumulator` is in the compute scalar of the op's element type.
+  /// the last), in the compute scalar of the result's type, to be stored with Builder::storeAs.
+  /// `accumulator` is in the compute scalar of the op's own element type.
   kir::Value apply(kir::Builder& b, kir::Value accumulator,
                    std::span<const kir::Index> coordinates) const;
   /// Appends the operands' buffers in the order of declare().
@@ -33,6 +39,8 @@ public:
   double flopsPerElement() const { return static_cast<double>(steps_.size()); }
 
 private:
+  static constexpr size_t kFewSteps = 5;
+
   const Op& op_;
   std::span<const EpilogueStep> steps_;
   std::vector<Operand> operands_; ///< of all steps, in the order of the op's extra operands

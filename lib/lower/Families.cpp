@@ -185,13 +185,31 @@ const Family* familyFor(const Op& op, const kir::Target& target) {
   return nullptr;
 }
 
+/// Whether the op has a kernel of blocks for the element type that it reads. What its epilogue
+/// makes of it may be of any type.
+static bool readsBlocks(const Op& op) {
+  const ElemType elem = op.own(0)->elem();
+  switch (op.kind()) {
+  case OpKind::Conv:
+  case OpKind::ConvTranspose:
+    return elem == ElemType::F32;
+  case OpKind::MaxPool:
+  case OpKind::GlobalMaxPool:
+    return elem != ElemType::Bool;
+  default:
+    return elem == ElemType::F32 || elem == ElemType::F16 || elem == ElemType::BF16;
+  }
+}
+
 OpLayouts bestLayouts(const Op& op, const kir::Target& target) {
   if (op.numResults() == 0 || !op.own(0) || target.lanes(kir::Scalar::F32) < 2) return {};
   // Only the reference function can compute those.
   if (op.own(0)->type().numElements() == 0 || readsNothing(op) || dependsOnData(op)) return {};
+  const auto lacksArithmetic = [](const Value* v) { return v && !hasArithmetic(v->elem()); };
+  if (std::ranges::any_of(op.operands().subspan(op.numOwnOperands()), lacksArithmetic)) return {};
   const Type& y = op.result()->type();
   const bool computes = !op.info().is(traits::Elementwise) && op.info().supportsEpilogue();
-  if (!isBlockable(y) || (computes && y.elem != ElemType::F32)) return {};
+  if (!isBlockable(y) || (computes && !readsBlocks(op))) return {};
   for (const Family& family : families()) {
     if (!family.best || std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
     if (OpLayouts layouts = family.best(op, target); !layouts.arePlain()) return layouts;

@@ -15,9 +15,7 @@ constexpr double kNarrowReach = 0.8;
 } // namespace
 
 bool isBlockable(const Type& type) {
-  const bool computes =
-      type.elem == ElemType::F32 || type.elem == ElemType::F16 || type.elem == ElemType::BF16;
-  return computes && type.rank() >= 3 && type.rank() <= 5;
+  return hasArithmetic(type.elem) && type.rank() >= 3 && type.rank() <= 5;
 }
 
 bool isVector(const Layout& layout, const kir::Target& target) {

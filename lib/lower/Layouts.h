@@ -7,8 +7,7 @@
 
 namespace enfold::lower {
 
-/// Kernels of blocks compute in f32, on one to three spatial dimensions; conversions lead to and
-/// from halves.
+/// Kernels of blocks take all types with arithmetic, on one to three spatial dimensions.
 bool isBlockable(const Type& type);
 
 /// Whether a block of channels is one vector that kernels are written for.

@@ -14,19 +14,23 @@ namespace {
 constexpr int64_t kElementsPerIteration = 4096;
 constexpr int kUnroll = 4;
 
-/// The operand that says in which type an op computes: of where the second, else the first.
-const Value* subjectOf(const Op& op) { return op.own(op.kind() == OpKind::Where ? 1 : 0); }
+std::vector<ElemType> elemsOf(std::span<enfold::Value* const> operands) {
+  std::vector<ElemType> elems;
+  for (const enfold::Value* operand : operands)
+    elems.push_back(operand ? operand->elem() : ElemType::Undefined);
+  return elems;
+}
 
-/// Operands are of the subject's type but for a condition, and for exponents of another type.
-std::string refuseTypes(const Op& op) {
-  const ElemType elem = subjectOf(op)->elem();
-  for (const Value* operand : op.ownOperands()) {
-    if (!operand || operand->elem() == elem || op.kind() == OpKind::Where) continue;
-    if (op.kind() != OpKind::Pow) return "operands differ in element type";
-    if (!isFloat(elem) && !isInteger(operand->elem())) return "an integer to the power of a float";
-    if (operand->elem() == ElemType::Bool) return "a bool as exponent";
-  }
-  return "";
+/// Lanes of the widest type that the op or a step of its epilogue computes in.
+int lanesOf(const Op& op, const kir::Target& target) {
+  int lanes = target.lanes(computeScalar(*scalarOf(op.result()->elem())));
+  const auto take = [&](ElemType elem) {
+    lanes = std::min(lanes, target.lanes(computeScalar(*scalarOf(elem))));
+  };
+  for (const enfold::Value* operand : op.ownOperands())
+    if (operand) take(operand->elem());
+  for (const EpilogueStep& step : op.epilogue()) take(step.from);
+  return lanes;
 }
 
 } // namespace
@@ -34,12 +38,11 @@ std::string refuseTypes(const Op& op) {
 std::string refusePointwise(const Op& op, const kir::Target&) {
   const Type& result = op.result()->type();
   if (!scalarOf(result.elem)) return "element type without arithmetic";
-  std::string reason = elementwiseRefusal(op.kind(), op.attrs(), subjectOf(op)->elem());
+  std::string reason = elementwiseRefusal(op.kind(), op.attrs(), elemsOf(op.ownOperands()));
   if (!reason.empty()) return reason;
   for (const Value* operand : op.ownOperands())
     if (operand && !Operand::fits(operand->type(), result))
       return "operand layout does not fit the result";
-  if (reason = refuseTypes(op); !reason.empty()) return reason;
   return epilogueRefusal(op);
 }
 
@@ -57,7 +60,6 @@ OpLayouts pointwiseLayouts(const Op& op, const kir::Target&) {
 
 void lowerPointwise(const Op& op, Lowering& lowering) {
   const Type& type = op.result()->type();
-  const kir::Scalar stored = *scalarOf(type.elem);
   kir::Builder b(op.info().name);
   std::vector<BufferRef> buffers;
   std::vector<std::optional<Operand>> operands;
@@ -75,8 +77,7 @@ void lowerPointwise(const Op& op, Lowering& lowering) {
   epilogue.appendBuffers(buffers);
 
   std::vector<int64_t> extents = physicalExtents(type), dense = denseStrides(extents);
-  const kir::Buffer dst =
-      b.output("dst", stored, type.numBytes() / static_cast<int64_t>(byteSize(type.elem)));
+  const kir::Buffer dst = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering.storage(op.result()));
   std::vector<std::vector<int64_t>*> all = {&dense};
   bool rigid = false;
@@ -89,15 +90,13 @@ void lowerPointwise(const Op& op, Lowering& lowering) {
   for (Operand& operand : epilogue.operands()) collect(operand);
   if (!rigid) collapse(extents, all);
 
-  const int lanes =
-      std::min(lowering.target().lanes(computeScalar(stored)),
-               lowering.target().lanes(computeScalar(*scalarOf(subjectOf(op)->elem()))));
+  const int lanes = lanesOf(op, lowering.target());
   const auto vector = [&](std::span<const kir::Index> at, int width) {
     std::vector<std::optional<kir::Value>> args;
     for (const auto& operand : operands)
       args.push_back(operand ? std::optional(operand->load(b, at, width)) : std::nullopt);
     const kir::Value value =
-        epilogue.apply(b, emitElementwise(b, op.kind(), op.attrs(), args, type.elem), at);
+        epilogue.apply(b, emitElementwise(b, op.kind(), op.attrs(), args, op.ownElem()), at);
     b.storeAs(dst[elementAt(at, dense)], value);
   };
   walkNest(b, makeNest(extents, kElementsPerIteration), {lanes * kUnroll, lanes},

@@ -140,25 +140,25 @@ ExportOperand GraphExporter::operandOf(const Value* value) const {
 }
 
 void GraphExporter::writeOp(const Op& op) {
-  const ElemType elem = op.result()->elem();
   Names results;
   for (size_t i = 0; i < op.numResults(); ++i) {
     results.push_back(nameOf(op.result(i)));
     if (op.result(i)->outputUses() == 0)
       writeType(op.result(i)->type(), results.back(), *model_.mutable_graph()->add_value_info());
   }
-  ExportNode node{op.kind(), op.attrs(), {}, results, elem};
+  ExportNode node{op.kind(), op.attrs(), {}, results, op.ownElem()};
   for (const Value* operand : op.ownOperands()) node.inputs.push_back(operandOf(operand));
-  for (const EpilogueStep& step : op.epilogue()) {
+  for (size_t i = 0; i < op.epilogue().size(); ++i) {
+    const EpilogueStep& step = op.epilogue()[i];
     const std::string accumulator = freshName(results[0] + "/" + info(node.kind).name);
     node.outputs = {accumulator};
     write(std::move(node), op);
-    node = {step.kind, step.attrs, {}, results, elem};
+    node = {step.kind, step.attrs, {}, results, op.elemBehind(i)};
     for (const int arg : step.args)
-      node.inputs.push_back(arg == EpilogueStep::kAccumulator ? ExportOperand{accumulator, elem}
-                            : arg == EpilogueStep::kAbsent
-                                ? ExportOperand{}
-                                : operandOf(op.operand(static_cast<size_t>(arg))));
+      node.inputs.push_back(
+          arg == EpilogueStep::kAccumulator ? ExportOperand{accumulator, step.from}
+          : arg == EpilogueStep::kAbsent    ? ExportOperand{}
+                                            : operandOf(op.operand(static_cast<size_t>(arg))));
   }
   write(std::move(node), op);
 }

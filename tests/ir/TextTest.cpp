@@ -50,6 +50,48 @@ TEST(Text, RoundTripsOpsAttributesAndEpilogues) {
   })");
 }
 
+TEST(Text, RoundTripsEpiloguesThatChangeTheElementType) {
+  constexpr std::string_view kText =
+      R"(graph @g(%x: f32[1,4,6,6], %r: f32[1,8,6,6], %sizes: i64[4]) {
+    %w = const f32[8,4,1,1] splat(2)
+    %s = const f32[8,1,1] splat(0.25)
+    %y = conv(%x, %w) epilogue(cast(acc) {to=i32}, cast(acc) {to=f32}, mul(acc, %s), add(%r, acc), cast(acc) {to=u8}) : u8[1,8,6,6]
+    %m = relu(%r) epilogue(greater(acc, %s), where(acc, %y, %y)) : u8[1,8,6,6]
+    %z = resize(%r, _, _, %sizes) epilogue(cast(acc) {to=bf16}, cast(acc) {to=bool}, not(acc)) : bool[1,8,9,9]
+    return %m, %z
+  })";
+  expectRoundTrip(kText);
+  const auto graph = parsed(kText);
+  ASSERT_NE(graph, nullptr);
+  const auto typesOf = [&](std::string_view name) {
+    const Op& op = *graph->find(name)->producer();
+    std::vector<ElemType> elems = {op.ownElem()};
+    for (size_t i = 0; i < op.epilogue().size(); ++i) elems.push_back(op.elemBehind(i));
+    return elems;
+  };
+  using enum ElemType;
+  EXPECT_EQ(typesOf("y"), (std::vector{F32, I32, F32, F32, F32, U8}));
+  EXPECT_EQ(typesOf("m"), (std::vector{F32, Bool, U8}));
+  EXPECT_EQ(typesOf("z"), (std::vector{F32, BF16, Bool, Bool}));
+}
+
+TEST(Text, EpiloguesAreChecked) {
+  const auto errorIn = [](std::string_view epilogue, std::string_view type) {
+    return errorOf("graph @g(%x: f32[2,3], %b: f32[4,2,3], %i: i32[3]) {\n%y = relu(%x) epilogue(" +
+                   std::string(epilogue) + ") : " + std::string(type) + "\nreturn %y }");
+  };
+  EXPECT_EQ(errorIn("add(acc, %i)", "f32[2,3]"),
+            "2:10: add of f32 and i32: the element types must agree");
+  EXPECT_EQ(errorIn("cast(acc) {to=i32}, sqrt(acc)", "i32[2,3]"),
+            "2:10: sqrt is not defined for i32");
+  EXPECT_EQ(errorIn("cast(acc) {to=u8}", "f32[2,3]"), "2:10: relu gives u8[2,3], not f32[2,3]");
+  EXPECT_EQ(errorIn("add(acc, %b)", "f32[2,3]"), "2:10: epilogue step add makes [4,2,3] of [2,3]");
+  EXPECT_EQ(errorIn("add(%x, %x)", "f32[2,3]"), "2:10: epilogue step add ignores the accumulator");
+  EXPECT_EQ(errorIn("add(acc)", "f32[2,3]"), "2:10: add lacks its operand 'b'");
+  EXPECT_EQ(errorIn("cast(acc)", "f32[2,3]"), "2:10: cast lacks its attribute 'to'");
+  EXPECT_EQ(errorIn("softmax(acc)", "f32[2,3]"), "2:10: softmax cannot be an epilogue step");
+}
+
 TEST(Text, RoundTripsEveryElementType) {
   for (const ElemTypeInfo& type : elemTypes()) {
     const std::string values = type.cls == ElemClass::Bool ? "[true,false]" : "[1,0]";

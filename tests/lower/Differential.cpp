@@ -27,7 +27,7 @@ std::vector<Tensor> randomInputs(const Graph& graph, const DifferentialOptions& 
     Tensor tensor(input->elem(), input->shape());
     for (int64_t i = 0; i < tensor.numElements(); ++i) {
       double value = real.asDouble(i);
-      if (!isFloat(input->elem())) value = std::round(value);
+      if (options.whole || !isFloat(input->elem())) value = std::round(value);
       tensor.setDouble(i, options.nonzero && value == 0 ? 1 : value);
     }
     inputs.push_back(std::move(tensor));

@@ -19,6 +19,7 @@ using BuildGraph = std::function<Value*(GraphBuilder& g)>;
 struct DifferentialOptions {
   Tolerance tolerance;
   double low = -2, high = 2; ///< of the inputs, which are uniform; integers are rounded
+  bool whole = false;        ///< inputs are whole numbers
   bool nonzero = false;      ///< zeros among the inputs become ones
   /// Once more on each of these: numbers the inputs are filled with, in turn.
   std::vector<std::vector<double>> fills = {};

@@ -70,7 +70,7 @@ Value* apply(GraphBuilder& g, OpKind kind, ElemType elem, const std::vector<Shap
 bool isGenerated(OpKind kind, ElemType elem) {
   GraphBuilder g("probe");
   return g.finish(apply(g, kind, elem, {{2}}, attrsOf(kind)), "y").has_value() &&
-         lower::elementwiseRefusal(kind, attrsOf(kind), elem).empty();
+         lower::elementwiseRefusal(kind, attrsOf(kind), std::vector(3, elem)).empty();
 }
 
 Tolerance toleranceFor(OpKind kind, ElemType elem) {
@@ -99,6 +99,37 @@ TEST(Pointwise, EveryOpOnEveryElementType) {
     }
   }
   EXPECT_GE(count, 300);
+}
+
+/// What has no kernel does not become a step, for then its producer had none either.
+TEST(Pointwise, OpsWithoutFormulasStandAlone) {
+  int count = 0;
+  const auto expectAlone = [&](OpKind kind, ElemType elem, ElemType second) {
+    const AttrMap attrs = attrsOf(kind);
+    const auto build = [&](GraphBuilder& g) {
+      Value* axes = g.constant("axes", Tensor::of<int64_t>({1}, {2}));
+      Value* sum = g.op(OpKind::ReduceMax, "max", {g.input("x", {elem, {2, 3, 4}, {}}), axes});
+      std::vector<Value*> operands = {sum};
+      if (info(kind).operands.size() > 1) operands.push_back(g.input("y", {second, {2, 3, 1}, {}}));
+      return g.op(kind, "op", operands, attrs);
+    };
+    GraphBuilder probe("probe");
+    if (!probe.finish(build(probe), "y") ||
+        lower::elementwiseRefusal(kind, attrs, std::vector{elem, second}).empty())
+      return;
+    ++count;
+    EXPECT_TRUE(
+        uses(expectCompiledAgrees(build, {.low = 0, .high = 3, .generated = false}), "reduce_rows"))
+        << info(kind).name << " of " << name(elem) << " and " << name(second);
+  };
+  for (const OpInfo& row : opTable()) {
+    if (!row.is(traits::Elementwise) || row.kind == OpKind::Where || row.kind == OpKind::Cast)
+      continue;
+    for (const ElemType elem : kElems)
+      for (const ElemType second : kElems)
+        if (elem == second || row.kind == OpKind::Pow) expectAlone(row.kind, elem, second);
+  }
+  EXPECT_GE(count, 20);
 }
 
 TEST(Pointwise, LengthsAroundTheVector) {
@@ -229,7 +260,8 @@ TEST(Pointwise, EveryConversion) {
   for (const ElemType from : kElems)
     for (const ElemType to : kElems) {
       const AttrMap attrs = {{"to", to}};
-      if (from == to || !lower::elementwiseRefusal(OpKind::Cast, attrs, from).empty()) continue;
+      if (from == to || !lower::elementwiseRefusal(OpKind::Cast, attrs, {&from, 1}).empty())
+        continue;
       ++count;
       const Range range = rangeOf(OpKind::Cast, from);
       const bool wraps = isInteger(from) && isInteger(to);

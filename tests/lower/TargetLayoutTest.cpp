@@ -113,6 +113,10 @@ TEST(TargetLayouts, ByHandAreRefusedOrComputeWhatTheyMean) {
       "where(%mask, %b, %b) : f32[1,20,6,6]LAYOUT",
       "cast(%b) {to=f64} : f64[1,20,6,6]LAYOUT",
       "greater(%b, %b) : bool[1,20,6,6]LAYOUT",
+      "relu(%b) epilogue(cast(acc) {to=i64}) : i64[1,20,6,6]LAYOUT",
+      "conv(%b, %w) epilogue(cast(acc) {to=u8}) : u8[1,20,4,4]LAYOUT",
+      "max_pool(%b) {kernel_shape=[2,2]} epilogue(cast(acc) {to=bf16}) : bf16[1,20,5,5]LAYOUT",
+      "softmax(%b) epilogue(greater(acc, %k)) : bool[1,20,6,6]LAYOUT",
   };
   int refused = 0, computed = 0;
   for (const int block : {4, 8, 16, lanes})

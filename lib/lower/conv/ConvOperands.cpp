@@ -1,6 +1,8 @@
 // Addresses of inputs; bias, epilogue and stores of results.
 #include "lower/conv/ConvOperands.h"
 
+#include "lower/Scalars.h"
+
 #include <algorithm>
 
 namespace enfold::lower {
@@ -25,7 +27,7 @@ ConvResult::ConvResult(const Op& op, Lowering& lowering)
     : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
       blocks_(storedChannels(op.result()->type()) / lanes_), epilogue_(op, lowering) {}
 
-void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers) {
+void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t vectorsOfTile) {
   if (op_.own(2)) {
     bias_ = b.input("bia", kir::Scalar::F32, blocks_ * lanes_);
     std::vector<float> packed(static_cast<size_t>(blocks_ * lanes_));
@@ -35,8 +37,11 @@ void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers) {
   }
   epilogue_.declare(b);
   epilogue_.appendBuffers(buffers);
-  dst_ = b.output("dst", kir::Scalar::F32, op_.result()->type().numBytes() / 4);
+  const Type& type = op_.result()->type();
+  dst_ = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering_.storage(op_.result()));
+  if (epilogue_.isLong() && vectorsOfTile > 0)
+    sums_ = b.local("sums", kir::Scalar::F32, vectorsOfTile * lanes_);
 }
 
 std::optional<Value> ConvResult::bias(kir::Builder& b, const Index& block) const {
@@ -48,9 +53,33 @@ void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Va
                        const Index& image, const Index& block, const Index& pixel) const {
   const Type& type = op_.result()->type();
   const std::vector<Index> at = blockedCoordinates(type, image, block, pixel);
-  const int64_t pixels = type.numBytes() / 4 / (type.shape[0] * blocks_ * lanes_);
-  b.store((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
-          epilogue_.apply(b, bias ? sum + *bias : sum, at));
+  const int64_t pixels = elementsOf(type) / (type.shape[0] * blocks_ * lanes_);
+  b.storeAs((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
+            epilogue_.apply(b, bias ? sum + *bias : sum, at));
+}
+
+void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
+                       const ConvTile& tile) const {
+  const int64_t pixels = std::ssize(sums) / tile.blocks;
+  if (!sums_) {
+    for (int64_t block = 0; block < tile.blocks; ++block) {
+      const std::optional<Value> added = bias(b, tile.firstBlock + block);
+      for (int64_t pixel = 0; pixel < pixels; ++pixel)
+        store(b, sums[static_cast<size_t>(pixel * tile.blocks + block)], added, tile.image,
+              tile.firstBlock + block, tile.firstPixel + pixel * tile.step);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < std::ssize(sums); ++i)
+    b.store((*sums_)[i * lanes_], sums[static_cast<size_t>(i)]);
+  b.forLoop("block", 0, tile.blocks, [&](const Index& block) {
+    const std::optional<Value> added = bias(b, tile.firstBlock + block);
+    b.forLoop("pixel", 0, pixels, [&](const Index& pixel) {
+      const Value sum = b.load((*sums_)[(pixel * tile.blocks + block) * lanes_], int(lanes_));
+      store(b, sum, added, tile.image, tile.firstBlock + block,
+            tile.firstPixel + pixel * tile.step);
+    });
+  });
 }
 
 double ConvResult::flops() const {

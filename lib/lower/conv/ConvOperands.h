@@ -25,19 +25,28 @@ private:
   int64_t first_, image_, block_; ///< the first group; distances between images and blocks
 };
 
+/// Where a tile of sums belongs in the result: pixels are numbered row by row, and `step` apart.
+struct ConvTile {
+  kir::Index image, firstBlock, firstPixel;
+  int64_t blocks = 1, step = 1;
+};
+
 /// The result, channel-blocked, with the bias and the epilogue in front of it.
 class ConvResult {
 public:
   ConvResult(const Op& op, Lowering& lowering);
 
   /// Declares the bias, the epilogue's operands and the result as the kernel's next parameters.
-  void declare(kir::Builder& b, std::vector<BufferRef>& buffers);
+  /// A kernel that stores tiles says how many vectors of sums these hold at most.
+  void declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t vectorsOfTile = 0);
   /// Of a block of channels; the bias comes last: begun with, a bias much larger than the products
   /// would round each of them.
   std::optional<kir::Value> bias(kir::Builder& b, const kir::Index& block) const;
   /// Stores what sum and bias become at a pixel, numbered row by row.
   void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,
              const kir::Index& image, const kir::Index& block, const kir::Index& pixel) const;
+  /// Stores what the sums of a tile become: sums[pixel * tile.blocks + block].
+  void store(kir::Builder& b, std::span<const kir::Var> sums, const ConvTile& tile) const;
   /// Arithmetic behind the sums.
   double flops() const;
 
@@ -47,6 +56,7 @@ private:
   const int64_t lanes_, blocks_;
   Epilogue epilogue_;
   std::optional<kir::Buffer> bias_, dst_;
+  std::optional<kir::Buffer> sums_; ///< of a tile, for a long epilogue
 };
 
 } // namespace enfold::lower

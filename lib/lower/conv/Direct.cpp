@@ -120,7 +120,7 @@ void DirectConv::lower(const std::string& secondChoice) {
                   p_.batch * p_.inPixels() * storedChannels(op_.own(0)->type()));
   const int64_t blockGroups = part_.numBlocks / schedule_.blocks;
   wei_ = b_.input("wei", kir::Scalar::F32, p_.groups * blockGroups * groupWeights_);
-  result_.declare(b_, buffers);
+  result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
   const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
   const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups, blockGroups};
@@ -196,15 +196,10 @@ void DirectConv::fetchAhead(const Index& rowOfWeights, const Tile& tile) {
 }
 
 void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir::Var>& sums) {
-  for (int64_t block = 0; block < schedule_.blocks; ++block) {
-    const Index kb = run_.firstOutput() / lanes_ + row.group * channelBlocks_ + part_.firstBlock +
-                     row.block + block;
-    const std::optional<Value> bias = result_.bias(b_, kb);
-    for (int64_t pixel = 0; pixel < tile.pixels; ++pixel)
-      result_.store(b_, sums[static_cast<size_t>(pixel * schedule_.blocks + block)], bias,
-                    row.image, kb,
-                    (row.od * p_.out[1] + row.oh) * p_.out[2] + tile.begin + tile.shift + pixel);
-  }
+  const Index block =
+      run_.firstOutput() / lanes_ + row.group * channelBlocks_ + part_.firstBlock + row.block;
+  const Index pixel = (row.od * p_.out[1] + row.oh) * p_.out[2] + tile.begin + tile.shift;
+  result_.store(b_, sums, {row.image, block, pixel, schedule_.blocks});
 }
 
 /// The pixels of the input that a window of one tap reads.

@@ -96,13 +96,13 @@ void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   src_ = b_.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
   wei_ = b_.input("wei", kir::Scalar::F32, blocks_ * p_.taps() * width_ * lanes_);
-  result_.declare(b_, buffers);
-
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
   const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3;
   const int64_t most = width_ == 1 ? kMaxDepthwisePixels : kMaxPixels;
   const int64_t pixels =
       std::clamp<int64_t>(lowering_.target().machine.vectorRegisters - held, 1, most);
+  result_.declare(b_, buffers, pixels);
+
   const int64_t extents[] = {p_.batch, blocks_, p_.out[0], p_.out[1]};
   const std::string_view names[] = {"n", "cb", "od", "oh"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
@@ -179,10 +179,8 @@ Value GroupedConv::channelOfGroup(const Value& pixel, int channel) {
 }
 
 void GroupedConv::finish(const Row& row, const Tile& tile, const Sums& sums) {
-  const std::optional<Value> bias = result_.bias(b_, row.block);
-  const Index first = (row.od * p_.out[1] + row.oh) * p_.out[2] + tile.begin + tile.shift;
-  for (int64_t i = 0; i < tile.pixels; ++i)
-    result_.store(b_, sums[static_cast<size_t>(i)], bias, row.image, row.block, first + i);
+  const Index pixel = (row.od * p_.out[1] + row.oh) * p_.out[2] + tile.begin + tile.shift;
+  result_.store(b_, sums, {row.image, row.block, pixel});
 }
 
 } // namespace

@@ -29,7 +29,7 @@ class PlainConv {
 public:
   PlainConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(problem()),
-        stored_(*scalarOf(op.result()->elem())), compute_(computeScalar(stored_)),
+        stored_(*scalarOf(op.ownElem())), compute_(computeScalar(stored_)),
         lanes_(lowering.target().lanes(compute_)) {}
 
   void lower();
@@ -113,7 +113,7 @@ void PlainConv::lower() {
   }
   epilogue_.declare(b_);
   epilogue_.appendBuffers(buffers);
-  dst_ = b_.output("dst", stored_, op_.result()->type().numElements());
+  dst_ = b_.output("dst", *scalarOf(op_.result()->elem()), op_.result()->type().numElements());
   buffers.push_back(lowering_.storage(op_.result()));
   const int64_t tiles = (p_.coutPerGroup() + kChannels - 1) / kChannels;
   const int64_t last = p_.coutPerGroup() - (tiles - 1) * kChannels;

@@ -133,7 +133,7 @@ void TransposedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   src_ = b_.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
   wei_ = b_.input("wei", kir::Scalar::F32, p_.groups * channelBlocks_ * weightsPerBlock());
-  result_.declare(b_, buffers);
+  result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
   const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
   const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups,
@@ -220,15 +220,10 @@ void TransposedConv::taps(const Row& row, const PartOfRow& part, const Tile& til
 
 void TransposedConv::finish(const Row& row, const PartOfRow& part, const Tile& tile,
                             const std::vector<kir::Var>& sums) {
-  for (int64_t block = 0; block < schedule_.blocks; ++block) {
-    const Index kb = run_.firstOutput() / lanes_ + row.block + block;
-    const std::optional<Value> bias = result_.bias(b_, kb);
-    for (int64_t pixel = 0; pixel < tile.pixels; ++pixel) {
-      const Index ow = (tile.begin + tile.shift + pixel) * p_.strides[2] + part.phase.residue;
-      result_.store(b_, sums[static_cast<size_t>(pixel * schedule_.blocks + block)], bias,
-                    row.image, kb, (row.od * p_.out[1] + row.oh) * p_.out[2] + ow);
-    }
-  }
+  const Index block = run_.firstOutput() / lanes_ + row.block;
+  const Index column = (tile.begin + tile.shift) * p_.strides[2] + part.phase.residue;
+  const Index pixel = (row.od * p_.out[1] + row.oh) * p_.out[2] + column;
+  result_.store(b_, sums, {row.image, block, pixel, schedule_.blocks, p_.strides[2]});
 }
 
 } // namespace

@@ -125,7 +125,7 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine
 class GemmKernel {
 public:
   GemmKernel(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.result()->elem())),
+      : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.ownElem())),
         compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
         tile_(chooseTile(p_, lanes_, lowering.target().machine)), epilogue_(op, lowering),
         b_(op.info().name) {
@@ -225,7 +225,7 @@ void GemmKernel::declare() {
   }
   epilogue_.declare(b_);
   epilogue_.appendBuffers(buffers_);
-  dst_ = b_.output("dst", stored_, count(op_.result()));
+  dst_ = b_.output("dst", *scalarOf(op_.result()->elem()), count(op_.result()));
   buffers_.push_back(lowering_.storage(op_.result()));
 }
 
@@ -379,7 +379,7 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
 } // namespace
 
 std::string refuseGemm(const Op& op, const kir::Target&) {
-  const ElemType elem = op.result()->elem();
+  const ElemType elem = op.ownElem();
   const auto scalar = scalarOf(elem);
   if (!scalar || (!kir::isFloat(*scalar) && kir::sizeInBytes(*scalar) < 4))
     return "element type without a product";

@@ -73,11 +73,11 @@ struct ChannelNormKernel {
   Lowering& lowering;
   kir::Builder b{op.info().name};
   Groups g = groupsOf(op);
-  kir::Scalar stored = *scalarOf(op.result()->elem()), scalar = computeScalar(stored);
+  kir::Scalar stored = *scalarOf(op.ownElem()), scalar = computeScalar(stored);
   int block = op.result()->type().layout.block;
   int lanes = block ? block : lowering.target().lanes(scalar);
   std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
-  int64_t elements = op.result()->type().numBytes() / kir::sizeInBytes(stored);
+  int64_t elements = elementsOf(op.result()->type());
   kir::Buffer src = b.input("src", stored, elements);
   ChannelVector scale{b, op.own(1), std::max(1, block), lowering, buffers};
   ChannelVector bias{b, op.own(2), std::max(1, block), lowering, buffers};
@@ -135,11 +135,11 @@ void ChannelNormKernel::blocked(const kir::Buffer& dst) {
     const SumOver sum = [&](const std::function<Value(const Value&)>& map) {
       const FoldOp add{kir::Op::Add, scalar};
       const Value lanesOwn = foldToLanes(b, add, size, block, [&](const Index& i, int w) {
-        return map(b.load(src[base + i], w));
+        return map(b.loadAs(scalar, src[base + i], w));
       });
       return single ? lanesOwn : b.reduceAdd(lanesOwn);
     };
-    const Value first = b.load(src[base], single ? block : 1);
+    const Value first = b.loadAs(scalar, src[base], single ? block : 1);
     const Normalizer norm = momentsOf(b, sum, first, single ? g.pixels : size, op.real("epsilon"));
     b.forLoop("cb", 0, perGroup, [&](const Index& cb) {
       const Index channelBlock = group % groups * perGroup + cb;
@@ -147,10 +147,11 @@ void ChannelNormKernel::blocked(const kir::Buffer& dst) {
       const Value o = bias.load(channelBlock * block, block);
       b.forLoop("pixel", 0, g.pixels, [&](const Index& pixel) {
         const Index element = base + cb * plane + pixel * block;
-        const Value y = normalized(norm, b.load(src[element], block), s, o);
-        b.store(dst[element], epilogue.apply(b, y,
-                                             blockedCoordinates(op.result()->type(), group / groups,
-                                                                channelBlock, pixel)));
+        const Value y = normalized(norm, b.loadAs(scalar, src[element], block), s, o);
+        b.storeAs(dst[element],
+                  epilogue.apply(b, y,
+                                 blockedCoordinates(op.result()->type(), group / groups,
+                                                    channelBlock, pixel)));
       });
     });
   });
@@ -159,7 +160,7 @@ void ChannelNormKernel::blocked(const kir::Buffer& dst) {
 void ChannelNormKernel::lower() {
   epilogue.declare(b);
   epilogue.appendBuffers(buffers);
-  const kir::Buffer dst = b.output("dst", stored, elements);
+  const kir::Buffer dst = b.output("dst", *scalarOf(op.result()->elem()), elements);
   buffers.push_back(lowering.storage(op.result()));
   if (block)
     blocked(dst);
@@ -179,10 +180,10 @@ bool fillsBlocks(const Groups& g, int block) {
 
 std::string refuseChannelNorm(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (!scalarOf(y.elem) || !isFloat(y.elem)) return "element type is not a float";
+  if (!scalarOf(op.ownElem()) || !isFloat(op.ownElem())) return "element type is not a float";
   if (y.rank() < 2 || y.rank() > 5 || y.numElements() == 0) return "nothing to normalize";
   for (size_t i = 1; i < 3; ++i)
-    if (op.own(i)->elem() != y.elem || op.own(i)->shape() != Shape{y.shape[1]})
+    if (op.own(i)->elem() != op.ownElem() || op.own(i)->shape() != Shape{y.shape[1]})
       return "scale or bias is not one value per channel";
   const Groups g = groupsOf(op);
   if (g.groups < 1 || g.channels % g.groups) return "groups do not divide the channels";

@@ -20,19 +20,20 @@ constexpr int64_t kElementsPerIteration = 4096;
 
 std::string refuseRowNorm(const Op& op, const kir::Target&) {
   const Type& type = op.result()->type();
-  if (!scalarOf(type.elem) || !isFloat(type.elem)) return "element type is not a float";
+  const ElemType elem = op.ownElem();
+  if (!scalarOf(elem) || !isFloat(elem)) return "element type is not a float";
   if (op.numResults() != 1) return "the mean or deviation is also a result";
   if (!type.layout.isPlain() || !op.own(0)->type().layout.isPlain()) return "channel-blocked";
   if (type.rank() == 0 || type.numElements() == 0) return "nothing to normalize";
   for (const enfold::Value* v : op.ownOperands())
-    if (v && (v->elem() != type.elem || !Operand::fits(v->type(), type)))
+    if (v && (v->elem() != elem || !Operand::fits(v->type(), type)))
       return "scale or bias of another element type or shape";
   return epilogueRefusal(op);
 }
 
 void lowerRowNorm(const Op& op, Lowering& lowering) {
   const Type& type = op.result()->type();
-  const kir::Scalar stored = *scalarOf(type.elem), scalar = computeScalar(stored);
+  const kir::Scalar stored = *scalarOf(op.ownElem()), scalar = computeScalar(stored);
   const int lanes = lowering.target().lanes(scalar);
   kir::Builder b(op.info().name);
   std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
@@ -47,7 +48,7 @@ void lowerRowNorm(const Op& op, Lowering& lowering) {
   Epilogue epilogue(op, lowering);
   epilogue.declare(b);
   epilogue.appendBuffers(buffers);
-  const kir::Buffer dst = b.output("dst", stored, type.numElements());
+  const kir::Buffer dst = b.output("dst", *scalarOf(type.elem), type.numElements());
   buffers.push_back(lowering.storage(op.result()));
 
   std::vector<int64_t> extents = type.shape, dense = denseStrides(extents);

@@ -4,12 +4,12 @@
 
 #include "lower/Epilogue.h"
 #include "lower/Layouts.h"
+#include "lower/Scalars.h"
+#include "lower/reduce/Fold.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
-
-#include <limits>
 
 namespace enfold::lower {
 namespace {
@@ -38,9 +38,20 @@ Index countedTaps(const WindowProblem& p, size_t d, const Index& o, bool include
   return min((room + (p.dilations[d] - 1)) / p.dilations[d], Index(p.kernel[d]));
 }
 
+bool isMaximum(const Op& op) {
+  return op.kind() == OpKind::MaxPool || op.kind() == OpKind::GlobalMaxPool;
+}
+
+/// What windows are folded with.
+FoldOp foldOf(const Op& op) {
+  return {isMaximum(op) ? kir::Op::Max : kir::Op::Add, computeScalar(*scalarOf(op.own(0)->elem()))};
+}
+
 std::string refuseLayout(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (!scalarOf(x.elem) || x.elem == ElemType::Bool) return "element type without arithmetic";
+  if (!isMaximum(op) && foldOf(op).scalar != kir::Scalar::F32)
+    return "an average of other than f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   return epilogueRefusal(op);
@@ -58,26 +69,26 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
   const Type& type = op.result()->type();
   const int lanes = op.result()->type().layout.block;
   const int64_t blocks = (p.cout + lanes - 1) / lanes;
-  const bool isMax = op.kind() == OpKind::MaxPool;
+  const FoldOp fold = foldOf(op);
+  const bool isMax = isMaximum(op);
   const bool includePad = !isMax && op.integer("count_include_pad") != 0;
 
   kir::Builder b(op.info().name);
   Epilogue epilogue(op, lowering);
   std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
-  const kir::Buffer src = b.input("src", kir::Scalar::F32, op.own(0)->type().numBytes() / 4);
+  const kir::Buffer src =
+      b.input("src", *scalarOf(op.own(0)->elem()), elementsOf(op.own(0)->type()));
   epilogue.declare(b);
   epilogue.appendBuffers(buffers);
-  const kir::Buffer dst = b.output("dst", kir::Scalar::F32, type.numBytes() / 4);
+  const kir::Buffer dst = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering.storage(op.result()));
 
   const auto tile = [&](std::span<const Index> at, int64_t begin, const Index& shift,
                         int64_t count) {
     const Index &n = at[0], &cb = at[1], &od = at[2], &oh = at[3];
     const Index image = (n * blocks + cb) * (p.inPixels() * lanes);
-    const double first = isMax ? -std::numeric_limits<double>::infinity() : 0.0;
     std::vector<kir::Var> acc;
-    for (int64_t i = 0; i < count; ++i)
-      acc.push_back(b.var("acc", b.constant(kir::f32(lanes), first)));
+    for (int64_t i = 0; i < count; ++i) acc.push_back(b.var("acc", fold.identity(b, lanes)));
     const TapRange depth = tapsInside(p, 0, od), height = tapsInside(p, 1, oh);
     b.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
       b.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
@@ -88,9 +99,8 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
           for (int64_t i = 0; i < count; ++i) {
             if (!tapInside(p, begin + i, x)) continue;
             const Index iw = shift * p.strides[2] + p.inputAt(2, begin + i, x);
-            const Value v = b.load(src[line + iw * lanes], lanes);
             kir::Var& sum = acc[static_cast<size_t>(i)];
-            sum.set(isMax ? b.max(sum, v) : sum + v);
+            sum.set(fold.combine(sum, b.loadAs(fold.scalar, src[line + iw * lanes], lanes)));
           }
       });
     });
@@ -104,7 +114,7 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
       }
       const Index pixel = (od * p.out[1] + oh) * p.out[2] + begin + shift + i;
       value = epilogue.apply(b, value, blockedCoordinates(type, n, cb, pixel));
-      b.store(dst[((n * blocks + cb) * p.outPixels() + pixel) * lanes], value);
+      b.storeAs(dst[((n * blocks + cb) * p.outPixels() + pixel) * lanes], value);
     }
   };
   const int64_t extents[] = {p.batch, blocks, p.out[0], p.out[1]};
@@ -137,19 +147,17 @@ void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
   const int lanes = op.result()->type().layout.block;
   const int64_t blocks = (x.shape[1] + lanes - 1) / lanes, columns = x.shape.back();
   const int64_t pixels = x.numElements() / std::max<int64_t>(1, x.shape[0] * x.shape[1]);
-  const bool isMax = op.kind() == OpKind::GlobalMaxPool;
+  const FoldOp fold = foldOf(op);
   kir::Builder b(op.info().name);
   Epilogue epilogue(op, lowering);
   std::vector<BufferRef> buffers = {lowering.storage(op.own(0))};
-  const kir::Buffer src = b.input("src", kir::Scalar::F32, x.numBytes() / 4);
+  const kir::Buffer src = b.input("src", *scalarOf(x.elem), elementsOf(x));
   epilogue.declare(b);
   epilogue.appendBuffers(buffers);
-  const kir::Buffer dst = b.output("dst", kir::Scalar::F32, type.numBytes() / 4);
+  const kir::Buffer dst = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering.storage(op.result()));
 
-  const Value first =
-      b.constant(kir::f32(lanes), isMax ? -std::numeric_limits<double>::infinity() : 0.0);
-  const auto merge = [&](const Value& a, const Value& c) { return isMax ? b.max(a, c) : a + c; };
+  const Value first = fold.identity(b, lanes);
   b.parallelFor("cb", x.shape[0] * blocks, [&](const Index& cb) {
     // Row sums are added up, not pixels, so that rounding errors grow with the side, not the area.
     kir::Var total = b.var("total", first);
@@ -159,7 +167,7 @@ void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
       for (int64_t u = 0; u < std::min(kPixels, columns); ++u) acc.push_back(b.var("acc", first));
       const auto take = [&](const Index& column, int64_t u) {
         kir::Var& sum = acc[static_cast<size_t>(u)];
-        sum.set(merge(sum, b.load(src[line + column * lanes], lanes)));
+        sum.set(fold.combine(sum, b.loadAs(fold.scalar, src[line + column * lanes], lanes)));
       };
       const int64_t whole = columns / kPixels * kPixels;
       b.forLoop("w", 0, whole, kPixels, [&](const Index& w) {
@@ -167,12 +175,12 @@ void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
       });
       for (int64_t w = whole; w < columns; ++w) take(w, w - whole);
       Value sum = acc[0];
-      for (size_t u = 1; u < acc.size(); ++u) sum = merge(sum, acc[u]);
-      total.set(merge(total, sum));
+      for (size_t u = 1; u < acc.size(); ++u) sum = fold.combine(sum, acc[u]);
+      total.set(fold.combine(total, sum));
     });
-    const Value value = isMax ? Value(total) : total * (1.0 / static_cast<double>(pixels));
-    b.store(dst[cb * lanes],
-            epilogue.apply(b, value, blockedCoordinates(type, cb / blocks, cb % blocks, 0)));
+    const Value value = isMaximum(op) ? Value(total) : total * (1.0 / static_cast<double>(pixels));
+    b.storeAs(dst[cb * lanes],
+              epilogue.apply(b, value, blockedCoordinates(type, cb / blocks, cb % blocks, 0)));
   });
   lowering.call(
       b.finish(), std::move(buffers),

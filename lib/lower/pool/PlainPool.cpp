@@ -22,7 +22,7 @@ class PlainPool {
 public:
   PlainPool(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(windowProblem(op)),
-        stored_(*scalarOf(op.result()->elem())), compute_(computeScalar(stored_)),
+        stored_(*scalarOf(op.own(0)->elem())), compute_(computeScalar(stored_)),
         lanes_(lowering.target().lanes(compute_)) {}
 
   void lower();
@@ -96,7 +96,7 @@ void PlainPool::lower() {
   src_ = b_.input("src", stored_, op_.own(0)->type().numElements());
   epilogue_.declare(b_);
   epilogue_.appendBuffers(buffers);
-  dst_ = b_.output("dst", stored_, op_.result()->type().numElements());
+  dst_ = b_.output("dst", *scalarOf(op_.result()->elem()), op_.result()->type().numElements());
   buffers.push_back(lowering_.storage(op_.result()));
   if (wantsIndices()) {
     places_ = b_.output("places", kir::Scalar::I64, op_.result(1)->type().numElements());

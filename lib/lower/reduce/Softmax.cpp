@@ -24,7 +24,7 @@ class SoftmaxKernel {
 public:
   SoftmaxKernel(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), b_(op.info().name), epilogue_(op, lowering),
-        isLog_(op.kind() == OpKind::LogSoftmax), stored_(*scalarOf(op.result()->elem())),
+        isLog_(op.kind() == OpKind::LogSoftmax), stored_(*scalarOf(op.ownElem())),
         scalar_(computeScalar(stored_)), lanes_(lowering.target().lanes(scalar_)) {}
 
   void lower();
@@ -148,7 +148,7 @@ void SoftmaxKernel::lower() {
   const kir::Buffer src = b_.input("src", stored_, elements);
   epilogue_.declare(b_);
   epilogue_.appendBuffers(buffers);
-  const kir::Buffer dst = b_.output("dst", stored_, elements);
+  const kir::Buffer dst = b_.output("dst", *scalarOf(op_.result()->elem()), elements);
   buffers.push_back(lowering_.storage(op_.result()));
   dimensions();
   const bool innermost = axis_ + 1 == extents_.size();
@@ -165,7 +165,7 @@ void SoftmaxKernel::lower() {
 
 std::string refuseSoftmax(const Op& op, const kir::Target&) {
   const Type& type = op.result()->type();
-  if (!scalarOf(type.elem) || !isFloat(type.elem)) return "element type is not a float";
+  if (!scalarOf(op.ownElem()) || !isFloat(op.ownElem())) return "element type is not a float";
   if (!type.layout.isPlain() || !op.own(0)->type().layout.isPlain()) return "channel-blocked";
   if (type.rank() == 0 || type.numElements() == 0) return "no axis to sum along";
   return epilogueRefusal(op);

@@ -6,6 +6,7 @@
 #include "lower/Epilogue.h"
 #include "lower/Layouts.h"
 #include "lower/Nest.h"
+#include "lower/Scalars.h"
 #include "lower/resize/Windows.h"
 
 #include <array>
@@ -95,7 +96,7 @@ std::vector<BlockedResize::Row> BlockedResize::rowsOf(const Index& plane, const 
 Value BlockedResize::mixed(const std::vector<Row>& rows, const Index& element, int width) {
   std::optional<Value> sum;
   for (const Row& row : rows) {
-    const Value v = b_.load((*src_)[row.at + element], width);
+    const Value v = b_.loadAs(kir::Scalar::F32, (*src_)[row.at + element], width);
     if (!row.weight) return v;
     Value weight = *row.weight;
     while (weight.lanes() < width) weight = b_.concat(weight, weight);
@@ -137,7 +138,7 @@ void BlockedResize::lower() {
   const int64_t blocks = (x.shape[1] + lanes_ - 1) / lanes_;
   const ResizeWindows& width = windows_[2];
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0))};
-  src_ = b_.input("src", kir::Scalar::F32, x.numBytes() / 4);
+  src_ = b_.input("src", *scalarOf(x.elem), elementsOf(x));
   for (size_t d = 0; d < 3; ++d) {
     const ResizeWindows& w = windows_[d];
     first_[d] = b_.input("first", kir::Scalar::I32, w.out);
@@ -147,7 +148,7 @@ void BlockedResize::lower() {
   }
   epilogue_.declare(b_);
   epilogue_.appendBuffers(buffers);
-  const kir::Buffer dst = b_.output("dst", kir::Scalar::F32, y.numBytes() / 4);
+  const kir::Buffer dst = b_.output("dst", *scalarOf(y.elem), elementsOf(y));
   buffers.push_back(lowering_.storage(op_.result()));
   const bool mixesRows = !windows_[0].copies() || !windows_[1].copies();
   std::optional<kir::Buffer> line;
@@ -174,7 +175,7 @@ void BlockedResize::lower() {
       const Index pixel = (at[1] * outHeight + at[2]) * width.out + ow;
       const Value value =
           epilogue_.apply(b_, sum, blockedCoordinates(y, at[0] / blocks, at[0] % blocks, pixel));
-      b_.store(dst[(at[0] * (outDepth * outHeight * width.out) + pixel) * lanes_], value);
+      b_.storeAs(dst[(at[0] * (outDepth * outHeight * width.out) + pixel) * lanes_], value);
     });
   });
   const double taps = static_cast<double>(width.taps + windows_[0].taps * windows_[1].taps);
@@ -188,7 +189,8 @@ void BlockedResize::lower() {
 
 std::string refuseBlockedResize(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (x.elem != ElemType::F32) return "element type is not f32";
+  const auto scalar = scalarOf(x.elem);
+  if (!scalar || computeScalar(*scalar) != kir::Scalar::F32) return "not computed in f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   if (y.numElements() == 0) return "the result is empty";

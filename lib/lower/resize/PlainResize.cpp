@@ -38,7 +38,9 @@ struct Stage {
 /// Writes and calls the kernels of one op.
 class PlainResize {
 public:
-  PlainResize(const Op& op, Lowering& lowering) : op_(op), lowering_(lowering) {}
+  PlainResize(const Op& op, Lowering& lowering)
+      : op_(op), lowering_(lowering), stored_(*scalarOf(op.ownElem())),
+        compute_(computeScalar(stored_)) {}
 
   void lower();
 
@@ -48,13 +50,13 @@ private:
 
   const Op& op_;
   Lowering& lowering_;
+  const kir::Scalar stored_, compute_;
 };
 
 void PlainResize::resize(const Stage& from, const Stage& to, const ResizeAxis& axis,
                          Epilogue* epilogue) {
   const ResizeWindows w = windowsOf(axis);
   const bool innermost = axis.axis + 1 == to.shape.size();
-  const kir::Scalar scalar = computeScalar(to.stored);
   kir::Builder b("resize_plain");
   std::vector<BufferRef> buffers = {from.buffer, lowering_.constant(w.first),
                                     lowering_.constant(transposed(w))};
@@ -93,20 +95,20 @@ void PlainResize::resize(const Stage& from, const Stage& to, const ResizeAxis& a
     const auto load = [&](int64_t t) {
       const kir::Place place = src[base + t * stride];
       const Value v = innermost ? b.gather(place, b.load(first[o], width)) : b.load(place, width);
-      return b.cast(v, scalar);
+      return b.cast(v, compute_);
     };
     Value value = load(0);
     if (!w.copies()) {
-      value = value * b.cast(entry(weights, o, width), scalar);
+      value = value * b.cast(entry(weights, o, width), compute_);
       for (int64_t t = 1; t < w.taps; ++t)
-        value = b.fma(load(t), b.cast(entry(weights, t * w.out + o, width), scalar), value);
+        value = b.fma(load(t), b.cast(entry(weights, t * w.out + o, width), compute_), value);
     }
     if (outside)
       value = b.select(entry(*outside, o, width) > 0.5,
-                       b.constant({scalar, width}, op_.real("extrapolation_value")), value);
+                       b.constant({compute_, width}, op_.real("extrapolation_value")), value);
     b.storeAs(dst[elementAt(at, dstStrides)], epilogue ? epilogue->apply(b, value, at) : value);
   };
-  const int lanes = lowering_.target().lanes(scalar);
+  const int lanes = lowering_.target().lanes(compute_);
   walkNest(b, makeNest(to.shape, kElementsPerIteration), Widths{kAbreast * lanes, lanes}, body);
   lowering_.call(b.finish(), std::move(buffers),
                  {.algorithm = innermost ? "resize_columns" : "resize_rows",
@@ -119,8 +121,7 @@ void PlainResize::lower() {
     return static_cast<double>(a.out) / static_cast<double>(a.in);
   };
   std::ranges::stable_sort(axes, {}, growth);
-  const kir::Scalar stored = *scalarOf(op_.result()->elem());
-  Stage at{lowering_.storage(op_.own(0)), stored, op_.own(0)->shape()};
+  Stage at{lowering_.storage(op_.own(0)), stored_, op_.own(0)->shape()};
   // Nothing to resize is a copy, along any axis.
   if (axes.empty()) {
     const int64_t size = at.shape.back();
@@ -130,7 +131,7 @@ void PlainResize::lower() {
   Epilogue epilogue(op_, lowering_);
   for (size_t i = 0; i < axes.size(); ++i) {
     const bool last = i + 1 == axes.size();
-    Stage next{{}, last ? stored : computeScalar(stored), at.shape};
+    Stage next{{}, last ? *scalarOf(op_.result()->elem()) : compute_, at.shape};
     next.shape[axes[i].axis] = axes[i].out;
     next.buffer =
         last ? lowering_.storage(op_.result())
