@@ -443,7 +443,8 @@ TEST(Export, NarrowIntegersAreSummedInWideOnes) {
       std::vector<Tensor> inputs = randomInputs(*graph);
       for (int64_t i = 0; i < 120; ++i) inputs[0].setDouble(i, static_cast<double>(i % 113 + 1));
       expectSaysWhatItMeans(*graph, inputs);
-      for (const auto& op : throughOnnx(*graph).graph->ops())
+      const auto back = throughOnnx(*graph);
+      for (const auto& op : back.graph->ops())
         if (op->kind() != OpKind::Constant && op->kind() != OpKind::Cast) {
           EXPECT_GE(info(op->result()->elem()).bits, 32);
         }
