@@ -30,7 +30,7 @@ struct Step {
   bool parallel = false;                  ///< worth splitting over threads
   int64_t grain = 1;                      ///< least number of iterations for a thread
   std::string name;
-  std::string origin;   ///< the ONNX nodes it computes
+  std::string origin;       ///< the ONNX nodes it computes
   std::string secondChoice; ///< the second best algorithm, for profiles in this process
   double flops = 0;
   double bytes = 0;

@@ -187,7 +187,8 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   }
   size_t references = 0;
   for (const lower::Call& call : plan.calls) {
-    codegen::Step step{.name = call.algorithm, .origin = call.origin, .secondChoice = call.secondChoice};
+    codegen::Step step{
+        .name = call.algorithm, .origin = call.origin, .secondChoice = call.secondChoice};
     if (call.reference) {
       step.function = runReference;
       step.check = ""; // in the words of the op

@@ -94,11 +94,16 @@ json describe(const codegen::Step& step) {
   json buffers = json::array();
   for (const enfold_buffer_ref& ref : step.buffers)
     buffers.push_back({static_cast<int>(ref.space), ref.index, ref.offset});
-  return {{"kernel", step.kernel},      {"buffers", buffers},
-          {"parallel", step.parallel},  {"grain", step.grain},
-          {"name", step.name},          {"origin", step.origin},
-          {"second_choice", step.secondChoice}, {"flops", step.flops},
-          {"bytes", step.bytes},        {"check", step.check.value_or("")}};
+  return {{"kernel", step.kernel},
+          {"buffers", buffers},
+          {"parallel", step.parallel},
+          {"grain", step.grain},
+          {"name", step.name},
+          {"origin", step.origin},
+          {"second_choice", step.secondChoice},
+          {"flops", step.flops},
+          {"bytes", step.bytes},
+          {"check", step.check.value_or("")}};
 }
 
 codegen::Step readStep(const json& from) {

@@ -10,11 +10,11 @@ namespace enfold::lower {
 
 /// What a call computes, for profiles and for splitting over threads.
 struct CallFacts {
-  std::string algorithm; ///< "conv_direct 6x2"
-  std::string secondChoice;  ///< what the cost model finds second best: "winograd f2 +8 %"
-  double flops = 0;      ///< arithmetic of the whole call
-  double bytes = 0;      ///< least memory traffic of the whole call; 0: the buffers' sizes
-  std::string check;     ///< as Call::check
+  std::string algorithm;    ///< "conv_direct 6x2"
+  std::string secondChoice; ///< what the cost model finds second best: "winograd f2 +8 %"
+  double flops = 0;         ///< arithmetic of the whole call
+  double bytes = 0;         ///< least memory traffic of the whole call; 0: the buffers' sizes
+  std::string check;        ///< as Call::check
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,
