@@ -24,8 +24,7 @@ struct DifferentialOptions {
   /// Once more on each of these: numbers the inputs are filled with, in turn.
   std::vector<std::vector<double>> fills = {};
   /// Once more with each of these in place of one number of each input in turn: results that do not
-  /// depend on it, by the reference, agree as if it were not there. If empty, once with one of
-  /// oddNumbers().
+  /// depend on it, by the reference, agree as if it were not there.
   std::vector<double> odd = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
