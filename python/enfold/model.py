@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from enfold import _core, _errors, _settings, _types
+from enfold import _core, _settings, _types
 
 
 class Tensor(NamedTuple):
@@ -141,14 +141,13 @@ def compile(
     freeze_initializers: bool = False,
     strict_denormals: bool = False,
     assume_inference_bn: bool = False,
-    example_inputs: Sequence[Any] | None = None,
     data_folder: str | os.PathLike[str] | None = None,
     **limits: Any,
 ) -> Model:
     """Compiles a model for this processor.
 
-    model: the path of a .onnx or .eir file, "zoo:NAME", the bytes of an ONNX file, an
-        onnx.ModelProto, or a torch.nn.Module, which `example_inputs` are needed to export.
+    model: the path of a .onnx or .eir file, "zoo:NAME", the bytes of an ONNX file, or an
+        onnx.ModelProto.
     shapes: sizes of inputs by name, or of symbolic dimensions. What they leave open is compiled for
         the sizes of the first run, and again for others.
     threads: of a run; 0: as many as the process may use.
@@ -165,8 +164,6 @@ def compile(
     Raises enfold.NoSuchFile, InvalidProtobuf, InvalidGraph, or NotImplemented naming every node that
     cannot be compiled.
     """
-    if type(model).__module__.partition(".")[0] == "torch" or hasattr(model, "named_parameters"):
-        model = _export(model, example_inputs)
     known = {"limit_file_bytes", "limit_tensor_bytes", "limit_nodes", "limit_nesting", "capacity"}
     unknown = set(limits) - known
     if unknown:
@@ -187,17 +184,3 @@ def compile(
         **limits,
     )
     return Model(model, settings)
-
-
-def _export(module: Any, example_inputs: Sequence[Any] | None) -> bytes:
-    """A torch module as the bytes of an ONNX model."""
-    import io
-
-    import torch
-
-    if example_inputs is None:
-        raise _errors.InvalidArgument("a torch module needs example_inputs to be exported")
-    program = torch.onnx.export(module.eval(), tuple(example_inputs), dynamo=True)
-    buffer = io.BytesIO()
-    program.save(buffer)
-    return buffer.getvalue()
