@@ -45,8 +45,8 @@ public:
   /// The model's output number `index` becomes `value`, of the same type but for its layout.
   void setOutput(size_t index, Value* value);
   /// Makes the elementwise op `user` the end of the epilogue of `producer`, whose result nobody
-  /// else reads; its element type may change, its shape may not. `producer` moves to where `user` stood and its result takes over name and uses of
-  /// the user's.
+  /// else reads; its element type may change, its shape may not. `producer` moves to where `user`
+  /// stood and its result takes over name and uses of the user's.
   void fuse(Op* producer, Op* user);
   void addOrigins(Op* op, std::span<const std::string> origins);
   void rename(Value* value, std::string name) { graph_.rename(value, std::move(name)); }

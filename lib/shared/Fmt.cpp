@@ -1,4 +1,5 @@
-// What is not in fmt's headers, for a library that must not need libfmt.so: Debian has no static one.
+// What is not in fmt's headers, for a library that must not need libfmt.so: Debian has no static
+// one.
 #include <fmt/format-inl.h>
 
 // The templates that the rooms leave to the library: grouping of thousands, shortest decimals.
