@@ -1,7 +1,10 @@
 // Where channel-blocked and plain tensors meet: reorders, and ops that move or broadcast blocks.
 #include "Window.h"
+#include "ir/Parser.h"
+#include "lower/Families.h"
 #include "lower/Layouts.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace enfold {
@@ -205,6 +208,30 @@ TEST(Layout, BlocksAreNarrowWherePaddingCostsMore) {
   EXPECT_EQ(blocks(described("sapphirerapids", 64)), std::vector(11, 16));
   EXPECT_EQ(blocks(described("znver3", 32)), std::vector(11, 8));
   EXPECT_EQ(blocks(described("neoverse-v1", 16)), std::vector(11, 4));
+}
+
+// Winograd's algorithm takes and gives blocks of one size, and saves more than narrow ones would.
+TEST(Layout, ConvolutionsStayInWideBlocksForWinograd) {
+  const auto blockOf = [](int64_t kernel, int64_t channels, std::string_view algorithm) {
+    const auto graph = parseGraph(
+        fmt::format("graph @g(%x: f32[1,64,40,40]) {{\n"
+                    "  %w = const f32[{1},64,{0},{0}] random(seed=1)\n"
+                    "  %b = reorder(%x) {{block=16}} : f32[1,64,40,40]{{c16}}\n"
+                    "  %y = conv(%b, %w) {{{3}pads=[{2},{2},{2},{2}]}} : f32[1,{1},40,40]\n"
+                    "  return %y\n}}",
+                    kernel, channels, kernel / 2, algorithm));
+    EXPECT_TRUE(graph) << graph.error().str();
+    if (!graph) return 0;
+    const Op& conv = *(*graph)->find("y")->producer();
+    const OpLayouts layouts = lower::bestLayouts(conv, described("znver4", 64));
+    EXPECT_EQ(layouts.data.block, 16);
+    return layouts.result.block;
+  };
+  EXPECT_EQ(blockOf(3, 8, ""), 16);
+  EXPECT_EQ(blockOf(3, 8, "algorithm=\"direct\", "), 8);
+  EXPECT_EQ(blockOf(1, 8, ""), 8);
+  EXPECT_EQ(blockOf(1, 24, ""), 8);
+  EXPECT_EQ(blockOf(1, 32, ""), 16);
 }
 
 } // namespace

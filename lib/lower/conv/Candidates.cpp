@@ -78,6 +78,19 @@ bool isNarrow(const Op& op, int block) {
   return taps >= kManyTaps && y.back() >= 2 * block && 2 * y[1] <= block;
 }
 
+/// Whether a result in narrower blocks than the operand's would cost more than it saves: Winograd's
+/// algorithm takes and gives blocks of one size.
+bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
+  if (layouts.data.block <= layouts.result.block || op.string("algorithm") != "auto") return false;
+  const WindowProblem p = windowProblem(op);
+  const int64_t rank = op.result()->type().rank();
+  if ((rank != 4 && rank != 5) || !isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant()))
+    return false;
+  const auto winograd = winogradCandidates(p, target.withLanes(layouts.data.block));
+  const auto direct = directCandidates(p, target.withLanes(layouts.result.block));
+  return winograd.front().cycles < direct.front().cycles;
+}
+
 } // namespace
 
 OpLayouts convLayouts(const Op& op, const kir::Target& target) {
@@ -93,6 +106,8 @@ OpLayouts convLayouts(const Op& op, const kir::Target& target) {
     layouts.data = blockedFor(x.shape[1], target);
   // Groups within a block stay within it.
   if (grouped && x.shape[1] == op.result()->shape()[1]) layouts.result = layouts.data;
+  if (op.kind() == OpKind::Conv && wantsOperandsBlocks(op, layouts, target))
+    layouts.result = layouts.data;
   layouts.expanded = misfits(op, layouts.result);
   // A plain result would cost more than large operands; of transposed convolutions nobody knows.
   if (op.kind() == OpKind::ConvTranspose && !layouts.expanded.empty()) return {};
