@@ -175,7 +175,7 @@ TEST(ConvCandidates, AllAgreeWithTheReference) {
 
 TEST(ConvCandidates, DilatedWindowsAndVolumes) {
   Layer layer = {
-      .input = {2, 24, 13, 17}, .cout = 40, .kernel = 3, .stride = 1, .pads = {2, 1, 2, 3}};
+      .input = {2, 28, 13, 17}, .cout = 44, .kernel = 3, .stride = 1, .pads = {2, 1, 2, 3}};
   layer.dilation = 2;
   expectEveryTile(expectAllCandidatesAgree(layer), 2);
   layer.depth = 3;
