@@ -17,6 +17,9 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/enfoldConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/enfoldConfig.cmake ${PROJECT_BINARY_DIR}/enfoldConfigVersion.cmake
   DESTINATION ${package_dir})
 
+# The file finds the prefix from its own place, so that the installed tree can be moved.
+file(RELATIVE_PATH pc_to_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" pc_to_prefix ${pc_to_prefix})
 configure_file(${CMAKE_CURRENT_LIST_DIR}/enfold-runtime.pc.in
   ${PROJECT_BINARY_DIR}/enfold-runtime.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/enfold-runtime.pc

@@ -32,8 +32,8 @@ if command -v pkg-config > /dev/null; then
   sources="$here/../runtime/c/main.c $here/../runtime/c/model.c"
   # shellcheck disable=SC2046,SC2086 # both are lists
   "$cc" $flags $sources -o "$work/app" \
-    $(pkg-config --define-variable=prefix="$prefix" --cflags --libs enfold-runtime)
-  "$work/app"
+    $(pkg-config --cflags --libs enfold-runtime)
+  LD_LIBRARY_PATH=$(pkg-config --variable=libdir enfold-runtime) "$work/app"
 fi
 
 if [ -x "$prefix/bin/enfold" ]; then
