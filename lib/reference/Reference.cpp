@@ -36,7 +36,12 @@ Result<std::vector<Type>> ownResultTypes(const Op& op, std::span<const Tensor* c
     auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
     if (types || types.error().kind != ErrorKind::DataDependent) return types;
   }
-  return inferFromTensors(op.kind(), operands, op.attrs(), op.numResults());
+  auto types = inferFromTensors(op.kind(), operands, op.attrs(), op.numResults());
+  if (types || types.error().kind != ErrorKind::DataDependent) return types;
+  // What the function alone finds out, such as how many boxes are kept.
+  std::vector<Type> declared;
+  for (size_t i = 0; i < op.numResults(); ++i) declared.push_back(op.result(i)->type());
+  return declared;
 }
 
 Result<Tensor> applyStep(const EpilogueStep& step, const Tensor& accumulator,
