@@ -53,7 +53,7 @@ def check_all(options):
         subjects = [
             subject
             for subject in all_subjects(options.enfold, pathlib.Path(folder))
-            if options.only in subject.name
+            if not options.only or any(part in subject.name for part in options.only)
         ]
         print(f"{len(subjects)} subjects", flush=True)
         wrong, compared, skipped = [], 0, collections.Counter()
@@ -78,7 +78,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("enfold", type=pathlib.Path, help="the enfold command")
     parser.add_argument("environment", type=pathlib.Path, help="folder of the virtual environment")
-    parser.add_argument("only", nargs="?", default="", help="subjects whose name contains this")
+    parser.add_argument("only", nargs="*", help="subjects whose name contains one of these")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--verbose", action="store_true", help="a line for every subject")
     options = parser.parse_args()

@@ -44,7 +44,7 @@ WIDER_THAN_FLOAT = (onnx.TensorProto.INT32, onnx.TensorProto.INT64, onnx.TensorP
 
 def rounds_twice(node):
     """A cast to bf16 of what f32 does not hold."""
-    return node.results[0][0] == BFLOAT16 and node.operands[0][0] in WIDER_THAN_FLOAT
+    return node.integer("to") == BFLOAT16 and node.operands[0][0] in WIDER_THAN_FLOAT
 
 
 WINDOWS = ("AveragePool", "Conv", "ConvTranspose", "DeformConv", "LpPool", "MaxPool")
