@@ -1,8 +1,11 @@
 // Scores one image of noise with a network, through the compiler's C interface.
 //
-//	CGO_CFLAGS=-I../../include CGO_LDFLAGS="-L../../build/release/lib/shared -lenfold" go run . [MODEL]
+//	export LIBRARY_PATH=$PWD/../../build/release/lib/shared LD_LIBRARY_PATH=$PWD/../../build/release/lib/shared
+//	go run . [MODEL]
 package main
 
+// #cgo CFLAGS: -I${SRCDIR}/../../include
+// #cgo LDFLAGS: -lenfold
 // #include <enfold/enfold_compiler.h>
 // #include <stdlib.h>
 import "C"
