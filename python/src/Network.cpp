@@ -195,9 +195,9 @@ std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
     input.tensor = {declared.name, elem, static_cast<int32_t>(input.dims.size()), input.dims.data(),
                     data};
   }
-  const nb::module_ errors = nb::module_::import_("enfold._errors");
   if (inputs.size() != nb::len(feed) || inputs.size() < numRequired_)
-    errors.attr("check_names")(nb::cast(this, nb::rv_policy::reference), feed);
+    nb::module_::import_("enfold._errors")
+        .attr("check_names")(nb::cast(this, nb::rv_policy::reference), feed);
   return inputs;
 }
 
