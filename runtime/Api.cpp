@@ -86,6 +86,43 @@ const char* enfold_last_error(void) { return enfold::rt::lastError(); }
 
 int32_t enfold_default_threads(void) { return enfold::rt::defaultThreads(); }
 
+int64_t enfold_elem_bytes(int32_t elem) {
+  switch (elem) {
+  case ENFOLD_U8:
+  case ENFOLD_I8:
+  case ENFOLD_BOOL:
+  case ENFOLD_F8E4M3FN:
+  case ENFOLD_F8E4M3FNUZ:
+  case ENFOLD_F8E5M2:
+  case ENFOLD_F8E5M2FNUZ:
+  case ENFOLD_U4:
+  case ENFOLD_I4:
+  case ENFOLD_F4E2M1:
+  case ENFOLD_F8E8M0:
+  case ENFOLD_U2:
+  case ENFOLD_I2:
+    return 1;
+  case ENFOLD_U16:
+  case ENFOLD_I16:
+  case ENFOLD_F16:
+  case ENFOLD_BF16:
+    return 2;
+  case ENFOLD_F32:
+  case ENFOLD_I32:
+  case ENFOLD_U32:
+    return 4;
+  case ENFOLD_F64:
+  case ENFOLD_I64:
+  case ENFOLD_U64:
+  case ENFOLD_C64:
+    return 8;
+  case ENFOLD_C128:
+    return 16;
+  default:
+    return 0;
+  }
+}
+
 const enfold_tensor_info* enfold_input_info(const enfold_program* program, int32_t index) {
   return program != nullptr ? infoAt(program->inputs, program->num_inputs, index) : nullptr;
 }

@@ -218,9 +218,9 @@ enfold_status Context::checkPointer(int32_t tensor) const {
   const auto begin = reinterpret_cast<uintptr_t>(bound_[size_t(tensor)]);
   if (info.bytes == 0) return ENFOLD_OK;
   if (begin == 0) return fail(ENFOLD_INVALID_ARGUMENT, "%s '%s' is null", role, info.name);
-  if (begin % static_cast<uintptr_t>(elementBytes(info.elem)) != 0)
+  if (begin % static_cast<uintptr_t>(enfold_elem_bytes(info.elem)) != 0)
     return fail(ENFOLD_INVALID_ARGUMENT, "%s '%s' is not aligned to its %d-byte elements", role,
-                info.name, static_cast<int>(elementBytes(info.elem)));
+                info.name, static_cast<int>(enfold_elem_bytes(info.elem)));
   if (isInput(tensor)) return ENFOLD_OK;
   for (int32_t other = 0; other < tensor; ++other) {
     const enfold_tensor_info& otherInfo = tensorInfo(other);

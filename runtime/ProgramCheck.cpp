@@ -15,7 +15,7 @@ const char* orUnnamed(const char* name) { return name != nullptr ? name : "(unna
 
 enfold_status checkTensor(const enfold_tensor_info& tensor, const char* role, int32_t index) {
   if (tensor.name == nullptr) return fail(ENFOLD_INVALID_PROGRAM, "%s %d has no name", role, index);
-  const int64_t elementSize = elementBytes(tensor.elem);
+  const int64_t elementSize = enfold_elem_bytes(tensor.elem);
   if (elementSize == 0)
     return fail(ENFOLD_INVALID_PROGRAM, "%s '%s' has unknown element type %d", role, tensor.name,
                 tensor.elem);
@@ -104,43 +104,6 @@ enfold_status checkSizes(const enfold_program& program) {
 }
 
 } // namespace
-
-int64_t elementBytes(int32_t elem) {
-  switch (elem) {
-  case ENFOLD_U8:
-  case ENFOLD_I8:
-  case ENFOLD_BOOL:
-  case ENFOLD_F8E4M3FN:
-  case ENFOLD_F8E4M3FNUZ:
-  case ENFOLD_F8E5M2:
-  case ENFOLD_F8E5M2FNUZ:
-  case ENFOLD_U4:
-  case ENFOLD_I4:
-  case ENFOLD_F4E2M1:
-  case ENFOLD_F8E8M0:
-  case ENFOLD_U2:
-  case ENFOLD_I2:
-    return 1;
-  case ENFOLD_U16:
-  case ENFOLD_I16:
-  case ENFOLD_F16:
-  case ENFOLD_BF16:
-    return 2;
-  case ENFOLD_F32:
-  case ENFOLD_I32:
-  case ENFOLD_U32:
-    return 4;
-  case ENFOLD_F64:
-  case ENFOLD_I64:
-  case ENFOLD_U64:
-  case ENFOLD_C64:
-    return 8;
-  case ENFOLD_C128:
-    return 16;
-  default:
-    return 0;
-  }
-}
 
 enfold_status checkProgram(const enfold_program& program) {
   // First, because a program of another version may be laid out differently.

@@ -9,7 +9,4 @@ namespace enfold::rt {
 /// ENFOLD_OK, or the status and last error text of the first thing wrong.
 enfold_status checkProgram(const enfold_program& program);
 
-/// Bytes of one element; 0 if `elem` is no enfold_elem.
-int64_t elementBytes(int32_t elem);
-
 } // namespace enfold::rt

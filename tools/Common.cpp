@@ -10,19 +10,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 
 namespace enfold::tool {
 namespace {
-
-Result<int64_t> parseSize(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    return usageError(fmt::format("'{}' is not a size", text));
-  return value;
-}
 
 CLI::Range isCount() { return {int64_t{0}, std::numeric_limits<int64_t>::max()}; }
 
@@ -106,22 +97,9 @@ Result<LoadOptions> ModelOptions::loadOptions() const {
   load.limits = limits;
   load.memory = memoryLimit();
   load.freezeInitializers = freeze;
-  for (const std::string& text : shapes) {
-    const size_t equals = text.rfind('=');
-    if (equals == std::string::npos || equals == 0)
-      return usageError(fmt::format("--shape {}: expected NAME=1x3x224x224", text));
-    const std::string name = text.substr(0, equals), sizes = text.substr(equals + 1);
-    Shape shape;
-    for (size_t begin = 0; begin <= sizes.size();) {
-      const size_t end = std::min(sizes.find('x', begin), sizes.size());
-      ENFOLD_TRY(const int64_t size, parseSize(sizes.substr(begin, end - begin)));
-      shape.push_back(size);
-      begin = end + 1;
-    }
-    // One number may be a one-dimensional input or a symbolic dimension: the importer knows.
-    if (shape.size() == 1) load.dims[name] = shape[0];
-    load.shapes[name] = shape;
-  }
+  for (const std::string& text : shapes)
+    if (const auto added = addShape(load, text); !added)
+      return usageError("--shape: " + added.error().str());
   return load;
 }
 

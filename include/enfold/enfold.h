@@ -58,6 +58,10 @@ const char* enfold_last_error(void);
  * CPUs this process may run on, limited by its control group's CPU quota (rounded up). */
 int32_t enfold_default_threads(void);
 
+/* Bytes of one element in a tensor: at least 1, as elements of fewer than 8 bits take a byte each;
+ * 0 if there is no such type. */
+int64_t enfold_elem_bytes(int32_t elem);
+
 /* ---- What a program takes and gives -------------------------------------------------------- */
 
 /* The input or output at `index`, or NULL if there is none. */

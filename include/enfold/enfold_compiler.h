@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 1
+#define ENFOLD_COMPILER_VERSION 2
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -158,6 +158,65 @@ const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index);
 enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
                                   int32_t num_inputs, void* const* outputs, int32_t num_outputs,
                                   const enfold_run_limits* limits);
+
+/* ---- Files of native code ------------------------------------------------------------------- */
+
+/* All zero is the default. */
+typedef struct enfold_save_options {
+  const char* header; /* the path of a C header to write as well */
+  const char* name;   /* begins the names in C; default: made from the model's name */
+  const char* cpu;    /* LLVM's name of the processor to compile for; default: this one */
+} enfold_save_options;
+
+/* Compiles the network ahead of time, for inputs like these, into a file of native code. The
+ * extension selects the form: .so, .o, .a, .s, .ll or .bc. `options` may be NULL. Nothing is
+ * written on failure. */
+enfold_status enfold_save(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
+                          const char* path, const enfold_save_options* options);
+
+/* Opens a shared library that was compiled ahead of time as a network. Its code becomes part of the
+ * process, so it must be from a source you trust. Of the settings, those of running apply. On
+ * failure *network is NULL. */
+enfold_status enfold_load(const char* library, const enfold_settings* settings,
+                          enfold_network** network);
+
+/* ---- Reports -------------------------------------------------------------------------------- */
+
+/* Reports are JSON, with the members that the options --json of the command's `explain`, `inspect`,
+ * `bench` and `diff` write; versions add members and never remove any. They are of the network for
+ * inputs like these, as in enfold_compile(). On success *json is to be freed with
+ * enfold_free_text(), on failure it is NULL. */
+void enfold_free_text(char* text);
+
+/* What became of every batch normalization, every rewrite done or refused with its reason, and how
+ * each op runs. With `measure_folds` not 0, also the error of each fold, measured with the
+ * reference functions on random inputs, which takes longer. */
+enfold_status enfold_explain(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, int32_t measure_folds, char** json);
+
+/* Inputs, outputs, parameters, arithmetic, memory, and the ops before and after the passes. Of a
+ * network from enfold_load(): how the library was made. */
+enfold_status enfold_inspect(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, char** json);
+
+/* Latency, measured for so many seconds on random inputs, and the time of every kernel. */
+enfold_status enfold_profile(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, double seconds, char** json);
+
+/* What enfold_diff() compares with, and how. */
+typedef struct enfold_diff_options {
+  const char* against;           /* "reference", "unfused", "onnxruntime"; NULL: with `expected` */
+  const enfold_tensor* expected; /* tensors of the model by name */
+  int32_t num_expected;
+  int32_t fused_away; /* not 0: compare tensors that fusion removed as well */
+  double rtol;        /* of |expected|; negative: what rounding explains */
+  double atol;        /* of the tensor's largest magnitude, at least 1; negative: the same */
+} enfold_diff_options;
+
+/* Every tensor that the compiled network computes of these inputs, beside the same tensor computed
+ * in another way. Inputs without a default must be given, with their data. */
+enfold_status enfold_diff(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
+                          const enfold_diff_options* options, char** json);
 
 /* ---- The command ---------------------------------------------------------------------------- */
 

@@ -33,6 +33,15 @@ template <typename T> const char* textAt(const std::vector<T>& texts, int32_t in
 
 } // namespace
 
+Result<std::vector<NamedTensor>> capi::tensorsOf(const enfold_tensor* tensors, int32_t count) {
+  if (count < 0 || (count > 0 && !tensors)) return usageError("the list of tensors is null");
+  std::vector<NamedTensor> named;
+  for (const enfold_tensor& given : std::span(tensors, static_cast<size_t>(count))) {
+    ENFOLD_TRY(named.emplace_back(), tensorOf(given));
+  }
+  return named;
+}
+
 int32_t enfold_compiler_version(void) { return ENFOLD_COMPILER_VERSION; }
 const char* enfold_version(void) { return ENFOLD_VERSION; }
 const char* enfold_compiler_error(void) { return capi::lastError(); }
@@ -42,13 +51,8 @@ enfold_status enfold_compile(enfold_network* network, const enfold_tensor* input
   if (!compiled) return capi::fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the program");
   *compiled = nullptr;
   if (!network) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no network");
-  if (num_inputs < 0 || (num_inputs > 0 && !inputs))
-    return capi::fail(ENFOLD_INVALID_ARGUMENT, "no inputs");
   return capi::guarded([&]() -> Result<> {
-    std::vector<NamedTensor> tensors;
-    for (const enfold_tensor& given : std::span(inputs, static_cast<size_t>(num_inputs))) {
-      ENFOLD_TRY(tensors.emplace_back(), tensorOf(given));
-    }
+    ENFOLD_TRY(const auto tensors, capi::tensorsOf(inputs, num_inputs));
     ENFOLD_TRY(auto program, network->network->programFor(tensors));
     *compiled = new enfold_compiled{network->network, std::move(program)};
     return {};

@@ -34,6 +34,13 @@ struct enfold_network {
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 
+namespace enfold::capi {
+
+/// The caller's tensors without copies of their data; where there is none, zeros.
+Result<std::vector<NamedTensor>> tensorsOf(const enfold_tensor* tensors, int32_t count);
+
+} // namespace enfold::capi
+
 struct enfold_compiled {
   std::shared_ptr<enfold::Network> network; ///< whose constants the program may share
   std::shared_ptr<const enfold::Network::Program> program;

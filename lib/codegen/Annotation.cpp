@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <llvm/Object/Archive.h>
+#include <llvm/Object/ELFObjectFile.h>
 #include <llvm/Object/ObjectFile.h>
 
 namespace enfold::codegen {
@@ -59,6 +60,23 @@ Result<std::vector<std::string>> annotationsIn(const std::filesystem::path& path
   }
   if (texts.empty()) return invalid(path.string() + ": contains no network compiled by enfold");
   return texts;
+}
+
+Result<std::string> programFunctionIn(const std::filesystem::path& path) {
+  ENFOLD_RETURN_IF_ERROR(annotationsIn(path));
+  auto file = llvm::object::createBinary(path.string());
+  if (!file) return invalid(path.string() + ": " + llvm::toString(file.takeError()));
+  std::string found;
+  if (const auto* elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(file->getBinary()))
+    for (const llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
+      llvm::Expected<llvm::StringRef> name = symbol.getName();
+      if (!name)
+        llvm::consumeError(name.takeError());
+      else if (symbol.getBinding() == llvm::ELF::STB_GLOBAL && name->ends_with("_program"))
+        found = name->str();
+    }
+  if (found.empty()) return invalid(path.string() + ": is no shared library of a compiled network");
+  return found;
 }
 
 } // namespace enfold::codegen

@@ -24,17 +24,19 @@ Result<Profile> profileOf(Session& session, double seconds, const std::function<
   while (Clock::now() < end);
   enfold_stop_profile(context);
   const Executable& executable = session.executable();
+  const auto steps = executable.steps();
   Profile profile;
   for (int32_t i = 0; i < executable.program().num_steps; ++i) {
     enfold_step_profile step;
     enfold_read_profile(context, i, &step);
-    const codegen::Step& what = executable.steps()[static_cast<size_t>(i)];
-    profile.kernels.push_back({.seconds = step.min_seconds,
-                               .flops = step.flops,
-                               .bytes = step.bytes,
-                               .algorithm = what.name,
-                               .secondChoice = what.secondChoice,
-                               .nodes = step.origin});
+    const auto index = static_cast<size_t>(i);
+    profile.kernels.push_back(
+        {.seconds = step.min_seconds,
+         .flops = step.flops,
+         .bytes = step.bytes,
+         .algorithm = step.name,
+         .secondChoice = index < steps.size() ? steps[index].secondChoice : "",
+         .nodes = step.origin});
   }
   ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
   ENFOLD_TRY(profile.limits, measureLimits(target, enfold_get_threads(context)));

@@ -112,6 +112,10 @@ Result<CompiledModel> compileModel(const ModelSource& model, std::span<const Nam
     if (auto key = keyOf(model, inputs, load, options, target)) entry.key = *std::move(key);
   if (!entry.key.empty()) {
     auto found = cache->find(entry.key, compiled.notes);
+    if (found && load.onlyClosed && isOpen(found->signature, load)) {
+      compiled.signature = std::move(found->signature);
+      return compiled;
+    }
     if (found && isOf(*found, inputs)) {
       ENFOLD_TRY(compiled.executable, Executable::link(found->program, target));
       compiled.inputDefaults = std::move(found->inputDefaults);
@@ -123,6 +127,10 @@ Result<CompiledModel> compileModel(const ModelSource& model, std::span<const Nam
     }
   }
   ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, inputs, load));
+  if (!loaded.graph) {
+    compiled.signature = std::move(loaded.signature);
+    return compiled;
+  }
   CompileOptions how = options;
   if (!entry.key.empty())
     how.store = [&](const StoredProgram& program) {

@@ -8,7 +8,7 @@
 namespace enfold {
 
 struct CompiledModel {
-  std::shared_ptr<const Executable> executable;
+  std::shared_ptr<const Executable> executable; ///< null for an open model: LoadOptions::onlyClosed
   std::map<std::string, Tensor> inputDefaults, boundInputs; ///< see LoadedModel
   std::vector<std::string> notes;
   onnx::Signature signature; ///< see LoadedModel

@@ -1,7 +1,6 @@
 // The public C++ interface to networks of changing shapes.
 #include "driver/ApiOptions.h"
 #include "driver/Network.h"
-#include "runtime/ProgramCheck.h"
 
 #include <fmt/format.h>
 
@@ -17,7 +16,7 @@ Tensor tensorOf(const DynamicInput& input, std::vector<Diag>& problems) {
     problems.push_back({fmt::format("input '{}': {}", input.name, why), {}});
     return Tensor();
   };
-  if (rt::elementBytes(static_cast<int32_t>(input.elem)) == 0)
+  if (enfold_elem_bytes(static_cast<int32_t>(input.elem)) == 0)
     return refuse("no such element type");
   if (const auto fits = checkShape(input.shape, elem); !fits) return refuse(fits.error().str());
   const int64_t bytes = numElements(input.shape) * static_cast<int64_t>(byteSize(elem));

@@ -1,12 +1,14 @@
 // Building executables and running them through the runtime's C interface.
 #include "driver/Executable.h"
 
+#include "codegen/Annotation.h"
 #include "lower/Lowering.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <dlfcn.h>
 
 namespace enfold {
 namespace {
@@ -23,6 +25,13 @@ std::vector<TensorSpec> specsOf(const enfold_tensor_info* tensors, int32_t count
         {tensor.name,
          {static_cast<ElemType>(tensor.elem), Shape(tensor.dims, tensor.dims + tensor.rank), {}}});
   return specs;
+}
+
+Result<std::shared_ptr<const enfold_program>> linked(const codegen::ProgramDesc& desc,
+                                                     const codegen::MachineCode& code,
+                                                     const codegen::Target& target) {
+  ENFOLD_TRY(std::shared_ptr<const codegen::JitModule> module, codegen::link(desc, code, target));
+  return std::shared_ptr<const enfold_program>(module, module->program());
 }
 
 } // namespace
@@ -69,7 +78,7 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
              codegen::compileKernels(desc, target, {.interrupted = options.interrupted}));
   desc.scratchBytes = codegen::scratchBytes(desc);
   desc.kernels.clear();
-  ENFOLD_TRY(module_, codegen::link(desc, code, target));
+  ENFOLD_TRY(program_, linked(desc, code, target));
   times_.codegen = millisecondsSince(start);
   if (options.store && referenceOps_.empty() && !options.constants)
     options.store({desc, std::move(code)});
@@ -81,8 +90,25 @@ Result<std::shared_ptr<const Executable>> Executable::link(const StoredProgram& 
   std::shared_ptr<Executable> executable(new Executable);
   const auto start = std::chrono::steady_clock::now();
   executable->parts_.desc = stored.desc;
-  ENFOLD_TRY(executable->module_, codegen::link(stored.desc, stored.code, target));
+  ENFOLD_TRY(executable->program_, linked(stored.desc, stored.code, target));
   executable->times_.codegen = millisecondsSince(start);
+  return executable;
+}
+
+Result<std::shared_ptr<const Executable>> Executable::open(const std::filesystem::path& library) {
+  ENFOLD_TRY(const std::string symbol, codegen::programFunctionIn(library));
+  std::error_code error;
+  const std::string path = std::filesystem::absolute(library, error).string();
+  const std::shared_ptr<void> handle(::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL),
+                                     [](void* opened) {
+                                       if (opened) ::dlclose(opened);
+                                     });
+  if (!handle) return unsupported(::dlerror());
+  const auto function =
+      reinterpret_cast<const enfold_program* (*)()>(::dlsym(handle.get(), symbol.c_str()));
+  if (!function) return invalid(fmt::format("{}: has no {}()", library.string(), symbol));
+  std::shared_ptr<Executable> executable(new Executable);
+  executable->program_ = {handle, function()};
   return executable;
 }
 

@@ -8,6 +8,7 @@
 
 #include <enfold/enfold.h>
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -56,10 +57,14 @@ public:
   static Result<std::shared_ptr<const Executable>> link(const StoredProgram& stored,
                                                         const codegen::Target& target);
 
+  /// The program of a shared library that was compiled ahead of time, whose code is part of this
+  /// process from then on.
+  static Result<std::shared_ptr<const Executable>> open(const std::filesystem::path& library);
+
   std::vector<TensorSpec> inputs() const;
   std::vector<TensorSpec> outputs() const;
-  const enfold_program& program() const { return *module_->program(); }
-  /// The steps of the program, in their order.
+  const enfold_program& program() const { return *program_; }
+  /// The steps of the program, in their order; none if it was compiled ahead of time.
   std::span<const codegen::Step> steps() const { return parts_.desc.steps; }
   /// That it was built from, without the numbers of large constants; null if it was linked again.
   const std::shared_ptr<const Graph>& graph() const { return graph_; }
@@ -77,7 +82,7 @@ private:
   std::shared_ptr<const Graph> graph_; ///< whose ops the reference functions are given
   std::vector<std::string> referenceOps_;
   ProgramParts parts_;
-  std::unique_ptr<codegen::JitModule> module_;
+  std::shared_ptr<const enfold_program> program_; ///< with the code, the tables and the constants
   CompileTimes times_;
   MemoryNeeds memoryNeeds_;
 };

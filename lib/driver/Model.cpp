@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 namespace enfold {
@@ -20,17 +21,12 @@ std::span<const std::byte> bytesOf(const ModelSource& source) {
 
 /// A graph declares what it takes and gives, with all sizes known.
 onnx::Signature signatureOf(const Graph& graph) {
-  const auto declared = [](const std::string& name, const Type& type) {
-    onnx::DeclaredTensor tensor{name, {type.elem, std::vector<onnx::DeclaredType::Dim>()}};
-    for (const int64_t size : type.shape) tensor.type.dims->push_back({size, ""});
-    return tensor;
-  };
   onnx::Signature signature;
   signature.graphName = graph.name();
   for (const auto& input : graph.inputs())
-    signature.inputs.push_back(declared(input->name(), input->type()));
+    signature.inputs.push_back(declare(input->name(), input->type()));
   for (size_t i = 0; i < graph.outputs().size(); ++i)
-    signature.outputs.push_back(declared(graph.outputNames()[i], graph.outputs()[i]->type()));
+    signature.outputs.push_back(declare(graph.outputNames()[i], graph.outputs()[i]->type()));
   return signature;
 }
 
@@ -48,12 +44,15 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
   import.values = options.values;
   if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
   import.overridden = options.overridden;
+  if (options.onlyClosed)
+    import.wanted = [&](const onnx::Signature& signature) { return !isOpen(signature, options); };
   import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported,
              source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
                           : onnx::importModel(std::filesystem::path(source.name), import));
-  if (verifiesAlways()) ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, Stage::Imported));
-  return LoadedModel{std::filesystem::path(source.name).stem().string(),
+  if (imported.graph && verifiesAlways())
+    ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, Stage::Imported));
+  return LoadedModel{source.stem(),
                      std::move(imported.graph),
                      std::move(imported.inputDefaults),
                      std::move(imported.boundInputs),
@@ -101,6 +100,53 @@ Result<LoadedModel> load(const ModelSource& model, const LoadOptions& options) {
 }
 
 } // namespace
+
+std::string ModelSource::stem() const {
+  return isZoo() ? name.substr(4) : std::filesystem::path(name).stem().string();
+}
+
+Result<> addShape(LoadOptions& load, std::string_view text) {
+  const auto wrong = [&] {
+    return usageError(fmt::format("'{}' is not like NAME=1x3x224x224", text));
+  };
+  const size_t equals = text.rfind('=');
+  if (equals == text.npos || equals == 0) return wrong();
+  const std::string name(text.substr(0, equals));
+  const std::string_view sizes = text.substr(equals + 1);
+  Shape shape;
+  for (size_t begin = 0; begin <= sizes.size();) {
+    const size_t end = std::min(sizes.find('x', begin), sizes.size());
+    const char* last = sizes.data() + end;
+    int64_t size = 0;
+    const auto [read, error] = std::from_chars(sizes.data() + begin, last, size);
+    if (error != std::errc() || read != last || size < 0) return wrong();
+    shape.push_back(size);
+    begin = end + 1;
+  }
+  if (shape.size() == 1) load.dims[name] = shape[0];
+  load.shapes[name] = std::move(shape);
+  return {};
+}
+
+onnx::DeclaredTensor declare(std::string name, const Type& type) {
+  onnx::DeclaredTensor tensor{std::move(name), {type.elem, std::vector<onnx::DeclaredType::Dim>()}};
+  for (const int64_t size : type.shape) tensor.type.dims->push_back({size, ""});
+  return tensor;
+}
+
+bool isOpen(const onnx::DeclaredTensor& input, const LoadOptions& options) {
+  if (options.shapes.contains(input.name) || options.values.contains(input.name)) return false;
+  if (input.type.elem == ElemType::Undefined) return false; // no tensor: the import says so
+  return !input.type.dims ||
+         std::ranges::any_of(*input.type.dims, [&](const onnx::DeclaredType::Dim& dim) {
+           return !dim.size && !options.dims.contains(dim.symbol);
+         });
+}
+
+bool isOpen(const onnx::Signature& signature, const LoadOptions& options) {
+  return std::ranges::any_of(signature.inputs,
+                             [&](const auto& input) { return isOpen(input, options); });
+}
 
 ModelSource ModelSource::inMemory(std::string bytes, std::filesystem::path folder) {
   ModelSource source("model");

@@ -25,6 +25,8 @@ struct ModelSource {
 
   bool isZoo() const { return !bytes && name.starts_with("zoo:"); }
   bool isText() const { return !bytes && name.ends_with(".eir"); }
+  /// The file's name without folder and extension, or the zoo's name for it.
+  std::string stem() const;
 };
 
 struct LoadOptions {
@@ -38,11 +40,24 @@ struct LoadOptions {
   onnx::ImportLimits limits;              ///< of .eir files too, as far as they apply
   std::optional<MemoryLimit> memory = {}; ///< that the files' bytes alone must not exceed
   bool allowElided = false;               ///< .eir: take elided constants as zeros, for viewing
+  bool onlyClosed = false; ///< of a model whose inputs leave sizes open, read the signature alone
 };
+
+/// Reads "NAME=1x3x224x224". One number may be the shape of a one-dimensional input or the size of
+/// a symbolic dimension: the importer knows.
+Result<> addShape(LoadOptions& load, std::string_view text);
+
+/// The declaration of a tensor all of whose sizes are known.
+onnx::DeclaredTensor declare(std::string name, const Type& type);
+
+/// Whether the model leaves a size of that input open, and the options do not state it.
+bool isOpen(const onnx::DeclaredTensor& input, const LoadOptions& options);
+/// Whether it leaves any open.
+bool isOpen(const onnx::Signature& signature, const LoadOptions& options);
 
 struct LoadedModel {
   std::string name;
-  std::unique_ptr<Graph> graph;
+  std::unique_ptr<Graph> graph; ///< null if it was not wanted: LoadOptions::onlyClosed
   std::map<std::string, Tensor> inputDefaults;  ///< inputs that may be left out
   std::map<std::string, Tensor> boundInputs;    ///< inputs of the file that became constants
   std::vector<std::string> notes;               ///< what a user should know, a sentence each

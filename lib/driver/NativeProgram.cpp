@@ -1,7 +1,7 @@
 // Native programs from plans, and their names.
 #include "driver/NativeProgram.h"
 
-#include "runtime/ProgramCheck.h"
+#include <enfold/enfold.h>
 
 #include <fmt/format.h>
 
@@ -30,7 +30,7 @@ Result<codegen::ProgramDesc> nativeProgram(lower::Plan& plan) {
                        "cannot call (`enfold run` can)",
                        std::move(op)});
   const auto check = [&](const Value* value) {
-    if (rt::elementBytes(static_cast<int32_t>(value->elem())) == 0)
+    if (enfold_elem_bytes(static_cast<int32_t>(value->elem())) == 0)
       refused.push_back(
           {fmt::format("programs cannot have inputs or outputs of {}", name(value->elem())),
            fmt::format("'{}'", value->name())});

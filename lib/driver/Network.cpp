@@ -9,35 +9,6 @@
 namespace enfold {
 namespace {
 
-/// The tensors of the program's inputs, in its order.
-Result<std::vector<Tensor>> arrange(const Network::Program& program,
-                                    std::span<const NamedTensor> inputs) {
-  const std::vector<TensorSpec> wanted = program.executable().inputs();
-  const auto& defaults = program.inputDefaults;
-  std::vector<Tensor> arranged;
-  const bool named = std::ranges::none_of(inputs, [](const auto& in) { return in.name.empty(); });
-  if (!named && inputs.size() != wanted.size())
-    return usageError(fmt::format("the network takes {} inputs, not {}: name them", wanted.size(),
-                                  inputs.size()));
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const std::string& name = wanted[i].name;
-    const auto given = std::ranges::find(inputs, name, &NamedTensor::name);
-    if (!named)
-      arranged.push_back(inputs[i].tensor);
-    else if (given != inputs.end())
-      arranged.push_back(given->tensor);
-    else if (const auto standing = defaults.find(name); standing != defaults.end())
-      arranged.push_back(standing->second);
-    else
-      return usageError(fmt::format("no data for input '{}'", name));
-  }
-  for (const auto& [name, tensor] : inputs)
-    if (!name.empty() && !program.boundInputs.contains(name) && !defaults.contains(name) &&
-        std::ranges::find(wanted, name, &TensorSpec::name) == wanted.end())
-      return usageError(fmt::format("the network has no input '{}'", name));
-  return arranged;
-}
-
 /// "f32[batch,3,?,?]"
 std::string str(const onnx::DeclaredType& type) {
   std::vector<std::string> sizes;
@@ -73,38 +44,96 @@ Result<> checkDeclared(const onnx::Signature& signature, std::span<const NamedTe
   return {};
 }
 
+/// What is kept of a caller's tensors must not lie in the caller's memory.
+std::vector<NamedTensor> copiesOf(std::span<const NamedTensor> inputs) {
+  std::vector<NamedTensor> copies(inputs.begin(), inputs.end());
+  for (NamedTensor& copy : copies)
+    if (copy.tensor.numBytes() > 0) copy.tensor.mutableBytes();
+  return copies;
+}
+
 } // namespace
+
+Result<std::vector<Tensor>> arrange(std::span<const TensorSpec> wanted,
+                                    const std::map<std::string, Tensor>& defaults,
+                                    const std::map<std::string, Tensor>& constants,
+                                    std::span<const NamedTensor> inputs) {
+  std::vector<Tensor> arranged;
+  const bool named = std::ranges::none_of(inputs, [](const auto& in) { return in.name.empty(); });
+  if (!named && inputs.size() != wanted.size())
+    return usageError(fmt::format("the network takes {} inputs, not {}: name them", wanted.size(),
+                                  inputs.size()));
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const std::string& name = wanted[i].name;
+    const auto given = std::ranges::find(inputs, name, &NamedTensor::name);
+    if (!named)
+      arranged.push_back(inputs[i].tensor);
+    else if (given != inputs.end())
+      arranged.push_back(given->tensor);
+    else if (const auto standing = defaults.find(name); standing != defaults.end())
+      arranged.push_back(standing->second);
+    else
+      return usageError(fmt::format("no data for input '{}'", name));
+  }
+  for (const auto& [name, tensor] : inputs)
+    if (!name.empty() && !constants.contains(name) && !defaults.contains(name) &&
+        std::ranges::find(wanted, name, &TensorSpec::name) == wanted.end())
+      return usageError(fmt::format("the network has no input '{}'", name));
+  return arranged;
+}
 
 Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options options) {
   if (options.capacity == 0) return usageError("at least one program must be kept");
   std::unique_ptr<Network> network(new Network(std::move(model), std::move(options)));
-  ENFOLD_TRY(network->signature_, loadSignature(network->model_, network->options_.load));
-  const auto isOpen = [&](const auto& input) { return network->isOpen(input); };
-  if (std::ranges::any_of(network->signature_.inputs, isOpen)) {
-    if (const auto& nodes = network->signature_.unsupported; !nodes.empty()) {
-      std::vector<Diag> diags;
-      for (const std::string& node : nodes) diags.push_back({node, ""});
-      return std::unexpected(Error(ErrorKind::Unsupported, std::move(diags)));
-    }
-    if (!network->options_.cache) {
-      ENFOLD_TRY(network->options_.compile.constants, ConstantPool::create());
-    }
+  Options& how = network->options_;
+  LoadOptions load = how.load;
+  load.onlyClosed = true;
+  auto compiled =
+      compileModel(network->model_, {}, load, how.compile, how.cache ? &*how.cache : nullptr);
+  if (!compiled) {
+    // An input whose contents decide shapes is known with the first run only.
+    if (compiled.error().kind != ErrorKind::DataDependent)
+      return std::unexpected(std::move(compiled).error());
+    ENFOLD_TRY(network->signature_, loadSignature(network->model_, how.load));
     return network;
   }
-  // An input whose contents decide shapes is known with the first run only.
-  if (auto made = network->compileFor({}); !made && made.error().kind != ErrorKind::DataDependent)
-    return std::unexpected(std::move(made).error());
+  network->signature_ = compiled->signature;
+  if (compiled->executable) {
+    ENFOLD_RETURN_IF_ERROR(network->keep(*std::move(compiled), {}));
+    return network;
+  }
+  if (const auto& nodes = network->signature_.unsupported; !nodes.empty()) {
+    std::vector<Diag> diags;
+    for (const std::string& node : nodes) diags.push_back({node, ""});
+    return std::unexpected(Error(ErrorKind::Unsupported, std::move(diags)));
+  }
+  if (!how.cache) {
+    ENFOLD_TRY(how.compile.constants, ConstantPool::create());
+  }
   return network;
 }
 
-bool Network::isOpen(const onnx::DeclaredTensor& input) const {
-  const LoadOptions& given = options_.load;
-  if (given.shapes.contains(input.name) || given.values.contains(input.name)) return false;
-  if (input.type.elem == ElemType::Undefined) return false; // no tensor: the import says so
-  return !input.type.dims ||
-         std::ranges::any_of(*input.type.dims, [&](const onnx::DeclaredType::Dim& dim) {
-           return !dim.size && !given.dims.contains(dim.symbol);
-         });
+Result<std::unique_ptr<Network>> Network::openLibrary(const std::filesystem::path& library,
+                                                      Options options) {
+  std::unique_ptr<Network> network(new Network(library, std::move(options)));
+  network->isLibrary_ = true;
+  CompiledModel compiled;
+  ENFOLD_TRY(compiled.executable, Executable::open(library));
+  network->signature_.graphName = network->model_.stem();
+  for (const auto& [name, type] : compiled.executable->inputs())
+    network->signature_.inputs.push_back(declare(name, type));
+  for (const auto& [name, type] : compiled.executable->outputs())
+    network->signature_.outputs.push_back(declare(name, type));
+  ENFOLD_RETURN_IF_ERROR(network->keep(std::move(compiled), {}));
+  return network;
+}
+
+Result<LoadedModel> Network::load(std::span<const NamedTensor> inputs) const {
+  if (isLibrary_)
+    return usageError(model_.name + ": was compiled ahead of time; this needs the model itself");
+  const std::vector<NamedTensor> all = named(inputs);
+  ENFOLD_RETURN_IF_ERROR(checkDeclared(signature_, all));
+  return loadModelFor(model_, all, options_.load);
 }
 
 /// Nameless inputs get the names of those that must be given, if they are as many.
@@ -116,21 +145,29 @@ std::vector<NamedTensor> Network::named(std::span<const NamedTensor> inputs) con
   return all;
 }
 
-Network::Key Network::keyOf(std::span<const NamedTensor> inputs) const {
+Network::Key Network::keyOf(std::span<const NamedTensor> inputs,
+                            const std::set<std::string>& bound) const {
   Key key;
   for (const auto& [name, tensor] : inputs) {
-    const bool decides = bound_.contains(name) || (name.empty() && !bound_.empty());
+    const bool decides = bound.contains(name) || (name.empty() && !bound.empty());
     const auto declared = std::ranges::find(signature_.inputs, name, &onnx::DeclaredTensor::name);
-    if (!decides && declared != signature_.inputs.end() && !isOpen(*declared)) continue;
+    if (!decides && declared != signature_.inputs.end() && !isOpen(*declared, options_.load))
+      continue;
     key.inputs.push_back({name, tensor.type(), decides ? std::optional(tensor) : std::nullopt});
   }
   std::ranges::stable_sort(key.inputs, {}, &Key::Input::name);
   return key;
 }
 
-std::shared_ptr<const Network::Program> Network::find(std::span<const NamedTensor> inputs) {
+std::set<std::string> Network::bound() const {
   const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find(kept_, keyOf(inputs), &Kept::key);
+  return bound_;
+}
+
+std::shared_ptr<const Network::Program> Network::find(std::span<const NamedTensor> inputs) {
+  const Key key = keyOf(inputs, bound());
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(kept_, key, &Kept::key);
   if (found == kept_.end()) return nullptr;
   kept_.splice(kept_.begin(), kept_, found);
   return found->program;
@@ -140,18 +177,27 @@ Result<std::shared_ptr<const Network::Program>>
 Network::compileFor(std::span<const NamedTensor> inputs) {
   const std::lock_guard making(compiling_);
   if (auto made = find(inputs)) return made;
-  ENFOLD_TRY(CompiledModel compiled, compileModel(model_, inputs, options_.load, options_.compile,
+  const std::vector<NamedTensor> own = copiesOf(inputs);
+  ENFOLD_TRY(CompiledModel compiled, compileModel(model_, own, options_.load, options_.compile,
                                                   options_.cache ? &*options_.cache : nullptr));
+  return keep(std::move(compiled), own);
+}
+
+Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel compiled,
+                                                              std::span<const NamedTensor> inputs) {
   auto program = std::make_shared<Program>();
   ENFOLD_TRY(program->sessions, SessionPool::create(compiled.executable, options_.session));
   program->inputDefaults = std::move(compiled.inputDefaults);
   program->boundInputs = std::move(compiled.boundInputs);
   program->notes = std::move(compiled.notes);
   ++compilations_;
+  std::set<std::string> bound = this->bound();
+  for (const auto& [name, tensor] : program->boundInputs) bound.insert(name);
+  Key key = keyOf(inputs, bound);
   const std::lock_guard lock(mutex_);
-  for (const auto& [name, tensor] : program->boundInputs) bound_.insert(name);
+  bound_ = std::move(bound);
   while (kept_.size() >= options_.capacity) kept_.pop_back();
-  kept_.push_front({keyOf(inputs), program});
+  kept_.push_front({std::move(key), program});
   return program;
 }
 
@@ -165,7 +211,9 @@ Network::programFor(std::span<const NamedTensor> inputs) {
 
 Result<Network::Run> Network::run(std::span<const NamedTensor> inputs) {
   ENFOLD_TRY(auto program, programFor(inputs));
-  ENFOLD_TRY(const std::vector<Tensor> arranged, arrange(*program, inputs));
+  ENFOLD_TRY(const std::vector<Tensor> arranged,
+             arrange(program->executable().inputs(), program->inputDefaults, program->boundInputs,
+                     inputs));
   ENFOLD_TRY(std::vector<Tensor> outputs, program->sessions->run(arranged));
   return Run{std::move(outputs), std::move(program)};
 }

@@ -23,7 +23,15 @@ public:
   /// Reads what the model declares; compiles it if no size is open.
   static Result<std::unique_ptr<Network>> open(ModelSource model, Options options);
 
+  /// The network of a shared library that was compiled ahead of time. It has one program, and
+  /// cannot be loaded as a model.
+  static Result<std::unique_ptr<Network>> openLibrary(const std::filesystem::path& library,
+                                                      Options options);
+
   const onnx::Signature& signature() const { return signature_; }
+  const ModelSource& model() const { return model_; }
+  const Options& options() const { return options_; }
+  bool isLibrary() const { return isLibrary_; }
 
   /// The model compiled for inputs of certain types, some perhaps of certain contents.
   struct Program {
@@ -31,12 +39,15 @@ public:
     std::map<std::string, Tensor> inputDefaults, boundInputs; ///< see LoadedModel
     std::vector<std::string> notes;
 
-    const Executable& executable() const { return sessions->executable(); }
+    const Executable& executable() const { return *sessions->executable(); }
   };
 
   /// The program for inputs like these, compiled unless it is among the latest. Inputs are named,
   /// or all nameless and in the order of the model; those with a default may be left out.
   Result<std::shared_ptr<const Program>> programFor(std::span<const NamedTensor> inputs);
+
+  /// The model for inputs like these, for those who investigate how it is compiled.
+  Result<LoadedModel> load(std::span<const NamedTensor> inputs) const;
 
   /// A run's outputs, and the program that gave them.
   struct Run {
@@ -73,15 +84,19 @@ private:
   Network(ModelSource model, Options options)
       : model_(std::move(model)), options_(std::move(options)) {}
 
-  bool isOpen(const onnx::DeclaredTensor& input) const;
   std::vector<NamedTensor> named(std::span<const NamedTensor> inputs) const;
   std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
   Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
-  Key keyOf(std::span<const NamedTensor> inputs) const;
+  Result<std::shared_ptr<const Program>> keep(CompiledModel compiled,
+                                              std::span<const NamedTensor> inputs);
+  std::set<std::string> bound() const;
+  /// `bound` are the inputs whose contents decide shapes, as far as they are known.
+  Key keyOf(std::span<const NamedTensor> inputs, const std::set<std::string>& bound) const;
 
   const ModelSource model_;
   Options options_;
   onnx::Signature signature_;
+  bool isLibrary_ = false;
 
   std::mutex compiling_;        ///< held while a program is made, so that it is made once
   mutable std::mutex mutex_;    ///< guards what follows
@@ -89,5 +104,12 @@ private:
   std::set<std::string> bound_; ///< inputs whose contents decide shapes
   std::atomic<int64_t> compilations_ = 0;
 };
+
+/// The tensors for inputs in their order, `inputs` by name or all nameless, with defaults for those
+/// left out. Inputs that became constants when the model was loaded are allowed and not used.
+Result<std::vector<Tensor>> arrange(std::span<const TensorSpec> wanted,
+                                    const std::map<std::string, Tensor>& defaults,
+                                    const std::map<std::string, Tensor>& constants,
+                                    std::span<const NamedTensor> inputs);
 
 } // namespace enfold

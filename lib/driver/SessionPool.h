@@ -15,7 +15,7 @@ public:
   static Result<std::unique_ptr<SessionPool>> create(std::shared_ptr<const Executable> executable,
                                                      const Session::Options& options);
 
-  const Executable& executable() const { return *executable_; }
+  const std::shared_ptr<const Executable>& executable() const { return executable_; }
 
   /// Session::runRaw() on a session nobody else uses meanwhile.
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs,

@@ -52,26 +52,6 @@ Result<> setBytes(int64_t& bytes, std::string_view value) {
   return {};
 }
 
-/// "NAME=1x3x224x224"; one number may also be the size of a symbolic dimension.
-Result<> setShape(LoadOptions& load, std::string_view value) {
-  const size_t equals = value.rfind('=');
-  const auto wrong = [&] { return refuse(value, "like NAME=1x3x224x224"); };
-  if (equals == value.npos || equals == 0) return wrong();
-  const std::string name(value.substr(0, equals));
-  const std::string_view sizes = value.substr(equals + 1);
-  Shape shape;
-  for (size_t begin = 0; begin <= sizes.size();) {
-    const size_t end = std::min(sizes.find('x', begin), sizes.size());
-    const auto size = number<int64_t>(sizes.substr(begin, end - begin));
-    if (!size || *size < 0) return wrong();
-    shape.push_back(*size);
-    begin = end + 1;
-  }
-  if (shape.size() == 1) load.dims[name] = shape[0];
-  load.shapes[name] = std::move(shape);
-  return {};
-}
-
 Result<> setAccuracy(PassOptions& passes, std::string_view value) {
   if (value != "standard" && value != "strict") return refuse(value, "standard or strict");
   passes.accuracy = value == "strict" ? Accuracy::Strict : Accuracy::Standard;
@@ -122,7 +102,7 @@ std::span<const SettingInfo> settingTable() {
       {"threads", "N", "threads of a run; 0: as many as the process may use",
        [](S s, V v) { return setThreads(s.network.session.threads, v); }},
       {"shape", "NAME=1x3x224x224", "size of an input, or of a symbolic dimension; several",
-       [](S s, V v) { return setShape(s.network.load, v); }},
+       [](S s, V v) { return addShape(s.network.load, v); }},
       {"freeze-initializers", "0|1", "inputs that have a default become constants",
        [](S s, V v) { return setFlag(s.network.load.freezeInitializers, v); }},
       {"data-folder", "DIR", "where the external data of a model in memory lies",
@@ -141,6 +121,14 @@ std::span<const SettingInfo> settingTable() {
        [](S s, V v) { return setFlag(s.network.compile.fuse, v); }},
       {"disable-pass", "PASS", "leave out a pass; several",
        [](S s, V v) { return disablePass(s.network.compile.disabled, v); }},
+      {"passes", "PASS,PASS{option=2},...", "run these passes instead of the default ones",
+       [](S s, V v) -> Result<> {
+         ENFOLD_RETURN_IF_ERROR(parsePipeline(v));
+         s.network.compile.pipeline = v;
+         return {};
+       }},
+      {"max-rewrites", "N", "stop the passes after so many rewrites",
+       [](S s, V v) { return setCount(s.network.compile.passes.maxRewrites, v, 0); }},
       {"tune", "0|1", "measure which algorithms are fastest, instead of estimating it",
        [](S s, V v) { return setTune(s.network.compile.tune, v); }},
       {"cpu", "NAME", "LLVM's name of the processor to compile for; native: this one",
@@ -163,6 +151,13 @@ std::span<const SettingInfo> settingTable() {
        [](S s, V v) { return setBytes(s.network.load.limits.fileBytes, v); }},
       {"limit-tensor-bytes", "BYTES", "refuse models with larger tensors",
        [](S s, V v) { return setBytes(s.network.load.limits.tensorBytes, v); }},
+      {"limit-memory", "BYTES", "refuse models that need more memory, this process's included",
+       [](S s, V v) -> Result<> {
+         int64_t bytes = 0;
+         ENFOLD_RETURN_IF_ERROR(setBytes(bytes, v));
+         s.memoryBytes = bytes;
+         return {};
+       }},
       {"limit-nodes", "N", "refuse models with more nodes",
        [](S s, V v) { return setCount(s.network.load.limits.nodes, v, 0); }},
       {"limit-nesting", "N", "refuse deeper functions and subgraphs",
@@ -188,6 +183,9 @@ Result<> set(Settings& settings, std::string_view name, std::string_view value) 
 
 Result<Network::Options> Settings::networkOptions() const {
   Network::Options options = network;
+  if (memoryBytes)
+    options.load.memory = options.compile.memory =
+        MemoryLimit{*memoryBytes, network.session.threads};
   if (useCache) {
     const auto folder = cacheFolder.empty() ? CompileCache::defaultFolder() : cacheFolder;
     if (folder.empty())

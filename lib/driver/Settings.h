@@ -15,8 +15,9 @@ struct Settings {
   bool useCache = false;
   std::filesystem::path cacheFolder; ///< empty: the default one
   int64_t cacheBytes = CompileCache::kCapacity;
+  std::optional<int64_t> memoryBytes; ///< of the process; none: no limit
 
-  /// The network's options, with the cache if it is to be used.
+  /// The network's options, with the cache if it is to be used, and the limit on memory.
   Result<Network::Options> networkOptions() const;
 };
 

@@ -68,6 +68,7 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   ImportedModel model;
   ENFOLD_RETURN_IF_ERROR(checkVersions(proto));
   model.signature = readSignature(proto);
+  if (options.wanted && !options.wanted(model.signature)) return model;
   model.graph =
       std::make_unique<Graph>(proto.graph().name().empty() ? "main" : proto.graph().name());
   const Functions functions(proto);

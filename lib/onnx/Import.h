@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -44,11 +45,13 @@ struct ImportOptions {
   Initializers initializers = Initializers::Overridable;
   /// With frozen initializers: those that stay overridable all the same.
   std::set<std::string> overridden;
+  /// Asked, if set, once the signature is known; where it says no, the import ends there.
+  std::function<bool(const Signature&)> wanted;
   ImportLimits limits;
 };
 
 struct ImportedModel {
-  std::unique_ptr<Graph> graph;
+  std::unique_ptr<Graph> graph; ///< null if it was not wanted
   /// Defaults of graph inputs that a caller may leave out.
   std::map<std::string, Tensor> inputDefaults;
   /// Inputs of the model that became constants through ImportOptions::values.

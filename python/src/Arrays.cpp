@@ -73,29 +73,6 @@ int32_t elemOf(nb::dlpack::dtype dtype) {
   }
 }
 
-int64_t bytesOf(int32_t elem) {
-  switch (elem) {
-  case ENFOLD_F32:
-  case ENFOLD_I32:
-  case ENFOLD_U32:
-    return 4;
-  case ENFOLD_F64:
-  case ENFOLD_I64:
-  case ENFOLD_U64:
-  case ENFOLD_C64:
-    return 8;
-  case ENFOLD_C128:
-    return 16;
-  case ENFOLD_F16:
-  case ENFOLD_BF16:
-  case ENFOLD_I16:
-  case ENFOLD_U16:
-    return 2;
-  default:
-    return elem >= ENFOLD_F32 && elem <= ENFOLD_I2 ? 1 : 0;
-  }
-}
-
 bool isDense(const nb::ndarray<nb::ro>& array) {
   int64_t expected = 1;
   for (size_t i = array.ndim(); i-- > 0;) {
@@ -110,9 +87,9 @@ void copyDense(const nb::ndarray<nb::ro>& array, char* to) {
   copyAxis(array, 0, array.itemsize(), static_cast<const char*>(array.data()), to);
 }
 
-std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const enfold_declaration& input) {
+std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const char* name, int32_t elem) {
   static nb::object& asArray = *new nb::object(arrays().attr("as_array"));
-  const nb::tuple made = nb::cast<nb::tuple>(asArray(value, input.name, input.elem));
+  const nb::tuple made = nb::cast<nb::tuple>(asArray(value, name, elem));
   return {nb::cast<nb::ndarray<nb::ro>>(made[0]), nb::cast<int32_t>(made[1])};
 }
 
@@ -130,7 +107,8 @@ void* outputMemory(nb::handle array, const enfold_tensor_info& info) {
   const nb::module_ errors = nb::module_::import_("enfold._errors");
   nb::ndarray<> view;
   const bool writable = nb::try_cast(array, view, false);
-  const bool fits = writable && bytesOf(info.elem) == static_cast<int64_t>(view.itemsize()) &&
+  const bool fits = writable &&
+                    enfold_elem_bytes(info.elem) == static_cast<int64_t>(view.itemsize()) &&
                     view.ndim() == static_cast<size_t>(info.rank) &&
                     std::equal(info.dims, info.dims + info.rank, view.shape_ptr()) &&
                     isDense(nb::ndarray<nb::ro>(view));

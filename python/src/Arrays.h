@@ -7,8 +7,6 @@ namespace enfold::python {
 
 /// The element type of an array, 0 if ONNX has no such type.
 int32_t elemOf(nb::dlpack::dtype dtype);
-/// Bytes of an element; 0 if there is no such type.
-int64_t bytesOf(int32_t elem);
 
 /// Whether an array lies densely in memory, in row-major order.
 bool isDense(const nb::ndarray<nb::ro>& array);
@@ -16,8 +14,8 @@ bool isDense(const nb::ndarray<nb::ro>& array);
 void copyDense(const nb::ndarray<nb::ro>& array, char* to);
 
 /// Any object as an array of an element type: arrays of types that DLPack lacks, numbers and lists,
-/// as enfold._arrays makes them. Raises TypeError naming the input.
-std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const enfold_declaration& input);
+/// as enfold._arrays makes them. Raises InvalidArgument naming the input.
+std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const char* name, int32_t elem);
 
 /// A new array for an output, and where its elements lie.
 std::pair<nb::object, void*> allocate(const enfold_tensor_info& info);

@@ -8,7 +8,6 @@
 
 namespace nb = nanobind;
 using namespace nb::literals;
-using enfold::python::Compiled;
 using enfold::python::Network;
 
 NB_MODULE(_core, m) {
@@ -19,25 +18,27 @@ NB_MODULE(_core, m) {
       "settings", [] { return enfold_list_settings(); },
       "The settings there are: name, values and meaning, a line each with tabs between.");
 
-  nb::class_<Compiled>(m, "Compiled", "A network compiled for inputs of certain sizes.")
-      .def_prop_ro("inputs", &Compiled::inputs, "(name, element type, shape) of each.")
-      .def_prop_ro("outputs", &Compiled::outputs, "(name, element type, shape) of each.")
-      .def_prop_ro("notes", &Compiled::notes)
-      .def_prop_ro("reference_ops", &Compiled::referenceOps);
-
   nb::class_<Network>(m, "Network", "A model that threads share; see enfold_compiler.h.")
-      .def(nb::init<nb::object, const Network::Settings&>(), "model"_a, "settings"_a)
+      .def_static("open", &Network::open, "model"_a, "settings"_a)
+      .def_static("load", &Network::load, "library"_a, "settings"_a)
       .def_prop_ro("inputs", &Network::inputs, "(name, element type, shape or None) of each.")
       .def_prop_ro("overridable", &Network::overridable)
       .def_prop_ro("outputs", &Network::outputs)
       .def_prop_ro("properties", &Network::properties)
       .def_prop_ro("metadata", &Network::metadata)
       .def_prop_ro("compilations", &Network::compilations)
-      .def("compile", &Network::compile, "inputs"_a,
-           "The program for inputs given as name: (element type, shape, array or None).")
       .def("run", &Network::run, "feed"_a, "wanted"_a = nb::none(), "stop"_a = 0, "seconds"_a = 0.0,
            "into"_a = nb::none(),
            "Runs on arrays by name; gives the outputs at the indices wanted, or all. `stop` is the "
            "address of an int32 that ends the run when it is not 0; `into` holds an array or None "
-           "for each output.");
+           "for each output.")
+      .def("prepare", &Network::prepare, "shapes"_a,
+           "Compiles for inputs of these shapes; gives the compiler's notes.")
+      .def("explain", &Network::explain, "shapes"_a, "measure"_a)
+      .def("inspect", &Network::inspect, "shapes"_a)
+      .def("profile", &Network::profile, "shapes"_a, "seconds"_a)
+      .def("diff", &Network::diff, "feed"_a, "against"_a.none(), "expected"_a, "fused_away"_a,
+           "rtol"_a, "atol"_a)
+      .def("save", &Network::save, "shapes"_a, "path"_a, "header"_a.none(), "name"_a.none(),
+           "cpu"_a.none());
 }

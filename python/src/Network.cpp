@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <nanobind/stl/vector.h>
 #include <span>
 
 namespace enfold::python {
@@ -33,16 +34,6 @@ template <typename At> nb::list declarations(int32_t count, At at) {
   return rows;
 }
 
-nb::list infos(const enfold_tensor_info* tensors, int32_t count) {
-  nb::list rows;
-  for (int32_t i = 0; i < count; ++i) {
-    nb::list shape;
-    for (int32_t d = 0; d < tensors[i].rank; ++d) shape.append(tensors[i].dims[d]);
-    rows.append(nb::make_tuple(tensors[i].name, tensors[i].elem, shape));
-  }
-  return rows;
-}
-
 /// Whether Python has a signal to handle, such as the one that Ctrl-C sends.
 int interrupted(void*) {
   const nb::gil_scoped_acquire hold;
@@ -52,6 +43,10 @@ int interrupted(void*) {
 [[noreturn]] void raise(nb::handle type, const std::string& text) {
   PyErr_SetString(type.ptr(), text.c_str());
   throw nb::python_error();
+}
+
+nb::object invalidArgument() {
+  return nb::module_::import_("enfold._errors").attr("InvalidArgument");
 }
 
 } // namespace
@@ -64,42 +59,74 @@ void check(enfold_status status) {
         enfold_compiler_error());
 }
 
-nb::list Compiled::inputs() const { return infos(program().inputs, program().num_inputs); }
-nb::list Compiled::outputs() const { return infos(program().outputs, program().num_outputs); }
+namespace {
 
-nb::list Compiled::notes() const {
+/// Opens a network with settings, with `how(settings, &opened)`, which runs without the GIL.
+template <typename How> enfold_network* openWith(const Network::Settings& settings, How&& how) {
+  const std::unique_ptr<enfold_settings, void (*)(enfold_settings*)> all(enfold_new_settings(),
+                                                                         &enfold_free_settings);
+  for (const auto& [name, value] : settings)
+    check(enfold_set(all.get(), name.c_str(), value.c_str()));
+  enfold_set_interrupt(all.get(), &interrupted, nullptr);
+  enfold_network* opened = nullptr;
+  enfold_status status;
+  {
+    const nb::gil_scoped_release release;
+    status = how(all.get(), &opened);
+  }
+  check(status);
+  return opened;
+}
+
+/// The text that `make(&json)` gives, which runs without the GIL.
+template <typename Make> nb::str reportOf(Make&& make) {
+  char* json = nullptr;
+  enfold_status status;
+  {
+    const nb::gil_scoped_release release;
+    status = make(&json);
+  }
+  check(status);
+  const std::unique_ptr<char, void (*)(char*)> text(json, &enfold_free_text);
+  return nb::str(json);
+}
+
+int32_t sizeOf(const std::vector<enfold_tensor>& tensors) {
+  return static_cast<int32_t>(tensors.size());
+}
+
+const char* orNull(const std::optional<std::string>& text) {
+  return text ? text->c_str() : nullptr;
+}
+
+nb::list notesOf(const enfold_compiled* compiled) {
   nb::list notes;
-  for (int32_t i = 0; const char* note = enfold_compiled_note(get(), i); ++i) notes.append(note);
+  for (int32_t i = 0; const char* note = enfold_compiled_note(compiled, i); ++i) notes.append(note);
   return notes;
 }
 
-nb::list Compiled::referenceOps() const {
-  nb::list ops;
-  for (int32_t i = 0; const char* op = enfold_reference_op(get(), i); ++i) ops.append(op);
-  return ops;
-}
+} // namespace
 
-Network::Network(nb::object model, const Settings& settings) {
-  const std::unique_ptr<enfold_settings, void (*)(enfold_settings*)> how(enfold_new_settings(),
-                                                                         &enfold_free_settings);
-  for (const auto& [name, value] : settings)
-    check(enfold_set(how.get(), name.c_str(), value.c_str()));
-  enfold_set_interrupt(how.get(), &interrupted, nullptr);
-  enfold_network* opened = nullptr;
-  enfold_status status;
+Network Network::open(nb::object model, const Settings& settings) {
   if (nb::isinstance<nb::bytes>(model)) {
     const auto bytes = nb::cast<nb::bytes>(model);
-    const nb::gil_scoped_release release;
-    status =
-        enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how.get(), &opened);
-  } else {
-    const auto path = nb::cast<nb::str>(model);
-    const std::string text = path.c_str();
-    const nb::gil_scoped_release release;
-    status = enfold_open(text.c_str(), how.get(), &opened);
+    return Network(openWith(settings, [&](enfold_settings* how, enfold_network** opened) {
+      return enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how, opened);
+    }));
   }
-  check(status);
-  handle_.reset(opened, &enfold_close);
+  const std::string path = nb::cast<nb::str>(model).c_str();
+  return Network(openWith(settings, [&](enfold_settings* how, enfold_network** opened) {
+    return enfold_open(path.c_str(), how, opened);
+  }));
+}
+
+Network Network::load(const std::string& library, const Settings& settings) {
+  return Network(openWith(settings, [&](enfold_settings* how, enfold_network** opened) {
+    return enfold_load(library.c_str(), how, opened);
+  }));
+}
+
+Network::Network(enfold_network* opened) : handle_(opened, &enfold_close) {
   numRequired_ = static_cast<size_t>(enfold_num_inputs(opened));
   const size_t all = numRequired_ + static_cast<size_t>(enfold_num_overridable(opened));
   for (size_t i = 0; i < all; ++i) names_.emplace_back(declaration(i)->name);
@@ -139,35 +166,54 @@ nb::dict Network::metadata() const {
   return all;
 }
 
-std::shared_ptr<const Compiled> Network::compileTensors(const std::vector<enfold_tensor>& tensors) {
+void Network::Types::add(const char* name, int32_t elem, std::vector<int64_t> shape) {
+  const auto& kept = shapes.emplace_back(std::move(shape));
+  tensors.push_back({name, elem, static_cast<int32_t>(kept.size()), kept.data(), nullptr});
+}
+
+std::shared_ptr<enfold_compiled> Network::compile(const std::vector<enfold_tensor>& tensors) {
   enfold_compiled* compiled = nullptr;
   enfold_status status;
   {
     const nb::gil_scoped_release release;
-    status = enfold_compile(handle_.get(), tensors.data(), static_cast<int32_t>(tensors.size()),
-                            &compiled);
+    status = enfold_compile(handle_.get(), tensors.data(), sizeOf(tensors), &compiled);
   }
   check(status);
-  return std::make_shared<const Compiled>(compiled);
+  return {compiled, &enfold_release_compiled};
 }
 
-Compiled Network::compile(nb::dict inputs) {
-  std::vector<std::string> names;
-  std::vector<std::vector<int64_t>> shapes;
-  std::vector<int32_t> elems;
-  for (const auto& [name, type] : inputs) {
-    const auto pair = nb::cast<nb::tuple>(type);
-    names.push_back(nb::cast<nb::str>(name).c_str());
-    elems.push_back(nb::cast<int32_t>(pair[0]));
-    shapes.emplace_back();
-    for (const nb::handle size : nb::cast<nb::sequence>(pair[1]))
-      shapes.back().push_back(nb::cast<int64_t>(size));
+Network::Types Network::typesOf(const nb::dict& shapes) const {
+  Types types;
+  if (nb::len(shapes) == 0)
+    for (const Latest::Input& input : latest_.inputs) types.add(input.name, input.elem, input.dims);
+  for (const auto& [name, shape] : shapes) {
+    const auto known = std::ranges::find_if(
+        names_, [&](const nb::str& input) { return input.equal(nb::handle(name)); });
+    if (known == names_.end())
+      raise(invalidArgument(), std::string("no input is named '") + nb::str(name).c_str() + "'");
+    const enfold_declaration& input = *declaration(static_cast<size_t>(known - names_.begin()));
+    types.add(input.name, input.elem, nb::cast<std::vector<int64_t>>(shape));
   }
-  std::vector<enfold_tensor> tensors;
-  for (size_t i = 0; i < names.size(); ++i)
-    tensors.push_back({names[i].c_str(), elems[i], static_cast<int32_t>(shapes[i].size()),
-                       shapes[i].data(), nullptr});
-  return *compileTensors(tensors);
+  return types;
+}
+
+void Network::bindOne(nb::handle value, const char* name, int32_t elem, Bound& bound) {
+  int32_t given = 0;
+  if (nb::try_cast(value, bound.array, false)) given = elemOf(bound.array.dtype());
+  if (given == 0) std::tie(bound.array, given) = convert(value, name, elem);
+  bound.dims.assign(bound.array.shape_ptr(), bound.array.shape_ptr() + bound.array.ndim());
+  const void* data = bound.array.data();
+  if (!isDense(bound.array)) {
+    bound.copy.resize(bound.array.nbytes());
+    copyDense(bound.array, bound.copy.data());
+    data = bound.copy.data();
+  } else if (reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(enfold_elem_bytes(given)) !=
+             0) {
+    bound.copy.resize(bound.array.nbytes());
+    std::memcpy(bound.copy.data(), data, bound.copy.size());
+    data = bound.copy.data();
+  }
+  bound.tensor = {name, given, static_cast<int32_t>(bound.dims.size()), bound.dims.data(), data};
 }
 
 std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
@@ -177,23 +223,7 @@ std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
     const nb::handle value = PyDict_GetItem(feed.ptr(), names_[i].ptr());
     if (!value.is_valid()) continue;
     const enfold_declaration& declared = *declaration(i);
-    Bound& input = inputs.emplace_back();
-    int32_t elem = 0;
-    if (nb::try_cast(value, input.array, false)) elem = elemOf(input.array.dtype());
-    if (elem == 0) std::tie(input.array, elem) = convert(value, declared);
-    input.dims.assign(input.array.shape_ptr(), input.array.shape_ptr() + input.array.ndim());
-    const void* data = input.array.data();
-    if (!isDense(input.array)) {
-      input.copy.resize(input.array.nbytes());
-      copyDense(input.array, input.copy.data());
-      data = input.copy.data();
-    } else if (reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(bytesOf(elem)) != 0) {
-      input.copy.resize(input.array.nbytes());
-      std::memcpy(input.copy.data(), data, input.copy.size());
-      data = input.copy.data();
-    }
-    input.tensor = {declared.name, elem, static_cast<int32_t>(input.dims.size()), input.dims.data(),
-                    data};
+    bindOne(value, declared.name, declared.elem, inputs.emplace_back());
   }
   if (inputs.size() != nb::len(feed) || inputs.size() < numRequired_)
     nb::module_::import_("enfold._errors")
@@ -201,29 +231,30 @@ std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
   return inputs;
 }
 
-std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& inputs,
-                                                     const nb::dict& feed) {
-  const auto isSame = [](const Bound& input, const auto& type) {
-    return input.tensor.elem == type.first && input.dims == type.second;
+std::shared_ptr<enfold_compiled> Network::compiledFor(const std::vector<Bound>& inputs,
+                                                      const nb::dict& feed) {
+  const auto isSame = [](const Bound& input, const Latest::Input& latest) {
+    return input.tensor.name == latest.name && input.tensor.elem == latest.elem &&
+           input.dims == latest.dims;
   };
-  if (latest_.compiled && std::ranges::equal(inputs, latest_.types, isSame))
+  if (latest_.compiled && std::ranges::equal(inputs, latest_.inputs, isSame))
     return latest_.compiled;
   std::vector<enfold_tensor> tensors;
   Latest latest;
   for (const Bound& input : inputs) {
     tensors.push_back(input.tensor);
-    latest.types.emplace_back(input.tensor.elem, input.dims);
+    latest.inputs.push_back({input.tensor.name, input.tensor.elem, input.dims});
   }
   try {
-    latest.compiled = compileTensors(tensors);
+    latest.compiled = compile(tensors);
   } catch (nb::python_error& error) {
-    const nb::module_ errors = nb::module_::import_("enfold._errors");
-    if (error.matches(errors.attr("InvalidArgument")))
-      errors.attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
+    if (error.matches(invalidArgument()))
+      nb::module_::import_("enfold._errors")
+          .attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
     throw;
   }
   for (const enfold_tensor& tensor : tensors)
-    if (enfold_compiled_for_contents(latest.compiled->get(), tensor.name)) return latest.compiled;
+    if (enfold_compiled_for_contents(latest.compiled.get(), tensor.name)) return latest.compiled;
   latest_ = std::move(latest);
   return latest_.compiled;
 }
@@ -231,8 +262,8 @@ std::shared_ptr<const Compiled> Network::compiledFor(const std::vector<Bound>& i
 nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double seconds,
                       nb::object into) {
   const std::vector<Bound> inputs = bind(feed);
-  const std::shared_ptr<const Compiled> compiled = compiledFor(inputs, feed);
-  const enfold_program& program = compiled->program();
+  const std::shared_ptr<enfold_compiled> compiled = compiledFor(inputs, feed);
+  const enfold_program& program = *enfold_compiled_program(compiled.get());
 
   std::vector<const void*> from;
   for (int32_t i = 0; i < program.num_inputs; ++i) {
@@ -242,12 +273,11 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
     const bool fits =
         given != inputs.end() && given->tensor.elem == info.elem &&
         std::ranges::equal(given->dims, std::span(info.dims, static_cast<size_t>(info.rank)));
-    if (!fits)
+    if (!fits) {
       nb::module_::import_("enfold._errors")
           .attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
-    if (!fits)
-      raise(nb::module_::import_("enfold._errors").attr("InvalidArgument"),
-            std::string("input '") + info.name + "' does not fit the model");
+      raise(invalidArgument(), std::string("input '") + info.name + "' does not fit the model");
+    }
     from.push_back(given->tensor.data);
   }
 
@@ -269,7 +299,7 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
   enfold_status status;
   {
     const nb::gil_scoped_release release;
-    status = enfold_run_compiled(compiled->get(), from.data(), static_cast<int32_t>(from.size()),
+    status = enfold_run_compiled(compiled.get(), from.data(), static_cast<int32_t>(from.size()),
                                  to.data(), static_cast<int32_t>(to.size()), &limits);
   }
   check(status);
@@ -281,6 +311,70 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
   else
     for (const nb::handle index : nb::cast<nb::sequence>(wanted)) add(nb::cast<size_t>(index));
   return results;
+}
+
+nb::list Network::prepare(nb::dict shapes) {
+  return notesOf(compile(typesOf(shapes).tensors).get());
+}
+
+nb::str Network::explain(nb::dict shapes, bool measure) {
+  const Types types = typesOf(shapes);
+  return reportOf([&](char** json) {
+    return enfold_explain(handle_.get(), types.tensors.data(), sizeOf(types.tensors),
+                          measure ? 1 : 0, json);
+  });
+}
+
+nb::str Network::inspect(nb::dict shapes) {
+  const Types types = typesOf(shapes);
+  return reportOf([&](char** json) {
+    return enfold_inspect(handle_.get(), types.tensors.data(), sizeOf(types.tensors), json);
+  });
+}
+
+nb::str Network::profile(nb::dict shapes, double seconds) {
+  const Types types = typesOf(shapes);
+  return reportOf([&](char** json) {
+    return enfold_profile(handle_.get(), types.tensors.data(), sizeOf(types.tensors), seconds,
+                          json);
+  });
+}
+
+nb::str Network::diff(nb::dict feed, std::optional<std::string> against, nb::dict expected,
+                      bool fusedAway, double rtol, double atol) {
+  const std::vector<Bound> inputs = bind(feed);
+  std::deque<std::string> names;
+  std::deque<Bound> others;
+  std::vector<enfold_tensor> given, wanted;
+  for (const Bound& input : inputs) given.push_back(input.tensor);
+  for (const auto& [name, value] : expected) {
+    names.emplace_back(nb::str(name).c_str());
+    bindOne(value, names.back().c_str(), 0, others.emplace_back());
+    wanted.push_back(others.back().tensor);
+  }
+  const enfold_diff_options options = {.against = orNull(against),
+                                       .expected = wanted.data(),
+                                       .num_expected = sizeOf(wanted),
+                                       .fused_away = fusedAway ? 1 : 0,
+                                       .rtol = rtol,
+                                       .atol = atol};
+  return reportOf([&](char** json) {
+    return enfold_diff(handle_.get(), given.data(), sizeOf(given), &options, json);
+  });
+}
+
+void Network::save(nb::dict shapes, const std::string& path, std::optional<std::string> header,
+                   std::optional<std::string> name, std::optional<std::string> cpu) {
+  const Types types = typesOf(shapes);
+  const enfold_save_options options = {
+      .header = orNull(header), .name = orNull(name), .cpu = orNull(cpu)};
+  enfold_status status;
+  {
+    const nb::gil_scoped_release release;
+    status = enfold_save(handle_.get(), types.tensors.data(), sizeOf(types.tensors), path.c_str(),
+                         &options);
+  }
+  check(status);
 }
 
 } // namespace enfold::python

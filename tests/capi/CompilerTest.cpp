@@ -207,6 +207,9 @@ TEST(Compiler, RefusedSettings) {
                                                         {"cache-bytes", "1Q"},
                                                         {"capacity", "0"},
                                                         {"disable-pass", "none-such"},
+                                                        {"passes", "none-such"},
+                                                        {"max-rewrites", "-1"},
+                                                        {"limit-memory", "much"},
                                                         {"speed", "11"}}) {
     EXPECT_EQ(enfold_set(how.get(), name, value), ENFOLD_INVALID_ARGUMENT) << name << value;
     EXPECT_NE(std::string(enfold_compiler_error()).find(name), std::string::npos);
@@ -246,6 +249,91 @@ TEST(Compiler, RefusedInputs) {
   EXPECT_NE(enfold_run_compiled(good.get(), inputs, 1, outputs, 1, nullptr), ENFOLD_OK);
   EXPECT_NE(enfold_run_compiled(good.get(), inputs, 0, outputs, 1, nullptr), ENFOLD_OK);
   EXPECT_NE(enfold_run_compiled(nullptr, inputs, 1, outputs, 1, nullptr), ENFOLD_OK);
+}
+
+/// Contents that decide shapes are kept as they were, wherever the caller writes next.
+TEST(Compiler, ContentsThatDecideShapes) {
+  const NetworkPtr network =
+      open(model({.graph = {.inputs = {valueInfo("x", ElemType::F32, {int64_t{12}}),
+                                       valueInfo("s", ElemType::I64, {int64_t{2}})},
+                            .outputs = {valueInfo("y", ElemType::F32, {"a", "b"})},
+                            .nodes = {{"Reshape", {"x", "s"}, {"r"}}, {"Relu", {"r"}, {"y"}}}}}));
+  const int64_t twelve = 12, two = 2;
+  std::array<int64_t, 2> shape = {2, 6};
+  const enfold_tensor inputs[] = {{"x", ENFOLD_F32, 1, &twelve, nullptr},
+                                  {"s", ENFOLD_I64, 1, &two, shape.data()}};
+  for (const std::array<int64_t, 2> wanted : {std::array<int64_t, 2>{2, 6}, {3, 4}, {2, 6}}) {
+    shape = wanted;
+    enfold_compiled* compiled = nullptr;
+    ASSERT_EQ(enfold_compile(network.get(), inputs, 2, &compiled), ENFOLD_OK)
+        << enfold_compiler_error();
+    const CompiledPtr program(compiled);
+    EXPECT_EQ(enfold_compiled_for_contents(compiled, "s"), 1);
+    EXPECT_EQ(enfold_compiled_program(compiled)->outputs[0].dims[0], wanted[0]);
+  }
+  EXPECT_EQ(enfold_num_compilations(network.get()), 2);
+}
+
+TEST(Compiler, Reports) {
+  const NetworkPtr network = open(relu());
+  const std::array<int64_t, 2> dims = {3, 4};
+  const std::vector<float> ones(12, 1);
+  const enfold_tensor x = {"x", ENFOLD_F32, 2, dims.data(), ones.data()};
+  char* json = nullptr;
+  const auto expectHolds = [&](enfold_status status, const char* text) {
+    ASSERT_EQ(status, ENFOLD_OK) << enfold_compiler_error();
+    EXPECT_NE(std::string(json).find(text), std::string::npos) << json;
+    enfold_free_text(json);
+  };
+  expectHolds(enfold_explain(network.get(), &x, 1, 1, &json), "\"remarks\"");
+  expectHolds(enfold_inspect(network.get(), &x, 1, &json), "\"shape\":[3,4]");
+  expectHolds(enfold_profile(network.get(), &x, 1, 0.01, &json), "\"latency_ms\"");
+  enfold_diff_options how = {.against = "reference", .rtol = -1, .atol = -1};
+  expectHolds(enfold_diff(network.get(), &x, 1, &how, &json), "\"different\":0");
+  const enfold_tensor wrong = {"y", ENFOLD_F32, 2, dims.data(), ones.data()};
+  how = {.expected = &wrong, .num_expected = 1, .rtol = -1, .atol = -1};
+  expectHolds(enfold_diff(network.get(), &x, 1, &how, &json), "\"different\":1");
+}
+
+TEST(Compiler, RefusedReports) {
+  const NetworkPtr network = open(relu());
+  const std::array<int64_t, 2> dims = {1, 4};
+  const enfold_tensor x = {"x", ENFOLD_F32, 2, dims.data(), nullptr};
+  const enfold_diff_options truth = {.against = "truth"};
+  char* json = nullptr;
+  EXPECT_EQ(enfold_explain(nullptr, &x, 1, 0, &json), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_inspect(network.get(), &x, 1, nullptr), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_inspect(network.get(), nullptr, 1, &json), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_profile(network.get(), &x, 1, -1, &json), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_diff(network.get(), &x, 1, nullptr, &json), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_diff(network.get(), &x, 1, &truth, &json), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(json, nullptr);
+  enfold_free_text(nullptr);
+}
+
+TEST(Compiler, SavedAndLoaded) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("enfold-save-" + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string path = folder / "net.so", header = folder / "net.h";
+  const NetworkPtr network = open(relu());
+  const std::array<int64_t, 2> dims = {2, 4};
+  const enfold_tensor x = {"x", ENFOLD_F32, 2, dims.data(), nullptr};
+  const enfold_save_options options = {.header = header.c_str(), .name = "two_rows"};
+  ASSERT_EQ(enfold_save(network.get(), &x, 1, path.c_str(), &options), ENFOLD_OK)
+      << enfold_compiler_error();
+  EXPECT_TRUE(std::filesystem::exists(header));
+  enfold_network* opened = nullptr;
+  ASSERT_EQ(enfold_load(path.c_str(), nullptr, &opened), ENFOLD_OK) << enfold_compiler_error();
+  const NetworkPtr loaded(opened);
+  EXPECT_EQ(run(compile(loaded, 2).get(), {-9, 1, 1, 1, 2, 2, 2, 2}),
+            (std::vector<float>{0, 3, 4, 5, 3, 4, 5, 6}));
+  const std::string wrong = folder / "net.dll", garbage = folder / "garbage.so";
+  EXPECT_EQ(enfold_save(network.get(), &x, 1, wrong.c_str(), nullptr), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_load(garbage.c_str(), nullptr, &opened), ENFOLD_NO_SUCH_FILE);
+  EXPECT_EQ(enfold_load(header.c_str(), nullptr, &opened), ENFOLD_INVALID_MODEL);
+  EXPECT_EQ(opened, nullptr);
+  std::filesystem::remove_all(folder);
 }
 
 } // namespace

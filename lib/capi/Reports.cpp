@@ -1,0 +1,143 @@
+// Reports on networks as JSON.
+#include "capi/Handles.h"
+#include "capi/Status.h"
+#include "diagnose/Artifact.h"
+#include "diagnose/Bench.h"
+#include "diagnose/Diff.h"
+#include "diagnose/Explain.h"
+#include "diagnose/Inspect.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+#include <cstring>
+
+using namespace enfold;
+using diagnose::Json;
+
+namespace {
+
+/// Gives the text of what `make(network, inputs)` returns.
+template <typename Make>
+enfold_status report(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
+                     char** json, Make&& make) {
+  if (!json) return capi::fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the report");
+  *json = nullptr;
+  if (!network) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no network");
+  return capi::guarded([&]() -> Result<> {
+    ENFOLD_TRY(const auto tensors, capi::tensorsOf(inputs, num_inputs));
+    ENFOLD_TRY(const Json made, make(*network->network, tensors));
+    const std::string text = diagnose::jsonText(made);
+    *json = new char[text.size() + 1];
+    std::memcpy(*json, text.c_str(), text.size() + 1);
+    return {};
+  });
+}
+
+using Inputs = std::span<const NamedTensor>;
+
+Result<Json> explain(const Network& network, Inputs inputs, bool measureFolds) {
+  ENFOLD_TRY(LoadedModel model, network.load(inputs));
+  ENFOLD_TRY(const auto explanation,
+             diagnose::explain(network.model().name, std::move(model.graph),
+                               network.options().compile, {.measureFolds = measureFolds}));
+  return toJson(explanation);
+}
+
+Result<Json> inspect(const Network& network, Inputs inputs) {
+  const std::string& name = network.model().name;
+  if (network.isLibrary()) {
+    ENFOLD_TRY(const auto artifacts, diagnose::readArtifacts(name));
+    return toJson(artifacts.front());
+  }
+  ENFOLD_TRY(LoadedModel model, network.load(inputs));
+  ENFOLD_TRY(const auto inspection,
+             diagnose::inspect(name, std::move(model.graph), network.options().compile));
+  return toJson(inspection);
+}
+
+Result<Json> profile(Network& network, Inputs inputs, double seconds) {
+  if (!(seconds > 0) || std::isinf(seconds))
+    return usageError("the seconds to measure must be more than 0");
+  ENFOLD_TRY(const auto program, network.programFor(inputs));
+  ENFOLD_TRY(const auto report, diagnose::bench({.model = network.model().name,
+                                                 .executable = program->sessions->executable(),
+                                                 .session = network.options().session,
+                                                 .seconds = seconds,
+                                                 .profile = true}));
+  return toJson(report);
+}
+
+Result<diagnose::Tensors> expectedTensors(const Network& network, const Graph& model,
+                                          std::span<const Tensor> inputs,
+                                          const enfold_diff_options& options) {
+  if (!options.against) {
+    ENFOLD_TRY(const auto given, capi::tensorsOf(options.expected, options.num_expected));
+    diagnose::Tensors tensors;
+    for (const auto& [name, tensor] : given) {
+      if (!model.find(name)) return usageError("the model has no tensor '" + name + "'");
+      tensors.emplace(name, tensor);
+    }
+    return tensors;
+  }
+  const std::string_view against = options.against;
+  if (against == "reference") return diagnose::referenceTensors(model, inputs);
+  if (against == "unfused")
+    return diagnose::unfusedTensors(model, inputs, network.options().compile,
+                                    network.options().session);
+  if (against == "onnxruntime") return diagnose::onnxRuntimeTensors(model, inputs);
+  return usageError("'" + std::string(against) + "' is not reference, unfused or onnxruntime");
+}
+
+Result<Json> diff(const Network& network, Inputs given, const enfold_diff_options& options) {
+  ENFOLD_TRY(const LoadedModel model, network.load(given));
+  ENFOLD_TRY(const std::vector<Tensor> inputs,
+             arrange(inputsOf(*model.graph), model.inputDefaults, model.boundInputs, given));
+  ENFOLD_TRY(const auto expected, expectedTensors(network, *model.graph, inputs, options));
+  const auto tolerance = [](double value) {
+    return value >= 0 ? std::optional(value) : std::nullopt;
+  };
+  ENFOLD_TRY(const auto diff,
+             diagnose::diff({.name = network.model().name,
+                             .model = *model.graph,
+                             .inputs = inputs,
+                             .against = options.against ? options.against : "tensors given",
+                             .expected = expected,
+                             .compile = network.options().compile,
+                             .session = network.options().session,
+                             .rtol = tolerance(options.rtol),
+                             .atol = tolerance(options.atol),
+                             .fusedAway = options.fused_away != 0}));
+  return toJson(diff);
+}
+
+} // namespace
+
+void enfold_free_text(char* text) { delete[] text; }
+
+enfold_status enfold_explain(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, int32_t measure_folds, char** json) {
+  return report(network, inputs, num_inputs, json, [&](const Network& opened, Inputs tensors) {
+    return explain(opened, tensors, measure_folds != 0);
+  });
+}
+
+enfold_status enfold_inspect(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, char** json) {
+  return report(network, inputs, num_inputs, json, inspect);
+}
+
+enfold_status enfold_profile(enfold_network* network, const enfold_tensor* inputs,
+                             int32_t num_inputs, double seconds, char** json) {
+  return report(network, inputs, num_inputs, json,
+                [&](Network& opened, Inputs tensors) { return profile(opened, tensors, seconds); });
+}
+
+enfold_status enfold_diff(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
+                          const enfold_diff_options* options, char** json) {
+  return report(network, inputs, num_inputs, json,
+                [&](const Network& opened, Inputs tensors) -> Result<Json> {
+                  if (!options) return usageError("nothing to compare with");
+                  return diff(opened, tensors, *options);
+                });
+}
