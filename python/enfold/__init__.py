@@ -23,7 +23,8 @@ from enfold._errors import (
     Stopped,
 )
 from enfold._options import options
-from enfold.model import Model, Tensor, compile
+from enfold.model import Model, Tensor, compile, load
+from enfold.reports import Diff, Explanation, Inspection, Profile
 from enfold.session import (
     ExecutionMode,
     ExecutionOrder,
@@ -51,14 +52,17 @@ from enfold.session import (
 __version__ = _version()
 
 __all__ = [
+    "Diff",
     "EPFail",
     "EngineError",
     "ExecutionMode",
     "ExecutionOrder",
+    "Explanation",
     "Fail",
     "GraphOptimizationLevel",
     "IOBinding",
     "InferenceSession",
+    "Inspection",
     "InvalidArgument",
     "InvalidGraph",
     "InvalidProtobuf",
@@ -71,6 +75,7 @@ __all__ = [
     "NotImplemented",
     "OrtDevice",
     "OrtValue",
+    "Profile",
     "RunOptions",
     "RuntimeException",
     "SessionOptions",
@@ -83,6 +88,7 @@ __all__ = [
     "get_available_providers",
     "get_build_info",
     "get_device",
+    "load",
     "options",
     "preload_dlls",
     "set_default_logger_severity",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from typing import Any
 
 from enfold import _errors, _types
@@ -56,6 +57,17 @@ def view_as(array: Any, elem: int) -> Any:
     return array.view(dtype_of(elem)) if numpy is not None else array
 
 
+def as_tensor(array: Any) -> Any:
+    """A torch tensor on the memory of an array, of types that numpy lacks too."""
+    import torch
+
+    try:
+        return torch.as_tensor(array)
+    except TypeError:
+        dtype = getattr(torch, str(array.dtype))
+        return torch.as_tensor(array.view(f"i{array.itemsize}")).view(dtype)
+
+
 def as_array(value: Any, name: str, elem: int) -> tuple[Any, int]:
     """An array of a type that DLPack knows, and the element type that it holds.
 
@@ -63,9 +75,11 @@ def as_array(value: Any, name: str, elem: int) -> tuple[Any, int]:
     Raises InvalidArgument naming the input.
     """
     dtype = getattr(value, "dtype", None)
-    if dtype is not None and not hasattr(value, "__array_interface__"):
-        value = getattr(value, "detach", lambda: value)()
     row = _types.BY_NUMPY.get(str(dtype).removeprefix("torch.")) if dtype is not None else None
+    if str(dtype).startswith("torch."):  # one that needs gradients, or on another device
+        value = value.detach()
+        if row is not None and row.numpy != row.storage:
+            value = value.view(getattr(sys.modules["torch"], f"int{8 * dtype.itemsize}"))
     if numpy is None:
         raise _errors.InvalidArgument(
             f"input '{name}': {type(value).__name__} is not an array of numbers"

@@ -24,7 +24,7 @@ def pairs(
 ) -> list[tuple[str, str]]:
     """Names with values for the compiler. Options that are None keep their defaults."""
     settings = [("disable-pass", name) for name in disabled_passes]
-    for name, sizes in (shapes or {}).items():
+    for name, sizes in dict(shapes or {}).items():
         sizes = [sizes] if isinstance(sizes, int) else sizes
         settings.append(("shape", f"{name}={'x'.join(str(size) for size in sizes)}"))
     if cache:

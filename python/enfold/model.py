@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from enfold import _core, _settings, _types
+from enfold import _core, _settings, _types, reports
 
 
 class Tensor(NamedTuple):
@@ -38,10 +40,16 @@ class Model:
     >>> scores = model(image)
     """
 
-    def __init__(self, source: Any, settings: list[tuple[str, str]]) -> None:
+    def __init__(
+        self, source: Any, settings: list[tuple[str, str]], *, is_library: bool = False
+    ) -> None:
         self._source = source
         self._settings = settings
-        self._network = _core.Network(_settings.model_of(source), settings)
+        self._is_library = is_library
+        open_ = _core.Network.load if is_library else _core.Network.open
+        self._network = open_(_settings.model_of(source), settings)
+        self._input_names = [name for name, _, _ in self._network.inputs]
+        self._output_names = [name for name, _, _ in self._network.outputs]
 
     @property
     def inputs(self) -> list[Tensor]:
@@ -68,6 +76,82 @@ class Model:
         """For how many combinations of sizes the model has been compiled."""
         return self._network.compilations
 
+    def prepare(self, shapes: Mapping[str, Sequence[int]]) -> list[str]:
+        """Compiles for inputs of these shapes ahead of the first run, and gives the compiler's notes.
+
+        >>> model.prepare({"image": (8, 3, 224, 224)})
+        """
+        return self._network.prepare(_shapes(shapes))
+
+    def explain(
+        self, shapes: Mapping[str, Sequence[int]] | None = None, *, measure: bool = False
+    ) -> reports.Explanation:
+        """Every rewrite that was done or refused, with its reason, and how each op runs.
+
+        shapes: of inputs that leave sizes open; without them, those of the latest run, or batches of
+            one.
+        measure: also measure the error of each fold, on random inputs with the reference functions.
+        """
+        return reports.Explanation.from_json(self._network.explain(_shapes(shapes), measure))
+
+    def inspect(self, shapes: Mapping[str, Sequence[int]] | None = None) -> reports.Inspection:
+        """What the model takes, gives, holds and costs. Shapes are as for explain()."""
+        return reports.Inspection.from_json(self._network.inspect(_shapes(shapes)))
+
+    def profile(
+        self, shapes: Mapping[str, Sequence[int]] | None = None, *, seconds: float = 2.0
+    ) -> reports.Profile:
+        """Latency and the time of every kernel, measured for `seconds` on random inputs."""
+        return reports.Profile.from_json(self._network.profile(_shapes(shapes), seconds))
+
+    def diff(
+        self,
+        feed: Mapping[str, Any],
+        against: str | Mapping[str, Any] = "reference",
+        *,
+        fused_away: bool = False,
+        rtol: float | None = None,
+        atol: float | None = None,
+    ) -> reports.Diff:
+        """Every tensor that the compiled model computes of these inputs, beside the same tensor
+        computed in another way.
+
+        against: "reference" (double precision, without fusion), "unfused", "onnxruntime" (in a
+            process of its own), or arrays by the name of the tensor in the model.
+        fused_away: compare tensors that fusion removed as well.
+        rtol, atol: of the expected number, and of the tensor's largest; without them, what rounding
+            explains.
+        """
+        name, expected = (against, {}) if isinstance(against, str) else (None, dict(against))
+        if name == "onnxruntime":
+            os.environ.setdefault("ENFOLD_PYTHON", sys.executable)
+        rtol, atol = (-1.0 if value is None else value for value in (rtol, atol))
+        text = self._network.diff(dict(feed), name, expected, fused_away, rtol, atol)
+        return reports.Diff.from_json(text)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        header: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        cpu: str | None = None,
+    ) -> None:
+        """Compiles the model ahead of time into a file of native code.
+
+        path: its extension selects the form. A .so can be loaded by enfold.load(); .so, .o and .a go
+            into programs in C and C++; .s, .ll and .bc are for reading.
+        shapes: as for explain().
+        header: the path of a C header to write as well.
+        name: begins the names in C; by default made from the model's.
+        cpu: LLVM's name of the processor to compile for, by default this one: "znver5", "cortex-a72".
+
+        Raises enfold.NotImplemented naming every op that has no generated kernel.
+        """
+        header = None if header is None else os.fspath(header)
+        self._network.save(_shapes(shapes), os.fspath(path), header, name, cpu)
+
     def run(self, feed: Mapping[str, Any], *, seconds: float = 0.0) -> dict[str, Any]:
         """All outputs by name, as new arrays.
 
@@ -76,12 +160,11 @@ class Model:
         enfold.Stopped.
         """
         arrays = self._network.run(dict(feed), None, 0, seconds)
-        names = [name for name, _, _ in self._network.outputs]
-        return dict(zip(names, _like(arrays, feed.values())))
+        return dict(zip(self._output_names, _like(arrays, feed.values())))
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
         """The output, or a tuple of them. Inputs are given in the model's order, or by name."""
-        required = [name for name, _, _ in self._network.inputs]
+        required = self._input_names
         if len(args) > len(required):
             raise TypeError(f"{len(args)} inputs given; the model takes {required}")
         feed = dict(zip(required, args))
@@ -96,7 +179,7 @@ class Model:
         source = self._source
         if not isinstance(source, (str, bytes)):
             source = _settings.model_of(source)
-        return Model, (source, self._settings)
+        return functools.partial(Model, is_library=self._is_library), (source, self._settings)
 
     def __repr__(self) -> str:
         inputs = ", ".join(str(tensor) for tensor in self.inputs)
@@ -118,13 +201,50 @@ class Model:
         )
 
 
+def _shapes(shapes: Mapping[str, Sequence[int]] | None) -> dict[str, list[int]]:
+    return {name: [int(size) for size in shape] for name, shape in dict(shapes or {}).items()}
+
+
+def _is_torch_module(model: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
 def _like(arrays: list[Any], inputs: Iterable[Any]) -> list[Any]:
     """Arrays of the library that the inputs are of: torch's if any is, else as they are."""
-    if any(type(value).__module__.partition(".")[0] == "torch" for value in inputs):
-        import torch
+    if "torch" in sys.modules and any(
+        type(value).__module__.partition(".")[0] == "torch" for value in inputs
+    ):
+        from enfold import _arrays  # which imports numpy
 
-        return [torch.as_tensor(array) for array in arrays]
+        return [_arrays.as_tensor(array) for array in arrays]
     return arrays
+
+
+_LIMITS = {
+    "capacity",
+    "limit_file_bytes",
+    "limit_memory",
+    "limit_nesting",
+    "limit_nodes",
+    "limit_tensor_bytes",
+    "max_rewrites",
+}
+
+
+def load(
+    library: str | os.PathLike[str], *, threads: int = 0, strict_denormals: bool = False
+) -> Model:
+    """Loads a shared library that Model.save() or `enfold compile -o net.so` wrote, as a model.
+
+    Nothing is compiled. The library's code becomes part of the process, so it must be from a source
+    you trust. It runs inputs of exactly the shapes that it was compiled for.
+
+    Raises enfold.NoSuchFile, InvalidGraph if it is no such library, NotImplemented if this processor
+    lacks instructions that it needs.
+    """
+    settings = _settings.pairs(threads=threads, strict_denormals=strict_denormals)
+    return Model(os.fspath(library), settings, is_library=True)
 
 
 def compile(
@@ -138,16 +258,19 @@ def compile(
     cache: bool | str | os.PathLike[str] = False,
     disabled_passes: Iterable[str] = (),
     fuse: bool = True,
+    passes: str | None = None,
     freeze_initializers: bool = False,
     strict_denormals: bool = False,
     assume_inference_bn: bool = False,
     data_folder: str | os.PathLike[str] | None = None,
+    example_inputs: Sequence[Any] | None = None,
+    dynamic_shapes: Any = None,
     **limits: Any,
 ) -> Model:
     """Compiles a model for this processor.
 
-    model: the path of a .onnx or .eir file, "zoo:NAME", the bytes of an ONNX file, or an
-        onnx.ModelProto.
+    model: the path of a .onnx or .eir file, "zoo:NAME", the bytes of an ONNX file, an
+        onnx.ModelProto, or a torch.nn.Module.
     shapes: sizes of inputs by name, or of symbolic dimensions. What they leave open is compiled for
         the sizes of the first run, and again for others.
     threads: of a run; 0: as many as the process may use.
@@ -156,18 +279,29 @@ def compile(
     tune: measure which algorithms are fastest, which takes a minute, instead of estimating it.
     cache: keep the program in the user's cache folder, or in the folder given.
     disabled_passes: names as `enfold passes` lists them. fuse=False leaves out all that fold or fuse.
+    passes: run these instead of the default ones: "fold-batchnorm,fuse-activation".
     freeze_initializers: inputs that have a default become constants.
     strict_denormals: keep denormal numbers, which are flushed to zero otherwise.
     data_folder: where the external data of a model given as bytes lies.
-    limits: limit_file_bytes, limit_tensor_bytes, limit_nodes, limit_nesting, capacity.
+    example_inputs, dynamic_shapes: of a torch module, as for torch.onnx.export().
+    limits: limit_memory (of the process, in bytes or as "2G"), limit_file_bytes, limit_tensor_bytes,
+        limit_nodes and limit_nesting refuse larger models; capacity is how many combinations of sizes
+        are kept (8).
 
     Raises enfold.NoSuchFile, InvalidProtobuf, InvalidGraph, or NotImplemented naming every node that
     cannot be compiled.
     """
-    known = {"limit_file_bytes", "limit_tensor_bytes", "limit_nodes", "limit_nesting", "capacity"}
-    unknown = set(limits) - known
+    unknown = set(limits) - _LIMITS
     if unknown:
         raise TypeError(f"no option {', '.join(sorted(unknown))}")
+    if _is_torch_module(model):
+        if example_inputs is None:
+            raise TypeError("a torch module needs example_inputs")
+        from enfold.torch import to_onnx
+
+        model = to_onnx(model, example_inputs, dynamic_shapes)
+    elif example_inputs is not None or dynamic_shapes is not None:
+        raise TypeError("example_inputs and dynamic_shapes go with a torch module")
     settings = _settings.pairs(
         shapes=shapes,
         disabled_passes=disabled_passes,
@@ -177,6 +311,7 @@ def compile(
         tolerance=tolerance,
         tune=tune,
         fuse=fuse,
+        passes=passes,
         freeze_initializers=freeze_initializers,
         strict_denormals=strict_denormals,
         assume_inference_bn=assume_inference_bn,

@@ -89,6 +89,12 @@ class SessionOptions:
     def add_initializer(self, name: str, value: Any) -> None:
         raise _errors.NotImplemented("initializers cannot be given in the session options")
 
+    def add_external_initializers(self, names: Sequence[str], values: Sequence[Any]) -> None:
+        raise _errors.NotImplemented("initializers cannot be given in the session options")
+
+    def set_provider_selection_policy(self, policy: Any) -> None:
+        """Accepted: there is one provider."""
+
     def register_custom_ops_library(self, path: str) -> None:
         raise _errors.NotImplemented(f"{path}: libraries of custom operators cannot be loaded")
 
@@ -186,6 +192,13 @@ class OrtValue:
     ) -> OrtValue:
         _on_cpu(device_type)
         return OrtValue(numpy_obj)
+
+    @staticmethod
+    def ortvalue_from_numpy_with_onnx_type(data: Any, onnx_element_type: int) -> OrtValue:
+        """An array of integers taken as elements of a type that numpy lacks, of their size."""
+        from enfold import _arrays
+
+        return OrtValue(_arrays.view_as(data, onnx_element_type))
 
     @staticmethod
     def ortvalue_from_shape_and_type(
@@ -360,7 +373,7 @@ class InferenceSession:
         model = _settings.model_of(path_or_bytes)
         self._model_path = model if isinstance(model, str) else None
         try:
-            self._network = _core.Network(model, self._settings())
+            self._network = _core.Network.open(model, self._settings())
         except _errors.NotImplemented as error:
             return _fallback.session(model, self._sess_options, error)
         return self
@@ -375,10 +388,10 @@ class InferenceSession:
     ) -> None:
         if provider_options is not None and providers is None:
             raise ValueError("provider_options without providers")
-        self._inputs = [NodeArg(*row) for row in self._network.inputs]
+        self._inputs_meta = [NodeArg(*row) for row in self._network.inputs]
         self._overridable = [NodeArg(*row) for row in self._network.overridable]
-        self._outputs = [NodeArg(*row) for row in self._network.outputs]
-        self._output_index = {arg.name: i for i, arg in enumerate(self._outputs)}
+        self._outputs_meta = [NodeArg(*row) for row in self._network.outputs]
+        self._output_index = {arg.name: i for i, arg in enumerate(self._outputs_meta)}
         self._profile: list[dict[str, Any]] | None = None
         self._profile_start = time.perf_counter_ns()
         if self._sess_options.enable_profiling:
@@ -459,7 +472,7 @@ class InferenceSession:
     ) -> None:
         names = list(iobinding._outputs) or list(self._output_index)
         indices = self._output_indices(names)
-        into: list[Any] = [None] * len(self._outputs)
+        into: list[Any] = [None] * len(self._outputs_meta)
         for name in iobinding._outputs:
             into[self._output_index[name]] = iobinding._outputs[name]
         stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
@@ -467,10 +480,15 @@ class InferenceSession:
         iobinding._results = [OrtValue(array) for array in arrays]
 
     def get_inputs(self) -> list[NodeArg]:
-        return list(self._inputs)
+        return list(self._inputs_meta)
 
     def get_outputs(self) -> list[NodeArg]:
-        return list(self._outputs)
+        return list(self._outputs_meta)
+
+    @property
+    def _sess(self) -> InferenceSession:
+        """onnxruntime's native session, which some programs call; it runs the same."""
+        return self
 
     def get_overridable_initializers(self) -> list[NodeArg]:
         return list(self._overridable)
@@ -508,6 +526,12 @@ class InferenceSession:
                     f"Available providers: '{PROVIDER}'",
                     stacklevel=3,
                 )
+
+    def get_tuning_results(self) -> list[Any]:
+        return []
+
+    def set_tuning_results(self, results: Sequence[Any], *, error_on_invalid: bool = False) -> None:
+        """Accepted: algorithms are chosen when compiling."""
 
     def enable_fallback(self) -> None:
         """There is one provider, so there is nothing to fall back to."""
