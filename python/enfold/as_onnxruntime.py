@@ -15,8 +15,7 @@ import sys
 import types
 from typing import Any
 
-import enfold
-from enfold import _errors, session
+from enfold import _errors, _standins, session
 
 VERSION = "1.32.0"  # of the interface
 
@@ -69,13 +68,28 @@ class _Finder(importlib.metadata.DistributionFinder):
         return [_Distribution()] if name in (None, "onnxruntime") else []
 
 
+def _installed_folders() -> list[str]:
+    """Where parts of the installed onnxruntime lie that need no library of its own, such as
+    onnxruntime.quantization; they find enfold where they look for sessions."""
+    path = [folder for folder in sys.path if folder]
+    spec = importlib.machinery.PathFinder.find_spec("onnxruntime", path)
+    return list(spec.submodule_search_locations or []) if spec is not None else []
+
+
 def install() -> None:
     """Does it; called by importing this module."""
-    public = {name: getattr(enfold, name) for name in enfold.__all__ if name not in _ERRORS}
-    public["InferenceSession"] = session.InferenceSession
-    public["__version__"] = VERSION
-    public["get_version_string"] = lambda: VERSION
+    public = {
+        name: value
+        for module in (_standins, session)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(value, types.ModuleType)
+        and getattr(value, "__module__", module.__name__) == module.__name__
+    }
+    public |= {"SessionIOBinding": session.IOBinding, "Session": session.InferenceSession}
+    public |= {"__version__": VERSION, "version": VERSION, "get_version_string": lambda: VERSION}
     root = _module("onnxruntime", {**public}, is_package=True)
+    root.__path__ = _installed_folders()
     state = {**public, **_ERRORS}
     capi = _module("onnxruntime.capi", {}, is_package=True)
     for name in ("onnxruntime_pybind11_state", "_pybind_state", "onnxruntime_inference_collection"):

@@ -1,0 +1,151 @@
+"""Names of onnxruntime that have no counterpart here: constants, switches without effect, and functions
+that say what they cannot do. enfold.as_onnxruntime puts them beside the session's names."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from enfold import _core, _errors, session
+
+cuda_version = ""
+package_name = "onnxruntime"
+
+
+class OrtAllocatorType(enum.IntEnum):
+    INVALID = -1
+    ORT_DEVICE_ALLOCATOR = 0
+    ORT_ARENA_ALLOCATOR = 1
+
+
+class OrtMemType(enum.IntEnum):
+    CPU_INPUT = -2
+    CPU_OUTPUT = -1
+    DEFAULT = 0
+
+
+class OrtSparseFormat(enum.IntEnum):
+    ORT_SPARSE_UNDEFINED = 0
+    ORT_SPARSE_COO = 1
+    ORT_SPARSE_CSRC = 2
+    ORT_SPARSE_BLOCK_SPARSE = 4
+
+
+class OrtArenaCfg:
+    """Accepted: memory is planned when compiling."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.arguments = args or kwargs
+
+
+class OrtMemoryInfo:
+    """Where memory is: on the CPU."""
+
+    def __init__(self, name: str, allocator: Any, device_id: int, mem_type: Any) -> None:
+        self.name, self.allocator_type = name, allocator
+        self.device_id, self.mem_type = device_id, mem_type
+
+
+class NotFound(_errors.Fail):
+    """Something named is not there."""
+
+
+class ModelLoadCanceled(_errors.Fail):
+    """Loading was ended by the caller."""
+
+
+class ModelRequiresCompilation(_errors.Fail):
+    """The model has to be compiled for a device first."""
+
+
+def _lacks(what: str) -> NoReturn:
+    raise _errors.NotImplemented(f"enfold has no {what}")
+
+
+class SparseTensor:
+    def __init__(self, *args: Any) -> None:
+        _lacks("sparse tensors")
+
+    @staticmethod
+    def sparse_coo_from_numpy(*args: Any) -> NoReturn:
+        _lacks("sparse tensors")
+
+    @staticmethod
+    def sparse_csr_from_numpy(*args: Any) -> NoReturn:
+        _lacks("sparse tensors")
+
+
+class LoraAdapter:
+    def __init__(self, *args: Any) -> None:
+        _lacks("adapters")
+
+
+class ModelCompiler:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        _lacks("compilation for execution providers")
+
+
+def register_execution_provider_library(*args: Any) -> NoReturn:
+    _lacks("execution providers of other libraries")
+
+
+def unregister_execution_provider_library(*args: Any) -> NoReturn:
+    _lacks("execution providers of other libraries")
+
+
+def get_ep_devices() -> list[Any]:
+    return []
+
+
+def create_and_register_allocator(*args: Any) -> None:
+    """Accepted: memory is planned when compiling."""
+
+
+def create_and_register_allocator_v2(*args: Any) -> None:
+    """Accepted: memory is planned when compiling."""
+
+
+def set_global_thread_pool_sizes(*args: Any) -> None:
+    """Accepted: each session has its threads."""
+
+
+def set_default_logger_callback(*args: Any) -> None:
+    """Accepted: nothing is logged."""
+
+
+def has_collective_ops() -> bool:
+    return False
+
+
+def print_debug_info() -> None:
+    print(f"enfold {_core.version()} in the place of onnxruntime")
+
+
+def import_capi_exception() -> None:
+    """Nothing kept the module from loading."""
+
+
+def get_ort_device_type(device_type: str, *args: Any) -> int:
+    if device_type.lower() != "cpu":
+        raise ValueError(f"there is no device '{device_type}', only 'cpu'")
+    return session.OrtDevice.cpu()
+
+
+def check_and_normalize_provider_args(
+    providers: Sequence[Any] | None,
+    provider_options: Sequence[Mapping[str, Any]] | None,
+    available_provider_names: Sequence[str],
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Names and options of the providers that are available."""
+    listed = list(providers or [])
+    options = list(provider_options or [{}] * len(listed))
+    if len(options) != len(listed):
+        raise ValueError("'providers' and 'provider_options' should be the same length")
+    names, given = [], []
+    for entry, extra in zip(listed, options):
+        name, own = entry if isinstance(entry, (tuple, list)) else (entry, extra)
+        if name in available_provider_names and name not in names:
+            names.append(name)
+            given.append({key: str(value) for key, value in dict(own).items()})
+    return names, given

@@ -1,0 +1,92 @@
+"""enfold under onnxruntime's name, in processes of their own."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import enfold.as_onnxruntime
+import importlib.metadata, numpy
+import onnxruntime as ort
+from onnxruntime.capi import _pybind_state as C
+from onnxruntime.capi.onnxruntime_inference_collection import (
+    InferenceSession, OrtValue, Session, check_and_normalize_provider_args, get_ort_device_type)
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    EPFail, Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, ModelRequiresCompilation, NoSuchFile,
+    NotImplemented, RuntimeException)
+
+assert "enfold" in ort.get_build_info()
+assert ort.__version__ == ort.get_version_string() == importlib.metadata.version("onnxruntime")
+assert not hasattr(ort, "types") and not hasattr(ort, "compile") and not hasattr(ort, "Fail")
+ort.set_default_logger_severity(3), ort.set_seed(1), ort.preload_dlls(), ort.disable_telemetry_events()
+assert ort.get_device() == "CPU" and C.get_available_providers() == ["CPUExecutionProvider"]
+assert check_and_normalize_provider_args(
+    [("CPUExecutionProvider", {"a": 1}), "CUDAExecutionProvider"], None, ort.get_available_providers()
+) == (["CPUExecutionProvider"], [{"a": "1"}])
+
+options = ort.RunOptions()
+options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+session = ort.InferenceSession(
+    open(PATH, "rb").read(), providers=[("CPUExecutionProvider", {"arena_extend_strategy": "x"})])
+assert isinstance(session, Session)
+assert [meta.name for meta in session._inputs_meta] == ["x"] == [i.name for i in session.get_inputs()]
+assert [meta.name for meta in session._outputs_meta] == ["y"]
+x = numpy.ones((1, 3, 8, 8), numpy.float32)
+expected = session.run(["y"], {"x": x}, options)[0]
+value = ort.OrtValue.ortvalue_from_numpy(x)
+assert (session.run(["y"], {"x": value})[0] == expected).all()
+assert (session._sess.run(["y"], {"x": x}, None)[0] == expected).all()
+assert (session.run_with_ort_values(None, {"x": value})[0].numpy() == expected).all()
+for call in (lambda: ort.SparseTensor.sparse_coo_from_numpy([], [], [], None), lambda: ort.LoraAdapter()):
+    try:
+        call()
+    except NotImplemented as error:
+        assert "enfold has no" in str(error)
+    else:
+        raise AssertionError
+print("done")
+"""
+
+QUANTIZATION = """
+import enfold.as_onnxruntime
+import numpy
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, quantize_static
+
+class Reader(CalibrationDataReader):
+    def __init__(self):
+        random = numpy.random.default_rng(1)
+        self.batches = iter([{"x": random.normal(size=(1, 3, 8, 8)).astype("float32")} for _ in range(4)])
+    def get_next(self):
+        return next(self.batches, None)
+
+quantize_static(PATH, PATH + ".int8", Reader())
+x = {"x": numpy.random.default_rng(1).normal(size=(1, 3, 8, 8)).astype("float32")}
+got, = onnxruntime.InferenceSession(PATH + ".int8").run(None, x)
+expected, = onnxruntime.InferenceSession(PATH).run(None, x)
+assert abs(got - expected).max() < 0.1 * abs(expected).max()
+print("done")
+"""
+
+
+def run(program: str, net: bytes, folder: pathlib.Path) -> None:
+    path = folder / "net.onnx"
+    path.write_bytes(net)
+    code = f"PATH = {str(path)!r}\n{program}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("done\n")
+
+
+def test_what_programs_call(net: bytes, tmp_path: pathlib.Path) -> None:
+    run(PROGRAM, net, tmp_path)
+
+
+def test_quantization_of_the_installed_package(net: bytes, tmp_path: pathlib.Path) -> None:
+    """Parts of onnxruntime in Python alone work, with enfold's sessions under them."""
+    pytest.importorskip("onnxruntime")
+    run(QUANTIZATION, net, tmp_path)
