@@ -7,6 +7,8 @@ In onnxruntime's place: `session = enfold.InferenceSession("resnet18.onnx")`, or
 import onnxruntime themselves, `import enfold.as_onnxruntime` first.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from enfold._core import version as _version
 from enfold._errors import (
     EngineError,
@@ -24,7 +26,6 @@ from enfold._errors import (
 )
 from enfold._options import options
 from enfold.model import Model, Tensor, compile, load
-from enfold.reports import Diff, Explanation, Inspection, Profile
 from enfold.session import (
     ExecutionMode,
     ExecutionOrder,
@@ -48,6 +49,9 @@ from enfold.session import (
     set_default_logger_verbosity,
     set_seed,
 )
+
+if TYPE_CHECKING:
+    from enfold.reports import Diff, Explanation, Inspection, Profile
 
 __version__ = _version()
 
@@ -95,3 +99,11 @@ __all__ = [
     "set_default_logger_verbosity",
     "set_seed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Diff", "Explanation", "Inspection", "Profile"):  # imported once they are wanted
+        from enfold import reports
+
+        return getattr(reports, name)
+    raise AttributeError(f"module 'enfold' has no attribute '{name}'")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-import html
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from enfold import _core, _settings, _types, reports
+from enfold import _core, _settings, _types
+
+if TYPE_CHECKING:
+    from enfold import reports
 
 
 class Tensor(NamedTuple):
@@ -92,16 +94,22 @@ class Model:
             one.
         measure: also measure the error of each fold, on random inputs with the reference functions.
         """
+        from enfold import reports
+
         return reports.Explanation.from_json(self._network.explain(_shapes(shapes), measure))
 
     def inspect(self, shapes: Mapping[str, Sequence[int]] | None = None) -> reports.Inspection:
         """What the model takes, gives, holds and costs. Shapes are as for explain()."""
+        from enfold import reports
+
         return reports.Inspection.from_json(self._network.inspect(_shapes(shapes)))
 
     def profile(
         self, shapes: Mapping[str, Sequence[int]] | None = None, *, seconds: float = 2.0
     ) -> reports.Profile:
         """Latency and the time of every kernel, measured for `seconds` on random inputs."""
+        from enfold import reports
+
         return reports.Profile.from_json(self._network.profile(_shapes(shapes), seconds))
 
     def diff(
@@ -122,6 +130,8 @@ class Model:
         rtol, atol: of the expected number, and of the tensor's largest; without them, what rounding
             explains.
         """
+        from enfold import reports
+
         name, expected = (against, {}) if isinstance(against, str) else (None, dict(against))
         if name == "onnxruntime":
             os.environ.setdefault("ENFOLD_PYTHON", sys.executable)
@@ -187,6 +197,8 @@ class Model:
         return f"<enfold.Model {self._network.properties['graph']}({inputs}) -> {outputs}>"
 
     def _repr_html_(self) -> str:
+        import html
+
         rows = [("input", tensor) for tensor in self.inputs]
         rows += [("output", tensor) for tensor in self.outputs]
         cells = "".join(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import enum
-import json
 import os
 import threading
 import time
@@ -561,6 +560,8 @@ class InferenceSession:
         """Writes the runs so far as a trace that Chrome shows, and gives the file's name."""
         if self._profile is None:
             return ""
+        import json
+
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
         path = f"{self._sess_options.profile_file_prefix}{stamp}.json"
         with open(path, "w", encoding="utf-8") as file:
