@@ -21,8 +21,7 @@ Result<codegen::NativeForm> checkOutput(const NativeOutput& output) {
                     "the runtime's prefix enfold",
                     output.symbol));
   if (output.header == output.file)
-    return usageError(
-        fmt::format("'{}' is the file of both code and header", output.file.string()));
+    return usageError("code and header are the same file: " + output.file.string());
   return *form;
 }
 
