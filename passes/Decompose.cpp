@@ -11,16 +11,22 @@
 namespace enfold {
 namespace {
 
+enum class When : uint8_t {
+  Always,
+  NoKernel, ///< computes it on the target
+};
+
 struct Row {
   OpKind kind;
   Decomposition decompose;
+  When when = When::Always;
 };
 
 constexpr Row kRows[] = {
     {OpKind::AffineGrid, decomposeAffineGrid},
     {OpKind::CastLike, decomposeCastLike},
     {OpKind::CenterCropPad, decomposeCenterCropPad},
-    {OpKind::ConvInteger, decomposeConvInteger},
+    {OpKind::ConvInteger, decomposeConvInteger, When::NoKernel},
     {OpKind::DequantizeLinear, decomposeDequantizeLinear},
     {OpKind::DynamicQuantizeLinear, decomposeDynamicQuantizeLinear},
     {OpKind::Einsum, decomposeEinsum},
@@ -29,7 +35,7 @@ constexpr Row kRows[] = {
     {OpKind::Hardmax, decomposeHardmax},
     {OpKind::LRN, decomposeLRN},
     {OpKind::LpNormalization, decomposeLpNormalization},
-    {OpKind::MatMulInteger, decomposeMatMulInteger},
+    {OpKind::MatMulInteger, decomposeMatMulInteger, When::NoKernel},
     {OpKind::MeanVarianceNormalization, decomposeMeanVarianceNormalization},
     {OpKind::OneHot, decomposeOneHot},
     {OpKind::QLinearConv, decomposeQLinearConv},
@@ -44,11 +50,20 @@ const Row* rowOf(OpKind kind) {
   return row == std::end(kRows) ? nullptr : row;
 }
 
-void decompose(PassContext& context, Op& op, Decomposition by) {
-  if (!context.begin(op)) return;
+/// The row of an op that is to be written as others.
+const Row* rowFor(PassContext& context, const Op& op) {
+  const Row* row = rowOf(op.kind());
+  if (!row || !op.epilogue().empty() || dependsOnData(op)) return nullptr;
+  return row->when == When::NoKernel && context.hasKernel(op) ? nullptr : row;
+}
+
+/// Parts that are to be taken apart themselves are.
+void decompose(PassContext& context, Op& op) {
+  const Row* row = rowFor(context, op);
+  if (!row || !context.begin(op)) return;
   Rewriter& rewriter = context.rewriter();
   Parts parts(rewriter, op);
-  const std::vector<Value*> values = by(parts).values;
+  const std::vector<Value*> values = row->decompose(parts).values;
   if (values.empty()) return rewriter.retract();
   context.applied(Reason::Expanded, op, "written as ops that have kernels");
   std::vector<std::pair<Value*, std::string>> names;
@@ -59,6 +74,8 @@ void decompose(PassContext& context, Op& op, Decomposition by) {
   }
   rewriter.eraseDead(&op);
   for (const auto& [value, name] : names) rewriter.rename(value, name);
+  for (Op* part : parts.made())
+    if (part->result()->numUses() > 0) decompose(context, *part);
 }
 
 } // namespace
@@ -67,9 +84,7 @@ bool isDecomposed(OpKind kind) { return rowOf(kind) != nullptr; }
 
 Result<> decompose(PassContext& context) {
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
-    Op& op = **it++;
-    const Row* row = rowOf(op.kind());
-    if (row && op.epilogue().empty() && !dependsOnData(op)) decompose(context, op, row->decompose);
+    decompose(context, **it++);
   }
   return {};
 }

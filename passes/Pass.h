@@ -19,6 +19,9 @@ struct TargetFacts {
   /// The layouts in which an op is computed best, given those of its operands. None: every tensor
   /// stays plain.
   std::function<OpLayouts(const Op& op)> layoutsOf;
+  /// Whether a kernel computes an op of plain tensors, as it is or in the layouts that are best for
+  /// it. None: no op has one.
+  std::function<bool(const Op& op)> hasKernel;
 };
 
 enum class Denormals : uint8_t {
@@ -75,6 +78,11 @@ public:
   void refused(const Refusal& refusal, const Op& op);
   void refused(Reason reason, const Op& op, std::string message) {
     refused(Refusal{reason, std::move(message)}, op);
+  }
+
+  /// Whether a kernel of the target computes the op (TargetFacts).
+  bool hasKernel(const Op& op) const {
+    return options_.target.hasKernel && options_.target.hasKernel(op);
   }
 
   /// Adds to the pass's counter of that name.

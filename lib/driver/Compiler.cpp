@@ -67,7 +67,8 @@ Result<codegen::Target> targetOf(const CompileOptions& options) {
 }
 
 TargetFacts factsOf(const codegen::Target& target) {
-  return {.layoutsOf = [target](const Op& op) { return lower::bestLayouts(op, target); }};
+  return {.layoutsOf = [target](const Op& op) { return lower::bestLayouts(op, target); },
+          .hasKernel = [target](const Op& op) { return lower::hasKernel(op, target); }};
 }
 
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,

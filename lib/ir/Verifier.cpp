@@ -126,7 +126,8 @@ void Verifier::checkLayouts(const Op& op) {
       complain(op, fmt::format("has tensors in blocks of {} and of {}", block, own));
     if (own != 0) block = own;
   };
-  const bool sumsChannels = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvTranspose;
+  const bool sumsChannels = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvInteger ||
+                            op.kind() == OpKind::ConvTranspose;
   std::ranges::for_each(op.operands().subspan(sumsChannels ? 1 : 0), check);
   for (size_t i = 0; i < op.numResults(); ++i) check(op.result(i));
   if (op.kind() == OpKind::Constant && block != 0)

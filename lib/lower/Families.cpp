@@ -54,9 +54,11 @@ bool readsNothing(const Op& op) {
   case OpKind::Pad:
     return false;
   case OpKind::Conv:
+  case OpKind::ConvInteger:
   case OpKind::ConvTranspose:
   case OpKind::Gemm:
   case OpKind::MatMul:
+  case OpKind::MatMulInteger:
     return isEmpty(0) || isEmpty(1);
   default:
     return isEmpty(0);
@@ -193,6 +195,8 @@ static bool readsBlocks(const Op& op) {
   case OpKind::Conv:
   case OpKind::ConvTranspose:
     return elem == ElemType::F32;
+  case OpKind::ConvInteger:
+    return elem == ElemType::U8 || elem == ElemType::I8;
   case OpKind::MaxPool:
   case OpKind::GlobalMaxPool:
     return elem != ElemType::Bool;
@@ -215,6 +219,10 @@ OpLayouts bestLayouts(const Op& op, const kir::Target& target) {
     if (OpLayouts layouts = family.best(op, target); !layouts.arePlain()) return layouts;
   }
   return {};
+}
+
+bool hasKernel(const Op& op, const kir::Target& target) {
+  return !bestLayouts(op, target).arePlain() || familyFor(op, target) != nullptr;
 }
 
 Choice explainChoice(const Op& op, const kir::Target& target) {

@@ -46,6 +46,10 @@ const Family* familyFor(const Op& op, const kir::Target& target);
 /// it; else plain.
 OpLayouts bestLayouts(const Op& op, const kir::Target& target);
 
+/// Whether a family lowers the op, whose tensors are plain, as it is or in the layouts that are
+/// best for it.
+bool hasKernel(const Op& op, const kir::Target& target);
+
 /// How the op would run.
 Choice explainChoice(const Op& op, const kir::Target& target);
 

@@ -9,6 +9,7 @@ Value* Parts::make(OpKind kind, std::vector<Value*> operands, AttrMap attrs) {
   Op* made = rewriter_.create(
       {.kind = kind, .operands = std::move(operands), .attrs = std::move(attrs)}, &op_);
   rewriter_.addOrigins(made, op_.origins());
+  made_.push_back(made);
   return made->result();
 }
 

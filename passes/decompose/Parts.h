@@ -22,11 +22,14 @@ public:
   Value* wide(Value* x);
 
   Op& op() const { return op_; }
+  /// The ops made so far.
+  std::span<Op* const> made() const { return made_; }
   Value* own(size_t i) const { return op_.own(i); }
 
 private:
   Rewriter& rewriter_;
   Op& op_;
+  std::vector<Op*> made_;
 };
 
 /// What takes the place of an op's results; nothing when the op is better left alone.

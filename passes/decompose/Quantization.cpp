@@ -88,19 +88,6 @@ ElemType exactFor(const Value* w, const Value* zeroPoint) {
   return 2 * kMost * greatest <= kExact ? ElemType::F32 : ElemType::F64;
 }
 
-/// The convolution of x and w, less their zero points, in i32: by floats, for they are faster and
-/// as exact.
-Value* convSums(Parts& parts, Value* x, Value* xZero, Value* w, Value* wZero) {
-  const ElemType type = exactFor(w, wZero);
-  AttrMap attrs = parts.op().attrs();
-  attrs["algorithm"] = std::string("direct");
-  Value* sums = parts.make(OpKind::Conv,
-                           {centered(parts, x, ofOutputs(parts, xZero, x->shape(), 1), type),
-                            centered(parts, w, ofOutputs(parts, wZero, w->shape(), 0), type)},
-                           std::move(attrs));
-  return parts.cast(sums, ElemType::I32);
-}
-
 Value* f32(Parts& parts, Value* x) { return parts.cast(x, ElemType::F32); }
 
 /// sums * (scale of x * scale of w / scale of y)
@@ -169,20 +156,30 @@ Results decomposeMatMulInteger(Parts& parts) {
 }
 
 Results decomposeQLinearMatMul(Parts& parts) {
-  Value* a = centered(parts, parts.own(0), ofRows(parts, parts.own(2)));
-  Value* b = centered(parts, parts.own(3), ofColumns(parts, parts.own(5)));
-  Value* sums = parts.make(OpKind::MatMul, {a, b});
+  Value* sums =
+      parts.make(OpKind::MatMulInteger, {parts.own(0), parts.own(3), parts.own(2), parts.own(5)});
   Value* scaled = rescaled(parts, sums, ofRows(parts, parts.own(1)), ofColumns(parts, parts.own(4)),
                            parts.own(6));
   return quantized(parts, scaled, parts.reshape(parts.own(7), {}), parts.op().result()->elem());
 }
 
+/// By floats, for they are faster and as exact.
 Results decomposeConvInteger(Parts& parts) {
-  return convSums(parts, parts.own(0), parts.own(2), parts.own(1), parts.own(3));
+  Value *x = parts.own(0), *w = parts.own(1), *xZero = parts.own(2), *wZero = parts.own(3);
+  const ElemType type = exactFor(w, wZero);
+  AttrMap attrs = parts.op().attrs();
+  attrs["algorithm"] = std::string("direct");
+  Value* sums = parts.make(OpKind::Conv,
+                           {centered(parts, x, ofOutputs(parts, xZero, x->shape(), 1), type),
+                            centered(parts, w, ofOutputs(parts, wZero, w->shape(), 0), type)},
+                           std::move(attrs));
+  return parts.cast(sums, ElemType::I32);
 }
 
 Results decomposeQLinearConv(Parts& parts) {
-  Value* sums = convSums(parts, parts.own(0), parts.own(2), parts.own(3), parts.own(5));
+  Value* sums =
+      parts.make(OpKind::ConvInteger, {parts.own(0), parts.own(3), parts.own(2), parts.own(5)},
+                 parts.op().attrs());
   if (Value* bias = parts.own(8))
     sums = parts.make(OpKind::Add, {sums, ofOutputs(parts, bias, sums->shape(), 1)});
   Value* wScale = ofOutputs(parts, parts.own(4), sums->shape(), 1);
