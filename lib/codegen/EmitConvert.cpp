@@ -19,7 +19,8 @@ llvm::Value* Emitter::convert(const Inst& inst) {
   case Op::Bitcast:
     return b_.CreateBitCast(x, typeOf(inst.type));
   case Op::CastSat:
-    return castSaturating(x, from, to);
+    return kir::isFloat(from.scalar) ? castSaturating(x, from, to)
+                                     : cast(clampInteger(x, from, to), from, to);
   default:
     return cast(x, from, to);
   }
@@ -37,6 +38,30 @@ llvm::Value* Emitter::fitToDouble(Value* x, kir::Type from) {
                        ? b_.CreateICmpULE(x, number(kExact))
                        : b_.CreateICmpULE(b_.CreateAdd(x, number(kExact)), number(2 * kExact));
   return b_.CreateSelect(isExact, x, odd);
+}
+
+/// Between the bounds of `to`, in the type of x, whose own bounds need no comparison.
+llvm::Value* Emitter::clampInteger(Value* x, kir::Type from, Scalar to) {
+  struct Bounds {
+    unsigned bits; ///< of magnitudes
+    bool isSigned;
+  };
+  const auto boundsOf = [](Scalar scalar) {
+    const auto bits = static_cast<unsigned>(8 * kir::sizeInBytes(scalar));
+    return Bounds{bits - kir::isSigned(scalar), kir::isSigned(scalar)};
+  };
+  const Bounds own = boundsOf(from.scalar), wanted = boundsOf(to);
+  const auto width = static_cast<unsigned>(8 * kir::sizeInBytes(from.scalar));
+  const auto number = [&](const llvm::APInt& n) { return llvm::ConstantInt::get(x->getType(), n); };
+  if (own.isSigned && (!wanted.isSigned || wanted.bits < own.bits)) {
+    const llvm::APInt least =
+        wanted.isSigned ? -llvm::APInt::getOneBitSet(width, wanted.bits) : llvm::APInt(width, 0);
+    x = b_.CreateBinaryIntrinsic(llvm::Intrinsic::smax, x, number(least));
+  }
+  if (wanted.bits < own.bits)
+    x = b_.CreateBinaryIntrinsic(own.isSigned ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, x,
+                                 number(llvm::APInt::getLowBitsSet(width, wanted.bits)));
+  return x;
 }
 
 /// LLVM's own saturating conversion takes vectors apart on x86. Clamped to the numbers between

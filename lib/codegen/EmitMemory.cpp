@@ -38,6 +38,13 @@ llvm::Value* Emitter::memory(const Inst& inst) {
     Value* x = fromMemory(plainLoad(at, inst.type.withLanes(1), inst), inst.type.withLanes(1));
     return inst.type.isVector() ? b_.CreateVectorSplat(inst.type.lanes, x) : x;
   }
+  case Op::BroadcastWord: {
+    const kir::Type word = inst.type.withLanes(static_cast<int>(inst.stride));
+    const auto times = static_cast<unsigned>(inst.type.lanes / word.lanes);
+    Value* x = plainLoad(at, word, inst);
+    x = b_.CreateBitCast(x, b_.getIntNTy(static_cast<unsigned>(8 * word.sizeInBytes())));
+    return b_.CreateBitCast(b_.CreateVectorSplat(times, x), typeOf(inst.type));
+  }
   case Op::Gather: {
     Value* from = elementAddresses(at, inst);
     if (!inst.type.isVector()) return fromMemory(plainLoad(from, inst.type, inst), inst.type);

@@ -155,6 +155,9 @@ void Emitter::instruction(const Inst& inst) {
   case OpKind::Ternary:
     result = arithmetic(inst);
     break;
+  case OpKind::Dot:
+    result = dot(inst);
+    break;
   case OpKind::Bitwise:
     result = bitwise(inst);
     break;

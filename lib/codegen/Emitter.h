@@ -64,8 +64,12 @@ private:
   Value* cast(Value* x, kir::Type from, kir::Scalar to);
   Value* fitToDouble(Value* x, kir::Type from);
   Value* castSaturating(Value* x, kir::Type from, kir::Scalar to);
+  Value* clampInteger(Value* x, kir::Type from, kir::Scalar to);
   Value* halfToFloat(Value* bits, kir::Type from);
   Value* floatToHalf(Value* x, kir::Scalar to, int lanes);
+
+  // EmitDot.cpp
+  Value* dot(const Inst& inst);
 
   // EmitMemory.cpp
   Value* memory(const Inst& inst);

@@ -10,6 +10,7 @@
 #include "kernel/Verifier.h"
 
 #include <fmt/format.h>
+#include <llvm/CodeGen/Passes.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/PassManager.h>
 #include <llvm/IR/Verifier.h>
@@ -97,12 +98,15 @@ llvm::AnalysisID idOf(llvm::Pass* pass) {
 
 /// LLVM's code generator without loop strength reduction, which takes half of its time to save a
 /// shift in an inner loop: addresses are already sums of a loop-invariant part, the innermost index
-/// and a constant. Targets add that pass unless an option of the whole process says otherwise.
+/// and a constant. Nor does it add products of integers to each other before they are added to a
+/// sum, which shortens chains that are no bottleneck, and takes more registers than there are.
+/// Targets add these passes unless an option of the whole process says otherwise.
 class CodegenPasses final : public llvm::legacy::PassManager {
 public:
   void add(llvm::Pass* pass) override {
     static const llvm::AnalysisID left[] = {idOf(llvm::createCanonicalizeFreezeInLoopsPass()),
-                                            idOf(llvm::createLoopStrengthReducePass())};
+                                            idOf(llvm::createLoopStrengthReducePass()),
+                                            &llvm::MachineCombinerID};
     if (std::ranges::find(left, pass->getPassID()) != std::end(left))
       delete pass;
     else

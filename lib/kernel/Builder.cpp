@@ -163,6 +163,10 @@ Value Builder::fma(const Value& a, const Value& b, const Value& c) {
   return emit({.op = Op::Fma, .type = a.type(), .operands = {a.id(), b.id(), c.id()}});
 }
 
+Value Builder::dot(const Value& sum, const Value& a, const Value& b) {
+  return emit({.op = Op::Dot, .type = sum.type(), .operands = {sum.id(), a.id(), b.id()}});
+}
+
 Value Builder::select(const Value& condition, const Value& yes, const Value& no) {
   return emit(
       {.op = Op::Select, .type = yes.type(), .operands = {condition.id(), yes.id(), no.id()}});
@@ -179,7 +183,8 @@ Value Builder::castSat(const Value& a, Scalar to) {
 }
 
 Value Builder::bitcast(const Value& a, Scalar to) {
-  return emit({.op = Op::Bitcast, .type = a.type().withScalar(to), .operands = {a.id()}});
+  const auto lanes = static_cast<int>(a.type().sizeInBytes() / sizeInBytes(to));
+  return emit({.op = Op::Bitcast, .type = {to, lanes}, .operands = {a.id()}});
 }
 
 // ---- Lanes ----
@@ -254,6 +259,13 @@ Value Builder::load(const Place& from, int lanes) {
 
 Value Builder::broadcast(const Place& from, int lanes) {
   return emit(memoryInst(Op::Broadcast, from, {from.buffer.elem(), lanes}));
+}
+
+Value Builder::broadcastWord(const Place& from, int word, int times) {
+  if (word == 1) return broadcast(from, times);
+  Inst inst = memoryInst(Op::BroadcastWord, from, {from.buffer.elem(), word * times});
+  inst.stride = word;
+  return emit(std::move(inst));
 }
 
 Value Builder::loadPartial(const Place& from, const Index& count, const Value& fill) {

@@ -118,6 +118,8 @@ public:
 
   // ---- Arithmetic beyond the operators on Value ----
   Value fma(const Value& a, const Value& b, const Value& c);
+  /// Products of the words of a and b, added to the lanes of `sum`.
+  Value dot(const Value& sum, const Value& a, const Value& b);
   Value min(const Value& a, const Value& b) { return apply(Op::Min, a, b); }
   Value max(const Value& a, const Value& b) { return apply(Op::Max, a, b); }
   Value minFast(const Value& a, const Value& b) { return apply(Op::MinFast, a, b); }
@@ -147,6 +149,7 @@ public:
   // ---- Conversions ----
   Value cast(const Value& a, Scalar to);
   Value castSat(const Value& a, Scalar to);
+  /// The bytes of `a` as lanes of another type, which may be more or fewer.
   Value bitcast(const Value& a, Scalar to);
 
   // ---- Lanes ----
@@ -172,6 +175,8 @@ public:
   // ---- Memory ----
   Value load(const Place& from, int lanes = 1);
   Value broadcast(const Place& from, int lanes);
+  /// `word` contiguous elements, `times` over.
+  Value broadcastWord(const Place& from, int word, int times);
   /// The first `count` lanes from memory, the others from `fill`.
   Value loadPartial(const Place& from, const Index& count, const Value& fill);
   Value loadStrided(const Place& from, int64_t stride, int lanes);

@@ -77,7 +77,7 @@ struct Inst {
   VarId var = kNoId;            ///< variable ops
   int64_t imm = 0;    ///< Const: value or bits of the double; Affine, memory ops: constant part of
                       ///< the index; Extract, Insert: lane; Parallel: iterations; For: step
-  int64_t stride = 0; ///< LoadStrided, in elements; may be negative
+  int64_t stride = 0; ///< LoadStrided, in elements; may be negative; BroadcastWord: elements of it
   std::vector<ValueId> operands;
   std::vector<int64_t> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any
   std::string name;          ///< Parallel, For: name of the loop variable

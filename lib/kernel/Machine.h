@@ -59,7 +59,10 @@ struct Machine {
   int vectorRegisters = 16;
   Throughput fma;        ///< multiplications with addition
   double fmaLatency = 4; ///< cycles from an addend to the sum
-  Throughput load;       ///< of vectors, or of one number into all lanes
+  Throughput dot;        ///< dot products, where there are any
+  Throughput pairs; ///< additions to sums of the products of pairs of 16-bit numbers, which are
+                    ///< two instructions, without dot products
+  Throughput load;  ///< of vectors, or of one number into all lanes
   Throughput store;
   std::set<DotProduct> dotProducts;
   CacheLevel l1, l2, l3;

@@ -14,19 +14,24 @@
 // even on ties. rsqrt is 1/sqrt(x), not an approximation. normal_cdf is (1 + erf(x / sqrt(2))) / 2,
 // elu is x > 0 ? x : exp(x) - 1. Comparisons with NaN are false but ne.
 //
+// dot(sum, a, b) adds to each lane of the sum the products of a word of a and a word of b: of four
+// 8-bit integers, signed or not, or of two i16. Products and sums are exact modulo 2^32.
+//
 // cast to a narrower integer drops the high bits; from float to integer it truncates, and out of
-// range the result is unspecified, while cast_sat clamps and takes NaN to 0; between floats it
-// rounds to nearest even; to bool it is != 0. f16 and bf16 are storage types: they are cast, moved
-// and stored, and computed with in f32. bitcast keeps the bits, the width of a lane and the lanes.
+// range the result is unspecified; between floats it rounds to nearest even; to bool it is != 0.
+// cast_sat is the same from float or integer to integer, but clamps, and takes NaN to 0. f16 and
+// bf16 are storage types: they are cast, moved and stored, and computed with in f32. bitcast keeps
+// the bits in order, lowest lane first; lanes may be split or joined.
 //
 // Reductions over lanes fold the upper half onto the lower until one lane is left (lanes beyond
 // the largest power of two are folded first), so their order does not depend on the hardware.
 //
 // Memory is addressed by element; only the alignment of one element is assumed. load and store
-// move contiguous lanes; broadcast loads one element into all lanes; the partial forms touch only
-// the first `count` lanes (any count is allowed, none or all), the others load the fill value;
-// load_strided reads every `stride`th element; gather and scatter add a vector of element offsets.
-// Scattering two lanes to one element keeps the higher lane. Distinct buffers never overlap.
+// move contiguous lanes; broadcast loads one element into all lanes, broadcast_word a few
+// contiguous ones and repeats them; the partial forms touch only the first `count` lanes (any count
+// is allowed, none or all), the others load the fill value; load_strided reads every `stride`th
+// element; gather and scatter add a vector of element offsets. Scattering two lanes to one element
+// keeps the higher lane. Distinct buffers never overlap.
 //
 // Code generation moves no load or store across a barrier, and none behind it is replaced by what
 // one before it has read. It is no instruction of the machine: where many loads are written out one
@@ -50,13 +55,14 @@ enum class OpKind : uint8_t {
   Unary,       ///< T -> T, numbers that can be computed with
   Binary,      ///< T, T -> T, numbers that can be computed with
   Ternary,     ///< T, T, T -> T, floats
+  Dot,         ///< i32 x n, T x kn, U x kn -> i32 x n, with T and U so narrow that k fill 32 bits
   Bitwise,     ///< T… -> T, integers and bool
   Shift,       ///< T, T -> T, integers
   Compare,     ///< T, T -> bool
   Select,      ///< bool, T, T -> T; the condition may have one lane
   FloatUnary,  ///< T -> T, f32 and f64
   FloatBinary, ///< T, T -> T, f32 and f64
-  Convert,     ///< T -> U, same lanes
+  Convert,     ///< T -> U, same lanes; bitcast: the same bytes
   Lanes,       ///< changes the number of lanes
   Reduce,      ///< T x lanes -> T
   Memory,      ///< reads or writes a buffer

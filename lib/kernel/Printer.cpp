@@ -159,6 +159,7 @@ private:
     if (op.kind == OpKind::Memory) {
       line.append(" ").append(place(inst));
       if (inst.op == Op::LoadStrided) line += fmt::format(" stride {}", inst.stride);
+      if (inst.op == Op::BroadcastWord) line += fmt::format(" of {}", inst.stride);
       return line + (inst.operands.size() > 1 ? "," : "") + operands(inst, 1);
     }
     line += operands(inst, 0);

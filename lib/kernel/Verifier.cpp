@@ -119,6 +119,9 @@ private:
       sameTypes(inst);
       require(isFloat(inst.type.scalar) && !isHalf(inst.type.scalar), "needs f32 or f64");
       break;
+    case OpKind::Dot:
+      dot(inst);
+      break;
     case OpKind::Bitwise:
       sameTypes(inst);
       require(!isFloat(inst.type.scalar), "needs integers or bool");
@@ -181,6 +184,16 @@ private:
       require(typeOf(inst, i) == index(), "needs scalar index operands");
   }
 
+  void dot(const Inst& inst) {
+    const Type sum = typeOf(inst, 0), a = typeOf(inst, 1), b = typeOf(inst, 2);
+    require(inst.type == sum && sum.scalar == Scalar::I32, "needs sums of i32");
+    const auto isByte = [](Type t) { return t.scalar == Scalar::I8 || t.scalar == Scalar::U8; };
+    require((isByte(a) && isByte(b)) || (a.scalar == Scalar::I16 && b.scalar == Scalar::I16),
+            "multiplies 8-bit integers, or i16");
+    require(a.sizeInBytes() == sum.sizeInBytes() && b.sizeInBytes() == sum.sizeInBytes(),
+            "needs a word for each sum");
+  }
+
   void compare(const Inst& inst) {
     require(typeOf(inst, 0) == typeOf(inst, 1), "compares different types");
     require(!isHalf(typeOf(inst, 0).scalar), "compares a type that is only stored or moved");
@@ -198,14 +211,16 @@ private:
 
   void convert(const Inst& inst) {
     Type from = typeOf(inst, 0);
-    require(from.lanes == inst.type.lanes, "changes the number of lanes");
-    if (inst.op == Op::Bitcast)
+    if (inst.op == Op::Bitcast) {
       require(from.scalar != Scalar::Bool && inst.type.scalar != Scalar::Bool &&
                   from.sizeInBytes() == inst.type.sizeInBytes(),
-              "needs lanes of the same width");
+              "needs as many bytes");
+      return;
+    }
+    require(from.lanes == inst.type.lanes, "changes the number of lanes");
     if (inst.op == Op::CastSat)
-      require(isFloat(from.scalar) && !isHalf(from.scalar) && isInteger(inst.type.scalar),
-              "saturates only from f32 or f64 to integers");
+      require(canCompute(from.scalar) && isInteger(inst.type.scalar),
+              "saturates only from numbers to integers");
   }
 
   void lanes(const Inst& inst) {
@@ -278,6 +293,9 @@ private:
     case Op::LoadStrided:
       require(inst.stride != 0, "needs a stride");
       break;
+    case Op::BroadcastWord:
+      require(inst.stride > 0 && inst.type.lanes % inst.stride == 0, "needs lanes of whole words");
+      break;
     default:
       break;
     }
@@ -292,6 +310,7 @@ private:
     int64_t first = base.lo + inst.imm, last = first;
     if (inst.op == Op::Load || inst.op == Op::Store || inst.op == Op::StoreStream)
       last += inst.type.lanes - 1;
+    if (inst.op == Op::BroadcastWord) last += inst.stride - 1;
     if (inst.op == Op::LoadStrided)
       (inst.stride > 0 ? last : first) += inst.stride * (inst.type.lanes - 1);
     if (inst.op == Op::LoadPartial || inst.op == Op::StorePartial || inst.op == Op::Gather ||

@@ -62,6 +62,15 @@ void check(const Cast& cast) {
               });
 }
 
+template <std::integral R, std::integral T> R saturated(T x) {
+  return std::cmp_less(x, std::numeric_limits<R>::min())      ? std::numeric_limits<R>::min()
+         : std::cmp_greater(x, std::numeric_limits<R>::max()) ? std::numeric_limits<R>::max()
+                                                              : static_cast<R>(x);
+}
+
+template <typename T>
+inline constexpr bool kIsInteger = std::integral<T> && !std::is_same_v<T, bool>;
+
 template <typename T, typename R> void checkCast() {
   const auto x = operands<T>(1, kElements)[0];
   std::vector<Stored<R>> plain(kElements), clipped(kElements);
@@ -71,10 +80,11 @@ template <typename T, typename R> void checkCast() {
       clipped[i] = saturated<R>(x[i]);
       defined[i] = representable<R>(x[i]);
     }
+    if constexpr (kIsInteger<T> && kIsInteger<R>) clipped[i] = saturated<R>(x[i]);
     if (defined[i]) plain[i] = static_cast<R>(static_cast<T>(x[i]));
   }
   check({scalarOf<T>(), scalarOf<R>(), {Guarded(x)}, Guarded(plain), std::move(defined)});
-  if constexpr (std::floating_point<T> && std::integral<R> && !std::is_same_v<R, bool>)
+  if constexpr ((std::floating_point<T> || kIsInteger<T>) && kIsInteger<R>)
     check({scalarOf<T>(),
            scalarOf<R>(),
            {Guarded(x)},
@@ -114,6 +124,33 @@ TEST(Bitcast, KeepsTheBits) {
         [](Builder& b, const Values& v) { return b.bitcast(v[0], Scalar::F64); },
         [](const uint64_t* x) { return std::bit_cast<double>(*x); },
         {}}});
+}
+
+TEST(Bitcast, SplitsAndJoinsLanes) {
+  std::vector<uint8_t> bytes(64);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(17 * i + 3);
+  for (const Target& target : targets())
+    for (const int lanes : {1, 2, 3, 8}) {
+      Builder b("bits");
+      const kir::Buffer src = b.input("src", Scalar::U8, 64),
+                        dst = b.output("dst", Scalar::I16, 32);
+      b.parallelFor("i", 1, [&](const kir::Index&) {
+        const Value words = b.bitcast(b.load(src[5], 4 * lanes), Scalar::I32);
+        EXPECT_EQ(words.lanes(), lanes);
+        b.store(dst[0], b.bitcast(words, Scalar::I16));
+      });
+      auto module = compileAll(
+          [&] {
+            std::vector<kir::Kernel> kernels;
+            kernels.push_back(b.finish());
+            return kernels;
+          }(),
+          target);
+      Guarded from(bytes), to(64);
+      runStep(*module, 0, {from.data(), to.data()});
+      EXPECT_EQ(std::memcmp(to.data(), bytes.data() + 5, static_cast<size_t>(4 * lanes)), 0);
+      EXPECT_TRUE(to.intact());
+    }
 }
 
 /// A storage float by its number of exponent and mantissa bits.

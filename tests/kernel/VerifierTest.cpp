@@ -66,9 +66,27 @@ TEST(Verifier, RefusesWrongTypes) {
   expectRefused([](Parts& p, const Index& t) { p.b.store(p.dst[t], p.b.load(p.ints[t])); },
                 "another type than the buffer's");
   expectRefused([](Parts& p, const Index& t) { p.b.bitcast(p.b.load(p.src[t]), Scalar::F64); },
-                "same width");
-  expectRefused([](Parts& p, const Index& t) { p.b.castSat(p.b.load(p.ints[t]), Scalar::I8); },
+                "as many bytes");
+  expectRefused([](Parts& p, const Index& t) { p.b.castSat(p.b.load(p.half[t]), Scalar::I8); },
                 "saturates only from");
+  expectRefused(
+      [](Parts& p, const Index& t) {
+        const Value x = p.b.load(p.ints[t], 4);
+        p.b.dot(x, x, x);
+      },
+      "8-bit integers, or i16");
+  expectRefused(
+      [](Parts& p, const Index& t) {
+        const Value x = p.b.load(p.ints[t], 4), half = p.b.bitcast(p.b.slice(x, 0, 2), Scalar::I16);
+        p.b.dot(x, half, half);
+      },
+      "a word for each sum");
+  expectRefused(
+      [](Parts& p, const Index& t) {
+        const Value x = p.b.load(p.src[t], 4), pairs = p.b.bitcast(x, Scalar::I16);
+        p.b.dot(x, pairs, pairs);
+      },
+      "sums of i32");
   expectRefused(
       [](Parts& p, const Index& t) {
         Value x = p.b.load(p.src[t], 4);
@@ -114,6 +132,8 @@ TEST(Verifier, RefusesWrongMemory) {
                 "elements -1..8 are outside buffer");
   expectRefused([](Parts& p, const Index& t) { p.b.loadStrided(p.src[t], 0, 4); },
                 "needs a stride");
+  expectRefused([](Parts& p, const Index&) { p.b.broadcastWord(p.src[63], 2, 4); },
+                "elements 63..64 are outside buffer");
   Parts p;
   p.b.store(p.dst[0], p.b.zero(f32()));
   p.b.parallelFor("t", 4, [](const Index&) {});
