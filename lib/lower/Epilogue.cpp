@@ -4,6 +4,9 @@
 #include "lower/Elementwise.h"
 #include "lower/Scalars.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace enfold::lower {
 namespace {
 
@@ -66,6 +69,14 @@ std::vector<kir::Index> blockedCoordinates(const Type& result, const kir::Index&
 Epilogue::Epilogue(const Op& op, Lowering& lowering) : op_(op), steps_(op.epilogue()) {
   for (const Value* operand : op.operands().subspan(op.numOwnOperands()))
     operands_.emplace_back(operand, op.result()->type(), lowering);
+}
+
+bool Epilogue::isLong() const {
+  // Conversions are an instruction or two.
+  const auto isShort = [](const EpilogueStep& step) {
+    return step.kind == OpKind::Cast || step.kind == OpKind::Round;
+  };
+  return std::ranges::count_if(steps_, std::not_fn(isShort)) > kFewSteps;
 }
 
 void Epilogue::declare(kir::Builder& b) {

@@ -23,7 +23,7 @@ public:
   /// Whether a kernel had better keep its sums in memory and apply the steps in a loop over them:
   /// written out for every vector of a tile they take long to compile, and more room than the
   /// instruction cache has.
-  bool isLong() const { return steps_.size() > kFewSteps; }
+  bool isLong() const;
   /// Declares the operands as the kernel's next inputs.
   void declare(kir::Builder& b);
   /// The result of all steps at `coordinates` of the op's result (physical dimensions, lanes along
@@ -39,7 +39,7 @@ public:
   double flopsPerElement() const { return static_cast<double>(steps_.size()); }
 
 private:
-  static constexpr size_t kFewSteps = 5;
+  static constexpr int64_t kFewSteps = 5;
 
   const Op& op_;
   std::span<const EpilogueStep> steps_;

@@ -81,7 +81,13 @@ std::string refusalOf(const Family& family, const Op& op, const kir::Target& tar
 
 std::span<const Family> families() {
   static const std::vector<Family> table = {
-      {"conv", Layouts::Vectors, refuseConv, lowerConv, {OpKind::Conv}, convLayouts, explainConv},
+      {"conv",
+       Layouts::Vectors,
+       refuseConv,
+       lowerConv,
+       {OpKind::Conv, OpKind::ConvInteger},
+       convLayouts,
+       explainConv},
       {"conv_transposed",
        Layouts::Vectors,
        refuseConvTransposed,
@@ -112,7 +118,11 @@ std::span<const Family> families() {
        {OpKind::Resize},
        blockedResizeLayouts},
       {"resize_plain", Layouts::Plain, refusePlainResize, lowerPlainResize, {OpKind::Resize}},
-      {"gemm", Layouts::Plain, refuseGemm, lowerGemm, {OpKind::Gemm, OpKind::MatMul}},
+      {"gemm",
+       Layouts::Plain,
+       refuseGemm,
+       lowerGemm,
+       {OpKind::Gemm, OpKind::MatMul, OpKind::MatMulInteger}},
       {"strided_copy",
        Layouts::Any,
        refuseMovement,

@@ -263,15 +263,13 @@ std::vector<Host> hosts() {
          return g.op(OpKind::MatMulInteger, "matmul",
                      {g.input("x", {ElemType::I8, {2, 3, 7}, {}}),
                       whole(g, "weight", ElemType::I8, {7, 21}, -99, 99)});
-       },
-       false, 1},
+       }},
       {"conv_direct",
        [=](GraphBuilder& g) {
          return g.op(OpKind::ConvInteger, "conv",
                      {input(g, ElemType::I8, {2, 5, 4, 9}),
                       whole(g, "weight", ElemType::I8, {19, 5, 3, 3}, -99, 99)});
-       },
-       false, 1},
+       }},
       {"reduce_rows",
        [=](GraphBuilder& g) {
          return g.op(OpKind::ReduceSum, "sum",

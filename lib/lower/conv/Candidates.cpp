@@ -5,6 +5,7 @@
 #include "lower/Layouts.h"
 #include "lower/conv/Grouped.h"
 #include "lower/conv/Groups.h"
+#include "lower/conv/IntegerOperands.h"
 #include "lower/conv/Plain.h"
 
 #include <fmt/format.h>
@@ -38,6 +39,11 @@ bool areOrdinary(const Tensor& weights) {
   return largest < std::bit_cast<uint32_t>(kLargestPoint) << 1;
 }
 
+/// Which candidate the op asks for.
+std::string algorithmOf(const Op& op) {
+  return op.info().attr("algorithm") ? op.string("algorithm") : "auto";
+}
+
 const ConvCandidate* find(const std::vector<ConvCandidate>& candidates,
                           const std::string& algorithm) {
   for (const ConvCandidate& candidate : candidates)
@@ -55,6 +61,31 @@ std::string refuseDirect(const Op& op, const kir::Target& target) {
   if (!x.layout.isPlain() && !isVector(x.layout, target)) return "operand is blocked otherwise";
   if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
   return constantsRefusal(op);
+}
+
+std::string refuseInteger(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  if (std::string reason = refuseIntegerOperands(op); !reason.empty()) return reason;
+  if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
+  if (!isVector(y.layout, target)) return "result is not channel-blocked";
+  if (!x.layout.isPlain() && !isVector(x.layout, target)) return "operand is blocked otherwise";
+  if (x.layout.isPlain() && (x.shape[1] > kMaxPlainChannels || op.integer("group") != 1))
+    return "plain input with many channels or groups";
+  return epilogueRefusal(op);
+}
+
+/// For pairs of widened pixels, and for bytes where the weights are such.
+std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem& problem,
+                                               const kir::Target& target) {
+  std::vector<Words> all = {kPairs};
+  if (IntegerWeights(op).areBytes(*op.own(1)->constant())) all.push_back(bytesFor(target.machine));
+  std::vector<DirectCandidate> candidates;
+  for (const Words& words : all)
+    for (DirectCandidate& candidate : directCandidates(problem, target, words)) {
+      candidate.cycles += stageCycles(op, words, target.machine);
+      candidates.push_back(std::move(candidate));
+    }
+  return candidates;
 }
 
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
@@ -81,7 +112,7 @@ bool isNarrow(const Op& op, int block) {
 /// Whether a result in narrower blocks than the operand's would cost more than it saves: Winograd's
 /// algorithm takes and gives blocks of one size.
 bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
-  if (layouts.data.block <= layouts.result.block || op.string("algorithm") != "auto") return false;
+  if (layouts.data.block <= layouts.result.block || algorithmOf(op) != "auto") return false;
   const WindowProblem p = windowProblem(op);
   const int64_t rank = op.result()->type().rank();
   if ((rank != 4 && rank != 5) || !isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant()))
@@ -96,6 +127,7 @@ bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Targ
 OpLayouts convLayouts(const Op& op, const kir::Target& target) {
   const Type& x = op.own(0)->type();
   if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return {};
+  if (op.kind() == OpKind::ConvInteger && !refuseIntegerOperands(op).empty()) return {};
   const Layout result = blockedFor(op.result()->shape()[1], target);
   if (op.kind() == OpKind::Conv && isNarrow(op, result.block)) return {};
   const bool grouped = op.integer("group") != 1;
@@ -132,27 +164,32 @@ WindowProblem directProblem(const Op& op) {
 }
 
 std::string refuseConv(const Op& op, const kir::Target& target) {
-  if (refuseConvGrouped(op, target).empty() || refuseDirect(op, target).empty()) return "";
+  if (refuseConvGrouped(op, target).empty()) return "";
+  if (op.kind() == OpKind::ConvInteger) return refuseInteger(op, target);
+  if (refuseDirect(op, target).empty()) return "";
   return refuseConvPlain(op, target);
 }
 
 std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& target) {
+  const bool isInteger = op.kind() == OpKind::ConvInteger;
   if (refuseConvGrouped(op, target).empty()) {
     const std::string name = windowProblem(op).cinPerGroup() == 1 ? "depthwise" : "grouped";
     return {{name, name, 0, GroupedCandidate{}}};
   }
-  if (!refuseDirect(op, target).empty()) {
-    if (!refuseConvPlain(op, target).empty()) return {};
+  if (isInteger ? !refuseInteger(op, target).empty() : !refuseDirect(op, target).empty()) {
+    if (isInteger || !refuseConvPlain(op, target).empty()) return {};
     return {{"plain", "plain", 0, PlainCandidate{}}};
   }
   std::vector<ConvCandidate> candidates;
   const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
   const auto runs = mergedGroups(directProblem(op), op);
-  for (DirectCandidate& direct : directCandidates(runs.front().problem, narrowed)) {
+  const WindowProblem& first = runs.front().problem;
+  for (DirectCandidate& direct :
+       isInteger ? integerCandidates(op, first, narrowed) : directCandidates(first, narrowed)) {
     const std::string name = direct.name();
     candidates.push_back({name, name, direct.cycles, std::move(direct)});
   }
-  if (refuseWinograd(op, target).empty())
+  if (!isInteger && refuseWinograd(op, target).empty())
     for (const WinogradCandidate& winograd : winogradCandidates(windowProblem(op), narrowed))
       candidates.push_back({winograd.name(), fmt::format("winograd f{}", winograd.schedule.outputs),
                             winograd.cycles, winograd});
@@ -162,7 +199,7 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
 
 ConvChoice chooseConv(const Op& op, const kir::Target& target) {
   const std::vector<ConvCandidate> candidates = convCandidates(op, target);
-  const std::string algorithm = op.string("algorithm");
+  const std::string algorithm = algorithmOf(op);
   ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
   const ConvCandidate* found = find(candidates, algorithm);
   ConvChoice choice{found ? *found : candidates.front(), ""};
@@ -182,8 +219,8 @@ Choice explainConv(const Op& op, const kir::Target& target) {
   Choice choice{kKernels[chosen.how.index()], {}};
   const auto refused = [&](const char* other, std::string reason) {
     if (reason.empty())
-      reason = op.string("algorithm") == "auto" ? "direct is faster"
-                                                : "the convolution is to be computed directly";
+      reason = algorithmOf(op) == "auto" ? "direct is faster"
+                                         : "the convolution is to be computed directly";
     choice.refused.emplace_back(other, std::move(reason));
   };
   const std::string reasons[] = {refuseConvGrouped(op, target), refuseWinograd(op, target),
@@ -194,8 +231,8 @@ Choice explainConv(const Op& op, const kir::Target& target) {
 
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
   for (const auto& op : graph.ops()) {
-    if (op->kind() != OpKind::Conv) continue;
-    const std::string algorithm = op->string("algorithm");
+    if (op->kind() != OpKind::Conv && op->kind() != OpKind::ConvInteger) continue;
+    const std::string algorithm = algorithmOf(*op);
     if (algorithm == "auto" || algorithm == "direct") continue;
     const std::vector<ConvCandidate> candidates = convCandidates(*op, target);
     if (find(candidates, algorithm)) continue;

@@ -28,7 +28,7 @@ ConvResult::ConvResult(const Op& op, Lowering& lowering)
       blocks_(storedChannels(op.result()->type()) / lanes_), epilogue_(op, lowering) {}
 
 void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t vectorsOfTile) {
-  if (op_.own(2)) {
+  if (op_.kind() != OpKind::ConvInteger && op_.own(2)) {
     bias_ = b.input("bia", kir::Scalar::F32, blocks_ * lanes_);
     std::vector<float> packed(static_cast<size_t>(blocks_ * lanes_));
     const Tensor& tensor = *op_.own(2)->constant();
@@ -41,7 +41,7 @@ void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64
   dst_ = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering_.storage(op_.result()));
   if (epilogue_.isLong() && vectorsOfTile > 0)
-    sums_ = b.local("sums", kir::Scalar::F32, vectorsOfTile * lanes_);
+    sums_ = b.local("sums", *scalarOf(op_.ownElem()), vectorsOfTile * lanes_);
 }
 
 std::optional<Value> ConvResult::bias(kir::Builder& b, const Index& block) const {

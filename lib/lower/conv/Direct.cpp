@@ -4,15 +4,19 @@
 //
 // A register tile of P pixels by B channel blocks is accumulated over all taps and input channels:
 // for every input channel and tap, B weight vectors are loaded and P pixels broadcast for P*B fused
-// multiply-adds (TapRow). Weights are packed in the order they are read. The loop nest and its
+// multiply-adds (TapRow); of integers, for every word of channels. Weights are packed in the order
+// they are read. The loop nest and its
 // register blocking follow Georganas et al., "Anatomy of High-Performance Deep Learning
 // Convolutions on SIMD Architectures" (SC 2018), section II.
 #include "lower/conv/Direct.h"
 
 #include "lower/FetchAhead.h"
+#include "lower/Scalars.h"
+#include "lower/conv/BorderSums.h"
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/Groups.h"
+#include "lower/conv/IntegerOperands.h"
 #include "lower/conv/TapRow.h"
 #include "lower/movement/StridedCopy.h"
 #include "lower/window/Tiles.h"
@@ -32,11 +36,12 @@ class DirectConv {
 public:
   /// `source` holds the input of the run's problem, which may have fewer pixels than that of the
   /// op, with the channels of all groups.
-  DirectConv(const Op& op, const GroupRun& run, BufferRef source, const ConvPart& part,
+  DirectConv(const Op& op, const GroupRun& run, ConvSource source, const ConvPart& part,
              Lowering& lowering)
       : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block), run_(run),
-        p_(run_.problem), source_(source), part_(part), schedule_(part.schedule),
-        input_(op.own(0)->type(), run_), result_(op, lowering),
+        p_(run_.problem), source_(std::move(source)), part_(part), schedule_(part.schedule),
+        words_(schedule_.words), input_(source_.type, run_), result_(op, lowering),
+        border_(op, run_, words_.channels > 1 ? zeroPointOf(op, words_) : 0, lanes_),
         channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
         vectors_(schedule_.blocks * lanes_), rowWeights_(input_.step * p_.kernel[2] * vectors_),
         groupWeights_(rowWeights_ * input_.blocks * p_.kernel[0] * p_.kernel[1]) {
@@ -62,6 +67,7 @@ private:
     Index number; ///< of the iteration
   };
 
+  template <typename T, typename NumberOf> BufferRef packed(std::string order, NumberOf of) const;
   BufferRef packedWeights() const;
   void row(const Row& row);
   void tile(const Row& row, const Tile& tile);
@@ -74,11 +80,13 @@ private:
   const int64_t lanes_;
   const GroupRun run_;
   const WindowProblem& p_; ///< of the run
-  const BufferRef source_;
+  const ConvSource source_;
   const ConvPart part_;
   const ConvSchedule schedule_;
+  const Words words_;
   const ConvInput input_;
   ConvResult result_;
+  BorderSums border_;
   const int64_t channelBlocks_;             ///< of output, per group
   const int64_t vectors_;                   ///< output channels of a tile
   const int64_t rowWeights_, groupWeights_; ///< of a row of taps, and of all taps, of a tile
@@ -88,38 +96,53 @@ private:
   std::optional<kir::Buffer> src_, wei_;
 };
 
-/// [group][block group][input block][kd][kh][a row as TapRow reads it][block][lane]
-BufferRef DirectConv::packedWeights() const {
+/// [group][block group][input block][kd][kh][a row as TapRow reads it][block][lane][of a word].
+/// of(weights, i, channel) is number i of the op's weights, which is of that output channel.
+template <typename T, typename NumberOf>
+BufferRef DirectConv::packed(std::string order, NumberOf of) const {
   const int64_t taps = p_.taps(), kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
   const int64_t step = input_.step, blocks = input_.blocks, vectors = vectors_;
   const int64_t begin = part_.firstBlock * lanes_, end = begin + part_.numBlocks * lanes_;
-  const auto pack = [=, run = run_, order = TapRow::weightOrder(schedule_, step, kw)](
-                        const Tensor& weights, float* to, int64_t) {
-    const float* data = weights.data<float>();
+  const int64_t perWord = words_.channels;
+  const auto pack = [=, run = run_, order = TapRow::weightOrder(schedule_, step / perWord, kw)](
+                        const Tensor& weights, T* to, int64_t) {
     const int64_t cown = run.problem.cinPerGroup() / run.merge;
     for (int64_t g = 0; g < run.problem.groups; ++g)
       for (int64_t first = begin; first < end; first += vectors)
         for (int64_t cb = 0; cb < blocks; ++cb)
           for (int64_t t = 0; t < outer; ++t)
             to = TapRow::packRow(
-                run, order, cb * step, first, vectors, to, [&](int64_t c, int64_t k, int64_t x) {
+                run, order, perWord, cb * step, first, vectors, to,
+                [&](int64_t c, int64_t k, int64_t x) {
                   const int64_t channel = run.firstOutput() + g * run.problem.coutPerGroup() + k;
-                  return data[(channel * cown + c % cown) * taps + t * kw + x];
+                  return of(weights, (channel * cown + c % cown) * taps + t * kw + x, channel);
                 });
   };
-  return lowering_.packed<float>(*op_.own(1)->constant(),
-                                 fmt::format("direct {} {} {} {} {} {} {} {}", p_.groups,
-                                             run_.first, run_.merge, begin, end, vectors, step,
-                                             schedule_.sharesPixels),
-                                 p_.groups * (end - begin) * blocks * step * taps, pack);
+  order += fmt::format(" {} {} {} {} {} {} {} {}", p_.groups, run_.first, run_.merge, begin, end,
+                       vectors, step, schedule_.sharesPixels);
+  return lowering_.packed<T>(*op_.own(1)->constant(), order,
+                             p_.groups * (end - begin) * blocks * step * taps, pack);
+}
+
+BufferRef DirectConv::packedWeights() const {
+  if (words_.channels == 1)
+    return packed<float>("direct", [](const Tensor& weights, int64_t i, int64_t) {
+      return weights.data<float>()[i];
+    });
+  const IntegerWeights values(op_);
+  const auto of = [values](const Tensor& weights, int64_t i, int64_t channel) {
+    return values.at(weights, i, channel);
+  };
+  return words_.channels == 2 ? packed<int16_t>("direct pairs " + values.key(), of)
+                              : packed<int8_t>("direct bytes " + values.key(), of);
 }
 
 void DirectConv::lower(const std::string& secondChoice) {
-  std::vector<BufferRef> buffers = {source_, packedWeights()};
-  src_ = b_.input("src", kir::Scalar::F32,
-                  p_.batch * p_.inPixels() * storedChannels(op_.own(0)->type()));
+  std::vector<BufferRef> buffers = {source_.memory, packedWeights()};
+  src_ = b_.input("src", words_.pixel, p_.batch * p_.inPixels() * storedChannels(source_.type));
   const int64_t blockGroups = part_.numBlocks / schedule_.blocks;
-  wei_ = b_.input("wei", kir::Scalar::F32, p_.groups * blockGroups * groupWeights_);
+  wei_ = b_.input("wei", words_.weight, p_.groups * blockGroups * groupWeights_);
+  border_.declare(b_, buffers, lowering_);
   result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
   const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
@@ -133,12 +156,10 @@ void DirectConv::lower(const std::string& secondChoice) {
   });
   const double share = static_cast<double>(p_.cout * part_.numBlocks) /
                        static_cast<double>(op_.result()->shape()[1] * channelBlocks_);
-  lowering_.call(
-      b_.finish(), std::move(buffers),
-      {.algorithm = fmt::format("conv_direct {}{}x{}", schedule_.sharesPixels ? "shared " : "",
-                                schedule_.pixels, schedule_.blocks),
-       .secondChoice = secondChoice,
-       .flops = share * (windowProblem(op_).flops() + result_.flops())});
+  lowering_.call(b_.finish(), std::move(buffers),
+                 {.algorithm = "conv_" + DirectCandidate{{part_}, 0}.name(),
+                  .secondChoice = secondChoice,
+                  .flops = share * (windowProblem(op_).flops() + result_.flops())});
 }
 
 void DirectConv::row(const Row& row) {
@@ -152,9 +173,15 @@ void DirectConv::row(const Row& row) {
 }
 
 void DirectConv::tile(const Row& row, const Tile& tile) {
+  const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
   std::vector<kir::Var> sums;
-  for (int64_t i = 0; i < tile.pixels * schedule_.blocks; ++i)
-    sums.push_back(b_.var("acc", b_.zero(kir::f32(int(lanes_)))));
+  for (int64_t i = 0; i < tile.pixels; ++i)
+    for (int64_t block = 0; block < schedule_.blocks; ++block) {
+      const Index channels = row.group * channelBlocks_ + part_.firstBlock + row.block + block;
+      sums.push_back(b_.var("acc", words_.sum == kir::Scalar::I32
+                                       ? border_.at(b_, depth, height, tile.begin + i, channels)
+                                       : b_.zero(kir::f32(int(lanes_)))));
+    }
   taps(row, tile, sums);
   finish(row, tile, sums);
 }
@@ -175,24 +202,31 @@ void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& s
                           kh * (p_.dilations[1] * input_.pixel[1]);
         const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights_;
         fetchAhead(wei, tile);
-        TapRow(b_, p_, schedule_, lanes_, run_.merge > 1)
-            .reduce({*src_, src, input_.channel, input_.pixel[2]}, {*wei_, wei, input_.step}, count,
-                    tile.begin, tile.pixels, sums);
+        const bool merged = run_.merge > 1 && words_.channels == 1;
+        TapRow(b_, p_, schedule_, lanes_, merged)
+            .reduce({*src_, src, input_.channel * words_.channels, input_.pixel[2]},
+                    {*wei_, wei, input_.step / words_.channels}, count, tile.begin, tile.pixels,
+                    sums);
       });
     });
   };
-  // Lanes past the last channel hold anything, so a ragged last block is shorter.
+  // Lanes past the last channel hold anything, so a ragged last block is shorter. Of integers in
+  // the last word anything times a weight of zero is zero.
+  const auto words = [&](int64_t channels) {
+    return (channels + words_.channels - 1) / words_.channels;
+  };
   const int64_t rest = p_.cinPerGroup() % input_.step, whole = p_.cinPerGroup() / input_.step;
-  b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, input_.step); });
-  if (rest) block(whole, rest);
+  b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, words(input_.step)); });
+  if (rest) block(whole, words(rest));
 }
 
 /// While a group of output channels is computed, the weights of the next one come from memory into
 /// the second-level cache, every tile fetching its share.
 void DirectConv::fetchAhead(const Index& rowOfWeights, const Tile& tile) {
-  if (part_.numBlocks == schedule_.blocks || 4 * groupWeights_ < kWorthFetching) return;
+  const int64_t bytes = kir::sizeInBytes(words_.weight);
+  if (part_.numBlocks == schedule_.blocks || bytes * groupWeights_ < kWorthFetching) return;
   fetchShare(b_, (*wei_)[rowOfWeights + groupWeights_], rowWeights_, tile.number,
-             tilesInRow_ * std::min(schedule_.rows, p_.out[1]));
+             tilesInRow_ * std::min(schedule_.rows, p_.out[1]), words_.weight);
 }
 
 void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir::Var>& sums) {
@@ -202,7 +236,7 @@ void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir:
   result_.store(b_, sums, {row.image, block, pixel, schedule_.blocks});
 }
 
-/// The pixels of the input that a window of one tap reads.
+/// The pixels of a float input that a window of one tap reads.
 BufferRef copySamples(const Op& op, const WindowProblem& p, Lowering& lowering) {
   const Type& x = op.own(0)->type();
   const int64_t lanes = x.layout.block;
@@ -222,10 +256,18 @@ BufferRef copySamples(const Op& op, const WindowProblem& p, Lowering& lowering) 
   return samples;
 }
 
+ConvSource sourceOf(const Op& op, const Words& words, Lowering& lowering) {
+  if (words.channels > 1) return stageInput(op, words, lowering);
+  const Type& x = op.own(0)->type();
+  if (isSampled(op)) return {copySamples(op, windowProblem(op), lowering), x};
+  return {lowering.storage(op.own(0)), x};
+}
+
 /// For another run of groups: of the same name if there is one, else the best.
 DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProblem& run,
                               const kir::Target& target) {
-  const std::vector<DirectCandidate> candidates = directCandidates(run, target);
+  const std::vector<DirectCandidate> candidates =
+      directCandidates(run, target, candidate.parts.front().schedule.words);
   const auto same = std::ranges::find(candidates, candidate.name(), &DirectCandidate::name);
   return same == candidates.end() ? candidates.front() : *same;
 }
@@ -235,8 +277,7 @@ DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProb
 void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
                      const std::string& secondChoice, Lowering& lowering) {
   const kir::Target narrowed = lowering.target().withLanes(op.result()->type().layout.block);
-  const BufferRef source =
-      isSampled(op) ? copySamples(op, windowProblem(op), lowering) : lowering.storage(op.own(0));
+  const ConvSource source = sourceOf(op, candidate.parts.front().schedule.words, lowering);
   for (const GroupRun& run : mergedGroups(directProblem(op), op)) {
     const DirectCandidate own =
         run.first == 0 ? candidate : likeCandidate(candidate, run.problem, narrowed);

@@ -6,14 +6,22 @@
 // they are few.
 //
 // Lanes past the last channel hold anything, but in groups of their own.
+//
+// Integers are widened to the lanes of sums, and multiplied as pairs whose second number has a
+// weight of zero: that is as fast as additions, products of 32 bits are not.
 #include "lower/conv/Grouped.h"
 
 #include "lower/Layouts.h"
+#include "lower/Scalars.h"
+#include "lower/conv/BorderSums.h"
 #include "lower/conv/ConvOperands.h"
+#include "lower/conv/IntegerOperands.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
+
+#include <utility>
 
 namespace enfold::lower {
 namespace {
@@ -32,7 +40,9 @@ public:
   GroupedConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
-        fewTaps_(p_.kernel[2] <= kFewTaps), result_(op, lowering) {}
+        fewTaps_(p_.kernel[2] <= kFewTaps), isInteger_(op.kind() == OpKind::ConvInteger),
+        wholeRun_(wholeRunOf(p_)), result_(op, lowering),
+        border_(op, wholeRun_, isInteger_ ? inputZeroPoint(op) : 0, lanes_) {}
 
   void lower();
 
@@ -51,12 +61,21 @@ private:
   /// The sums of a tile.
   using Sums = std::vector<kir::Var>;
 
+  /// All groups as one.
+  static GroupRun wholeRunOf(WindowProblem p) {
+    const int64_t groups = std::exchange(p.groups, 1);
+    return {0, groups, p};
+  }
+  template <typename T, typename NumberOf>
+  BufferRef packed(const std::string& order, NumberOf of) const;
   BufferRef packedWeights() const;
+  Value loadPixel(const Index& at);
+  Value loadWeight(const Index& vector);
+  Value addProduct(const Value& sum, const Value& pixel, const Value& weight);
   void tile(const Row& row, const Tile& tile);
   void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void finish(const Row& row, const Tile& tile, const Sums& sums);
-  Value load(const kir::Buffer& from, const Index& at) { return b_.load(from[at], lanes_); }
   Value channelOfGroup(const Value& pixel, int channel);
 
   const Op& op_;
@@ -65,39 +84,59 @@ private:
   const int width_; ///< channels of a group
   const int lanes_;
   const int64_t blocks_;
-  const bool fewTaps_;
+  const bool fewTaps_, isInteger_;
+  const GroupRun wholeRun_;
   ConvResult result_;
+  BorderSums border_;
 
   kir::Builder b_{"conv_grouped"};
   std::optional<kir::Buffer> src_, wei_;
 };
 
 /// [channel block][kd][kh] rows of [channel of a group][kw][lane], or [kw][channel of a
-/// group][lane] for many taps.
-BufferRef GroupedConv::packedWeights() const {
+/// group][lane] for many taps. A lane of integers is a pair. of(weights, i, channel) is number i of
+/// the op's weights, which is of that output channel.
+template <typename T, typename NumberOf>
+BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
+  const int64_t perLane = sizeof(float) / sizeof(T);
   const int64_t kw = p_.kernel[2], rows = p_.kernel[0] * p_.kernel[1];
   const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_,
-                     fewTaps = fewTaps_](const Tensor& weights, float* to, int64_t) {
-    const float* data = weights.data<float>();
+                     fewTaps = fewTaps_](const Tensor& weights, T* to, int64_t) {
     for (int64_t k = 0; k < cout; ++k)
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t c = 0; c < width; ++c)
           for (int64_t x = 0; x < kw; ++x) {
             const int64_t inRow = fewTaps ? c * kw + x : x * width + c;
             const int64_t vector = (k / lanes * rows + row) * width * kw + inRow;
-            to[vector * lanes + k % lanes] = data[((k * width + c) * rows + row) * kw + x];
+            to[(vector * lanes + k % lanes) * perLane] =
+                static_cast<T>(of(weights, ((k * width + c) * rows + row) * kw + x, k));
           }
   };
-  return lowering_.packed<float>(*op_.own(1)->constant(), "grouped",
-                                 blocks_ * p_.taps() * width_ * lanes_, pack);
+  return lowering_.packed<T>(*op_.own(1)->constant(), order,
+                             perLane * blocks_ * p_.taps() * width_ * lanes_, pack);
+}
+
+BufferRef GroupedConv::packedWeights() const {
+  if (!isInteger_)
+    return packed<float>("grouped", [](const Tensor& weights, int64_t i, int64_t) {
+      return weights.data<float>()[i];
+    });
+  const IntegerWeights values(op_);
+  return packed<int16_t>("grouped pairs " + values.key(),
+                         [values](const Tensor& weights, int64_t i, int64_t channel) {
+                           return values.at(weights, i, channel);
+                         });
 }
 
 void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
-  src_ = b_.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
-  wei_ = b_.input("wei", kir::Scalar::F32, blocks_ * p_.taps() * width_ * lanes_);
+  const int64_t weights = blocks_ * p_.taps() * width_ * lanes_;
+  src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
+  wei_ = isInteger_ ? b_.input("wei", kir::Scalar::I16, 2 * weights)
+                    : b_.input("wei", kir::Scalar::F32, weights);
+  border_.declare(b_, buffers, lowering_);
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
-  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3;
+  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3 + isInteger_;
   const int64_t most = width_ == 1 ? kMaxDepthwisePixels : kMaxPixels;
   const int64_t pixels =
       std::clamp<int64_t>(lowering_.target().machine.vectorRegisters - held, 1, most);
@@ -118,10 +157,12 @@ void GroupedConv::lower() {
 }
 
 void GroupedConv::tile(const Row& row, const Tile& tile) {
+  const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
   Sums sums;
   for (int64_t i = 0; i < tile.pixels; ++i)
-    sums.push_back(b_.var("acc", b_.zero(kir::f32(lanes_))));
-  const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
+    sums.push_back(b_.var("acc", isInteger_
+                                     ? border_.at(b_, depth, height, tile.begin + i, row.block)
+                                     : b_.zero(kir::f32(lanes_))));
   b_.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
     b_.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
       const Index id = row.od * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0];
@@ -130,7 +171,7 @@ void GroupedConv::tile(const Row& row, const Tile& tile) {
       const Index line = ((row.image * blocks_ + row.block) * p_.in[0] + id) * p_.in[1] + ih;
       const Index src = (line * p_.in[2] + iw) * lanes_;
       const Index wei =
-          ((row.block * p_.kernel[0] + kd) * p_.kernel[1] + kh) * (width_ * p_.kernel[2] * lanes_);
+          ((row.block * p_.kernel[0] + kd) * p_.kernel[1] + kh) * (width_ * p_.kernel[2]);
       fewTaps_ ? rowOfFewTaps(src, wei, tile, sums) : rowOfTaps(src, wei, tile, sums);
     });
   });
@@ -143,12 +184,12 @@ void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, const Tile& t
   for (int c = 0; c < width_; ++c) {
     if (c > 0) b_.barrier(); // each channel loads the pixels anew: registers cannot hold them
     std::vector<Value> weights;
-    for (int64_t x = 0; x < kw; ++x) weights.push_back(load(*wei_, wei + (c * kw + x) * lanes_));
+    for (int64_t x = 0; x < kw; ++x) weights.push_back(loadWeight(wei + c * kw + x));
     for (const TileColumn& column : tileColumns(p_, tile.begin, tile.pixels)) {
-      const Value v = channelOfGroup(load(*src_, src + column.at * lanes_), c);
+      const Value v = channelOfGroup(loadPixel(src + column.at * lanes_), c);
       for (const auto& [pixel, tap] : column.uses) {
         kir::Var& sum = sums[static_cast<size_t>(pixel)];
-        sum.set(b_.fma(v, weights[static_cast<size_t>(tap)], sum));
+        sum.set(addProduct(sum, v, weights[static_cast<size_t>(tap)]));
       }
     }
   }
@@ -158,16 +199,32 @@ void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile
   for (const TapRun& run : tapRuns(p_, tile.begin, tile.pixels))
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
       for (int c = 0; c < width_; ++c) {
-        const Value weight = load(*wei_, wei + (x * width_ + c) * lanes_);
+        const Value weight = loadWeight(wei + x * width_ + c);
         for (int64_t i = 0; i < tile.pixels; ++i) {
           if (!tapInside(p_, tile.begin + i, run.lo)) continue;
           const Index column = x * p_.dilations[2] + i * p_.strides[2];
-          const Value v = channelOfGroup(load(*src_, src + column * lanes_), c);
+          const Value v = channelOfGroup(loadPixel(src + column * lanes_), c);
           kir::Var& sum = sums[static_cast<size_t>(i)];
-          sum.set(b_.fma(v, weight, sum));
+          sum.set(addProduct(sum, v, weight));
         }
       }
     });
+}
+
+/// A lane for every channel.
+Value GroupedConv::loadPixel(const Index& at) {
+  const Value v = b_.load((*src_)[at], lanes_);
+  return isInteger_ ? b_.cast(v, kir::Scalar::I32) : v;
+}
+
+Value GroupedConv::loadWeight(const Index& vector) {
+  const int elements = isInteger_ ? 2 * lanes_ : lanes_;
+  return b_.load((*wei_)[vector * elements], elements);
+}
+
+Value GroupedConv::addProduct(const Value& sum, const Value& pixel, const Value& weight) {
+  return isInteger_ ? b_.dot(sum, b_.bitcast(pixel, kir::Scalar::I16), weight)
+                    : b_.fma(pixel, weight, sum);
 }
 
 /// Every lane holds that channel of the group it belongs to.
@@ -187,11 +244,15 @@ void GroupedConv::finish(const Row& row, const Tile& tile, const Sums& sums) {
 
 std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
-  if (!op.own(1)->constant()) return "weights are not constant";
-  if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
-  if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
+  if (op.kind() == OpKind::ConvInteger) {
+    if (std::string reason = refuseIntegerOperands(op); !reason.empty()) return reason;
+  } else {
+    if (x.elem != ElemType::F32) return "element type is not f32";
+    if (!op.own(1)->constant()) return "weights are not constant";
+    if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
+    if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";
+  }
   const int block = x.layout.block;
   if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   const WindowProblem p = windowProblem(op);

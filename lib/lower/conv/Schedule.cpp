@@ -28,21 +28,35 @@ constexpr double kNoise = 0.001;
 /// Of tiles that need more registers than there are.
 constexpr double kImpossible = 1e300;
 
-double cycles(const kir::Machine& machine, double fmas, double loads) {
-  return std::max({std::max(fmas, kFewSums) / machine.fma.of(machine.vectorBytes),
-                   loads / machine.load.of(machine.vectorBytes), machine.fmaLatency});
+/// A step of a tile: sums that grow by a product each, and vectors of pixels and weights.
+struct Step {
+  double sums, pixels, weights;
+};
+
+double cycles(const kir::Machine& machine, const Step& step, const Words& words) {
+  const int bytes = machine.vectorBytes;
+  const double loads = (step.pixels + step.weights) / machine.load.of(bytes);
+  const double sums = std::max(step.sums, kFewSums);
+  if (words.channels == 1)
+    return std::max({sums / machine.fma.of(bytes), loads, machine.fmaLatency});
+  if (hasDot(machine, words))
+    return std::max({sums / machine.dot.of(bytes), loads, machine.fmaLatency});
+  // Sums grow by an addition, which is the only thing they wait for.
+  if (words.channels == 2) return std::max(sums / machine.pairs.of(bytes), loads);
+  // Bytes are split in two vectors of pairs, with an instruction for each, two for signed ones.
+  return std::max((2 * sums + step.pixels + 2 * step.weights) / machine.pairs.of(bytes), loads);
 }
 
 /// tileCycles() when the taps of a row share the pixels they read.
 double sharedTileCycles(const WindowProblem& p, const kir::Machine& machine, int64_t pixels,
-                        int64_t blocks) {
+                        int64_t blocks, const Words& words) {
   std::set<int64_t> columns; // of the input, that any tap reads
   for (int64_t pixel = 0; pixel < pixels; ++pixel)
     for (int64_t x = 0; x < p.kernel[2]; ++x)
       columns.insert(pixel * p.strides[2] + x * p.dilations[2]);
   const auto perTap = static_cast<double>(columns.size()) / static_cast<double>(p.kernel[2]);
-  return cycles(machine, static_cast<double>(pixels * blocks),
-                perTap + static_cast<double>(blocks));
+  return cycles(machine,
+                {static_cast<double>(pixels * blocks), perTap, static_cast<double>(blocks)}, words);
 }
 
 /// Cycles per reduction step of a row of pixels for a group of s.blocks channel blocks.
@@ -50,16 +64,15 @@ double rowCycles(const WindowProblem& p, const kir::Machine& machine, const Conv
   const int64_t width = p.out[2], tiles = (width + s.pixels - 1) / s.pixels;
   const int64_t large = width % tiles, size = width / tiles;
   const auto tile = [&](int64_t pixels) {
-    return s.sharesPixels ? sharedTileCycles(p, machine, pixels, s.blocks)
-                          : tileCycles(machine, pixels, s.blocks);
+    return s.sharesPixels ? sharedTileCycles(p, machine, pixels, s.blocks, s.words)
+                          : tileCycles(machine, pixels, s.blocks, s.words);
   };
   return static_cast<double>(large) * tile(size + 1) +
          static_cast<double>(tiles - large) * tile(size);
 }
 
-/// Registers for accumulators, weights and a pixel.
-int64_t registers(const WindowProblem& p, const ConvSchedule& s) {
-  return (s.pixels + (s.sharesPixels ? p.kernel[2] : 1)) * s.blocks + 1;
+int64_t registers(const WindowProblem& p, const kir::Machine& machine, const ConvSchedule& s) {
+  return tileRegisters(machine, s.pixels, s.blocks, s.sharesPixels ? p.kernel[2] : 1, s.words);
 }
 
 /// The best tile of `blocks` channel blocks, and its rowCycles().
@@ -68,10 +81,11 @@ struct Fit {
   double cycles = kImpossible;
 };
 
-Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, bool shares) {
+Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, bool shares,
+          const Words& words) {
   Fit best;
-  ConvSchedule s = {.blocks = blocks, .sharesPixels = shares};
-  for (; registers(p, s) <= machine.vectorRegisters; ++s.pixels) {
+  ConvSchedule s = {.blocks = blocks, .sharesPixels = shares, .words = words};
+  for (; registers(p, machine, s) <= machine.vectorRegisters; ++s.pixels) {
     const double cycles = rowCycles(p, machine, s);
     // Of about equals the largest, which loads least.
     const bool larger = s.pixels > best.schedule.pixels;
@@ -84,17 +98,19 @@ Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, b
 }
 
 /// The better of sharing pixels and not.
-Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks) {
-  const Fit plain = fitOf(p, machine, blocks, false);
+Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, const Words& words) {
+  const Fit plain = fitOf(p, machine, blocks, false, words);
   if (p.kernel[2] == 1) return plain;
-  const Fit shared = fitOf(p, machine, blocks, true);
+  const Fit shared = fitOf(p, machine, blocks, true, words);
   return shared.cycles < plain.cycles * (1 - kNoise) ? shared : plain;
 }
 
 /// As many rows as keep their input, with all channels, in the second-level cache, but enough
 /// iterations for the threads to share.
-int64_t rowsOf(const WindowProblem& p, const kir::Machine& machine, int64_t blockGroups) {
-  const int64_t rowBytes = 4 * p.cinPerGroup() * p.in[2] * p.in[0] * p.strides[1];
+int64_t rowsOf(const WindowProblem& p, const kir::Machine& machine, int64_t blockGroups,
+               const Words& words) {
+  const int64_t rowBytes =
+      kir::sizeInBytes(words.pixel) * p.cinPerGroup() * p.in[2] * p.in[0] * p.strides[1];
   const auto cacheBytes =
       static_cast<int64_t>(kShareOfCache * static_cast<double>(machine.l2.share()));
   int64_t rows = std::clamp<int64_t>(cacheBytes / std::max<int64_t>(1, rowBytes), 1,
@@ -127,19 +143,35 @@ double kernelCycles(const kir::Machine& machine) {
 }
 
 /// Rows of pixels times steps of the reduction, over all groups.
-double steps(const WindowProblem& p) {
-  return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * p.cinPerGroup() * p.taps());
+double steps(const WindowProblem& p, const Words& words) {
+  const int64_t inputs = (p.cinPerGroup() + words.channels - 1) / words.channels;
+  return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * inputs * p.taps());
+}
+
+/// "bytes " of what is not f32.
+std::string_view prefix(const Words& words) {
+  return words.channels == 4 ? "bytes " : words.channels == 2 ? "pairs " : "";
 }
 
 } // namespace
 
-double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks) {
-  return cycles(machine, static_cast<double>(pixels * blocks),
-                static_cast<double>(pixels + blocks));
+double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks, const Words& words) {
+  return cycles(machine,
+                {static_cast<double>(pixels * blocks), static_cast<double>(pixels),
+                 static_cast<double>(blocks)},
+                words);
+}
+
+int64_t tileRegisters(const kir::Machine& machine, int64_t pixels, int64_t blocks, int64_t taps,
+                      const Words& words) {
+  const int64_t usual = (pixels + taps) * blocks + 1;
+  if (words.channels == 1 || hasDot(machine, words)) return usual;
+  // A product; of bytes also the second halves of weights and pixel, and a mask.
+  return words.channels == 2 ? usual + 1 : usual + 1 + taps * blocks + 2;
 }
 
 std::string DirectCandidate::name() const {
-  std::string text = "direct ";
+  std::string text = fmt::format("direct {}", prefix(parts.front().schedule.words));
   for (const ConvPart& part : parts)
     text += fmt::format("{}{}{}x{}", &part == &parts.front() ? "" : " + ",
                         part.schedule.sharesPixels ? "shared " : "", part.schedule.pixels,
@@ -147,7 +179,8 @@ std::string DirectCandidate::name() const {
   return text;
 }
 
-std::vector<DirectCandidate> directCandidates(const WindowProblem& p, const kir::Target& target) {
+std::vector<DirectCandidate> directCandidates(const WindowProblem& p, const kir::Target& target,
+                                              const Words& words) {
   const kir::Machine& machine = target.machine;
   const int64_t all = channelBlocks(p, target);
   std::vector<DirectCandidate> candidates;
@@ -156,16 +189,17 @@ std::vector<DirectCandidate> directCandidates(const WindowProblem& p, const kir:
     for (const bool shares : {false, true}) {
       if (shares && p.kernel[2] == 1) continue;
       const int64_t rest = all % blocks;
-      Fit main = fitOf(p, machine, blocks, shares);
+      Fit main = fitOf(p, machine, blocks, shares, words);
       if (main.cycles >= kImpossible) continue;
-      main.schedule.rows = rowsOf(p, machine, all / blocks);
+      main.schedule.rows = rowsOf(p, machine, all / blocks, words);
       DirectCandidate candidate = {{{0, all - rest, main.schedule}},
-                                   static_cast<double>(all / blocks) * main.cycles * steps(p)};
+                                   static_cast<double>(all / blocks) * main.cycles *
+                                       steps(p, words)};
       if (rest > 0) {
-        Fit last = fitOf(p, machine, rest);
-        last.schedule.rows = rowsOf(p, machine, 1);
+        Fit last = fitOf(p, machine, rest, words);
+        last.schedule.rows = rowsOf(p, machine, 1, words);
         candidate.parts.push_back({all - rest, rest, last.schedule});
-        candidate.cycles += last.cycles * steps(p) + kernelCycles(machine);
+        candidate.cycles += last.cycles * steps(p, words) + kernelCycles(machine);
       }
       candidates.push_back(std::move(candidate));
       if (isBetter(candidates.back(), candidates[best])) best = candidates.size() - 1;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/Target.h"
+#include "lower/Words.h"
 #include "lower/window/WindowProblem.h"
 
 #include <string>
@@ -15,8 +16,9 @@ struct ConvSchedule {
   int64_t pixels = 1;
   int64_t blocks = 1;
   int64_t rows = 1;          ///< output rows an iteration of the parallel loop computes
-  int64_t unroll = 1;        ///< input channels per iteration of the innermost loop
+  int64_t unroll = 1;        ///< words of input channels per iteration of the innermost loop
   bool sharesPixels = false; ///< taps of a row share the pixels they read; see TapRow
+  Words words = {};
 };
 
 /// Some of the output channels of every group, which a kernel of their own computes.
@@ -30,18 +32,24 @@ struct DirectCandidate {
   std::vector<ConvPart> parts;
   double cycles; ///< estimated, on one core
 
-  std::string name() const; ///< "direct 6x2", "direct shared 4x3 + 6x1"
+  std::string name() const; ///< "direct 6x2", "direct shared 4x3 + 6x1", "direct bytes 6x2"
 };
 
 /// One candidate for every number of blocks in a tile, with and without sharing pixels; the best
 /// first.
 std::vector<DirectCandidate> directCandidates(const WindowProblem& problem,
-                                              const kir::Target& target);
+                                              const kir::Target& target, const Words& words = {});
 
 /// The best schedule for all channels alike.
 ConvSchedule scheduleConv(const WindowProblem& problem, const kir::Target& target);
 
 /// Cycles for one reduction step of a tile of `pixels` by `blocks` vectors.
-double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks);
+double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks,
+                  const Words& words = {});
+
+/// Registers that a tile takes: for sums, weights, a pixel, and what multiplying words needs
+/// besides. The weights are those of `taps` taps.
+int64_t tileRegisters(const kir::Machine& machine, int64_t pixels, int64_t blocks, int64_t taps,
+                      const Words& words = {});
 
 } // namespace enfold::lower

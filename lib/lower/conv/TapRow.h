@@ -9,13 +9,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 namespace enfold::lower {
 
-/// A channel of an input block and a tap along the width.
+/// A word of channels of an input block and a tap along the width.
 struct TapWeight {
-  int64_t channel, tap;
+  int64_t word, tap;
 };
 
 /// Emits the reduction of a row of problem.kernel[2] taps; depth and height do not matter here.
@@ -31,44 +32,48 @@ public:
   /// negative zero itself is packed as zero.
   static constexpr float kOfOtherGroup = -0.0f;
 
-  /// The order in which a row reads its weights, `channels` being those of an input block. Each is
+  /// The order in which a row reads its weights, `words` being those of an input block. Each is
   /// schedule.blocks vectors.
-  static std::vector<TapWeight> weightOrder(const ConvSchedule& schedule, int64_t channels,
+  static std::vector<TapWeight> weightOrder(const ConvSchedule& schedule, int64_t words,
                                             int64_t taps);
 
-  /// Packs a row in that order, the input block beginning with channel `firstIn` of a group of the
-  /// run, for output channels [firstOut, firstOut + vectors) of the group. weightOf(c, k, tap)
-  /// gives the weight between channels of the group, which are of one group of the op. Returns the
-  /// end.
-  template <typename WeightOf>
-  static float* packRow(const GroupRun& run, const std::vector<TapWeight>& order, int64_t firstIn,
-                        int64_t firstOut, int64_t vectors, float* to, WeightOf weightOf) {
+  /// Packs a row in that order, over zeros, in words of `perWord` channels, the input block
+  /// beginning with channel `firstIn` of a group of the run, for output channels [firstOut,
+  /// firstOut
+  /// + vectors) of the group. weightOf(c, k, tap) gives the weight between channels of the group,
+  /// which are of one group of the op. Returns the end.
+  template <typename T, typename WeightOf>
+  static T* packRow(const GroupRun& run, const std::vector<TapWeight>& order, int64_t perWord,
+                    int64_t firstIn, int64_t firstOut, int64_t vectors, T* to, WeightOf weightOf) {
     const int64_t cin = run.problem.cinPerGroup(), cown = cin / run.merge;
     const int64_t kown = run.problem.coutPerGroup() / run.merge;
-    for (const auto& [channel, tap] : order) {
-      const int64_t c = firstIn + channel, group = c / cown;
-      if (run.merge > 1) std::fill_n(to, vectors, kOfOtherGroup);
-      const int64_t end = c < cin ? std::min(firstOut + vectors, (group + 1) * kown) : 0;
-      for (int64_t k = std::max(firstOut, group * kown); k < end; ++k)
-        to[k - firstOut] = weightOf(c, k, tap) + 0.0f;
-      to += vectors;
+    for (const auto& [word, tap] : order) {
+      if constexpr (std::is_same_v<T, float>)
+        if (run.merge > 1) std::fill_n(to, vectors * perWord, kOfOtherGroup);
+      for (int64_t i = 0; i < perWord; ++i) {
+        const int64_t c = firstIn + word * perWord + i, group = c / cown;
+        const int64_t end = c < cin ? std::min(firstOut + vectors, (group + 1) * kown) : 0;
+        for (int64_t k = std::max(firstOut, group * kown); k < end; ++k)
+          to[(k - firstOut) * perWord + i] = static_cast<T>(weightOf(c, k, tap) + T{});
+      }
+      to += vectors * perWord;
     }
     return to;
   }
 
   struct Source {
     kir::Buffer buffer;
-    kir::Index at;                      ///< element of the first channel, pixel and tap
-    int64_t channelStride, pixelStride; ///< between input channels, and input columns
+    kir::Index at;                   ///< element of the first channel, pixel and tap
+    int64_t wordStride, pixelStride; ///< between words of input channels, and input columns
   };
   struct Weights {
     kir::Buffer buffer;
     kir::Index at;
-    int64_t channels; ///< in memory: of an input block
+    int64_t words; ///< in memory: of an input block
   };
-  /// For pixels [begin, begin + pixels) of a row, over the first `channels` channels, with an
+  /// For pixels [begin, begin + pixels) of a row, over the first `words` words of channels, with an
   /// accumulator for every pixel and block. Taps outside the input are left out.
-  void reduce(const Source& source, const Weights& weights, int64_t channels, int64_t begin,
+  void reduce(const Source& source, const Weights& weights, int64_t words, int64_t begin,
               int64_t pixels, std::vector<kir::Var>& accumulators);
 
 private:
@@ -77,7 +82,8 @@ private:
     kir::Value value;
     std::optional<kir::Value> isOwn; ///< the lanes that are not of another group
   };
-  Weight load(const Weights& weights, const kir::Index& element);
+  Weight load(const Weights& weights, const kir::Index& vector);
+  kir::Value pixel(const Source& source, const kir::Index& word, const kir::Index& column);
   void accumulate(kir::Var& sum, const kir::Value& pixel, const Weight& weight);
   void tapByTap(const Tile& tile);
   void sharing(const Tile& tile);

@@ -114,7 +114,7 @@ BufferRef TransposedConv::packedWeights() const {
           const auto order = TapRow::weightOrder(schedule, step, std::ssize(phase.taps));
           for (int64_t cb = 0; cb < blocks; ++cb)
             for (int64_t t = 0; t < outer; ++t)
-              to = TapRow::packRow(run, order, cb * step, first, vectors, to,
+              to = TapRow::packRow(run, order, 1, cb * step, first, vectors, to,
                                    [&](int64_t c, int64_t k, int64_t x) {
                                      const int64_t channel = run.firstInput() + g * cing + c;
                                      return data[((channel * kown + k % kown) * outer + t) * kw +

@@ -4,11 +4,15 @@
 // order. Blocks of rows of A stay in the second-level cache (Goto and van de Geijn, "Anatomy of
 // High-Performance Matrix Multiplication", TOMS 2008, section 4.2, with the loops over panels and
 // rows exchanged: B comes packed, A is read as it is).
+//
+// 8-bit integers are multiplied as pairs along k, less their zero points: then k counts pairs.
 #include "lower/gemm/Gemm.h"
 
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
 #include "lower/Scalars.h"
+#include "lower/Words.h"
+#include "lower/gemm/IntegerRows.h"
 
 #include <fmt/format.h>
 
@@ -76,6 +80,7 @@ GemmProblem gemmProblem(const Op& op) {
   p.aBatch = batchStrides(a, p.hasM ? 2 : 1, p.batch);
   p.bBatch = batchStrides(b, p.hasN ? 2 : 1, p.batch);
   if (p.hasM) p.rows = {p.m};
+  if (op.kind() == OpKind::MatMulInteger) p.k = p.aRow = pairsOf(p.k);
   // One matrix for the whole batch: its products are one product with more rows.
   if (b.size() <= 2 && !p.batch.empty()) {
     p.rows.insert(p.rows.begin(), p.batch.begin(), p.batch.end());
@@ -87,22 +92,23 @@ GemmProblem gemmProblem(const Op& op) {
 
 /// As in BLAS, a C times 0 is not read: it may hold anything.
 bool addsBias(const Op& op) {
-  return op.own(2) && !(op.kind() == OpKind::Gemm && op.real("beta") == 0);
+  return op.kind() == OpKind::Gemm && op.own(2) && op.real("beta") != 0;
 }
 
 struct Tile {
   int64_t rows, vectors, split; ///< split: accumulators per result, over interleaved k
 };
 
-Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine) {
+Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine, bool ofIntegers) {
   const int64_t needed = (p.n + lanes - 1) / lanes;
-  const double fmas = machine.fma.of(machine.vectorBytes);
+  const bool apart = ofIntegers && !hasDot(machine, kPairs); // products and additions
+  const double fmas = (apart ? machine.pairs : machine.fma).of(machine.vectorBytes);
   const double loads = machine.load.of(machine.vectorBytes);
   Tile best{1, std::min(kMaxRowVectors, needed), 1};
   if (p.m > 1) {
     double bestCost = 1e300;
     for (int64_t v = 1; v <= std::min(kMaxVectors, needed); ++v)
-      for (int64_t r = 1; r * v + v + 1 <= machine.vectorRegisters && r <= p.m; ++r) {
+      for (int64_t r = 1; r * v + v + 1 + apart <= machine.vectorRegisters && r <= p.m; ++r) {
         const auto tiles = [](int64_t size, int64_t tile) { return (size + tile - 1) / tile; };
         const double step =
             std::max({double(r * v) / fmas, double(r + v) / loads, machine.fmaLatency});
@@ -127,8 +133,9 @@ public:
   GemmKernel(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.ownElem())),
         compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
-        tile_(chooseTile(p_, lanes_, lowering.target().machine)), epilogue_(op, lowering),
-        b_(op.info().name) {
+        isInteger_(op.kind() == OpKind::MatMulInteger),
+        tile_(chooseTile(p_, lanes_, lowering.target().machine, isInteger_)),
+        epilogue_(op, lowering), b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
     if (addsBias(op)) bias_.emplace(op.own(2), op.result()->type(), lowering);
@@ -138,11 +145,14 @@ public:
 
 private:
   template <typename T> BufferRef packed() const;
+  void declareIntegers();
   int64_t rowBlocks(int64_t rowTiles) const;
   void fetchAhead(const Index& k, const Index& n, int64_t steps);
   void declare();
+  void declareRest();
   void tile(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
             int64_t columns);
+  Value loadA(const Index& element, int lanes);
   Value loadB(const Index& base, const Index& k, const Index& n, int64_t vector, int lanes);
   Value multiplyAdd(const Value& a, const Value& w, const Value& sum);
   void finish(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
@@ -153,6 +163,7 @@ private:
   const GemmProblem p_;
   const kir::Scalar stored_, compute_;
   const int64_t lanes_;
+  const bool isInteger_;
   const Tile tile_;
   Epilogue epilogue_;
   std::optional<Operand> bias_;
@@ -192,8 +203,19 @@ template <typename T> BufferRef GemmKernel::packed() const {
       panels * p_.k * panel_, pack, panels);
 }
 
+void GemmKernel::declareIntegers() {
+  const IntegerRows rows(op_);
+  buffers_ = {rows.stage(lowering_), rows.packedColumns(lowering_, panel_)};
+  a_ = b_.input("a", kir::Scalar::I16, 2 * p_.m * p_.k);
+  w_ = b_.input("b", kir::Scalar::I16, 2 * ((p_.n + panel_ - 1) / panel_) * p_.k * panel_);
+}
+
 void GemmKernel::declare() {
   const auto count = [](const enfold::Value* v) { return v->type().numElements(); };
+  if (isInteger_) {
+    declareIntegers();
+    return declareRest();
+  }
   buffers_ = {lowering_.storage(op_.own(0))};
   a_ = b_.input("a", stored_, count(op_.own(0)));
   if (packed_) {
@@ -219,6 +241,11 @@ void GemmKernel::declare() {
     buffers_.push_back(lowering_.storage(op_.own(1)));
     w_ = b_.input("b", stored_, count(op_.own(1)));
   }
+  declareRest();
+}
+
+void GemmKernel::declareRest() {
+  const auto count = [](const enfold::Value* v) { return v->type().numElements(); };
   if (bias_) {
     bias_->declare(b_);
     if (bias_->buffer()) buffers_.push_back(*bias_->buffer());
@@ -274,14 +301,25 @@ void GemmKernel::lower() {
       b_.ifElse(row < rowTiles, rows, [] {});
   });
   const double results = static_cast<double>(op_.result()->type().numElements());
-  lowering_.call(
-      b_.finish(), std::move(buffers_),
-      {.algorithm = fmt::format("gemm {}x{}", tile_.rows, tile_.vectors),
-       .flops = results * (2.0 * static_cast<double>(p_.k) + epilogue_.flopsPerElement())});
+  lowering_.call(b_.finish(), std::move(buffers_),
+                 {.algorithm = fmt::format("gemm {}{}x{}", isInteger_ ? "pairs " : "", tile_.rows,
+                                           tile_.vectors),
+                  .flops = results * ((isInteger_ ? 4.0 : 2.0) * static_cast<double>(p_.k) +
+                                      epilogue_.flopsPerElement())});
+}
+
+/// One number in all lanes.
+Value GemmKernel::loadA(const Index& element, int lanes) {
+  if (isInteger_) return b_.broadcastWord((*a_)[element * 2], 2, lanes);
+  const Value a = b_.load((*a_)[element]);
+  return b_.splat(stored_ == compute_ ? a : b_.cast(a, compute_), lanes);
 }
 
 Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64_t vector,
                         int lanes) {
+  if (isInteger_)
+    return b_.load((*w_)[(n * p_.k + k * panel_ + vector * lanes_) * 2],
+                   static_cast<int>(2 * lanes_));
   if (packed_)
     return b_.load((*w_)[n * p_.k + k * panel_ + vector * lanes_], static_cast<int>(lanes_));
   const kir::Place place = (*w_)[base + k * p_.bRow + (n + vector * lanes_) * p_.bCol];
@@ -296,11 +334,13 @@ void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
   const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
   if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching)
     return;
-  fetchShare(b_, (*w_)[(n + panel_) * p_.k + k * panel_], steps * panel_, tileInBlock_,
-             fetchingTiles_, compute_);
+  const int64_t each = isInteger_ ? 2 : 1;
+  fetchShare(b_, (*w_)[((n + panel_) * p_.k + k * panel_) * each], steps * panel_ * each,
+             tileInBlock_, fetchingTiles_, w_->elem());
 }
 
 Value GemmKernel::multiplyAdd(const Value& a, const Value& w, const Value& sum) {
+  if (isInteger_) return b_.dot(sum, a, w);
   return kir::isFloat(compute_) ? b_.fma(a, w, sum) : a * w + sum;
 }
 
@@ -325,11 +365,11 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
     std::vector<Value> w;
     for (int64_t v = 0; v < vectors; ++v) w.push_back(loadB(bBase, k, n, v, width(v)));
     for (int64_t r = 0; r < rows; ++r) {
-      Value a = b_.load((*a_)[aBase + (m + r) * p_.aRow + k * p_.aCol]);
-      if (stored_ != compute_) a = b_.cast(a, compute_);
+      const Value a = loadA(aBase + (m + r) * p_.aRow + k * p_.aCol, width(0));
       for (int64_t v = 0; v < vectors; ++v) {
         kir::Var& sum = acc[static_cast<size_t>((s * rows + r) * vectors + v)];
-        sum.set(multiplyAdd(b_.splat(a, width(v)), w[static_cast<size_t>(v)], sum));
+        const Value own = width(v) == width(0) ? a : b_.slice(a, 0, width(v));
+        sum.set(multiplyAdd(own, w[static_cast<size_t>(v)], sum));
       }
     }
   };
@@ -379,6 +419,10 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
 } // namespace
 
 std::string refuseGemm(const Op& op, const kir::Target&) {
+  if (op.kind() == OpKind::MatMulInteger) {
+    if (std::string reason = refuseIntegerRows(op); !reason.empty()) return reason;
+    return epilogueRefusal(op);
+  }
   const ElemType elem = op.ownElem();
   const auto scalar = scalarOf(elem);
   if (!scalar || (!kir::isFloat(*scalar) && kir::sizeInBytes(*scalar) < 4))

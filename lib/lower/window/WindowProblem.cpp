@@ -12,7 +12,8 @@ bool WindowProblem::isPointwise() const {
 
 WindowProblem windowProblem(const Op& op) {
   const Shape &x = op.own(0)->shape(), &y = op.result()->shape();
-  const bool hasWeights = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvTranspose;
+  const bool hasWeights = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvInteger ||
+                          op.kind() == OpKind::ConvTranspose;
   const Shape kernel = hasWeights ? Shape(op.own(1)->shape().begin() + 2, op.own(1)->shape().end())
                                   : op.ints("kernel_shape");
   const auto window = windowOf(op.attrs(), kernel);

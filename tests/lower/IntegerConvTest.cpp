@@ -1,0 +1,266 @@
+// Convolutions of 8-bit integers against the reference, bit for bit.
+#include "Window.h"
+#include "codegen/TargetInfo.h"
+#include "ir/ConstantText.h"
+#include "support/Hash.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+namespace enfold {
+namespace {
+
+enum class Behind : uint8_t { Nothing, Requantized, RequantizedSigned, Residual };
+
+struct IntegerCase {
+  int64_t batch = 1, cin = 1, cout = 1, groups = 1;
+  RandomWindow window;
+  ElemType x = ElemType::U8, w = ElemType::I8;
+  int64_t xZero = 128;
+  bool perChannel = false; ///< zero points of weights
+  int64_t wZero = 0;
+  double weights = 1; ///< how much of their range the weights take
+  Behind behind = Behind::Requantized;
+};
+
+double least(ElemType elem) { return isUnsigned(elem) ? 0 : -128; }
+double most(ElemType elem) { return isUnsigned(elem) ? 255 : 127; }
+
+Tensor whole(const std::string& name, ElemType elem, Shape shape, double low, double high) {
+  Tensor real(ElemType::F64, shape), tensor(elem, std::move(shape));
+  fillRandom(real, hashString(name), low - 0.49, high + 0.49);
+  for (int64_t i = 0; i < tensor.numElements(); ++i)
+    tensor.setDouble(i, std::clamp(std::round(real.asDouble(i)), low, high));
+  return tensor;
+}
+
+Value* cast(GraphBuilder& g, Value* x, ElemType to) {
+  return g.op(OpKind::Cast, "cast", {x}, {{"to", to}});
+}
+
+/// Bias, factor of every channel, rounding and zero point, as quantized networks have them.
+Value* requantized(GraphBuilder& g, Value* sums, ElemType to, double scale, Value* residual) {
+  Shape channels(sums->shape().size() - 1, 1);
+  channels[0] = sums->shape()[1];
+  Value* biased =
+      g.op(OpKind::Add, "biased",
+           {sums, g.constant("bias", whole("bias", ElemType::I32, channels, -2000, 2000))});
+  Value* scaled =
+      g.op(OpKind::Mul, "scaled",
+           {cast(g, biased, ElemType::F32), g.uniform("factor", channels, 0.5 * scale, scale)});
+  if (residual) scaled = g.op(OpKind::Add, "sum", {scaled, cast(g, residual, ElemType::F32)});
+  Value* zero = g.constant("yzero", Tensor::scalar(isUnsigned(to) ? 113.0f : -7.0f));
+  return cast(g, g.op(OpKind::Add, "shifted", {g.op(OpKind::Round, "rounded", {scaled}), zero}),
+              to);
+}
+
+std::vector<std::string> expectExact(const IntegerCase& c) {
+  const auto build = [&](GraphBuilder& g) -> Value* {
+    Shape x = {c.batch, c.cin}, w = {c.cout, c.cin / c.groups};
+    x.insert(x.end(), c.window.image.begin(), c.window.image.end());
+    w.insert(w.end(), c.window.kernel.begin(), c.window.kernel.end());
+    const double low = std::ceil(c.weights * least(c.w)), high = std::floor(c.weights * most(c.w));
+    Tensor xZero(c.x, {}), wZero = whole("wzero", c.w, {c.cout}, least(c.w), most(c.w));
+    xZero.setDouble(0, static_cast<double>(c.xZero));
+    if (!c.perChannel) {
+      wZero = Tensor(c.w, {});
+      wZero.setDouble(0, static_cast<double>(c.wZero));
+    }
+    AttrMap attrs = c.window.attrs();
+    attrs["group"] = c.groups;
+    Value* sums =
+        g.op(OpKind::ConvInteger, "conv",
+             {g.input("x", {c.x, x, {}}), g.constant("weight", whole("weight", c.w, w, low, high)),
+              g.constant("xzero", std::move(xZero)), g.constant("wzero", std::move(wZero))},
+             attrs);
+    if (c.behind == Behind::Nothing) return sums;
+    const double terms = static_cast<double>(numElements(w) / c.cout);
+    const double scale = 0.02 / std::sqrt(terms);
+    const ElemType to = c.behind == Behind::RequantizedSigned ? ElemType::I8 : ElemType::U8;
+    Value* residual =
+        c.behind == Behind::Residual ? g.input("r", {ElemType::U8, sums->shape(), {}}) : nullptr;
+    return requantized(g, sums, to, scale, residual);
+  };
+  return expectCompiledAgrees(
+      build, {.tolerance = {.rtol = 0, .atol = 0},
+              .low = least(c.x),
+              .high = most(c.x),
+              .fills = {{least(c.x)}, {most(c.x)}, {static_cast<double>(c.xZero)}}});
+}
+
+RandomWindow usual(const Shape& image) { return {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, image}; }
+RandomWindow pointwise(const Shape& image, int64_t stride = 1) {
+  return {{1, 1}, {stride, stride}, {1, 1}, {0, 0, 0, 0}, image};
+}
+
+/// Elements, zero points and what follows: another combination for every number.
+void vary(IntegerCase& c, int64_t i) {
+  c.x = i % 2 ? ElemType::I8 : ElemType::U8;
+  c.w = i / 2 % 3 == 2 ? ElemType::U8 : ElemType::I8;
+  constexpr int64_t kUnsigned[] = {0, 255, 128, 3}, kSigned[] = {-128, 127, 0, 5};
+  c.xZero = (c.x == ElemType::I8 ? kSigned : kUnsigned)[i / 3 % 4];
+  c.wZero = c.w == ElemType::U8 ? 128 : i % 5 == 0 ? 1 : 0;
+  c.perChannel = i % 7 == 3;
+  constexpr Behind kBehind[] = {Behind::Requantized, Behind::Nothing, Behind::RequantizedSigned,
+                                Behind::Residual};
+  c.behind = kBehind[i % 4];
+}
+
+TEST(IntegerConv, AnyWindowOfEveryRank) {
+  Sizes sizes(31);
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 24; ++round) {
+      IntegerCase c{.batch = sizes.between(1, 3), .cout = sizes.between(1, 40)};
+      c.cin = round % 3 == 0 ? sizes.between(1, 16) : sizes.between(17, 40);
+      c.window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
+      vary(c, round);
+      EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+    }
+}
+
+TEST(IntegerConv, Groups) {
+  Sizes sizes(33);
+  for (const int64_t groups : {2, 3, 4, 7, 16})
+    for (int round = 0; round < 6; ++round) {
+      IntegerCase c{.batch = sizes.between(1, 2), .groups = groups};
+      c.cin = groups * sizes.oneOf<int64_t>({1, 2, 3, 5, 8});
+      c.cout = groups * sizes.oneOf<int64_t>({2, 3, 4, 7, 16});
+      c.window = randomWindow(sizes, 1 + round % 3, {.kernel = 3, .side = 5});
+      vary(c, round + groups);
+      expectExact(c);
+    }
+}
+
+TEST(IntegerConv, Depthwise) {
+  Sizes sizes(34);
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 16; ++round) {
+      const int64_t channels = sizes.between(2, 40);
+      IntegerCase c{.batch = sizes.between(1, 3), .cin = channels, .cout = channels};
+      c.groups = channels;
+      c.window =
+          randomWindow(sizes, rank, {.kernel = round == 7 ? 9 : 5, .side = rank == 3 ? 6 : 14});
+      vary(c, round);
+      EXPECT_TRUE(uses(expectExact(c), "conv_depthwise"));
+    }
+}
+
+TEST(IntegerConv, GroupsWithinABlock) {
+  Sizes sizes(35);
+  bool grouped = false;
+  for (const int64_t width : {2, 4, 8})
+    for (int round = 0; round < 8; ++round) {
+      IntegerCase c{.batch = sizes.between(1, 2), .groups = sizes.between(2, 9)};
+      c.cin = c.cout = width * c.groups;
+      c.window = randomWindow(sizes, 1 + round % 3, {.kernel = 3, .side = 6});
+      vary(c, round);
+      grouped |= uses(expectExact(c), "conv_grouped");
+    }
+  EXPECT_TRUE(grouped);
+}
+
+TEST(IntegerConv, EveryWidthAroundTheTile) {
+  for (int64_t width = 1; width <= 33; width += width < 20 ? 1 : 3) {
+    IntegerCase c{.cin = 17, .cout = 24, .window = usual({3, width})};
+    c.window.strides = {2, 1};
+    vary(c, width);
+    EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+  }
+}
+
+TEST(IntegerConv, EveryCountOfChannelsAroundTheVector) {
+  for (const int64_t cout : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 65}) {
+    IntegerCase c{.batch = 2, .cin = 5, .cout = cout, .window = usual({1, 7})};
+    vary(c, cout);
+    EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+  }
+  for (const int64_t cin : {1, 2, 3, 4, 5, 8, 15, 16, 17, 18, 19, 20, 33}) {
+    IntegerCase c{.cin = cin, .cout = 12, .window = usual({1, 7})};
+    vary(c, cin);
+    EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+  }
+}
+
+TEST(IntegerConv, PointwiseWithAndWithoutStrides) {
+  int64_t i = 0;
+  for (const Shape& image : {Shape{1, 1}, Shape{7, 7}, Shape{3, 31}, Shape{2, 32}, Shape{5, 41}})
+    for (const int64_t stride : {1, 2, 3}) {
+      IntegerCase c{.batch = 2, .cin = 24, .cout = 37, .window = pointwise(image, stride)};
+      vary(c, i++);
+      EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+    }
+}
+
+TEST(IntegerConv, WindowsLargerThanTheImage) {
+  for (const Shape& image : {Shape{1, 1}, Shape{2, 3}, Shape{5, 1}}) {
+    IntegerCase c{.cin = 9, .cout = 10, .window = {{7, 5}, {1, 2}, {1, 1}, {6, 4, 6, 4}, image}};
+    EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+    c.window.dilations = {1, 2};
+    c.window.pads = {6, 8, 6, 8};
+    c.x = ElemType::I8;
+    c.xZero = -128;
+    EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+  }
+}
+
+TEST(IntegerConv, SumsWrapAround) {
+  // 2^17 products of the largest numbers leave 32 bits, as the reference's do.
+  IntegerCase c{.cin = 4096, .cout = 8, .window = usual({6, 6}), .xZero = 0};
+  c.behind = Behind::Nothing;
+  c.w = ElemType::U8;
+  c.weights = 1;
+  expectExact(c);
+}
+
+TEST(IntegerMatMul, AnySizes) {
+  Sizes sizes(36);
+  for (int round = 0; round < 40; ++round) {
+    const ElemType a = round % 2 ? ElemType::I8 : ElemType::U8;
+    const ElemType b = round % 3 ? ElemType::I8 : ElemType::U8;
+    const int64_t k = sizes.between(1, 70), n = sizes.between(1, 70);
+    Shape x = {k};
+    for (int64_t i = sizes.between(0, 2); i > 0; --i) x.insert(x.begin(), sizes.between(1, 20));
+    const auto algorithms = expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          Tensor zero(a, {});
+          zero.setDouble(0, std::array{least(a), most(a), 3.0}[static_cast<size_t>(round % 3)]);
+          const Shape zeros = round % 4 == 0 ? Shape{n} : Shape{};
+          return g.op(OpKind::MatMulInteger, "product",
+                      {g.input("x", {a, x, {}}),
+                       g.constant("weight", whole("weight", b, {k, n}, least(b), most(b))),
+                       g.constant("xzero", std::move(zero)),
+                       g.constant("wzero", whole("wzero", b, zeros, least(b), most(b)))});
+        },
+        {.tolerance = {.rtol = 0, .atol = 0},
+         .low = least(a),
+         .high = most(a),
+         .fills = {{least(a)}, {most(a)}}});
+    EXPECT_TRUE(uses(algorithms, "gemm"));
+  }
+}
+
+TEST(IntegerConv, ChainsStayBlocked) {
+  const auto algorithms = expectCompiledAgrees(
+      [](GraphBuilder& g) {
+        Value* x = g.input("x", {ElemType::U8, {2, 32, 9, 11}, {}});
+        for (const std::string name : {"a", "b", "c"}) {
+          Value* sums = g.op(
+              OpKind::ConvInteger, name,
+              {x,
+               g.constant(name + ".weight", whole(name, ElemType::I8, {32, 32, 3, 3}, -128, 127)),
+               g.constant("zero", Tensor::scalar(uint8_t{113}))},
+              {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+          x = requantized(g, sums, ElemType::U8, 0.001, nullptr);
+        }
+        return x;
+      },
+      {.tolerance = {.rtol = 0, .atol = 0}, .low = 0, .high = 255});
+  EXPECT_EQ(std::ranges::count(algorithms, "strided_copy"), 2)
+      << "nothing is reordered but the input and the result";
+}
+
+} // namespace
+} // namespace enfold
