@@ -22,10 +22,9 @@ OpAccount accountOf(const Op& op, const codegen::Target& target) {
 }
 
 Json toJson(const OpAccount& account) {
-  Json json = {{"op", account.op},
-               {"nodes", account.nodes},
-               {"runs_as", account.runsAs},
-               {"refused", Json::object()}};
+  Json json = {{"op", account.op},           {"epilogue", account.epilogue},
+               {"type", account.type.str()}, {"nodes", account.nodes},
+               {"runs_as", account.runsAs},  {"refused", Json::object()}};
   for (const auto& [family, reason] : account.refused) json["refused"][family] = reason;
   return json;
 }

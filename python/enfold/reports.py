@@ -78,8 +78,10 @@ class Explanation(Report):
         for key, group in groups.items():
             first = group[0]
             remarks.append([*key, str(len(group)), _nodes(first["nodes"]), first["message"]])
-        ops = [["op", "runs as", "nodes"]]
-        ops += [[op["op"], op["runs_as"], _nodes(op["nodes"])] for op in self["ops"]]
+        ops = [["op", "runs as", "type", "nodes"]]
+        for op in self["ops"]:
+            name = "+".join([op["op"], *op["epilogue"]])
+            ops.append([_shortened(name, 44), op["runs_as"], op["type"], _nodes(op["nodes"])])
         tables = [remarks, ops]
         if "folds" in self:
             folds = [["folded", "error", "bound", "of"]]
@@ -128,7 +130,8 @@ class Profile(Report):
         latency, limits = self["latency_ms"], self["limits"]
         return (
             f"{self['model']}: median {latency['p50']:.4g} ms, least {latency['min']:.4g} ms, "
-            f"{self['threads']} threads, {self['samples']} runs\n"
+            f"{self['threads']} thread{'s' if self['threads'] > 1 else ''}, "
+            f"{self['samples']} runs\n"
             f"limits of this machine: {limits['gflops']:.0f} GFLOP/s, {limits['gbps']:.1f} GB/s"
         )
 

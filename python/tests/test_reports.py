@@ -19,6 +19,7 @@ def test_explain(net: bytes) -> None:
     assert report.folds and report.folds[0]["error"] < 1e-4
     text = str(report)
     assert "1 batch normalizations (1 folded)" in text and "fold-batchnorm" in text
+    assert "conv+relu" in text and "f32[1,4,1,1]" in text
     assert "<table>" in report._repr_html_()
     assert repr(report).startswith("<enfold.Explanation model: ")
     assert json.loads(json.dumps(report)) == report
