@@ -13,6 +13,7 @@ from enfold._core import version as _version
 from enfold._errors import (
     EngineError,
     EPFail,
+    Error,
     Fail,
     InvalidArgument,
     InvalidGraph,
@@ -59,6 +60,7 @@ __all__ = [
     "Diff",
     "EPFail",
     "EngineError",
+    "Error",
     "ExecutionMode",
     "ExecutionOrder",
     "Explanation",

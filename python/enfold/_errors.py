@@ -11,48 +11,81 @@ if TYPE_CHECKING:
     from enfold import _core
 
 
-class Fail(Exception):
-    """Whatever has no class of its own. All others derive from it."""
+class Error(Exception):
+    """What all others derive from. `number` and `label` are onnxruntime's."""
+
+    number, label = 1, "FAIL"
+    in_place_of_onnxruntime = False
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if not Error.in_place_of_onnxruntime:
+            return text
+        return f"[ONNXRuntimeError] : {self.number} : {self.label} : {text}"
 
 
-class InvalidArgument(Fail, ValueError):
+class Fail(Error):
+    """Whatever has no class of its own."""
+
+
+class InvalidArgument(Error, ValueError):
     """An input, output, option or setting that does not fit."""
 
+    number, label = 2, "INVALID_ARGUMENT"
 
-class NoSuchFile(Fail, FileNotFoundError):
+
+class NoSuchFile(Error, FileNotFoundError):
     """The model's path leads nowhere."""
 
+    number, label = 3, "NO_SUCHFILE"
 
-class NoModel(Fail):
+
+class NoModel(Error):
     """There is no model to run."""
 
+    number, label = 4, "NO_MODEL"
 
-class EngineError(Fail):
+
+class EngineError(Error):
     """The code that was generated cannot be run."""
 
+    number, label = 5, "ENGINE_ERROR"
 
-class RuntimeException(Fail, RuntimeError):
+
+class RuntimeException(Error, RuntimeError):
     """The data that a run met cannot be computed with, or the run was stopped."""
 
+    number, label = 6, "RUNTIME_EXCEPTION"
 
-class InvalidProtobuf(Fail):
+
+class InvalidProtobuf(Error):
     """The bytes are no ONNX model."""
 
+    number, label = 7, "INVALID_PROTOBUF"
 
-class ModelLoaded(Fail):
+
+class ModelLoaded(Error):
     """The session has a model already."""
 
+    number, label = 8, "MODEL_LOADED"
 
-class NotImplemented(Fail):
+
+class NotImplemented(Error):
     """The model needs something that there is no code for; every such node is named."""
 
+    number, label = 9, "NOT_IMPLEMENTED"
 
-class InvalidGraph(Fail):
+
+class InvalidGraph(Error):
     """The model contradicts itself; every problem is named."""
 
+    number, label = 10, "INVALID_GRAPH"
 
-class EPFail(Fail):
+
+class EPFail(Error):
     """An execution provider failed."""
+
+    number, label = 11, "EP_FAIL"
 
 
 class Stopped(RuntimeException):
@@ -60,7 +93,7 @@ class Stopped(RuntimeException):
 
 
 # By enfold_status and enfold_compiler_status.
-BY_STATUS: dict[int, type[Fail]] = {
+BY_STATUS: dict[int, type[Error]] = {
     1: InvalidArgument,
     2: EngineError,
     3: EngineError,
@@ -74,6 +107,20 @@ BY_STATUS: dict[int, type[Fail]] = {
     102: NotImplemented,
     103: Fail,
 }
+
+
+def of_opening(error: Error, model: str | bytes) -> Error:
+    """The error of a model that cannot be opened, as onnxruntime words and classes it."""
+    text = str(error.args[0])
+    failed = f"Load model from {model} failed:" if isinstance(model, str) else ""
+    if isinstance(error, NoSuchFile):
+        return NoSuchFile(f"{failed}Load model {model!s} failed. File doesn't exist ({text})")
+    if "it is not an ONNX model: it has no graph" in text:
+        return InvalidArgument(f"{failed}No graph was found in the protobuf. ({text})")
+    if "it is not an ONNX model" in text:
+        words = failed + "P" if failed else "Failed to load model because p"
+        return InvalidProtobuf(f"{words}rotobuf parsing failed. ({text})")
+    return error
 
 
 def _names(tensors: Sequence[tuple[str, int, Any]]) -> list[str]:
@@ -100,8 +147,8 @@ def check_types(network: _core.Network, feed: Mapping[str, object]) -> None:
         given_elem, given_shape = _types.describe(feed[name])
         if given_elem != elem:
             raise InvalidArgument(
-                f"Unexpected input data type for '{name}': it is "
-                f"({_types.type_string(given_elem)}), expected: ({_types.type_string(elem)})"
+                f"Unexpected input data type. Actual: ({_types.type_string(given_elem)}) , "
+                f"expected: ({_types.type_string(elem)}), for input '{name}'"
             )
         if shape is None:
             continue

@@ -47,15 +47,15 @@ class OrtMemoryInfo:
         self.device_id, self.mem_type = device_id, mem_type
 
 
-class NotFound(_errors.Fail):
+class NotFound(_errors.Error):
     """Something named is not there."""
 
 
-class ModelLoadCanceled(_errors.Fail):
+class ModelLoadCanceled(_errors.Error):
     """Loading was ended by the caller."""
 
 
-class ModelRequiresCompilation(_errors.Fail):
+class ModelRequiresCompilation(_errors.Error):
     """The model has to be compiled for a device first."""
 
 

@@ -2,6 +2,8 @@
 
 python -m enfold.as_onnxruntime SCRIPT [ARGUMENT...]
 python -m enfold.as_onnxruntime -m MODULE [ARGUMENT...]
+
+Programs run so get enfold in the processes that they start as well.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.metadata
 import importlib.util
+import os
 import runpy
 import sys
 import types
@@ -40,7 +43,10 @@ _ERRORS = {
 def _module(name: str, content: dict[str, Any], is_package: bool = False) -> types.ModuleType:
     module = types.ModuleType(name, "enfold under onnxruntime's name")
     module.__dict__.update(content)
-    module.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=is_package)
+    module.__file__ = __file__
+    module.__spec__ = importlib.machinery.ModuleSpec(
+        name, None, origin=__file__, is_package=is_package
+    )
     if is_package:
         module.__path__ = []
     sys.modules[name] = module
@@ -97,23 +103,31 @@ def install() -> None:
     capi.onnxruntime_validation = _module("onnxruntime.capi.onnxruntime_validation", {})
     root.capi = capi
     sys.meta_path.insert(0, _Finder())
+    _errors.Error.in_place_of_onnxruntime = True
 
 
 install()
+
+
+def _hold_for_children() -> None:
+    """Has every Python that this process starts import this module."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_children")
+    inherited = os.environ.get("PYTHONPATH", "")
+    if folder not in inherited.split(os.pathsep):
+        os.environ["PYTHONPATH"] = folder + (os.pathsep + inherited if inherited else "")
 
 
 def main(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__.strip())
         raise SystemExit(0 if arguments else 2)
+    _hold_for_children()
     if arguments[0] == "-m":
         if len(arguments) < 2:
             raise SystemExit("enfold.as_onnxruntime: -m needs the name of a module")
         sys.argv = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
-        import os
-
         sys.argv = arguments
         sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
         runpy.run_path(arguments[0], run_name="__main__")

@@ -51,7 +51,7 @@ class EnfoldModel(kserve.Model):
             outputs = await asyncio.to_thread(self._model.run, feed)
         except ValueError as error:  # what the request holds: names, types, shapes
             raise InvalidInput(str(error)) from error
-        except enfold.Fail as error:
+        except enfold.Error as error:
             raise InferenceError(str(error)) from error
         tensors = []
         for name, array in outputs.items():

@@ -42,7 +42,30 @@ class ExecutionOrder(enum.IntEnum):
 
 
 class SessionOptions:
-    """How a model is compiled and run. Attributes without meaning here are kept and ignored."""
+    """How a model is compiled and run. Attributes without meaning here are kept and ignored; there are
+    no others."""
+
+    __slots__ = (
+        "_config",
+        "_dimensions",
+        "_providers",
+        "enable_cpu_mem_arena",
+        "enable_mem_pattern",
+        "enable_mem_reuse",
+        "enable_profiling",
+        "execution_mode",
+        "execution_order",
+        "graph_optimization_level",
+        "inter_op_num_threads",
+        "intra_op_num_threads",
+        "log_severity_level",
+        "log_verbosity_level",
+        "logid",
+        "optimized_model_filepath",
+        "profile_file_prefix",
+        "use_deterministic_compute",
+        "use_per_session_threads",
+    )
 
     def __init__(self) -> None:
         self.enable_cpu_mem_arena = True
@@ -100,6 +123,15 @@ class SessionOptions:
 
 class RunOptions:
     """Limits of a run. `terminate` may be set by another thread, and ends the run."""
+
+    __slots__ = (
+        "_config",
+        "_stop",
+        "log_severity_level",
+        "log_verbosity_level",
+        "logid",
+        "only_execute_path_to_fetches",
+    )
 
     def __init__(self) -> None:
         self.log_severity_level = -1
@@ -279,7 +311,12 @@ class IOBinding:
         self._outputs: dict[str, Any] = {}
         self._results: list[OrtValue] = []
 
+    def _check_input(self, name: str) -> None:
+        if name not in self._session._input_names:
+            raise RuntimeError(f"Failed to find NodeArg with name: {name} in the def list")
+
     def bind_cpu_input(self, name: str, arr_on_cpu: Any) -> None:
+        self._check_input(name)
         self._inputs[name] = arr_on_cpu
 
     def bind_input(
@@ -292,9 +329,11 @@ class IOBinding:
         buffer_ptr: int,
     ) -> None:
         _on_cpu(device_type)
+        self._check_input(name)
         self._inputs[name] = _array_at(buffer_ptr, element_type, shape)
 
     def bind_ortvalue_input(self, name: str, ortvalue: OrtValue) -> None:
+        self._check_input(name)
         self._inputs[name] = ortvalue.numpy()
 
     def bind_output(
@@ -366,16 +405,22 @@ class InferenceSession:
         **kwargs: Any,
     ) -> Any:
         self = super().__new__(cls)
-        if path_or_bytes is None:  # unpickling a class derived from this one
+        if path_or_bytes is None:  # a derived class is unpickled, and will call __init__
             return self
+        try:
+            self._open(path_or_bytes, sess_options)
+        except _errors.NotImplemented as error:
+            return _fallback.session(_settings.model_of(path_or_bytes), self._sess_options, error)
+        return self
+
+    def _open(self, path_or_bytes: Any, sess_options: SessionOptions | None) -> None:
         self._sess_options = sess_options if sess_options is not None else SessionOptions()
         model = _settings.model_of(path_or_bytes)
         self._model_path = model if isinstance(model, str) else None
         try:
             self._network = _core.Network.open(model, self._settings())
-        except _errors.NotImplemented as error:
-            return _fallback.session(model, self._sess_options, error)
-        return self
+        except (_errors.NoSuchFile, _errors.InvalidGraph) as error:
+            raise _errors.of_opening(error, model) from None
 
     def __init__(
         self,
@@ -385,11 +430,12 @@ class InferenceSession:
         provider_options: Sequence[Mapping[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
-        if provider_options is not None and providers is None:
-            raise ValueError("provider_options without providers")
-        self._inputs_meta = [NodeArg(*row) for row in self._network.inputs]
-        self._overridable = [NodeArg(*row) for row in self._network.overridable]
-        self._outputs_meta = [NodeArg(*row) for row in self._network.outputs]
+        if "_network" not in vars(self):
+            self._open(path_or_bytes, sess_options)
+        self._inputs_meta = self._arguments(self._network.inputs)
+        self._overridable = self._arguments(self._network.overridable)
+        self._outputs_meta = self._arguments(self._network.outputs)
+        self._input_names = {arg.name for arg in self._inputs_meta + self._overridable}
         self._output_index = {arg.name: i for i, arg in enumerate(self._outputs_meta)}
         self._profile: list[dict[str, Any]] | None = None
         self._profile_start = time.perf_counter_ns()
@@ -407,6 +453,14 @@ class InferenceSession:
             **_options.session_settings(),
         )
 
+    def _arguments(self, rows: Iterable[tuple[str, int, Any]]) -> list[NodeArg]:
+        """What the model declares, with the sizes that the options give to open dimensions."""
+        given = self._sess_options._dimensions
+        return [
+            NodeArg(name, elem, shape and [given.get(size, size) for size in shape])
+            for name, elem, shape in rows
+        ]
+
     def _output_indices(self, names: Iterable[str] | None) -> list[int] | None:
         if not names:
             return None
@@ -414,7 +468,7 @@ class InferenceSession:
         for name in names:
             if name not in self._output_index:
                 raise _errors.InvalidArgument(
-                    f"Invalid output name: {name}; the model has {list(self._output_index)}"
+                    f"Invalid output name:{name}; the model has {list(self._output_index)}"
                 )
             indices.append(self._output_index[name])
         return indices
@@ -428,6 +482,8 @@ class InferenceSession:
         """The outputs named, or all, as new arrays."""
         wanted = self._output_indices(output_names) if output_names else None
         stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
+        if not isinstance(input_feed, dict):
+            input_feed = dict(input_feed)
         if self._profile is None:
             return self._network.run(input_feed, wanted, stop)
         begin = time.perf_counter_ns()
@@ -449,7 +505,7 @@ class InferenceSession:
             try:
                 results, error = self.run(output_names, input_feed, run_options), ""
             except Exception as failure:  # noqa: BLE001 - the callback is told
-                results, error = [], str(failure)
+                results, error = [], str(failure.args[0] if failure.args else failure)
             callback(results, user_data, error)
 
         threading.Thread(target=work, daemon=True).start()
@@ -469,13 +525,17 @@ class InferenceSession:
     def run_with_iobinding(
         self, iobinding: IOBinding, run_options: RunOptions | None = None
     ) -> None:
+        """Raises RuntimeError, whatever is wrong."""
         names = list(iobinding._outputs) or list(self._output_index)
-        indices = self._output_indices(names)
-        into: list[Any] = [None] * len(self._outputs_meta)
-        for name in iobinding._outputs:
-            into[self._output_index[name]] = iobinding._outputs[name]
         stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
-        arrays = self._network.run(iobinding._inputs, indices, stop, 0.0, into)
+        into: list[Any] = [None] * len(self._outputs_meta)
+        try:
+            indices = self._output_indices(names)
+            for name in iobinding._outputs:
+                into[self._output_index[name]] = iobinding._outputs[name]
+            arrays = self._network.run(iobinding._inputs, indices, stop, 0.0, into)
+        except (_errors.Error, ValueError) as error:
+            raise RuntimeError(f"Error in execution: {error.args[0]}") from error
         iobinding._results = [OrtValue(array) for array in arrays]
 
     def get_inputs(self) -> list[NodeArg]:
@@ -511,17 +571,17 @@ class InferenceSession:
     ) -> None:
         """Keeps the options of the CPU's provider; other providers are left out with a warning."""
         self._provider_options: dict[str, str] = {}
-        listed = list(providers or [PROVIDER])
-        options = list(provider_options or [{}] * len(listed))
-        for entry, extra in zip(listed, options):
-            name, given = entry if isinstance(entry, (tuple, list)) else (entry, extra)
+        listed = [providers] if isinstance(providers, str) else list(providers or [PROVIDER])
+        options = list(provider_options or [])
+        for index, entry in enumerate(listed):
+            name, given = entry, options[index] if index < len(options) else {}
+            if isinstance(entry, (tuple, list)) and len(entry) == 2:
+                name, given = entry
             if name == PROVIDER:
                 self._provider_options = {k: str(v) for k, v in dict(given).items()}
-            elif name not in _KNOWN_PROVIDERS:
-                raise ValueError(f"{name!r} is not a provider; there are {_KNOWN_PROVIDERS}")
             else:
                 warnings.warn(
-                    f"Specified provider '{name}' is not in available provider names. "
+                    f"Specified provider '{name}' is not in available provider names."
                     f"Available providers: '{PROVIDER}'",
                     stacklevel=3,
                 )

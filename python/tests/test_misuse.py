@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 SCALE = int(os.environ.get("ENFOLD_TEST_SCALE", "1"))
-DOCUMENTED = (enfold.Fail, ValueError, TypeError)
+DOCUMENTED = (enfold.Error, ValueError, TypeError)
 MODEL = conv_net("batch", "height").SerializeToString()
 
 _misuses = settings(

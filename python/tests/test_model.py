@@ -58,7 +58,7 @@ def test_zoo() -> None:
     ],
 )
 def test_options_that_do_not_fit(net: bytes, options: dict, text: str) -> None:
-    with pytest.raises(enfold.Fail, match=text):
+    with pytest.raises(enfold.Error, match=text):
         enfold.compile(net, **options)
 
 

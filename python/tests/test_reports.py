@@ -138,7 +138,7 @@ def test_save_of_an_open_model(
 def test_save_refuses(
     net: bytes, tmp_path: pathlib.Path, name: str, options: dict, text: str
 ) -> None:
-    with pytest.raises(enfold.Fail, match=text):
+    with pytest.raises(enfold.Error, match=text):
         enfold.compile(net).save(tmp_path / name, **options)
     assert not list(tmp_path.iterdir())
 
@@ -165,7 +165,7 @@ def test_load_refuses(net: bytes, tmp_path: pathlib.Path) -> None:
     ],
 )
 def test_limits(net: bytes, options: dict, text: str) -> None:
-    with pytest.raises(enfold.Fail, match=text):
+    with pytest.raises(enfold.Error, match=text):
         enfold.compile(net, **options)
 
 

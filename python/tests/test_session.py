@@ -223,12 +223,12 @@ class TestBadInput:
             session.run(None, {})
         with pytest.raises(enfold.InvalidArgument, match="Invalid input name: z"):
             session.run(None, {"x": image, "z": image})
-        with pytest.raises(enfold.InvalidArgument, match="Invalid output name: q"):
+        with pytest.raises(enfold.InvalidArgument, match="Invalid output name:q"):
             session.run(["q"], {"x": image})
 
     def test_types(self, net: bytes, image: numpy.ndarray) -> None:
         session = enfold.InferenceSession(net)
-        with pytest.raises(enfold.InvalidArgument, match=r"'x'.*tensor\(double\).*tensor\(float\)"):
+        with pytest.raises(enfold.InvalidArgument, match=r"tensor\(double\).*tensor\(float\).*'x'"):
             session.run(None, {"x": image.astype(numpy.float64)})
         with pytest.raises(enfold.InvalidArgument, match="Invalid rank for input: x Got: 3"):
             session.run(None, {"x": image[0]})
@@ -247,9 +247,11 @@ class TestBadInput:
     def test_models(self, tmp_path: pathlib.Path) -> None:
         with pytest.raises(enfold.NoSuchFile, match="no such file"):
             enfold.InferenceSession(str(tmp_path / "none.onnx"))
-        for bytes_ in (b"", b"garbage", b"\x08\x08" * 100):
-            with pytest.raises((enfold.InvalidProtobuf, enfold.InvalidGraph)):
+        for bytes_ in (b"garbage", b"\x08\x08" * 100 + b"\x0a"):
+            with pytest.raises(enfold.InvalidProtobuf):
                 enfold.InferenceSession(bytes_)
+        with pytest.raises(enfold.InvalidArgument, match="No graph"):
+            enfold.InferenceSession(b"")
         with pytest.raises(TypeError):
             enfold.InferenceSession(5)
 
@@ -283,7 +285,7 @@ class TestBadInput:
             binding = session.io_binding()
             binding.bind_cpu_input("x", image)
             binding.bind_ortvalue_output("y", enfold.OrtValue.ortvalue_from_numpy(wrong))
-            with pytest.raises(enfold.InvalidArgument, match="'y'"):
+            with pytest.raises(RuntimeError, match="'y'"):
                 session.run_with_iobinding(binding)
 
 
