@@ -1,7 +1,11 @@
 """Virtual environments for tests that need Python packages: made once, in the build folder."""
 
+import pathlib
 import subprocess
+import sys
 import venv
+
+SKIPPED = 77  # the exit code by which CTest knows a test that was skipped
 
 
 def python_with_packages(folder, packages):
@@ -23,3 +27,16 @@ def python_with_packages(folder, packages):
         print(f"skipped: pip cannot install {' '.join(packages)}: {installed.stderr.strip()[-300:]}")
         return None
     return python
+
+
+def run_with_packages(folder, packages, run):
+    """run() with the packages at hand, from a script's last line: called at once by the interpreter of
+    the environment in `folder`, which else runs the same script with the same arguments. Returns the
+    exit code; SKIPPED if the packages cannot be had."""
+    if pathlib.Path(sys.prefix).resolve() == folder.resolve():
+        return run()
+    python = python_with_packages(folder, packages)
+    if python is None:
+        return SKIPPED
+    script = pathlib.Path(sys.argv[0]).resolve()
+    return subprocess.run([python, script, *sys.argv[1:]]).returncode

@@ -17,9 +17,8 @@ import warnings
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from environment import python_with_packages  # noqa: E402
+from environment import SKIPPED, python_with_packages  # noqa: E402
 
-SKIPPED = 77
 PACKAGES = ["numpy", "onnx==1.23.2"]
 KINDS = ["node", "simple", "pytorch-converted", "pytorch-operator"]
 

@@ -13,9 +13,7 @@ network, the test is skipped; without the shared folder its models are.
 import argparse
 import collections
 import multiprocessing
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,27 +21,26 @@ import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from environment import python_with_packages  # noqa: E402
+from environment import run_with_packages  # noqa: E402
 
-SKIPPED = 77
 PACKAGES = ["numpy", "onnx==1.23.2", "onnxruntime==1.32.0"]
 EXPORTS = {"raw": ["--passes", "none"], "passed": []}
 
 
 def check_subject(task):
-    """The verdict on one subject, and how long it took."""
+    """The comparison of one subject, and how long it took."""
+    from comparing import Comparison, compare
     from exporting import Exporter
-    from judging import Verdict, judge
 
     enfold, subject = task
     start = time.monotonic()
     try:
         with tempfile.TemporaryDirectory() as folder:
             exporter = Exporter(enfold, subject, pathlib.Path(folder))
-            verdict = judge(subject, exporter, EXPORTS)
+            comparison = compare(subject, exporter, EXPORTS)
     except Exception:  # one subject must not hide the others
-        verdict = Verdict([f"{subject.name}: {traceback.format_exc(limit=-3)}"])
-    return subject.name, verdict, time.monotonic() - start
+        comparison = Comparison([f"{subject.name}: {traceback.format_exc(limit=-3)}"])
+    return subject.name, comparison, time.monotonic() - start
 
 
 def check_all(options):
@@ -59,15 +56,15 @@ def check_all(options):
         wrong, compared, skipped = [], 0, collections.Counter()
         with multiprocessing.Pool(options.jobs) as pool:
             tasks = [(options.enfold, subject) for subject in subjects]
-            for name, verdict, seconds in pool.imap_unordered(check_subject, tasks):
-                compared += verdict.compared
-                skipped.update(verdict.skipped)
-                if verdict.complaints:
+            for name, comparison, seconds in pool.imap_unordered(check_subject, tasks):
+                compared += comparison.compared
+                skipped.update(comparison.skipped)
+                if comparison.differences:
                     wrong.append(name)
-                if options.verbose or verdict.complaints:
-                    right = "WRONG" if verdict.complaints else "right"
+                if options.verbose or comparison.differences:
+                    right = "WRONG" if comparison.differences else "right"
                     print(f"{name}: {right}, {seconds:.1f} s", flush=True)
-                    print(*verdict.complaints, sep="\n", flush=True)
+                    print(*comparison.differences, sep="\n", flush=True)
     for why, count in sorted(skipped.items()):
         print(f"{count} exports were not run by {why}")
     print(f"{compared} answers compared, {len(wrong)} of {len(subjects)} subjects wrong")
@@ -82,12 +79,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--verbose", action="store_true", help="a line for every subject")
     options = parser.parse_args()
-    if pathlib.Path(sys.prefix).resolve() == options.environment.resolve():
-        return check_all(options)
-    python = python_with_packages(options.environment, PACKAGES)
-    if python is None:
-        return SKIPPED
-    return subprocess.run([python, os.path.abspath(__file__), *sys.argv[1:]]).returncode
+    return run_with_packages(options.environment, PACKAGES, lambda: check_all(options))
 
 
 if __name__ == "__main__":

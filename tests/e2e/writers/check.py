@@ -11,7 +11,6 @@ import argparse
 import collections
 import logging
 import multiprocessing
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,9 +19,8 @@ import warnings
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from environment import python_with_packages  # noqa: E402
+from environment import run_with_packages  # noqa: E402
 
-SKIPPED = 77
 PACKAGES = ["numpy", "onnx==1.23.2", "onnxruntime==1.32.0", "onnx_ir"]
 OPSETS = (17, 13, 21, 11)
 PART = 4  # every so manieth combination is run
@@ -127,12 +125,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--all", action="store_true", help="every combination")
     options = parser.parse_args()
-    if pathlib.Path(sys.prefix).resolve() == options.environment.resolve():
-        return check_all(options)
-    python = python_with_packages(options.environment, PACKAGES)
-    if python is None:
-        return SKIPPED
-    return subprocess.run([python, os.path.abspath(__file__), *sys.argv[1:]]).returncode
+    return run_with_packages(options.environment, PACKAGES, lambda: check_all(options))
 
 
 if __name__ == "__main__":

@@ -96,24 +96,25 @@ def answers_of(runtime, path, names, inputs):
 
 
 @dataclasses.dataclass
-class Verdict:
-    """Complaints about a subject, what was not asked and why, and how many answers were compared."""
+class Comparison:
+    """What is wrong with the exports of a subject, what was not run and why, and how many answers were
+    compared."""
 
-    complaints: list[str] = dataclasses.field(default_factory=list)
+    differences: list[str] = dataclasses.field(default_factory=list)
     skipped: list[str] = dataclasses.field(default_factory=list)
     compared: int = 0
 
 
-def judge(subject, exporter, exports):
-    verdict = Verdict()
+def compare(subject, exporter, exports):
+    comparison = Comparison()
     for inputs, expected in list(exporter.data()) if subject.data else [(None, None)]:
         for kind, passes in exports.items():
             path = exporter.folder / f"{kind}.onnx"
             try:
                 exporter.export(passes, inputs or {}, path)
             except Refused as error:
-                verdict.complaints.append(f"{subject.name}: {error}")
-                return verdict
+                comparison.differences.append(f"{subject.name}: {error}")
+                return comparison
             model = onnx.load(path)
             if exceptions.checkable(model):
                 onnx.checker.check_model(str(path), full_check=True)
@@ -130,19 +131,19 @@ def judge(subject, exporter, exports):
             for runtime in subject.runtimes:
                 where = f"{subject.name}, {kind}, {runtime}"
                 if why := exceptions.reason(subject.name, model, runtime):
-                    verdict.skipped.append(f"{runtime}: {why}")
+                    comparison.skipped.append(f"{runtime}: {why}")
                     continue
                 try:
                     results = answers_of(runtime, path, names, feeds)
                 except NoKernel:
-                    verdict.skipped.append(f"{runtime}: no kernel for some element type")
+                    comparison.skipped.append(f"{runtime}: no kernel for some element type")
                     continue
                 except Exception as error:
                     text = f"{type(error).__name__} {error}".replace("\n", " ")[:300]
-                    verdict.complaints.append(f"{where}: {text}")
+                    comparison.differences.append(f"{where}: {text}")
                     continue
                 for name, a, b in zip(names, results, expected, strict=True):
-                    verdict.compared += 1
+                    comparison.compared += 1
                     if why := difference(a, b, tolerance_of(model, subject)):
-                        verdict.complaints.append(f"{where}, {name}: {why}")
-    return verdict
+                        comparison.differences.append(f"{where}, {name}: {why}")
+    return comparison
