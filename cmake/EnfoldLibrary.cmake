@@ -68,9 +68,10 @@ function(enfold_library name)
   target_include_directories(${name} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
   if(NOT ARG_EXPORT_SET)
-    set(ARG_EXPORT_SET enfoldCompilerTargets)
+    set(ARG_EXPORT_SET enfoldCxxTargets)
   endif()
   string(REPLACE enfold_ "" export_name ${name})
   set_target_properties(${name} PROPERTIES EXPORT_NAME ${export_name})
-  install(TARGETS ${name} EXPORT ${ARG_EXPORT_SET} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS ${name} EXPORT ${ARG_EXPORT_SET}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
 endfunction()

@@ -78,5 +78,5 @@ target_compile_options(enfold_onnx_schema PRIVATE -w -O1)
 target_include_directories(enfold_onnx_schema SYSTEM PUBLIC $<BUILD_INTERFACE:${schema_dir}>)
 target_link_libraries(enfold_onnx_schema PUBLIC protobuf::libprotobuf)
 set_target_properties(enfold_onnx_schema PROPERTIES EXPORT_NAME onnx_schema)
-install(TARGETS enfold_onnx_schema EXPORT enfoldCompilerTargets
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS enfold_onnx_schema EXPORT enfoldCxxTargets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs a build into a fresh prefix and uses it as strangers do: a C project through the CMake
-# package, the same through pkg-config where there is one, a C++ project that compiles models, and
-# the command itself.
+# Installs a build into a fresh prefix, moves it, and uses it as strangers do: projects in C that run
+# and that compile models, through the CMake package and through pkg-config where there is one; a
+# project in C++ that compiles models; and the command itself.
 #   install.sh CMAKE BUILD-FOLDER C-COMPILER CXX-COMPILER [FLAG...]
 set -eu
 cmake=$1 build=$2 cc=$3 cxx=$4
@@ -10,9 +10,14 @@ flags="$*"
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-prefix=$work/prefix
+prefix=$work/moved
 
-"$cmake" --install "$build" --prefix "$prefix" > "$work/install.log"
+"$cmake" --install "$build" --prefix "$work/first" > "$work/install.log"
+mv "$work/first" "$prefix"
+if [ -e "$prefix/enfold" ]; then
+  echo "the Python package was installed as well" >&2
+  exit 1
+fi
 
 use_package() {
   "$cmake" -S "$here/$1" -B "$work/$1" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release \
@@ -22,20 +27,24 @@ use_package() {
   "$work/$1/app"
 }
 
-use_package runtime
-if [ -e "$prefix/include/enfold/enfold.hpp" ]; then
-  use_package compiler
-fi
+for kind in runtime compiler cxx; do
+  use_package "$kind"
+done
+
+# use_pkg_config NAME [OPTION] FILE...
+use_pkg_config() {
+  name=$1
+  shift
+  # shellcheck disable=SC2046,SC2086 # both are lists
+  "$cc" $flags "$@" -o "$work/app" $(pkg-config --cflags --libs "$name")
+  LD_LIBRARY_PATH=$(pkg-config --variable=libdir "$name") "$work/app"
+}
 
 if command -v pkg-config > /dev/null; then
-  export PKG_CONFIG_PATH="$prefix/lib/pkgconfig:$(echo "$prefix"/lib/*/pkgconfig)"
-  sources="$here/../runtime/c/main.c $here/../runtime/c/model.c"
-  # shellcheck disable=SC2046,SC2086 # both are lists
-  "$cc" $flags $sources -o "$work/app" \
-    $(pkg-config --cflags --libs enfold-runtime)
-  LD_LIBRARY_PATH=$(pkg-config --variable=libdir enfold-runtime) "$work/app"
+  PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name enfold.pc)")
+  export PKG_CONFIG_PATH
+  use_pkg_config enfold "$here/compiler/main.c"
+  use_pkg_config enfold-runtime "$here/../runtime/c/main.c" "$here/../runtime/c/model.c"
 fi
 
-if [ -x "$prefix/bin/enfold" ]; then
-  "$prefix/bin/enfold" --version
-fi
+"$prefix/bin/enfold" --version
