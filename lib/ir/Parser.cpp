@@ -1,9 +1,10 @@
-// A recursive-descent parser with one token of lookahead. Nothing nests deeper than attributes of
-// an epilogue step, so hostile text cannot exhaust the stack.
+// A recursive-descent parser with one token of lookahead. Nothing but conversions of an epilogue's
+// operands nests, and those only so deep, so hostile text cannot exhaust the stack.
 #include "ir/Parser.h"
 
 #include "ir/ConstantText.h"
 #include "ir/Lexer.h"
+#include "ir/Steps.h"
 
 #include <fmt/format.h>
 
@@ -22,13 +23,12 @@ public:
   Result<std::unique_ptr<Graph>> parse();
 
 private:
-  /// A step of an epilogue before its operands have numbers.
-  struct Step {
-    OpKind kind;
-    AttrMap attrs;
-    std::vector<Value*> args; ///< null: absent
-    std::vector<bool> isAccumulator;
+  /// Steps whose arguments count the operands that the epilogue names, as they come in the text.
+  struct Epilogue {
+    std::vector<EpilogueStep> steps;
+    std::vector<Value*> operands;
   };
+  static constexpr int kDeepest = 16; ///< conversions within conversions
 
   std::unexpected<Error> error(std::string_view message) const {
     return invalid(fmt::format("{}:{}: {}", token_.line, token_.column, message));
@@ -45,8 +45,9 @@ private:
   Result<std::string> elementText();
   Result<AttrValue> attrValue(const AttrInfo& attr);
   Result<AttrMap> attrs(const OpInfo& info);
-  Result<std::vector<Step>> epilogue();
-  Result<Step> step();
+  Result<Epilogue> epilogue();
+  Result<int> argument(Epilogue& epilogue, int depth);
+  Result<EpilogueStep> step(Epilogue& epilogue, int depth);
   Result<std::vector<std::string>> origins();
   Result<Tensor> list(Tensor tensor, std::string_view open, std::string_view close);
   Result<Tensor> constantData(Type type);
@@ -255,41 +256,61 @@ Result<AttrMap> Parser::attrs(const OpInfo& info) {
   return attrs;
 }
 
-Result<Parser::Step> Parser::step() {
+/// The running result, an operand, or one that is converted first: the number of its step's
+/// argument.
+Result<int> Parser::argument(Epilogue& epilogue, int depth) {
+  if (token_.isWord("acc")) {
+    ENFOLD_RETURN_IF_ERROR(advance());
+    return EpilogueStep::kAccumulator;
+  }
+  if (accept("%") || token_.isWord("_")) {
+    ENFOLD_TRY(Value * value, operand());
+    if (!value) return EpilogueStep::kAbsent;
+    epilogue.operands.push_back(value);
+    return static_cast<int>(epilogue.operands.size()) - 1;
+  }
+  if (depth == kDeepest) return error("conversions of an operand nest too deeply");
+  ENFOLD_TRY(EpilogueStep conversion, step(epilogue, depth + 1));
+  if (!converts(conversion) || subjectOf(conversion) == EpilogueStep::kAbsent)
+    return error(fmt::format("{} does not convert an operand", enfold::name(conversion.kind)));
+  epilogue.steps.push_back(std::move(conversion));
+  return subjectOf(epilogue.steps.back());
+}
+
+Result<EpilogueStep> Parser::step(Epilogue& epilogue, int depth) {
   const auto kind = opByName(token_.text);
   if (!kind) return error(fmt::format("unknown op '{}'", token_.text));
   ENFOLD_RETURN_IF_ERROR(name());
-  Step step{*kind, {}, {}, {}};
+  EpilogueStep step{*kind, {}, {}};
   ENFOLD_RETURN_IF_ERROR(expect("("));
   while (!accept(")")) {
     if (!step.args.empty()) ENFOLD_RETURN_IF_ERROR(expect(","));
-    const bool accumulator = token_.isWord("acc");
-    Value* value = nullptr;
-    if (accumulator) {
-      ENFOLD_RETURN_IF_ERROR(advance());
-    } else {
-      ENFOLD_TRY(value, operand());
-    }
-    step.args.push_back(value);
-    step.isAccumulator.push_back(accumulator);
+    ENFOLD_TRY(const int arg, argument(epilogue, depth));
+    step.args.push_back(arg);
   }
   ENFOLD_RETURN_IF_ERROR(advance());
   ENFOLD_TRY(step.attrs, attrs(info(*kind)));
   return step;
 }
 
-Result<std::vector<Parser::Step>> Parser::epilogue() {
-  std::vector<Step> steps;
-  if (!token_.isWord("epilogue")) return steps;
+Result<Parser::Epilogue> Parser::epilogue() {
+  Epilogue epilogue;
+  if (!token_.isWord("epilogue")) return epilogue;
   ENFOLD_RETURN_IF_ERROR(advance());
   ENFOLD_RETURN_IF_ERROR(expect("("));
   do {
-    if (!steps.empty()) ENFOLD_RETURN_IF_ERROR(expect(","));
-    ENFOLD_TRY(Step next, step());
-    steps.push_back(std::move(next));
+    if (!epilogue.steps.empty()) ENFOLD_RETURN_IF_ERROR(expect(","));
+    const Token at = token_;
+    ENFOLD_TRY(EpilogueStep next, step(epilogue, 0));
+    if (!converts(next)) {
+      epilogue.steps.push_back(std::move(next));
+      continue;
+    }
+    token_ = at;
+    return error(fmt::format("epilogue step {} ignores the accumulator", enfold::name(next.kind)));
   } while (!accept(")"));
   ENFOLD_RETURN_IF_ERROR(advance());
-  return steps;
+  return epilogue;
 }
 
 Result<std::vector<std::string>> Parser::origins() {
@@ -379,21 +400,20 @@ Result<> Parser::op(std::vector<std::string> resultNames, OpKind kind) {
   OpSpec spec{.kind = kind, .operands = {}};
   ENFOLD_TRY(spec.operands, operands());
   ENFOLD_TRY(spec.attrs, attrs(info(kind)));
-  ENFOLD_TRY(const std::vector<Step> steps, epilogue());
-  for (const Step& step : steps) {
-    EpilogueStep made{step.kind, step.attrs, {}};
-    for (size_t i = 0; i < step.args.size(); ++i) {
-      if (step.isAccumulator[i]) {
-        made.args.push_back(EpilogueStep::kAccumulator);
-      } else if (!step.args[i]) {
-        made.args.push_back(EpilogueStep::kAbsent);
-      } else {
-        made.args.push_back(static_cast<int>(spec.operands.size() + spec.epilogueOperands.size()));
-        spec.epilogueOperands.push_back(step.args[i]);
+  ENFOLD_TRY(Epilogue parsed, epilogue());
+  // Operands are counted in the order in which the steps name them.
+  std::vector<int> numbers(parsed.operands.size(), EpilogueStep::kAbsent);
+  for (EpilogueStep& step : parsed.steps)
+    for (int& arg : step.args) {
+      if (arg < 0) continue;
+      const auto named = static_cast<size_t>(arg);
+      if (numbers[named] == EpilogueStep::kAbsent) {
+        numbers[named] = static_cast<int>(spec.operands.size() + spec.epilogueOperands.size());
+        spec.epilogueOperands.push_back(parsed.operands[named]);
       }
+      arg = numbers[named];
     }
-    spec.epilogue.push_back(std::move(made));
-  }
+  spec.epilogue = std::move(parsed.steps);
   ENFOLD_RETURN_IF_ERROR(expect(":"));
   do {
     if (!spec.resultTypes.empty()) ENFOLD_RETURN_IF_ERROR(advance());

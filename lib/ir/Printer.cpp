@@ -1,6 +1,8 @@
 // Printing graphs.
 #include "ir/Printer.h"
 
+#include "ir/Steps.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -96,18 +98,25 @@ std::string attrsText(const AttrMap& attrs) {
   return text + "}";
 }
 
+/// Steps that convert an operand stand where it is read.
 std::string epilogueText(const Op& op) {
+  std::vector<std::string> operands;
+  for (const Value* operand : op.operands()) operands.push_back(reference(operand));
   std::string text;
   for (const EpilogueStep& step : op.epilogue()) {
-    text += fmt::format("{}{}(", text.empty() ? " epilogue(" : ", ", name(step.kind));
+    std::string call = name(step.kind) + "(";
     for (size_t i = 0; i < step.args.size(); ++i) {
       const int arg = step.args[i];
-      text += i ? ", " : "";
-      text += arg == EpilogueStep::kAccumulator ? "acc"
+      call += i ? ", " : "";
+      call += arg == EpilogueStep::kAccumulator ? "acc"
               : arg == EpilogueStep::kAbsent    ? "_"
-                                                : reference(op.operand(static_cast<size_t>(arg)));
+                                                : operands[static_cast<size_t>(arg)];
     }
-    text += ")" + attrsText(step.attrs);
+    call += ")" + attrsText(step.attrs);
+    if (converts(step))
+      operands[static_cast<size_t>(subjectOf(step))] = std::move(call);
+    else
+      text += (text.empty() ? " epilogue(" : ", ") + call;
   }
   return text.empty() ? text : text + ")";
 }

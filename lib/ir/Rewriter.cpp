@@ -125,6 +125,54 @@ void Rewriter::fuse(Op* producer, Op* user) {
   graph_.rename(result, std::move(name));
 }
 
+void Rewriter::convertInEpilogue(Op* user, size_t index) {
+  checkActive();
+  Value* converted = user->operand(index);
+  Op* producer = converted->producer();
+  ENFOLD_CHECK(index >= user->numOwnOperands() && producer &&
+                   producer->info().is(traits::Elementwise) &&
+                   producer->own(0)->shape() == converted->shape() &&
+                   producer->own(0)->type().layout == converted->type().layout,
+               "an operand converted that cannot be");
+  // Operand i of the producer stands at first + i of all, but the one that is converted at `index`.
+  std::vector<Value*> all(user->operands().begin(), user->operands().end());
+  const auto first = static_cast<int>(all.size()), at = static_cast<int>(index);
+  all.insert(all.end(), producer->operands().begin(), producer->operands().end());
+  all[index] = producer->own(0);
+  std::vector<EpilogueStep> conversions = {{producer->kind(), producer->attrs(), {at}}};
+  for (size_t i = 1; i < producer->numOwnOperands(); ++i)
+    conversions[0].args.push_back(producer->own(i) ? first + static_cast<int>(i)
+                                                   : EpilogueStep::kAbsent);
+  for (EpilogueStep step : producer->epilogue()) {
+    for (int& arg : step.args)
+      arg = arg == EpilogueStep::kAccumulator ? at : arg >= 0 ? first + arg : arg;
+    conversions.push_back(std::move(step));
+  }
+  std::vector<EpilogueStep> steps(user->epilogue().begin(), user->epilogue().end());
+  const auto reader = std::ranges::find_if(steps, [&](const EpilogueStep& step) {
+    return std::ranges::find(step.args, at) != step.args.end();
+  });
+  ENFOLD_CHECK(reader != steps.end(), "an operand of an epilogue that no step reads");
+  for (EpilogueStep& step : conversions) step.from = reader->from;
+  steps.insert(reader, conversions.begin(), conversions.end());
+  // Operands stand in the order in which the steps name them.
+  std::vector<int> numbers(all.size(), EpilogueStep::kAbsent);
+  std::vector<Value*> extras;
+  for (EpilogueStep& step : steps)
+    for (int& arg : step.args) {
+      if (arg < 0) continue;
+      int& number = numbers[static_cast<size_t>(arg)];
+      if (number == EpilogueStep::kAbsent) {
+        number = static_cast<int>(user->numOwnOperands() + extras.size());
+        extras.push_back(all[static_cast<size_t>(arg)]);
+      }
+      arg = number;
+    }
+  graph_.setEpilogue(user, std::move(steps), std::move(extras));
+  graph_.addOrigins(user, producer->origins());
+  eraseDead(producer);
+}
+
 void Rewriter::addOrigins(Op* op, std::span<const std::string> origins) {
   checkActive();
   graph_.addOrigins(op, origins);

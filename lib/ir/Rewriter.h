@@ -48,6 +48,9 @@ public:
   /// else reads; its element type may change, its shape may not. `producer` moves to where `user`
   /// stood and its result takes over name and uses of the user's.
   void fuse(Op* producer, Op* user);
+  /// Lets the epilogue of `user` convert its operand `index` itself, as the elementwise op does
+  /// that computes it, from that op's first operand; its shape is that of the result.
+  void convertInEpilogue(Op* user, size_t index);
   void addOrigins(Op* op, std::span<const std::string> origins);
   void rename(Value* value, std::string name) { graph_.rename(value, std::move(name)); }
   void moveBefore(Op* op, Op* before);

@@ -1,6 +1,7 @@
 // Epilogue steps as Kernel IR.
 #include "lower/Epilogue.h"
 
+#include "ir/Steps.h"
 #include "lower/Elementwise.h"
 #include "lower/Scalars.h"
 
@@ -10,13 +11,13 @@
 namespace enfold::lower {
 namespace {
 
-/// Of a step's operands.
-std::vector<ElemType> elemsOf(const EpilogueStep& step, const Op& op) {
+/// Of a step's operands. `operands` are those of all of the op, as the steps before have left them.
+std::vector<ElemType> elemsOf(const EpilogueStep& step, std::span<const ElemType> operands) {
   std::vector<ElemType> elems;
   for (const int arg : step.args)
     elems.push_back(arg == EpilogueStep::kAccumulator ? step.from
                     : arg == EpilogueStep::kAbsent    ? ElemType::Undefined
-                                                   : op.operand(static_cast<size_t>(arg))->elem());
+                                                      : operands[static_cast<size_t>(arg)]);
   return elems;
 }
 
@@ -41,9 +42,15 @@ bool roundsNothing(OpKind kind) {
 
 std::string epilogueRefusal(const Op& op) {
   const Type& result = op.numResults() ? op.result()->type() : Type{};
-  for (const EpilogueStep& step : op.epilogue()) {
-    std::string reason = elementwiseRefusal(step.kind, step.attrs, elemsOf(step, op));
+  std::vector<ElemType> elems;
+  for (const Value* operand : op.operands())
+    elems.push_back(operand ? operand->elem() : ElemType::Undefined);
+  const std::vector<ElemType> behind = elemsBehindSteps(op);
+  for (size_t i = 0; i < behind.size(); ++i) {
+    const EpilogueStep& step = op.epilogue()[i];
+    std::string reason = elementwiseRefusal(step.kind, step.attrs, elemsOf(step, elems));
     if (!reason.empty()) return "epilogue step " + name(step.kind) + ": " + reason;
+    if (converts(step)) elems[static_cast<size_t>(subjectOf(step))] = behind[i];
   }
   for (const Value* operand : op.operands().subspan(op.numOwnOperands()))
     if (!Operand::fits(operand->type(), result))
@@ -66,7 +73,8 @@ std::vector<kir::Index> blockedCoordinates(const Type& result, const kir::Index&
   return at;
 }
 
-Epilogue::Epilogue(const Op& op, Lowering& lowering) : op_(op), steps_(op.epilogue()) {
+Epilogue::Epilogue(const Op& op, Lowering& lowering)
+    : op_(op), steps_(op.epilogue()), behind_(elemsBehindSteps(op)) {
   for (const Value* operand : op.operands().subspan(op.numOwnOperands()))
     operands_.emplace_back(operand, op.result()->type(), lowering);
 }
@@ -85,13 +93,22 @@ void Epilogue::declare(kir::Builder& b) {
 
 kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
                            std::span<const kir::Index> coordinates) const {
+  std::vector<std::optional<kir::Value>> read(operands_.size());
+  const auto operand = [&](int arg) -> std::optional<kir::Value>& {
+    const size_t i = static_cast<size_t>(arg) - op_.numOwnOperands();
+    if (!read[i]) read[i] = operands_[i].load(b, coordinates, accumulator.lanes());
+    return read[i];
+  };
+  // Each step works on what the tensor before it would hold, so that fused halves keep the bits of
+  // unfused ones.
+  const auto held = [&](const kir::Value& value, ElemType elem) {
+    const kir::Scalar stored = *scalarOf(elem);
+    return b.cast(b.cast(value, stored), computeScalar(stored));
+  };
+  bool isHeld = false; // the accumulator is what a tensor would hold
   for (size_t i = 0; i < steps_.size(); ++i) {
     const EpilogueStep& step = steps_[i];
-    // Each step works on what the tensor before it would hold, so that fused halves keep the bits
-    // of unfused ones.
-    const kir::Scalar held = *scalarOf(step.from);
-    if (i == 0 || !roundsNothing(steps_[i - 1].kind))
-      accumulator = b.cast(b.cast(accumulator, held), computeScalar(held));
+    if (!converts(step) && !isHeld) accumulator = held(accumulator, step.from);
     std::vector<std::optional<kir::Value>> args;
     for (int arg : step.args) {
       if (arg == EpilogueStep::kAccumulator)
@@ -99,10 +116,15 @@ kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
       else if (arg == EpilogueStep::kAbsent)
         args.emplace_back(std::nullopt);
       else
-        args.emplace_back(operands_[static_cast<size_t>(arg) - op_.numOwnOperands()].load(
-            b, coordinates, accumulator.lanes()));
+        args.emplace_back(operand(arg));
     }
-    accumulator = emitElementwise(b, step.kind, step.attrs, args, op_.elemBehind(i));
+    const kir::Value result = emitElementwise(b, step.kind, step.attrs, args, behind_[i]);
+    if (converts(step)) {
+      operand(subjectOf(step)) = held(result, behind_[i]);
+    } else {
+      accumulator = result;
+      isHeld = roundsNothing(step.kind);
+    }
   }
   return accumulator;
 }

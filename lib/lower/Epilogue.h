@@ -43,6 +43,7 @@ private:
 
   const Op& op_;
   std::span<const EpilogueStep> steps_;
+  std::vector<ElemType> behind_;  ///< element types that the steps give what they change
   std::vector<Operand> operands_; ///< of all steps, in the order of the op's extra operands
 };
 

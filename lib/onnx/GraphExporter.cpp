@@ -1,6 +1,7 @@
 // Names, then constants, ops and outputs.
 #include "onnx/GraphExporter.h"
 
+#include "ir/Steps.h"
 #include "onnx/Attributes.h"
 #include "onnx/OperatorTable.h"
 
@@ -146,19 +147,32 @@ void GraphExporter::writeOp(const Op& op) {
     if (op.result(i)->outputUses() == 0)
       writeType(op.result(i)->type(), results.back(), *model_.mutable_graph()->add_value_info());
   }
-  ExportNode node{op.kind(), op.attrs(), {}, results, op.ownElem()};
-  for (const Value* operand : op.ownOperands()) node.inputs.push_back(operandOf(operand));
-  for (size_t i = 0; i < op.epilogue().size(); ++i) {
+  std::vector<ExportOperand> operands;
+  for (const Value* operand : op.operands()) operands.push_back(operandOf(operand));
+  ExportNode node{op.kind(), op.attrs(), operands, results, op.ownElem()};
+  node.inputs.resize(op.numOwnOperands());
+  const std::vector<ElemType> elems = elemsBehindSteps(op);
+  for (size_t i = 0; i < elems.size(); ++i) {
     const EpilogueStep& step = op.epilogue()[i];
-    const std::string accumulator = freshName(results[0] + "/" + info(node.kind).name);
-    node.outputs = {accumulator};
-    write(std::move(node), op);
-    node = {step.kind, step.attrs, {}, results, op.elemBehind(i)};
+    ExportNode next{step.kind, step.attrs, {}, results, elems[i]};
+    ExportOperand accumulator;
+    if (!converts(step)) {
+      accumulator = {freshName(results[0] + "/" + info(node.kind).name), step.from};
+      node.outputs = {accumulator.name};
+      write(std::move(node), op);
+    }
     for (const int arg : step.args)
-      node.inputs.push_back(
-          arg == EpilogueStep::kAccumulator ? ExportOperand{accumulator, step.from}
-          : arg == EpilogueStep::kAbsent    ? ExportOperand{}
-                                            : operandOf(op.operand(static_cast<size_t>(arg))));
+      next.inputs.push_back(arg == EpilogueStep::kAccumulator ? accumulator
+                            : arg == EpilogueStep::kAbsent    ? ExportOperand{}
+                                                              : operands[static_cast<size_t>(arg)]);
+    if (!converts(step)) {
+      node = std::move(next);
+      continue;
+    }
+    ExportOperand& converted = operands[static_cast<size_t>(subjectOf(step))];
+    converted = {freshName(converted.name + "/" + info(step.kind).name), elems[i]};
+    next.outputs = {converted.name};
+    write(std::move(next), op);
   }
   write(std::move(node), op);
 }

@@ -1,10 +1,12 @@
 // Evaluation of ops with their epilogues, and of whole graphs in order.
 #include "reference/Reference.h"
 
+#include "ir/Steps.h"
 #include "reference/EvalContext.h"
 
 #include <fmt/format.h>
 
+#include <list>
 #include <unordered_map>
 
 namespace enfold::reference {
@@ -60,8 +62,14 @@ Result<std::vector<Tensor>> evaluateSteps(const Op& op, std::span<const Tensor* 
   const auto own = operands.first(op.numOwnOperands());
   ENFOLD_TRY(std::vector<Type> types, ownResultTypes(op, own));
   ENFOLD_TRY(std::vector<Tensor> results, evaluate(op.kind(), own, op.attrs(), types));
+  std::vector<const Tensor*> read(operands.begin(), operands.end());
+  std::list<Tensor> converted;
   for (const EpilogueStep& step : op.epilogue()) {
-    ENFOLD_TRY(results[0], applyStep(step, results[0], operands));
+    ENFOLD_TRY(Tensor changed, applyStep(step, results[0], read));
+    if (converts(step))
+      read[static_cast<size_t>(subjectOf(step))] = &converted.emplace_back(std::move(changed));
+    else
+      results[0] = std::move(changed);
   }
   return results;
 }

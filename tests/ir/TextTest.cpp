@@ -1,6 +1,7 @@
 // The text form: what is printed parses back to the same graph, and errors say where.
 #include "ir/Parser.h"
 #include "ir/Printer.h"
+#include "ir/Steps.h"
 #include "ir/Verifier.h"
 
 #include <gtest/gtest.h>
@@ -75,6 +76,22 @@ TEST(Text, RoundTripsEpiloguesThatChangeTheElementType) {
   EXPECT_EQ(typesOf("z"), (std::vector{F32, BF16, Bool, Bool}));
 }
 
+TEST(Text, RoundTripsEpiloguesThatConvertOperands) {
+  constexpr std::string_view kText =
+      R"(graph @g(%x: f32[1,4,6,6], %r: u8[1,4,6,6], %q: i8[1,4,6,6]) {
+    %z = const f32[] [3]
+    %s = const f32[4,1,1] splat(0.25)
+    %y = relu(%x) epilogue(add(acc, mul(sub(cast(%r) {to=f32}, %z), %s)), where(greater(cast(%q) {to=f32}, %z), acc, cast(%r) {to=f32}), div(acc, %s), round(acc), cast(acc) {to=u8}) : u8[1,4,6,6]
+    return %y
+  })";
+  expectRoundTrip(kText);
+  const auto graph = parsed(kText);
+  ASSERT_NE(graph, nullptr);
+  using enum ElemType;
+  EXPECT_EQ(elemsBehindSteps(*graph->find("y")->producer()),
+            (std::vector{F32, F32, F32, F32, F32, Bool, F32, F32, F32, F32, U8}));
+}
+
 TEST(Text, EpiloguesAreChecked) {
   const auto errorIn = [](std::string_view epilogue, std::string_view type) {
     return errorOf("graph @g(%x: f32[2,3], %b: f32[4,2,3], %i: i32[3]) {\n%y = relu(%x) epilogue(" +
@@ -86,7 +103,16 @@ TEST(Text, EpiloguesAreChecked) {
             "2:10: sqrt is not defined for i32");
   EXPECT_EQ(errorIn("cast(acc) {to=u8}", "f32[2,3]"), "2:10: relu gives u8[2,3], not f32[2,3]");
   EXPECT_EQ(errorIn("add(acc, %b)", "f32[2,3]"), "2:10: epilogue step add makes [4,2,3] of [2,3]");
-  EXPECT_EQ(errorIn("add(%x, %x)", "f32[2,3]"), "2:10: epilogue step add ignores the accumulator");
+  EXPECT_EQ(errorIn("add(%x, %x)", "f32[2,3]"), "2:24: epilogue step add ignores the accumulator");
+  EXPECT_EQ(errorIn("add(acc, relu(acc))", "f32[2,3]"), "2:42: relu does not convert an operand");
+  EXPECT_EQ(errorIn("add(acc, softmax(%x))", "f32[2,3]"),
+            "2:10: softmax cannot be an epilogue step");
+  EXPECT_EQ(errorIn("add(acc, add(%i, %i))", "f32[2,3]"),
+            "2:10: add of f32 and i32: the element types must agree");
+  std::string deep = "%x";
+  for (int i = 0; i < 1000; ++i) deep = "relu(" + deep + ")";
+  EXPECT_NE(errorIn("add(acc, " + deep + ")", "f32[2,3]").find("nest too deeply"),
+            std::string::npos);
   EXPECT_EQ(errorIn("add(acc)", "f32[2,3]"), "2:10: add lacks its operand 'b'");
   EXPECT_EQ(errorIn("cast(acc)", "f32[2,3]"), "2:10: cast lacks its attribute 'to'");
   EXPECT_EQ(errorIn("softmax(acc)", "f32[2,3]"), "2:10: softmax cannot be an epilogue step");

@@ -143,7 +143,14 @@ TEST(Verifier, EpiloguesAreRefused) {
   };
   constexpr int kAcc = EpilogueStep::kAccumulator;
   EXPECT_EQ(errorOf({{OpKind::Relu, {}, {kAcc}}}, false), "");
-  EXPECT_NE(errorOf({{OpKind::Relu, {}, {1}}}, true).find("ignores the accumulator"),
+  EXPECT_NE(errorOf({{OpKind::Relu, {}, {1}}}, true).find("ignores an operand"), std::string::npos);
+  const EpilogueStep converts{OpKind::Relu, {}, {1}}, adds{OpKind::Max, {}, {kAcc, 1}};
+  EXPECT_NE(errorOf({converts, {OpKind::Relu, {}, {kAcc}}}, true).find("converted elsewhere"),
+            std::string::npos);
+  EXPECT_NE(errorOf({converts, adds}, true).find("makes [1,2,3,3] of [1,2,1,1]"),
+            std::string::npos);
+  EXPECT_NE(errorOf({{OpKind::Max, {}, {1, 1}}}, true).find("read twice"), std::string::npos);
+  EXPECT_NE(errorOf({{OpKind::Max, {}, {1, kAcc, 1}}, converts}, true).find("makes"),
             std::string::npos);
   EXPECT_NE(errorOf({{OpKind::Add, {}, {kAcc, 5}}}, false).find("out of range"), std::string::npos);
   EXPECT_NE(errorOf({{OpKind::Add, {}, {kAcc, 1}}}, true).find("makes [1,2,3,3] of [1,2,1,1]"),

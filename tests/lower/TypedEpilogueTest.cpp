@@ -85,6 +85,20 @@ const Tail kTails[] = {
        real = g.op(OpKind::Add, "add", {real, g.input("residual", f32(y->shape()))});
        return cast(g, g.op(OpKind::Round, "round", {g.clip("clip", real, 0, 200)}), ElemType::U8);
      }},
+    {"added to a dequantized residual, quantized",
+     [](GraphBuilder& g, Value* y) {
+       Value* r = g.op(OpKind::DequantizeLinear, "real",
+                       {g.input("residual", {ElemType::U8, y->shape(), {}}),
+                        g.constant("scale", Tensor::scalar(0.375f)),
+                        number(g, "zero", ElemType::U8, 117)});
+       return quantize(g, g.op(OpKind::Add, "add", {f32Of(g, y), r}), ElemType::U8);
+     }},
+    {"less a residual of i8, of bf16 on the way",
+     [](GraphBuilder& g, Value* y) {
+       Value* r = cast(g, g.input("residual", {ElemType::I8, y->shape(), {}}), ElemType::BF16);
+       r = g.op(OpKind::Mul, "mul", {r, number(g, "k", ElemType::BF16, 1.1)});
+       return g.op(OpKind::Sub, "sub", {r, cast(g, y, ElemType::BF16)});
+     }},
     {"saturating at both ends",
      [](GraphBuilder& g, Value* y) {
        return cast(g, scaled(g, f32Of(g, y), 0x1p30f), ElemType::I8);
