@@ -82,8 +82,9 @@ Value* LayoutAssigner::inLayout(Value* value, const Layout& layout, Op* user) {
 
 Layout LayoutAssigner::layoutOfOperand(const Op& op, size_t i, const OpLayouts& layouts) const {
   const bool isElementwise = op.info().is(traits::Elementwise);
+  const size_t data = op.kind() == OpKind::Gather ? 1 : 0; // the table has no channels
   if (!isElementwise && i < op.numOwnOperands())
-    return i == 0 || op.kind() == OpKind::Concat ? layouts.data : Layout{};
+    return i == data || op.kind() == OpKind::Concat ? layouts.data : Layout{};
   // Operands of the result's shape come in its layout; smaller ones may, too, or else are plain.
   const Type& type = op.operand(i)->type();
   const bool follows = type.shape == op.result()->shape() || type.layout == layouts.result;

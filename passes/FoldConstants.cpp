@@ -1,6 +1,6 @@
 // fold-constants: ops whose operands are all constants are computed by the reference functions. A
 // tensor without elements is a constant whoever computes it, and shapes are static, so what reads
-// no more than a type is constant too.
+// no more than a type is constant too. Weights of integers that multiply integers are kept.
 #include "ir/Verifier.h"
 #include "passes/Pass.h"
 #include "reference/KnownValues.h"
@@ -65,6 +65,19 @@ std::optional<std::vector<Tensor>> computed(PassContext& context, const Op& op,
   return *std::move(results);
 }
 
+/// Whether the op dequantizes weights, or a bias, that multiply dequantized data: what is summed
+/// may be the integers (integer-arithmetic).
+bool servesIntegers(const Op& op) {
+  if (op.kind() != OpKind::DequantizeLinear || op.result()->users().empty()) return false;
+  return std::ranges::all_of(op.result()->users(), [&](const Op* user) {
+    const bool multiplies = user->kind() == OpKind::Conv || user->kind() == OpKind::Gemm ||
+                            user->kind() == OpKind::MatMul;
+    if (!multiplies || user->own(0) == op.result()) return false;
+    const Op* data = user->own(0)->producer();
+    return data && data->kind() == OpKind::DequantizeLinear && !data->own(0)->constant();
+  });
+}
+
 void fold(PassContext& context, Op& op, bool shapesHold) {
   std::optional<std::vector<Tensor>> results;
   if (const auto operands = constantOperands(op, shapesHold)) {
@@ -95,8 +108,8 @@ Result<> foldConstants(PassContext& context) {
                                                [](const auto& op) { return dependsOnData(*op); });
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
-    const bool drawsData = op.kind() == OpKind::Constant || op.numResults() == 0;
-    if (!drawsData) fold(context, op, shapesHold);
+    const bool stays = op.kind() == OpKind::Constant || op.numResults() == 0 || servesIntegers(op);
+    if (!stays) fold(context, op, shapesHold);
   }
   return {};
 }

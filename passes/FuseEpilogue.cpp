@@ -3,12 +3,14 @@
 // them. Of two producers that could take the op, the later one in the graph takes it, so that the
 // other operand is computed by then. Steps may change the element type: casts, comparisons and what
 // follows them are steps like others.
+#include "passes/Conversion.h"
 #include "passes/Match.h"
 #include "passes/Pass.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <unordered_map>
 
 namespace enfold {
@@ -78,9 +80,10 @@ void tryFuse(PassContext& context, Op& op, const Positions& positions) {
       if (!why) why = fits.error();
       continue;
     }
-    // Matrix and convolution kernels gain most; among equals the later one.
+    // Matrix and convolution kernels gain most, conversions least, for they can be done where they
+    // are read; among equals the later one.
     const auto rank = [&](const Op* p) {
-      return std::pair(!p->info().is(traits::Elementwise), positions.at(p));
+      return std::tuple(!p->info().is(traits::Elementwise), !convertsFewBits(*p), positions.at(p));
     };
     if (!best || rank(producer) > rank(best)) best = producer;
   }

@@ -17,6 +17,8 @@ constexpr std::string_view kDefaultPipeline =
     // Afterwards no op stands between two that belong together only for form's sake, and
     // activations spelled out by an exporter are single ops.
     "canonicalize,"
+    // Before fold-constants, which keeps the integers of weights where those multiply integers.
+    "move-quantization,"
     // Shapes, sizes and computed weights are constants.
     "fold-constants,"
     // Before fuse-epilogue, since weights absorb what an epilogue would have to compute, and an
@@ -34,6 +36,10 @@ constexpr std::string_view kDefaultPipeline =
     // constant parameters is left. Not inside the group: an expanded one could not fold any more
     // as a whole.
     "expand-batchnorm,"
+    // On final convolutions, whose quantizations are still ops. Afterwards those that remain are
+    // between floats and integers for good.
+    "integer-arithmetic,"
+    "tabulate,"
     // After the folds, which know the ops by name. Afterwards ops that are arithmetic or movement
     // of others are written so, and what they move may take no kernel at all.
     "decompose,"
@@ -46,6 +52,8 @@ constexpr std::string_view kDefaultPipeline =
     // Sees each convolution followed by its real tail. Afterwards an elementwise op stands alone
     // only if its producer has other readers or cannot carry it.
     "fuse-epilogue,"
+    // On final epilogues. Afterwards a residual of 8 bits is read as such.
+    "convert-operands,"
     "eliminate-dead,"
     // On the final convolutions. Does nothing unless strict accuracy is asked for.
     "restrict-algorithms,"

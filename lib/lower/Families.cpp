@@ -11,6 +11,7 @@
 #include "lower/conv/Transposed.h"
 #include "lower/gemm/Gemm.h"
 #include "lower/index/Gather.h"
+#include "lower/index/Lookup.h"
 #include "lower/index/Scatter.h"
 #include "lower/movement/EdgePad.h"
 #include "lower/movement/Movement.h"
@@ -132,6 +133,7 @@ std::span<const Family> families() {
         OpKind::Reshape, OpKind::Flatten, OpKind::Squeeze, OpKind::Unsqueeze},
        movementLayouts},
       {"pad", Layouts::Vectors, refuseEdgePad, lowerEdgePad, {OpKind::Pad}, edgePadLayouts},
+      {"lookup", Layouts::Any, refuseLookup, lowerLookup, {OpKind::Gather}, lookupLayouts},
       {"gather_rows",
        Layouts::Plain,
        refuseGatherRows,

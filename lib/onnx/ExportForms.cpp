@@ -272,6 +272,15 @@ void writeSum(Expansion& expansion) {
 // ---- Selections
 // ------------------------------------------------------------------------------------
 
+/// Indices are of 32 or 64 bits.
+void writeGather(Expansion& expansion) {
+  const ElemType elem = expansion.input(1).elem;
+  if (elem == ElemType::I32 || elem == ElemType::I64) return expansion.finishAsIs();
+  const ElemType wide = info(elem).bits < 32 ? ElemType::I32 : ElemType::I64;
+  expansion.finish(OpKind::Gather, {expansion.input(0), expansion.cast(expansion.input(1), wide)},
+                   expansion.node().attrs);
+}
+
 /// The results are sorted, asked for or not.
 void writeTopK(Expansion& expansion) {
   AttrMap attrs = expansion.node().attrs;
@@ -288,8 +297,9 @@ constexpr Row kRows[] = {
     {OpKind::ReduceSum, writeSum},  {OpKind::ReduceSumSquare, writeSum},
     {OpKind::BitShift, writeShift}, {OpKind::Cast, writeCast},
     {OpKind::CastLike, writeCast},  {OpKind::Div, writeDivision},
-    {OpKind::Mod, writeModulo},     {OpKind::SwiGLU, writeSwiGLU},
-    {OpKind::Swish, writeSwish},    {OpKind::TopK, writeTopK},
+    {OpKind::Gather, writeGather},  {OpKind::Mod, writeModulo},
+    {OpKind::SwiGLU, writeSwiGLU},  {OpKind::Swish, writeSwish},
+    {OpKind::TopK, writeTopK},
 };
 
 } // namespace

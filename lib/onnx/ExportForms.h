@@ -9,7 +9,8 @@
 //   - the modulo of floats that has the divisor's sign, of opset 28, is made of the other one;
 //   - sums and products of integers of fewer than 32 bits are cut from wide ones;
 //   - the results of topk are sorted, which ONNX says only where it is asked for;
-//   - swish and swiglu are multiplications by a sigmoid.
+//   - swish and swiglu are multiplications by a sigmoid;
+//   - indices of a gather that are of few bits, as of a table of bytes, are cast to more.
 // What shows from the operands to be in order is written as it is.
 #pragma once
 
