@@ -28,8 +28,10 @@ struct ToleranceOptions {
 
   void add(CLI::App& app);
   diagnose::Tolerance over(const diagnose::Tolerance& standard) const {
-    return {rtol.value_or(standard.rtol), atol.value_or(standard.atol)};
+    return {rtol.value_or(standard.rtol), atol.value_or(standard.atol),
+            isStated() ? 0 : standard.rounding};
   }
+  bool isStated() const { return rtol || atol; }
 };
 
 /// Inputs of a loaded model that need not be given, or no longer can be.

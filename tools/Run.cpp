@@ -1,4 +1,5 @@
 // enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
+#include "diagnose/QuantizationSteps.h"
 #include "diagnose/Tap.h"
 #include "reference/Reference.h"
 #include "tools/Cache.h"
@@ -138,12 +139,28 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
   return kDone;
 }
 
+/// What rounding to integers may do to each output of the model.
+Result<std::vector<double>> roundingOf(const RunOptions& options,
+                                       std::span<const NamedTensor> inputs) {
+  ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
+  ENFOLD_TRY(const LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
+  const auto steps = diagnose::quantizationSteps(*model.graph);
+  std::vector<double> rounding;
+  for (const Value* output : model.graph->outputs()) {
+    const auto step = steps.find(output->name());
+    rounding.push_back(step == steps.end() ? 0 : diagnose::kSoundSteps * step->second);
+  }
+  return rounding;
+}
+
 /// Prints a line on an output, and returns whether it is as expected.
 bool checkOutput(const std::string& what, const Tensor& output, const Tensor& expected,
                  const diagnose::Tolerance& tolerance) {
   const diagnose::Comparison c = diagnose::compare(output, expected, tolerance);
   if (!c.problem.empty())
     fmt::print("{}: WRONG {}\n", what, c.problem);
+  else if (!c.steps.empty())
+    fmt::print("{}: {} {}\n", what, c.same() ? "ok" : "WRONG", c.stepsText(output.numElements()));
   else
     fmt::print("{}: {} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}\n", what,
                c.same() ? "ok" : "WRONG", c.maxAbs, c.scale, c.maxRelative,
@@ -160,11 +177,13 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
              arrange(options.inputs, runner.inputs(), runner.optional(), set.inputs));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
   ENFOLD_TRY(const diagnose::Tolerance standard, folderTolerance(options.check));
-  const diagnose::Tolerance tolerance = options.tolerance.over(standard);
+  ENFOLD_TRY(const std::vector<double> rounding, roundingOf(options, set.inputs));
   bool same = true;
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
     const std::string name = runner.outputs()[i].name;
+    const diagnose::Tolerance tolerance =
+        options.tolerance.over({standard.rtol, standard.atol, rounding[i]});
     same &= checkOutput(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
                         set.outputs[i].tensor, tolerance);
   }
@@ -182,10 +201,11 @@ Result<bool> checkAgainstReference(const RunOptions& options) {
   plain.reference = true;
   ENFOLD_TRY(Runner reference, Runner::make(plain, given));
   ENFOLD_TRY(const std::vector<Tensor> expected, reference.run(inputs));
-  const diagnose::Tolerance tolerance = options.tolerance.over({});
+  ENFOLD_TRY(const std::vector<double> rounding, roundingOf(options, given));
   bool same = true;
   for (size_t i = 0; i < outputs.size(); ++i)
-    same &= checkOutput(runner.outputs()[i].name, outputs[i], expected[i], tolerance);
+    same &= checkOutput(runner.outputs()[i].name, outputs[i], expected[i],
+                        options.tolerance.over({.rounding = rounding[i]}));
   return same;
 }
 

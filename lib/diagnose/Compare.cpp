@@ -26,13 +26,22 @@ Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance)
       result.maxAbs = error;
       result.worst = i;
     }
+    if (isInteger(b.elem())) ++result.steps[static_cast<int64_t>(error)];
     result.maxRelative = std::max(result.maxRelative, error / std::max(std::fabs(y), 1e-30));
     // Written so that a NaN on one side is a mismatch. Nothing is near infinity.
-    if (!std::isfinite(y) ||
-        !(error <= tolerance.atol * result.scale + tolerance.rtol * std::fabs(y)))
+    if (!std::isfinite(y) || !(error <= tolerance.atol * result.scale +
+                                            tolerance.rtol * std::fabs(y) + tolerance.rounding))
       ++result.mismatches;
   }
   return result;
+}
+
+std::string Comparison::stepsText(int64_t elements) const {
+  std::string text;
+  for (const auto& [step, count] : steps)
+    text += text.empty() ? fmt::format("of {} elements {} differ by {}", elements, count, step)
+                         : fmt::format(", {} by {}", count, step);
+  return text;
 }
 
 } // namespace enfold::diagnose

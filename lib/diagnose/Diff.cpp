@@ -2,6 +2,7 @@
 #include "diagnose/Diff.h"
 
 #include "diagnose/OnnxRuntime.h"
+#include "diagnose/QuantizationSteps.h"
 #include "diagnose/Tap.h"
 #include "ir/Extract.h"
 #include "reference/Reference.h"
@@ -119,6 +120,7 @@ Result<Diff> diff(const DiffProblem& problem) {
              TappedNetwork::create(problem.model.clone(), problem.compile, problem.session, names));
   ENFOLD_TRY(const TappedRun run, network->run(problem.inputs));
   Diff diff{.model = problem.name, .against = problem.against};
+  const auto steps = quantizationSteps(problem.model);
   for (const std::string& name : names) {
     const Value* value = problem.model.find(name);
     const bool computed = network->isComputed(name) || value->outputUses() > 0;
@@ -129,7 +131,10 @@ Result<Diff> diff(const DiffProblem& problem) {
     const Tensor& actual = run.taps.at(name);
     const Tensor& expected = problem.expected.at(name);
     const Tolerance noise = noiseOf(value->elem());
-    const Tolerance tolerance{problem.rtol.value_or(noise.rtol), problem.atol.value_or(noise.atol)};
+    Tolerance tolerance{problem.rtol.value_or(noise.rtol), problem.atol.value_or(noise.atol)};
+    const bool isStated = problem.rtol || problem.atol;
+    if (const auto step = steps.find(name); step != steps.end() && !isStated)
+      tolerance.rounding = kSoundSteps * step->second;
     TensorDiff tensor{.name = name,
                       .nodes = fmt::format("{}", fmt::join(namesOf(*value->producer()), ", ")),
                       .computed = computed,
@@ -143,7 +148,15 @@ Result<Diff> diff(const DiffProblem& problem) {
 std::string TensorDiff::status() const {
   if (!comparison.problem.empty()) return "different: " + comparison.problem;
   if (!comparison.same()) return "different";
-  return comparison.maxAbs == 0 ? "equal" : "float noise";
+  if (comparison.maxAbs == 0) return "equal";
+  return comparison.steps.empty() ? "float noise" : "rounding";
+}
+
+/// How many integers differ, by how much.
+static Json stepsOf(const Comparison& comparison) {
+  Json steps = Json::object();
+  for (const auto& [step, count] : comparison.steps) steps[std::to_string(step)] = count;
+  return steps;
 }
 
 Json toJson(const Diff& diff) {
@@ -157,6 +170,7 @@ Json toJson(const Diff& diff) {
                          {"scale", tensor.comparison.scale},
                          {"max_relative", tensor.comparison.maxRelative},
                          {"ulp", tensor.ulp},
+                         {"steps", stepsOf(tensor.comparison)},
                          {"verdict", tensor.status()}});
   return {{"model", diff.model},
           {"against", diff.against},

@@ -41,7 +41,7 @@ struct TensorDiff {
   Comparison comparison;
   double ulp = 0; ///< largest distance, in units in the last place of the expected element
 
-  /// "equal", "float noise", or "different" and perhaps why.
+  /// "equal", "float noise", of integers "rounding", or "different" and perhaps why.
   std::string status() const;
 };
 
