@@ -55,6 +55,9 @@ void sample(Draft& d);
 void integers(Draft& d);
 void quantized(Draft& d);
 
+// Between dequantizations and quantizations (QuantizedParts.cpp).
+void quantizedNetwork(Draft& d);
+
 // Tails that change the element type (TypedParts.cpp).
 void typedTail(Draft& d);
 

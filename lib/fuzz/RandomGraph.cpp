@@ -57,6 +57,7 @@ constexpr Part kParts[] = {
     // in integers
     {5, integers},
     {5, quantized},
+    {6, quantizedNetwork},
     {10, typedTail},
 };
 
