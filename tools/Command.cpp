@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"opt", "Run passes; show or save the graph", addOpt},
     {"explain", "Show why each fusion was applied or refused, and how each op runs", addExplain},
     {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
+    {"report", "Write a page that shows graph, passes, kernels, memory and times", addReport},
     {"diff", "Compare every tensor of a model with another way to compute it", addDiff},
     {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
     {"fuzz", "Check the compiler with random networks and passes", addFuzz},

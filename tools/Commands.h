@@ -27,6 +27,7 @@ Action addOpt(CLI::App& app);
 Action addExplain(CLI::App& app);
 Action addInspect(CLI::App& app);
 Action addBisect(CLI::App& app);
+Action addReport(CLI::App& app);
 Action addDiff(CLI::App& app);
 Action addFuzz(CLI::App& app);
 Action addCache(CLI::App& app);

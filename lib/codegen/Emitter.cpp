@@ -1,6 +1,7 @@
 // Functions, control flow and variables.
 #include "codegen/Emitter.h"
 
+#include "codegen/DebugLines.h"
 #include "codegen/VectorMath.h"
 #include "support/Result.h"
 
@@ -59,7 +60,7 @@ Emitter::Emitter(const kir::Kernel& kernel, const kir::Target& target, llvm::Mod
 
 llvm::Type* Emitter::typeOf(kir::Type type) { return registerType(context_, type); }
 
-llvm::Function* Emitter::emit(const std::string& symbol) {
+llvm::Function* Emitter::emit(const std::string& symbol, DebugLines* debug) {
   llvm::Type* pointer = b_.getPtrTy();
   auto* type = llvm::FunctionType::get(b_.getVoidTy(),
                                        {pointer, b_.getInt64Ty(), b_.getInt64Ty(), pointer}, false);
@@ -71,6 +72,8 @@ llvm::Function* Emitter::emit(const std::string& symbol) {
   static constexpr const char* kNames[] = {"buffers", "begin", "end", "scratch"};
   for (unsigned i = 0; i < 4; ++i) function_->getArg(i)->setName(kNames[i]);
   for (unsigned i : {0u, 3u}) function_->addParamAttr(i, llvm::Attribute::NoAlias);
+  if (debug) debug->begin(*function_, kernel_);
+  debug_ = debug;
   b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   prologue();
   block(kernel_.body);
@@ -138,7 +141,16 @@ llvm::AllocaInst* Emitter::stackSlot(llvm::Type* type, int64_t count, int64_t al
 }
 
 void Emitter::block(const kir::Block& insts) {
-  for (const Inst& inst : insts) instruction(inst);
+  for (const Inst& inst : insts) {
+    locate(inst);
+    instruction(inst);
+  }
+}
+
+/// What is emitted next belongs to that instruction.
+void Emitter::locate(const Inst& inst) {
+  if (!debug_) return;
+  if (const llvm::DebugLoc line = debug_->of(inst)) b_.SetCurrentDebugLocation(line);
 }
 
 void Emitter::instruction(const Inst& inst) {
@@ -257,7 +269,9 @@ void Emitter::loop(Value* lo, Value* hi, int64_t step, bool mayBeEmpty, const st
   b_.SetInsertPoint(header);
   llvm::PHINode* i = b_.CreatePHI(b_.getInt64Ty(), 2, name);
   i->addIncoming(lo, preheader);
+  const llvm::DebugLoc head = b_.getCurrentDebugLocation();
   body(i);
+  b_.SetCurrentDebugLocation(head);
   Value* next = b_.CreateAdd(i, b_.getInt64(static_cast<uint64_t>(step)), "", false, true);
   i->addIncoming(next, b_.GetInsertBlock());
   b_.CreateCondBr(b_.CreateICmpSLT(next, hi), header, exit);

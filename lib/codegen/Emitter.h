@@ -16,12 +16,14 @@
 
 namespace enfold::codegen {
 
+class DebugLines;
+
 class Emitter {
 public:
   Emitter(const kir::Kernel& kernel, const kir::Target& target, llvm::Module& module);
 
   /// Emits the kernel, which must have been verified.
-  llvm::Function* emit(const std::string& symbol);
+  llvm::Function* emit(const std::string& symbol, DebugLines* debug = nullptr);
 
 private:
   using Value = llvm::Value;
@@ -33,6 +35,7 @@ private:
   void makeAliasScopes();
   void block(const kir::Block& insts);
   void instruction(const Inst& inst);
+  void locate(const Inst& inst);
   void parallelLoop(const Inst& inst);
   void forLoop(const Inst& inst);
   void ifElse(const Inst& inst);
@@ -105,6 +108,7 @@ private:
   std::vector<llvm::AllocaInst*> vars_;    ///< by VarId
   std::vector<llvm::MDNode*> ownScope_;    ///< by BufferId
   std::vector<llvm::MDNode*> otherScopes_; ///< by BufferId
+  const DebugLines* debug_ = nullptr;      ///< of the function, if wanted
   bool hasBarriers_ = false;
   bool streams_ = false; ///< some store bypasses the cache
 };

@@ -3,6 +3,7 @@
 // passes that unroll or vectorize would only undo the author's choices.
 #include "codegen/KernelModule.h"
 
+#include "codegen/DebugLines.h"
 #include "codegen/Emitter.h"
 #include "codegen/Llvm.h"
 #include "kernel/Printer.h"
@@ -155,15 +156,19 @@ int64_t scratchBytes(const ProgramDesc& program) {
 }
 
 void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
-                const kir::Target& target) {
+                const kir::Target& target, DebugInfo debug) {
   work.machine = makeTargetMachine(target);
   work.module = std::make_unique<llvm::Module>("enfold", work.context);
   work.module->setTargetTriple(TripleArgument(tripleOf(target.architecture)));
   work.module->setDataLayout(work.machine->createDataLayout());
+  std::optional<DebugLines> lines;
+  if (debug == DebugInfo::Lines) lines.emplace(*work.module);
   for (const UniqueKernels::Entry& entry : kernels) {
-    llvm::Function* function = Emitter(*entry.kernel, target, *work.module).emit(entry.symbol);
+    llvm::Function* function =
+        Emitter(*entry.kernel, target, *work.module).emit(entry.symbol, lines ? &*lines : nullptr);
     ENFOLD_CHECK(!llvm::verifyFunction(*function, &llvm::errs()), entry.kernel->name);
   }
+  if (lines) lines->finish();
   optimize(*work.module, *work.machine);
 }
 

@@ -30,9 +30,12 @@ struct UniqueKernels {
 /// `prefix`.
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix);
 
+/// Whether code carries the lines of the kernels' text that it comes from.
+enum class DebugInfo : uint8_t { None, Lines };
+
 /// Emits and optimizes the kernels into a new module of `work`.
 void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
-                const kir::Target& target);
+                const kir::Target& target, DebugInfo debug = DebugInfo::None);
 
 /// Machine code of the module, as an object file or as assembly. Consumes the module's IR.
 std::string generate(LlvmWork& work, llvm::CodeGenFileType type);

@@ -23,19 +23,20 @@ double elapsedMs(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-/// Something to run, and how long each run took, in milliseconds.
-struct Runs {
-  std::string name;
-  std::function<Result<>()> run;
-  std::vector<double> samples = {};
-};
-
 /// A session with its inputs and outputs in place.
 struct Bound {
   std::unique_ptr<Session> session;
   std::vector<Tensor> inputs, outputs;
   std::vector<const void*> from;
   std::vector<void*> to;
+};
+
+/// Something to run, and how long each run took, in milliseconds.
+struct Runs {
+  std::string name;
+  std::function<Result<>()> run;
+  std::shared_ptr<Bound> bound = {}; ///< of a compiled program
+  std::vector<double> samples = {};
 };
 
 Result<std::shared_ptr<Bound>> bind(const std::shared_ptr<const Executable>& executable,
@@ -53,7 +54,8 @@ Result<std::shared_ptr<Bound>> bind(const std::shared_ptr<const Executable>& exe
 }
 
 Runs runsOf(std::string name, std::shared_ptr<Bound> bound) {
-  return {std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); }};
+  return {std::move(name), [bound] { return bound->session->runRaw(bound->from, bound->to); },
+          bound};
 }
 
 /// The model compiled with fewer passes.
@@ -119,9 +121,14 @@ Result<BenchReport> bench(const BenchProblem& problem) {
   for (const Runs& arm : arms)
     report.arms.push_back(
         {arm.name, summarize(arm.samples), medianRatio(arm.samples, arms[0].samples)});
-  if (problem.profile) {
-    ENFOLD_TRY(report.profile, profileOf(*bound->session, kProfileSeconds, arms[0].run));
-  }
+  if (!problem.profile) return report;
+  ENFOLD_TRY(report.profile, profileOf(*bound->session, kProfileSeconds, arms[0].run));
+  report.arms[0].kernels = report.profile->kernels;
+  for (size_t i = 1; i < arms.size(); ++i)
+    if (arms[i].bound) {
+      ENFOLD_TRY(report.arms[i].kernels,
+                 profileKernels(*arms[i].bound->session, kProfileSeconds, arms[i].run));
+    }
   return report;
 }
 

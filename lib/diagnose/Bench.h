@@ -17,8 +17,8 @@ struct BenchProblem {
   std::function<Result<std::unique_ptr<Graph>>()> load = {};
   CompileOptions compile = {}; ///< of the others
   Session::Options session = {};
-  double seconds = 2; ///< to measure each of them
-  bool profile = false;
+  double seconds = 2;   ///< to measure each of them
+  bool profile = false; ///< every kernel of every arm
   /// Told how many seconds of how many have passed.
   std::function<void(double seconds, double total)> progress = {};
 };
@@ -26,16 +26,17 @@ struct BenchProblem {
 /// One way to compute the model.
 struct BenchArm {
   std::string name;
-  Summary latency; ///< milliseconds
-  Ratio ratio;     ///< its median latency over that of the first
+  Summary latency;                         ///< milliseconds
+  Ratio ratio;                             ///< its median latency over that of the first
+  std::vector<KernelProfile> kernels = {}; ///< of compiled programs, if profiles were asked for
 };
 
 struct BenchReport {
   std::string model;
   int threads = 0;
   CompileTimes compileTimes;
-  std::vector<BenchArm> arms; ///< the network itself first, then the others
-  std::optional<Profile> profile;
+  std::vector<BenchArm> arms;     ///< the network itself first, then the others
+  std::optional<Profile> profile; ///< of the first
 };
 
 /// Runs all arms in turn, a short burst of each, so that a slow spell of the machine hits all of

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 namespace enfold::diagnose {
-namespace {
 
 OpAccount accountOf(const Op& op, const codegen::Target& target) {
   lower::Choice choice = lower::explainChoice(op, target);
@@ -20,6 +19,8 @@ OpAccount accountOf(const Op& op, const codegen::Target& target) {
     account.epilogue.emplace_back(enfold::name(step.kind));
   return account;
 }
+
+namespace {
 
 Json toJson(const OpAccount& account) {
   Json json = {{"op", account.op},           {"epilogue", account.epilogue},

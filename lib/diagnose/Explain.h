@@ -19,6 +19,8 @@ struct OpAccount {
   std::vector<std::pair<std::string, std::string>> refused;
 };
 
+OpAccount accountOf(const Op& op, const codegen::Target& target);
+
 struct Explanation {
   std::string model; ///< as its user names it
   std::vector<BatchNormAccount> batchNorms;

@@ -15,31 +15,47 @@ std::string_view Profile::boundOf(const KernelProfile& kernel) const {
   return limits.boundByArithmetic(kernel.flops, kernel.bytes) ? "arithmetic" : "memory";
 }
 
-Result<Profile> profileOf(Session& session, double seconds, const std::function<Result<>()>& run) {
+Result<std::vector<KernelProfile>> profileKernels(Session& session, double seconds,
+                                                  const std::function<Result<>()>& run) {
   using Clock = std::chrono::steady_clock;
+  constexpr size_t kMostSamples = 1000; // of each step
   enfold_context* context = session.context();
-  enfold_start_profile(context);
-  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
-  do ENFOLD_RETURN_IF_ERROR(run());
-  while (Clock::now() < end);
-  enfold_stop_profile(context);
   const Executable& executable = session.executable();
-  const auto steps = executable.steps();
-  Profile profile;
-  for (int32_t i = 0; i < executable.program().num_steps; ++i) {
-    enfold_step_profile step;
-    enfold_read_profile(context, i, &step);
-    const auto index = static_cast<size_t>(i);
-    profile.kernels.push_back(
-        {.seconds = step.min_seconds,
-         .flops = step.flops,
-         .bytes = step.bytes,
-         .algorithm = step.name,
-         .secondChoice = index < steps.size() ? steps[index].secondChoice : "",
-         .nodes = step.origin});
+  const auto count = static_cast<size_t>(executable.program().num_steps);
+  std::vector<KernelProfile> kernels(count);
+  std::vector<std::vector<double>> samples(count);
+  const auto end = Clock::now() + std::chrono::duration<double>(seconds);
+  for (size_t runs = 0; runs == 0 || (runs < kMostSamples && Clock::now() < end); ++runs) {
+    enfold_start_profile(context);
+    ENFOLD_RETURN_IF_ERROR(run());
+    enfold_stop_profile(context);
+    for (size_t i = 0; i < count; ++i) {
+      enfold_step_profile step;
+      enfold_read_profile(context, static_cast<int32_t>(i), &step);
+      samples[i].push_back(step.min_seconds);
+    }
   }
+  const auto steps = executable.steps();
+  for (size_t i = 0; i < count; ++i) {
+    enfold_step_profile step;
+    enfold_read_profile(context, static_cast<int32_t>(i), &step);
+    const Summary times = summarize(samples[i]);
+    kernels[i] = {.seconds = times.min,
+                  .times = times,
+                  .flops = step.flops,
+                  .bytes = step.bytes,
+                  .algorithm = step.name,
+                  .secondChoice = i < steps.size() ? steps[i].secondChoice : "",
+                  .nodes = step.origin};
+  }
+  return kernels;
+}
+
+Result<Profile> profileOf(Session& session, double seconds, const std::function<Result<>()>& run) {
+  Profile profile;
+  ENFOLD_TRY(profile.kernels, profileKernels(session, seconds, run));
   ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
-  ENFOLD_TRY(profile.limits, measureLimits(target, enfold_get_threads(context)));
+  ENFOLD_TRY(profile.limits, measureLimits(target, enfold_get_threads(session.context())));
   return profile;
 }
 
@@ -48,6 +64,8 @@ Json toJson(const Profile& profile) {
   for (const KernelProfile& kernel : profile.kernels)
     json.push_back({{"kernel", json.size()},
                     {"us", kernel.seconds * 1e6},
+                    {"us_p50", kernel.times.p50 * 1e6},
+                    {"us_p90", kernel.times.p90 * 1e6},
                     {"gflops", kernel.gflops()},
                     {"gbps", kernel.gbps()},
                     {"percent_of_limit", profile.percentOfLimit(kernel)},

@@ -4,12 +4,14 @@
 
 #include "diagnose/Json.h"
 #include "diagnose/MachineLimits.h"
+#include "diagnose/Samples.h"
 
 namespace enfold::diagnose {
 
 /// One kernel call of a network.
 struct KernelProfile {
   double seconds = 0; ///< the least over the runs
+  Summary times;      ///< over the runs, in seconds
   double flops = 0;   ///< arithmetic of the call; what Winograd's algorithm saves counts as done
   double bytes = 0;   ///< least memory traffic of the call
   std::string algorithm;
@@ -31,7 +33,10 @@ struct Profile {
   std::string_view boundOf(const KernelProfile& kernel) const;
 };
 
-/// Calls `run`, which runs the session once, for `seconds`, then measures the machine.
+/// Calls `run`, which runs the session once, for `seconds`, and times every kernel.
+Result<std::vector<KernelProfile>> profileKernels(Session& session, double seconds,
+                                                  const std::function<Result<>()>& run);
+/// The same, then measures the machine.
 Result<Profile> profileOf(Session& session, double seconds, const std::function<Result<>()>& run);
 
 Json toJson(const Profile& profile); ///< the kernels

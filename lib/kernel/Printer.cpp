@@ -40,7 +40,8 @@ public:
     for (const VarInfo& var : kernel.vars) vars_.push_back(unique(var.name));
   }
 
-  std::string kernel() {
+  std::string kernel(Lines* lines = nullptr) {
+    lines_ = lines;
     out_ = fmt::format("kernel @{}(", kernel_.name);
     std::string_view separator;
     for (const BufferInfo& b : kernel_.buffers) {
@@ -102,6 +103,7 @@ private:
   }
 
   std::string expression(const Inst& inst) {
+    if (lines_) lines_->emplace(&inst, line_);
     if (inst.op == Op::Const) return literal(inst.type, inst.imm);
     if (inst.op == Op::Affine) return affine(inst);
     std::string_view symbol = inst.op == Op::Mul ? "*" : inst.op == Op::FloorDiv ? "/" : "%";
@@ -183,6 +185,7 @@ private:
     for (const Inst& inst : insts) {
       bool control = info(inst.op).kind == OpKind::Control;
       if (&inst != wanted_ && !control && inst.result != kNoId && isInline(inst)) continue;
+      if (lines_) lines_->emplace(&inst, line_);
       std::string text = control ? header(inst) : plain(inst);
       if (&inst == wanted_) found_ = text;
       if (!control) {
@@ -201,6 +204,7 @@ private:
 
   void line(int depth, std::string_view text) {
     out_.append(static_cast<size_t>(depth) * 2, ' ').append(text) += '\n';
+    ++line_;
   }
 
   const Kernel& kernel_;
@@ -211,6 +215,8 @@ private:
   std::map<std::string, int> taken_;
   int nextNumber_ = 0;
   std::string out_;
+  int line_ = 2; ///< being written, behind the head
+  Lines* lines_ = nullptr;
   const Inst* wanted_ = nullptr;
   std::string found_;
 };
@@ -218,6 +224,8 @@ private:
 } // namespace
 
 std::string print(const Kernel& kernel) { return Printer(kernel).kernel(); }
+
+std::string print(const Kernel& kernel, Lines& lines) { return Printer(kernel).kernel(&lines); }
 
 std::string print(const Kernel& kernel, const Inst& inst) {
   return Printer(kernel).instruction(inst);
