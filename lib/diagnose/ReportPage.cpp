@@ -3,9 +3,9 @@
 #include "diagnose/ReportPage.h"
 
 #include "onnx/RegularFile.h"
-#include "support/Memory.h"
 
 #include <fmt/format.h>
+#include <new>
 #include <nlohmann/json.hpp>
 
 #include <zlib.h>
@@ -45,7 +45,7 @@ std::string deflated(std::string_view text) {
   const int status =
       compress2(reinterpret_cast<Bytef*>(bytes.data()), &size,
                 reinterpret_cast<const Bytef*>(text.data()), text.size(), Z_DEFAULT_COMPRESSION);
-  if (status != Z_OK) throw OutOfMemory(text.size(), "compressing kernels");
+  if (status != Z_OK) throw std::bad_alloc();
   bytes.resize(size);
   return bytes;
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "diagnose/Json.h"
-#include "support/Result.h"
 
 #include <filesystem>
 

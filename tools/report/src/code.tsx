@@ -108,7 +108,8 @@ function Panes({ panes, shownPane }: { panes: Pane[]; shownPane: number }) {
       }}
     >
       {panes.map(({ title, html, origin }, i) => (
-        <pre class={i === shownPane ? "shown" : ""} tabIndex={0} aria-label={title} title="">
+        <pre class={i === shownPane ? "shown" : ""} tabIndex={0} aria-label={title}>
+          <span class="form">{title}</span>
           <code dangerouslySetInnerHTML={{ __html: rows(html, origin) }} />
         </pre>
       ))}
@@ -117,7 +118,7 @@ function Panes({ panes, shownPane }: { panes: Pane[]; shownPane: number }) {
 }
 
 const rows = (html: string[], origin: number[]): string =>
-  html.map((line, i) => `<span class="row" data-line="${origin[i] ?? 0}">${line || " "}</span>`).join("");
+  html.map((line, i) => `<span class="row" data-row="${i + 1}" data-line="${origin[i] ?? 0}">${line || " "}</span>`).join("");
 
 /** Scrolls no further than needed to see one of the lines. */
 function scrollInto(pane: HTMLElement, lines: NodeListOf<HTMLElement>): void {

@@ -215,7 +215,7 @@ export function GraphView() {
           version={`${mode} ${stage}`}
           moves={moves}
           transform={() => transform.current}
-          size={() => svg.current!.getBoundingClientRect()}
+          size={() => svg.current?.getBoundingClientRect()}
           onMove={(x, y) => {
             const { width, height } = svg.current!.getBoundingClientRect();
             const k = transform.current.k;
@@ -376,7 +376,7 @@ function Lines(props: { lines: Line[]; scene: Scene; window: Window | null; chos
   for (const { from, to, isInner } of lines) {
     const [a, b] = [scene.layout.at.get(from)!, scene.layout.at.get(to)!];
     if (Math.max(a.y, b.y) < window.y0 || Math.min(a.y, b.y) > window.y1) continue;
-    const path = curve(a, b, scene.layout.lines.get(lineKey(from, to)));
+    const path = curve(a, b, scene.layout.lines.get(lineKey(from, to))?.points);
     if (isInner) inner += path;
     else if (chosen && (from === chosen || to === chosen)) lit += path;
     else plain += path;

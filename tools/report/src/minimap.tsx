@@ -10,7 +10,7 @@ interface Props {
   version: string; // of the colours
   moves: Set<() => void>; // told when the view moves
   transform(): ZoomTransform;
-  size(): DOMRect;
+  size(): DOMRect | undefined; // of the view; none any more
   onMove(x: number, y: number): void;
 }
 
@@ -25,6 +25,7 @@ export function MiniMap(props: Props) {
   const showFrame = () => {
     if (!canvas.current || !frame.current) return;
     const view = props.size();
+    if (!view) return;
     const [x0, y0] = props.transform().invert([0, 0]);
     const [x1, y1] = props.transform().invert([view.width, view.height]);
     const s = scale();
@@ -40,7 +41,8 @@ export function MiniMap(props: Props) {
     });
   };
   const draw = () => {
-    const element = canvas.current!;
+    const element = canvas.current;
+    if (!element) return;
     const { width, height } = element.getBoundingClientRect();
     const ratio = devicePixelRatio;
     element.width = width * ratio;
