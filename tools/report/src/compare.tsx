@@ -2,7 +2,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { algorithms, align, titles, type Pair } from "./align";
 import { unfusedArm, unfusedTimes } from "./arms";
-import { bytes, micros, number, plural, shortened } from "./format";
+import { bytes, firstOf, micros, number, plural } from "./format";
 import { embedded, type Report } from "./report";
 import { useShown } from "./state";
 import { Table } from "./table";
@@ -88,7 +88,7 @@ function Against({ a, b }: { a: Report; b: Report }) {
         rows={onlyChanged ? changed : pairs}
         filter={(pair) => `${pair.nodes.join(" ")} ${titles(a, pair.a)} ${titles(b, pair.b)}`}
         columns={[
-          { title: "nodes", value: (pair) => pair.nodes.join(" + "), cell: (pair) => <span title={pair.nodes.join("\n")}>{shortened(pair.nodes[0], 40)}{pair.nodes.length > 1 && ` +${pair.nodes.length - 1}`}</span> },
+          { title: "nodes", value: (pair) => pair.nodes.join(" + "), cell: (pair) => <span title={pair.nodes.join("\n")}>{firstOf(pair.nodes, 40)}</span> },
           { title: "A", value: (pair) => label(pair.a, a) },
           { title: "B", value: (pair) => label(pair.b, b), cell: (pair) => (pair.isSameGraph ? <span class="muted">same</span> : <b>{label(pair.b, b)}</b>) },
           { title: "algorithm A", value: (pair) => algorithms(a, pair.a) },
@@ -131,7 +131,7 @@ function Fusion({ report }: { report: Report }) {
         sortBy={4}
         isDescending
         columns={[
-          { title: "nodes", value: (row) => report.op(row.op).nodes.join(" + "), cell: (row) => shortened(report.op(row.op).nodes.join(" + ") || report.name(report.op(row.op)), 56) },
+          { title: "nodes", value: (row) => report.op(row.op).nodes.join(" + "), cell: (row) => firstOf(report.op(row.op).nodes, 56) || report.name(report.op(row.op)) },
           { title: "op", value: (row) => report.title(report.op(row.op)) },
           { title: "unfused", isNumber: true, value: (row) => row.unfused, cell: (row) => micros(row.unfused) },
           { title: "fused", isNumber: true, value: (row) => row.fused, cell: (row) => micros(row.fused) },

@@ -34,6 +34,12 @@ export const percent = (share: number): string =>
 export const plural = (n: number, one: string, many = `${one}s`): string =>
   `${n} ${n === 1 ? one : many}`;
 
+/** The first of some names, and how many more there are. */
+export function firstOf(names: readonly string[], length: number): string {
+  const more = names.length > 1 ? ` +${names.length - 1}` : "";
+  return names.length === 0 ? "" : shortened(names[0], length) + more;
+}
+
 /** The end of a long name, which tells more than its beginning. */
 export function shortened(text: string, length: number): string {
   return text.length <= length ? text : `…${text.slice(text.length - length + 1)}`;

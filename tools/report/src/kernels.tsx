@@ -1,5 +1,5 @@
 // All kernel calls, to be sorted and filtered.
-import { bytes, flops, micros, number, percent, shortened } from "./format";
+import { bytes, firstOf, flops, micros, number, percent } from "./format";
 import type { Step } from "./schema";
 import { useShown } from "./state";
 import { Bar, Table, type Column } from "./table";
@@ -16,10 +16,11 @@ export function Kernels() {
   const us = (row: Row) => row.step.us?.p50 ?? 0;
   const most = Math.max(...rows.map(us), 1e-9);
   const title = (row: Row) => (row.step.op >= 0 ? report.title(report.op(row.step.op)) : "copy");
+  const nodes = (row: Row) => (row.step.op >= 0 ? report.op(row.step.op).nodes : [row.step.nodes]);
   const columns: Column<Row>[] = [
     { title: "#", value: (row) => row.index, isNumber: true },
     { title: "op", value: title },
-    { title: "nodes", value: (row) => row.step.nodes, cell: (row) => <span title={row.step.nodes}>{shortened(row.step.nodes, 40)}</span> },
+    { title: "nodes", value: (row) => row.step.nodes, cell: (row) => <span title={row.step.nodes}>{firstOf(nodes(row), 40)}</span> },
     { title: "algorithm", value: (row) => row.step.algorithm },
     { title: "arithmetic", value: (row) => row.step.flops, cell: (row) => flops(row.step.flops), isNumber: true },
     { title: "traffic", value: (row) => row.step.bytes, cell: (row) => bytes(row.step.bytes), isNumber: true },

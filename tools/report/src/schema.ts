@@ -70,13 +70,6 @@ export interface Arm {
   steps: { nodes: string; algorithm: string; us: Times }[];
 }
 
-export interface Span {
-  step: number;
-  thread: number;
-  begin: number; // microseconds since the run began
-  end: number;
-}
-
 export interface ListedText {
   text: string;
   origin: number[];
@@ -118,7 +111,6 @@ export interface ReportData {
   compile_ms?: { passes: number; lowering: number; codegen: number };
   limits?: { gflops: number; gbps: number };
   arms?: Arm[];
-  timeline?: Span[];
   errors?: { value: string; error: number; scale: number }[];
 }
 

@@ -1,23 +1,27 @@
-// One run over time: what each thread works on.
+// The steps of one run over time.
 import { axisBottom } from "d3-axis";
 import { scaleLinear } from "d3-scale";
 import { select } from "d3-selection";
 import { zoom, zoomIdentity } from "d3-zoom";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { kindColor } from "./colors";
-import { micros, percent, shortened } from "./format";
+import { micros, shortened } from "./format";
 import type { Report } from "./report";
-import type { Span } from "./schema";
 import { useShown } from "./state";
 import { useWidth } from "./width";
 
-/** The spans recorded, or else the median times of the steps one after the other. */
+interface Span {
+  step: number;
+  begin: number; // microseconds
+  end: number;
+}
+
+/** The steps one after the other, each as long as its median. */
 function spansOf(report: Report): Span[] {
-  if (report.data.timeline) return report.data.timeline;
   let at = 0;
   return report.data.steps.flatMap((step, i) => {
     if (!step.us) return [];
-    const span = { step: i, thread: 0, begin: at, end: at + step.us.p50 };
+    const span = { step: i, begin: at, end: at + step.us.p50 };
     at = span.end;
     return [span];
   });
@@ -31,11 +35,10 @@ export function Timeline() {
   const svg = useRef<SVGSVGElement>(null);
   const axis = useRef<SVGGElement>(null);
   const [transform, setTransform] = useState(zoomIdentity);
-  const threads = 1 + Math.max(0, ...spans.map((span) => span.thread));
   const end = spans.reduce((most, span) => Math.max(most, span.end), 0);
-  const row = 46;
-  const margin = { left: 64, right: 10 };
-  const height = threads * row + 40;
+  const row = 90;
+  const margin = { left: 24, right: 24 };
+  const height = row + 40;
   const whole = scaleLinear([0, end || 1], [margin.left, width - margin.right]);
   const x = transform.rescaleX(whole);
   const kinds = useMemo(() => [...new Set(report.last.map((op) => report.op(op).op))], [report]);
@@ -54,23 +57,16 @@ export function Timeline() {
   if (spans.length === 0)
     return <div class="page"><h1>Timeline</h1><p>Nothing was measured.</p></div>;
   const visible = spans.filter((span) => x(span.end) >= margin.left && x(span.begin) <= width);
-  const busy = Array.from({ length: threads }, (_, thread) =>
-    spans.filter((span) => span.thread === thread).reduce((sum, span) => sum + span.end - span.begin, 0));
   return (
     <div class="page wide">
       <h1>Timeline</h1>
       <p>
-        {report.data.timeline
-          ? <>One run of {micros(end)}. {busy.map((time, thread) => `Thread ${thread} works ${percent(time / end)} of it.`).join(" ")}</>
-          : <>The steps one after the other, with the median of their times: {micros(end)} in all.</>}
-        {" "}Turn the wheel to zoom, drag to move.
+        The steps one after the other, with the median of their times: {micros(end)} in all. Turn the wheel to zoom,
+        drag to move.
       </p>
       <div ref={frame} class="chart">
         <svg ref={svg} width={width} height={height} role="img" aria-label="Steps over time">
           <clipPath id="inside"><rect x={margin.left} y={0} width={width - margin.left - margin.right} height={height} /></clipPath>
-          {Array.from({ length: threads }, (_, thread) => (
-            <text x={4} y={thread * row + 26}>thread {thread}</text>
-          ))}
           <g clip-path="url(#inside)">
             {visible.map((span) => {
               const step = report.step(span.step);
@@ -80,13 +76,13 @@ export function Timeline() {
               return (
                 <g class="buffer" onClick={() => step.op >= 0 && act.select(step.op, "graph")}>
                   <title>{`${step.nodes}\n${step.algorithm}\n${micros(span.end - span.begin)}`}</title>
-                  <rect x={left} y={span.thread * row + 4} width={size} height={row - 8} style={{ fill: kindColor(kinds, kind) }} />
-                  {size > 50 && <text x={left + 4} y={span.thread * row + 26}>{shortened(step.nodes || step.algorithm, Math.floor(size / 7))}</text>}
+                  <rect x={left} y={4} width={size} height={row - 8} style={{ fill: kindColor(kinds, kind) }} />
+                  {size > 50 && <text x={left + 4} y={26}>{shortened(step.nodes.split(" + ")[0] || step.algorithm, Math.floor(size / 7))}</text>}
                 </g>
               );
             })}
           </g>
-          <g ref={axis} class="axes" transform={`translate(0,${threads * row + 4})`} />
+          <g ref={axis} class="axes" transform={`translate(0,${row + 4})`} />
         </svg>
       </div>
     </div>
