@@ -24,7 +24,7 @@ struct ReportOptions {
 };
 
 Result<Json> reportOf(const ReportOptions& options, const ModelOptions& of) {
-  const Deadline deadline(of.limitSeconds);
+  std::optional<Deadline> deadline(std::in_place, of.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(of, ModelUse::WithDefaults));
   ProgressLine line;
   ENFOLD_TRY(const diagnose::Report report,
@@ -35,6 +35,7 @@ Result<Json> reportOf(const ReportOptions& options, const ModelOptions& of) {
                                    .seconds = options.seconds,
                                    .errors = options.errors,
                                    .progress = [&](double seconds, double total) {
+                                     deadline.reset(); // all is compiled
                                      line.show(fmt::format("measuring: {:.0f} of {:.0f} s", seconds,
                                                            total));
                                    }}));

@@ -59,7 +59,8 @@ void recordPlan(const lower::Plan& plan, Report& report) {
                     .nodes = call.origin,
                     .flops = call.flops,
                     .bytes = call.bytes};
-    if (call.op) step.op = records.at(call.op->result()->name());
+    const auto record = call.op ? records.find(call.op->result()->name()) : records.end();
+    if (record != records.end()) step.op = record->second;
     if (!call.reference) step.kernel = static_cast<int64_t>(report.listings.entryOf[call.kernel]);
     for (const lower::BufferRef& ref : call.buffers)
       step.buffers.push_back(static_cast<int64_t>(ref.buffer));

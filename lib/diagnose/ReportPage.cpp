@@ -5,9 +5,10 @@
 #include "onnx/RegularFile.h"
 
 #include <fmt/format.h>
-#include <new>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <new>
 #include <zlib.h>
 
 namespace enfold::diagnose {
@@ -108,7 +109,13 @@ Result<Json> readReportPage(const std::filesystem::path& path) {
   const size_t end = text.find(kEnd, begin);
   if (end == std::string_view::npos) return notOne("it ends too early");
   Json json = Json::parse(text.substr(begin, end - begin), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value("schema", "") != "enfold-report")
+  const auto isPacked = [](const Json& kernel) {
+    return kernel.is_object() && kernel.contains("packed");
+  };
+  const bool isReport = json.is_object() && json.contains("kernels") &&
+                        json["kernels"].is_array() && json.contains("schema") &&
+                        json["schema"] == "enfold-report";
+  if (!isReport || !std::ranges::all_of(json["kernels"], isPacked))
     return notOne("its data is damaged");
   return json;
 }
