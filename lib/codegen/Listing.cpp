@@ -78,6 +78,14 @@ bool isMarker(std::string_view line) {
   return line.starts_with(".Ltmp") || line.starts_with(".Lfunc_") || line.starts_with(".Lsec_");
 }
 
+/// Of a line of its own, or an empty line.
+bool isComment(std::string_view line) {
+  const size_t begin = line.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return true;
+  line.remove_prefix(begin);
+  return line.starts_with('#') || line.starts_with("//");
+}
+
 ListedText listAssembly(std::string_view text) {
   ListedText listed;
   int origin = 0;
@@ -88,8 +96,7 @@ ListedText listAssembly(std::string_view text) {
       origin = numberBehind(line, " ").value_or(0);
       continue;
     }
-    const bool isComment = line.starts_with("#") || line.starts_with("//") || line.empty();
-    if (isDirective(line) || isMarker(line) || isComment) continue;
+    if (isDirective(line) || isMarker(line) || isComment(line)) continue;
     if (const size_t comment = line.find("# @"); comment != std::string_view::npos)
       line = line.substr(0, line.find_last_not_of(' ', comment - 1) + 1);
     add(listed, line, line.starts_with('\t') ? origin : 0);

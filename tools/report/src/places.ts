@@ -97,17 +97,24 @@ export class Places {
   private finish(ops: number[], placeOf: Map<number, number>): StageView {
     const occupants = new Map<number, Occupant>();
     const opOfNode = new Map<string, number>();
+    const opOfValue = new Map<string, number>();
     for (const index of ops) {
       const place = placeOf.get(index)!;
       occupants.set(place, { op: index, isGhost: false, was: this.first[place] });
       for (const node of this.report.op(index).nodes)
         if (!opOfNode.has(node)) opOfNode.set(node, index);
+      for (const result of this.report.op(index).results)
+        opOfValue.set(this.report.value(result).name, index);
     }
     for (let place = 0; place < this.places.length; place++) {
       if (occupants.has(place)) continue;
       const was = this.first[place];
-      const node = this.report.op(was).nodes.find((name) => opOfNode.has(name));
-      occupants.set(place, { op: node ? opOfNode.get(node)! : -1, isGhost: true, was });
+      const { nodes, results } = this.report.op(was);
+      const node = nodes.find((name) => opOfNode.has(name));
+      const op = node
+        ? opOfNode.get(node)
+        : nodes.length === 0 && opOfValue.get(this.report.value(results[0]).name);
+      occupants.set(place, { op: typeof op === "number" ? op : -1, isGhost: true, was });
     }
     return { occupants, placeOf, edges: this.edges(ops, placeOf, occupants) };
   }
