@@ -97,7 +97,7 @@ export interface ReportData {
   graph: { values: Value[]; ops: Op[]; stages: Stage[] };
   passes: Record<string, string>;
   idle_passes: string[];
-  batch_norms: { name: string; status: string; detail: string }[];
+  batch_norms: { total: number; folded: number };
   reasons: Record<string, string>;
   remarks: Remark[];
   ops: { op: number; runs_as: string; refused: Record<string, string> }[];

@@ -80,12 +80,12 @@ function sentences(report: Report): string {
     );
   else if (unfused && unfused.ratio.high < 1)
     parts.push(`Without fusion it would be faster: ${number(unfused.ratio.median)} of the time.`);
-  const folded = data.batch_norms.filter((bn) => bn.status === "folded").length;
-  if (data.batch_norms.length > 0)
+  const { total, folded } = data.batch_norms;
+  if (total > 0)
     parts.push(
-      folded === data.batch_norms.length
-        ? `All ${plural(folded, "batch normalization")} are folded into weights and cost nothing.`
-        : `Of ${plural(data.batch_norms.length, "batch normalization")}, ${folded} are folded into weights and cost nothing.`,
+      folded === total
+        ? `All ${plural(total, "batch normalization")} are folded into weights and cost nothing.`
+        : `Of ${plural(total, "batch normalization")}, ${folded} are folded into weights and cost nothing.`,
     );
   const references = data.steps.filter((step) => step.kernel < 0).length;
   if (references > 0)
