@@ -81,7 +81,9 @@ function sentences(report: Report): string {
   else if (unfused && unfused.ratio.high < 1)
     parts.push(`Without fusion it would be faster: ${number(unfused.ratio.median)} of the time.`);
   const { total, folded } = data.batch_norms;
-  if (total > 0)
+  if (total === 1 && folded === 1)
+    parts.push("The batch normalization is folded into weights and costs nothing.");
+  else if (total > 0)
     parts.push(
       folded === total
         ? `All ${plural(total, "batch normalization")} are folded into weights and cost nothing.`
