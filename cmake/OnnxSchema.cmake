@@ -12,7 +12,7 @@ set(ENFOLD_ONNX_PROTO "" CACHE FILEPATH
 set(schema_dir ${PROJECT_BINARY_DIR}/onnx-schema)
 set(package_dir ${schema_dir}/package)
 set(published ${package_dir}/onnx/onnx-ml.proto)
-set(schema ${schema_dir}/onnx/onnx-ml.proto)
+set(schema ${schema_dir}/enfold/onnx-schema.proto)
 
 # enfold_download_schema(): takes the schema out of the package, whose files are the same for all
 # platforms.
@@ -67,11 +67,15 @@ endif()
 # Without the option for small code, messages have reflection, by which tests change any field.
 file(READ ${published} text)
 string(REPLACE "option optimize_for = LITE_RUNTIME;" "" text "${text}")
+# A process has one registry of schemas, in libprotobuf. Other libraries in it, as PyTorch, register
+# ONNX's under its own file and package; the second would end the process.
+string(REPLACE "package onnx;" "package enfold.schema;" text "${text}")
 file(CONFIGURE OUTPUT ${schema} CONTENT "${text}" @ONLY)
 
-set(generated ${schema_dir}/onnx/onnx-ml.pb.cc ${schema_dir}/onnx/onnx-ml.pb.h)
+set(generated ${schema_dir}/enfold/onnx-schema.pb.cc ${schema_dir}/enfold/onnx-schema.pb.h)
 add_custom_command(OUTPUT ${generated} DEPENDS ${schema}
-  COMMAND protobuf::protoc --proto_path=${schema_dir} --cpp_out=${schema_dir} onnx/onnx-ml.proto
+  COMMAND protobuf::protoc --proto_path=${schema_dir} --cpp_out=${schema_dir}
+    enfold/onnx-schema.proto
   COMMENT "Generating the classes of ONNX's schema")
 add_library(enfold_onnx_schema STATIC ${generated})
 target_compile_options(enfold_onnx_schema PRIVATE -w -O1)

@@ -2,10 +2,10 @@
 // include it; inside enfold::onnx they are reached as pb::ModelProto and so on.
 #pragma once
 
-#include <onnx/onnx-ml.pb.h>
+#include <enfold/onnx-schema.pb.h>
 
 namespace enfold::onnx {
 
-namespace pb = ::onnx;
+namespace pb = ::enfold::schema;
 
 } // namespace enfold::onnx
