@@ -7,7 +7,7 @@
 namespace enfold::hazards {
 namespace {
 
-namespace pb = ::onnx;
+namespace pb = ::enfold::schema;
 
 void addInitializer(pb::GraphProto& graph, const std::string& name, const Tensor& tensor) {
   auto& proto = *graph.add_initializer();

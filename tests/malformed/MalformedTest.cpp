@@ -79,12 +79,12 @@ graph {
     attribute { name: "axis" type: INT i: 1 } }
 })";
 
-::onnx::ModelProto wholeModel() {
-  ::onnx::ModelProto model;
+schema::ModelProto wholeModel() {
+  schema::ModelProto model;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kModel, &model));
-  ::onnx::TensorProto& w = *model.mutable_graph()->add_initializer();
+  schema::TensorProto& w = *model.mutable_graph()->add_initializer();
   w.set_name("w");
-  w.set_data_type(::onnx::TensorProto::FLOAT);
+  w.set_data_type(schema::TensorProto::FLOAT);
   for (const int64_t size : {3, 2, 3, 3}) w.add_dims(size);
   w.set_raw_data(std::string(54 * sizeof(float), '\x3e'));
   return model;
@@ -291,20 +291,20 @@ std::vector<Operator> operators() {
   };
 }
 
-void setType(::onnx::ValueInfoProto& value, int elem, const std::vector<int64_t>& shape) {
+void setType(schema::ValueInfoProto& value, int elem, const std::vector<int64_t>& shape) {
   auto& type = *value.mutable_type()->mutable_tensor_type();
   type.set_elem_type(elem);
   type.mutable_shape();
   for (const int64_t size : shape) type.mutable_shape()->add_dim()->set_dim_value(size);
 }
 
-::onnx::ModelProto modelOf(const Operator& op) {
-  ::onnx::ModelProto model;
+schema::ModelProto modelOf(const Operator& op) {
+  schema::ModelProto model;
   model.set_ir_version(8);
   model.add_opset_import()->set_version(23);
-  ::onnx::GraphProto& graph = *model.mutable_graph();
+  schema::GraphProto& graph = *model.mutable_graph();
   graph.set_name("net");
-  ::onnx::NodeProto& node = *graph.add_node();
+  schema::NodeProto& node = *graph.add_node();
   node.set_op_type(op.type);
   node.set_name("n");
   for (size_t i = 0; i < op.operands.size(); ++i) {
@@ -313,13 +313,13 @@ void setType(::onnx::ValueInfoProto& value, int elem, const std::vector<int64_t>
     const std::string name = isEmpty ? "" : fmt::format("x{}", i);
     node.add_input(name);
     if (const auto known = op.constants.find(i); known != op.constants.end()) {
-      ::onnx::TensorProto& tensor = *graph.add_initializer();
+      schema::TensorProto& tensor = *graph.add_initializer();
       tensor.set_name(name);
       tensor.set_data_type(elem);
       for (const int64_t size : shape) tensor.add_dims(size);
       for (const int64_t number : known->second) tensor.add_int64_data(number);
     } else if (!isEmpty) {
-      ::onnx::ValueInfoProto& input = *graph.add_input();
+      schema::ValueInfoProto& input = *graph.add_input();
       input.set_name(name);
       setType(input, elem, shape);
     }
@@ -329,11 +329,11 @@ void setType(::onnx::ValueInfoProto& value, int elem, const std::vector<int64_t>
     graph.add_output()->set_name(fmt::format("y{}", i));
   }
   for (const auto& [name, values] : op.ints) {
-    ::onnx::AttributeProto& attribute = *node.add_attribute();
+    schema::AttributeProto& attribute = *node.add_attribute();
     attribute.set_name(name);
     const bool isList = values.size() > 1 || name == "kernel_shape" || name == "strides" ||
                         name == "output_padding";
-    attribute.set_type(isList ? ::onnx::AttributeProto::INTS : ::onnx::AttributeProto::INT);
+    attribute.set_type(isList ? schema::AttributeProto::INTS : schema::AttributeProto::INT);
     for (const int64_t value : values)
       if (isList)
         attribute.add_ints(value);
@@ -341,9 +341,9 @@ void setType(::onnx::ValueInfoProto& value, int elem, const std::vector<int64_t>
         attribute.set_i(value);
   }
   for (const auto& [name, value] : op.strings) {
-    ::onnx::AttributeProto& attribute = *node.add_attribute();
+    schema::AttributeProto& attribute = *node.add_attribute();
     attribute.set_name(name);
-    attribute.set_type(::onnx::AttributeProto::STRING);
+    attribute.set_type(schema::AttributeProto::STRING);
     attribute.set_s(value);
   }
   return model;
@@ -352,7 +352,7 @@ void setType(::onnx::ValueInfoProto& value, int elem, const std::vector<int64_t>
 class OfOperator : public testing::TestWithParam<Operator> {};
 
 TEST_P(OfOperator, EveryFieldOfNodeAndOperandsChanged) {
-  const ::onnx::ModelProto model = modelOf(GetParam());
+  const schema::ModelProto model = modelOf(GetParam());
   const auto used = use(model.SerializePartialAsString());
   EXPECT_TRUE(used) << used.error().str();
   std::vector<Mutant> mutants;
@@ -381,8 +381,8 @@ TEST(Malformed, CutShortAtEveryByte) {
 // ------------------------------------------------------------------------------------------
 
 /// A model of one node that calls itself through functions or lies below many subgraphs.
-::onnx::ModelProto oneNode(const std::string& type, const std::string& domain) {
-  ::onnx::ModelProto model;
+schema::ModelProto oneNode(const std::string& type, const std::string& domain) {
+  schema::ModelProto model;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(R"(
     ir_version: 8 opset_import { version: 17 } opset_import { domain: "local" version: 1 }
     graph { name: "net"
@@ -395,16 +395,16 @@ TEST(Malformed, CutShortAtEveryByte) {
   return model;
 }
 
-void addFunction(::onnx::ModelProto& model, const std::string& name, const std::string& callee,
+void addFunction(schema::ModelProto& model, const std::string& name, const std::string& callee,
                  int calls) {
-  ::onnx::FunctionProto& function = *model.add_functions();
+  schema::FunctionProto& function = *model.add_functions();
   function.set_name(name);
   function.set_domain("local");
   function.add_input("a0");
   function.add_output(fmt::format("a{}", calls));
   function.add_opset_import()->set_version(17);
   for (int i = 0; i < calls; ++i) {
-    ::onnx::NodeProto& node = *function.add_node();
+    schema::NodeProto& node = *function.add_node();
     node.set_op_type(callee);
     if (callee != "Relu") node.set_domain("local");
     node.add_input(fmt::format("a{}", i));
@@ -413,9 +413,9 @@ void addFunction(::onnx::ModelProto& model, const std::string& name, const std::
 }
 
 TEST(Malformed, FunctionsThatCallThemselves) {
-  ::onnx::ModelProto direct = oneNode("F", "local");
+  schema::ModelProto direct = oneNode("F", "local");
   addFunction(direct, "F", "F", 1);
-  ::onnx::ModelProto mutual = oneNode("F", "local");
+  schema::ModelProto mutual = oneNode("F", "local");
   addFunction(mutual, "F", "G", 1);
   addFunction(mutual, "G", "F", 1);
   const Count count =
@@ -424,21 +424,21 @@ TEST(Malformed, FunctionsThatCallThemselves) {
 }
 
 TEST(Malformed, FunctionsThatMultiply) {
-  ::onnx::ModelProto model = oneNode("F0", "local");
+  schema::ModelProto model = oneNode("F0", "local");
   for (int i = 0; i < 12; ++i)
     addFunction(model, fmt::format("F{}", i), i == 11 ? "Relu" : fmt::format("F{}", i + 1), 10);
   EXPECT_EQ(useAll({{"10^12 nodes", model.SerializeAsString()}}).refused, 1u);
 }
 
 TEST(Malformed, SubgraphsWithinSubgraphs) {
-  ::onnx::ModelProto model = oneNode("If", "");
-  ::onnx::GraphProto* graph = model.mutable_graph();
+  schema::ModelProto model = oneNode("If", "");
+  schema::GraphProto* graph = model.mutable_graph();
   for (int depth = 0; depth < 1000; ++depth) {
-    ::onnx::AttributeProto& attribute = *graph->mutable_node(0)->add_attribute();
+    schema::AttributeProto& attribute = *graph->mutable_node(0)->add_attribute();
     attribute.set_name("then_branch");
-    attribute.set_type(::onnx::AttributeProto::GRAPH);
+    attribute.set_type(schema::AttributeProto::GRAPH);
     graph = attribute.mutable_g();
-    ::onnx::NodeProto& node = *graph->add_node();
+    schema::NodeProto& node = *graph->add_node();
     node.set_op_type("If");
     node.add_input("x");
     node.add_output("y");

@@ -79,7 +79,7 @@ private:
 
 class Walk {
 public:
-  explicit Walk(::onnx::ModelProto& model) : model_(model) {}
+  explicit Walk(schema::ModelProto& model) : model_(model) {}
 
   void visit(Message& message, const std::string& path);
   std::vector<Mutant> take() { return std::move(mutants_); }
@@ -96,7 +96,7 @@ private:
   void values(Message& message, const FieldDescriptor* field, int index, const std::string& path);
   void repeated(Message& message, const FieldDescriptor* field, const std::string& path);
 
-  ::onnx::ModelProto& model_;
+  schema::ModelProto& model_;
   std::vector<Mutant> mutants_;
 };
 
@@ -226,8 +226,8 @@ void Walk::visit(Message& message, const std::string& path) {
 
 } // namespace
 
-std::vector<Mutant> mutantsOf(const ::onnx::ModelProto& model) {
-  ::onnx::ModelProto changed(model);
+std::vector<Mutant> mutantsOf(const schema::ModelProto& model) {
+  schema::ModelProto changed(model);
   Walk walk(changed);
   walk.visit(changed, "");
   return walk.take();

@@ -2,7 +2,7 @@
 // suits its type. Found by protobuf's reflection, so that no field is forgotten.
 #pragma once
 
-#include <onnx/onnx-ml.pb.h>
+#include <enfold/onnx-schema.pb.h>
 
 #include <string>
 #include <vector>
@@ -15,6 +15,6 @@ struct Mutant {
 };
 
 /// Of repeated fields the first elements and the last one are changed.
-std::vector<Mutant> mutantsOf(const ::onnx::ModelProto& model);
+std::vector<Mutant> mutantsOf(const schema::ModelProto& model);
 
 } // namespace enfold::malformed
