@@ -93,7 +93,9 @@ bool Context::buildTables() {
     ReadyStep& ready = steps_[size_t(i)];
     ready.task = {step.kernel, entry, step.iterations, step.grain};
     ready.check = step.check;
-    ready.result = step.check != nullptr ? entry + step.num_buffers - 1 : nullptr;
+    ready.skip = step.skip;
+    const bool hasResult = step.check != nullptr || step.skip != 0;
+    ready.result = hasResult ? entry + step.num_buffers - 1 : nullptr;
     for (int32_t b = 0; b < step.num_buffers; ++b, ++entry) {
       const enfold_buffer_ref& buffer = step.buffers[b];
       if (const int32_t tensor = tensorOf(buffer); tensor >= 0) {
@@ -133,8 +135,14 @@ enfold_status Context::runSteps(const RunLimits& limits) {
     if (const enfold_status status = limits.check(program_.steps[i])) return status;
     runStep(steps_[i]);
     if (const enfold_status status = checkResult(steps_[i])) return status;
+    i += skipped(steps_[i]);
   }
   return ENFOLD_OK;
+}
+
+size_t Context::skipped(const ReadyStep& step) {
+  if (step.skip == 0 || *static_cast<const int32_t*>(*step.result) == 0) return 0;
+  return static_cast<size_t>(step.skip);
 }
 
 enfold_status Context::checkResult(const ReadyStep& step) {
@@ -165,6 +173,7 @@ enfold_status Context::runProfiled(const RunLimits& limits) {
     const int64_t elapsed = after - before;
     profiler_.add(i, elapsed, steps_[i].threads > 1 ? pool_->busyNanoseconds() : elapsed);
     before = after;
+    i += skipped(steps_[i]);
   }
   pool_->measureBusy(false);
   return status;

@@ -47,7 +47,8 @@ private:
     Task task;
     int32_t threads;
     const char* check; ///< the message of a step that checks data, else null
-    void** result;     ///< the table entry where such a step leaves its result
+    int64_t skip;      ///< steps behind this one that it may leave out
+    void** result;     ///< the table entry where a step that checks or skips leaves its result
   };
   /// A table entry that follows the pointer of an input or output.
   struct Follower {
@@ -68,6 +69,8 @@ private:
   enfold_status runProfiled(const RunLimits& limits);
   /// An error if the step, which has run, checks data and found it invalid.
   static enfold_status checkResult(const ReadyStep& step);
+  /// How many steps behind the step, which has run, are left out.
+  static size_t skipped(const ReadyStep& step);
 
   bool isInput(int32_t tensor) const { return tensor < program_.num_inputs; }
   const enfold_tensor_info& tensorInfo(int32_t tensor) const;

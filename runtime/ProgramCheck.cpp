@@ -52,9 +52,10 @@ int64_t spaceBytes(const enfold_program& program, const enfold_buffer_ref& buffe
 }
 
 /// The last buffer is an int32_t in the arena, or an enfold_check if the step writes its message.
-bool endsInCheckResult(const enfold_program& program, const enfold_step& step) {
+bool endsInResult(const enfold_program& program, const enfold_step& step) {
   if (step.num_buffers < 1) return false;
-  const int64_t size = *step.check != 0 ? sizeof(int32_t) : sizeof(enfold_check);
+  const bool writesMessage = step.check != nullptr && *step.check == 0;
+  const int64_t size = writesMessage ? sizeof(enfold_check) : sizeof(int32_t);
   const enfold_buffer_ref& last = step.buffers[step.num_buffers - 1];
   return last.space == ENFOLD_SPACE_ARENA && last.offset % int64_t{sizeof(int32_t)} == 0 &&
          last.offset <= program.arena_bytes - size;
@@ -82,8 +83,16 @@ enfold_status checkStep(const enfold_program& program, int32_t index) {
                   index, name, i, static_cast<long long>(buffer.offset),
                   static_cast<long long>(bytes));
   }
-  if (step.check != nullptr && !endsInCheckResult(program, step))
+  if (step.check != nullptr && !endsInResult(program, step))
     return fail(ENFOLD_INVALID_PROGRAM, "step %d '%s' checks data, but has no result in the arena",
+                index, name);
+  if (step.skip < 0 || step.skip >= program.num_steps - index)
+    return fail(ENFOLD_INVALID_PROGRAM, "step %d '%s' skips %lld steps of %d", index, name,
+                static_cast<long long>(step.skip), program.num_steps);
+  if (step.skip != 0 && (step.check != nullptr || !endsInResult(program, step)))
+    return fail(ENFOLD_INVALID_PROGRAM,
+                "step %d '%s' skips steps, but has no result for that alone "
+                "in the arena",
                 index, name);
   return ENFOLD_OK;
 }

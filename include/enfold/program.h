@@ -2,7 +2,8 @@
  * hold it as constant data and a just-in-time module can build it in memory.
  *
  * A program is a list of steps over buffers. Each step calls one kernel over an iteration range;
- * the runtime may split the range over threads, since iterations write disjoint outputs. */
+ * the runtime may split the range over threads, since iterations write disjoint outputs. A step may
+ * skip some that follow it: branches are made of that. */
 #ifndef ENFOLD_PROGRAM_H
 #define ENFOLD_PROGRAM_H
 
@@ -13,7 +14,7 @@
 extern "C" {
 #endif
 
-#define ENFOLD_PROGRAM_VERSION 2
+#define ENFOLD_PROGRAM_VERSION 3
 #define ENFOLD_MAX_RANK 8
 
 /* Runs iterations [begin, end). `buffers` is the step's own pointer table, `scratch` is private to
@@ -96,6 +97,9 @@ typedef struct enfold_step {
                        * than 0 in its last buffer, an int32_t that must lie in the arena, the run
                        * ends there with this message. If the message is empty, the buffer is an
                        * enfold_check, and the message is the one that the step writes there */
+  int64_t skip; /* 0 for most. Else so many steps behind this one are left out when it leaves a
+                 * number other than 0 in its last buffer, an int32_t that must lie in the
+                 * arena; such a step checks no data */
 } enfold_step;
 
 typedef struct enfold_program {

@@ -144,7 +144,8 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
           .origin = step.origin.c_str(),
           .flops = step.flops,
           .bytes = step.bytes,
-          .check = step.check ? step.check->c_str() : nullptr};
+          .check = step.check ? step.check->c_str() : nullptr,
+          .skip = step.skip};
 }
 
 } // namespace

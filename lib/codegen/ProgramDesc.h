@@ -36,6 +36,7 @@ struct Step {
   double bytes = 0;
   /// Of a step that checks data: the message of a failure; empty if the step writes the message.
   std::optional<std::string> check = {};
+  int64_t skip = 0; ///< steps behind it that it may leave out (include/enfold/program.h)
 };
 
 struct ProgramDesc {

@@ -25,7 +25,7 @@ public:
         bufferRef_(type("buffer_ref", sizeof(enfold_buffer_ref), {i32_, i32_, i64_})),
         step_(type("step", sizeof(enfold_step),
                    {pointer_, pointer_, i32_, i32_, i64_, i64_, pointer_, pointer_, double_,
-                    double_, pointer_})),
+                    double_, pointer_, i64_})),
         program_(type("program", sizeof(enfold_program),
                       {i32_, i32_, i32_, i32_, pointer_, pointer_, pointer_, pointer_, pointer_,
                        i64_, i64_, i64_, pointer_})) {}
@@ -117,7 +117,8 @@ llvm::Constant* TableWriter::steps(const ProgramDesc& desc, const UniqueKernels&
         step_, {function, refs, i32(static_cast<int64_t>(step.buffers.size())), i32(step.parallel),
                 i64(desc.kernels[kernel].iterations), i64(step.grain), text(step.name),
                 text(step.origin), real(step.flops), real(step.bytes),
-                step.check ? text(*step.check) : llvm::ConstantPointerNull::get(pointer_)}));
+                step.check ? text(*step.check) : llvm::ConstantPointerNull::get(pointer_),
+                i64(step.skip)}));
   }
   return table("steps", step_, rows);
 }

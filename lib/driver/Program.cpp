@@ -201,6 +201,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
       step.flops = call.flops;
       step.bytes = call.bytes;
       if (!call.check.empty()) step.check = call.check;
+      step.skip = call.skip;
     }
     for (const lower::BufferRef& ref : call.buffers)
       step.buffers.push_back(address(plan, constants, ref));

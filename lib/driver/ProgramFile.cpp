@@ -103,7 +103,8 @@ json describe(const codegen::Step& step) {
           {"second_choice", step.secondChoice},
           {"flops", step.flops},
           {"bytes", step.bytes},
-          {"check", step.check.value_or("")}};
+          {"check", step.check.value_or("")},
+          {"skip", step.skip}};
 }
 
 codegen::Step readStep(const json& from) {
@@ -119,6 +120,7 @@ codegen::Step readStep(const json& from) {
   step.flops = from.at("flops");
   step.bytes = from.at("bytes");
   if (const std::string check = from.at("check"); !check.empty()) step.check = check;
+  step.skip = from.at("skip");
   return step;
 }
 

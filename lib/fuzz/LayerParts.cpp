@@ -232,4 +232,30 @@ void product(Draft& d) {
   d.op(OpKind::MatMul, {shares, x});
 }
 
+/// Rows of pixels as steps of sequences.
+void recurrence(Draft& d) {
+  const Shape& image = d.image()->shape();
+  const int64_t pixels = numElements(Shape(image.begin() + 2, image.end()));
+  if (image[1] > 40 || pixels > 200 || pixels == 0) return;
+  Value* x = d.op(OpKind::Reshape, {d.image(), d.ints({image[0], image[1], pixels})});
+  if (!x) return;
+  const OpKind kind = d.random.pick({OpKind::LSTM, OpKind::GRU, OpKind::RNN});
+  const int64_t gates = kind == OpKind::LSTM ? 4 : kind == OpKind::GRU ? 3 : 1;
+  const int64_t hidden = d.random.pick<int64_t>({1, 3, 8, 12, 16, 33});
+  AttrMap attrs;
+  const bool both = d.random.chance(40);
+  if (both || d.random.chance(30))
+    attrs["direction"] = std::string(both ? "bidirectional" : "reverse");
+  if (d.random.chance(60)) attrs["layout"] = int64_t{1};
+  if (d.random.chance(20)) attrs["clip"] = 0.8f;
+  if (kind == OpKind::GRU && d.random.chance(50)) attrs["linear_before_reset"] = int64_t{1};
+  if (kind == OpKind::LSTM && d.random.chance(20)) attrs["input_forget"] = int64_t{1};
+  const int64_t directions = both ? 2 : 1;
+  std::vector<Value*> operands = {x, d.weights({directions, gates * hidden, pixels}, pixels),
+                                  d.weights({directions, gates * hidden, hidden}, hidden)};
+  if (d.random.chance(70)) operands.push_back(d.numbers({directions, 2 * gates * hidden}, -1, 1));
+  const auto results = static_cast<size_t>(d.random.in(1, kind == OpKind::LSTM ? 3 : 2));
+  d.op(kind, std::move(operands), std::move(attrs), results);
+}
+
 } // namespace enfold::fuzz

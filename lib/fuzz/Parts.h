@@ -19,6 +19,7 @@ void unpool(Draft& d);
 void normalize(Draft& d);
 void head(Draft& d);
 void product(Draft& d);
+void recurrence(Draft& d);
 
 // Pointwise (PointwiseParts.cpp).
 void activation(Draft& d);
@@ -29,6 +30,7 @@ void arithmetic(Draft& d);
 void combine(Draft& d);
 void jump(Draft& d);
 void choose(Draft& d);
+void branch(Draft& d);
 void nothing(Draft& d);
 void spelledOut(Draft& d);
 

@@ -126,6 +126,19 @@ void choose(Draft& d) {
   d.op(OpKind::Where, {mask, a, b});
 }
 
+/// One of two values, by a condition on all of an input.
+void branch(Draft& d) {
+  Value* x = d.exact();
+  if (x->type().numElements() == 0) return;
+  Value* mask = d.op(OpKind::Greater, {x, d.scalar(d.random.pick({0.25, 0.999, -2.0}))});
+  Value* any = d.op(OpKind::ReduceMax, {mask}, {{"keepdims", int64_t{0}}});
+  Value* a = d.image();
+  Value* b = d.sameShape(a);
+  if (d.random.chance(70)) a = d.op(OpKind::Sigmoid, {a});
+  if (d.random.chance(50)) b = d.op(OpKind::Tanh, {b});
+  if (a && b && any) d.op(OpKind::Select, {any, a, b});
+}
+
 /// Activations as exporters spell them out, and near misses.
 void spelledOut(Draft& d) {
   Value* x = d.image();

@@ -26,6 +26,7 @@ constexpr Part kParts[] = {
     {8, normalize},
     {6, head},
     {4, product},
+    {3, recurrence},
     // pointwise
     {28, activation},
     {4, function},
@@ -35,6 +36,7 @@ constexpr Part kParts[] = {
     {18, combine},
     {3, jump},
     {4, choose},
+    {3, branch},
     {8, nothing},
     {6, spelledOut},
     // movement and reductions

@@ -52,14 +52,27 @@ struct TextOf {
     for (float value : values) text += (text.size() > 1 ? "," : "") + floatText(value);
     return text + "]";
   }
+  std::string operator()(const std::vector<std::string>& values) const {
+    std::string text = "[";
+    for (const std::string& value : values) text += (text.size() > 1 ? "," : "") + quoted(value);
+    return text + "]";
+  }
   std::string operator()(const Tensor& value) const { return tensorText(value); }
   std::string operator()(ElemType value) const { return std::string(name(value)); }
 };
+
+uint64_t hashList(const std::vector<std::string>& words) {
+  uint64_t seed = words.size();
+  for (const std::string& word : words) seed = hashString(word, seed);
+  return seed;
+}
 
 struct HashOf {
   template <typename T> uint64_t operator()(const T& value) const {
     if constexpr (std::is_same_v<T, Tensor>)
       return value.hash();
+    else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+      return hashList(value);
     else if constexpr (requires { value.data(); })
       return hashBytes(value.data(), value.size() * sizeof(value[0]));
     else
@@ -84,8 +97,8 @@ AttrMap& AttrMap::operator=(AttrMap&& other) noexcept = default;
 AttrMap::~AttrMap() = default;
 
 std::string_view name(AttrKind kind) {
-  constexpr std::string_view kNames[] = {"int",    "float",  "string", "ints",
-                                         "floats", "tensor", "type"};
+  constexpr std::string_view kNames[] = {"int",    "float",   "string", "ints",
+                                         "floats", "strings", "tensor", "type"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -14,11 +14,11 @@
 
 namespace enfold {
 
-enum class AttrKind : uint8_t { Int, Float, String, Ints, Floats, Tensor, Type };
+enum class AttrKind : uint8_t { Int, Float, String, Ints, Floats, Strings, Tensor, Type };
 
 /// The alternatives stand in the order of AttrKind. Floats are single precision, as in ONNX.
 struct AttrValue : std::variant<int64_t, float, std::string, std::vector<int64_t>,
-                                std::vector<float>, Tensor, ElemType> {
+                                std::vector<float>, std::vector<std::string>, Tensor, ElemType> {
   using variant::variant;
   AttrValue(const AttrValue& other);
   AttrValue(AttrValue&& other) noexcept;

@@ -236,6 +236,33 @@ Types inferRoiAlign(const InferContext& c) {
   return std::vector{Type{c.type(0).elem, {c.shape(1)[0], c.shape(0)[1], h, w}, {}}};
 }
 
+Types inferMaxRoiPool(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 0, 4));
+  ENFOLD_RETURN_IF_ERROR(needsRank(c, 1, 2));
+  if (!isFloat(c.type(0).elem) || c.type(1).elem != c.type(0).elem)
+    return invalid(fmt::format("max_roi_pool is not defined for {} and boxes of {}",
+                               name(c.type(0).elem), name(c.type(1).elem)));
+  if (c.shape(1)[1] != 5)
+    return invalid(
+        fmt::format("boxes {} of max_roi_pool have no image and 4 corners", str(c.shape(1))));
+  const std::vector<int64_t> size = c.ints("pooled_shape");
+  if (size.size() != 2)
+    return invalid(fmt::format("attribute 'pooled_shape' of max_roi_pool has {} numbers where 2 "
+                               "are needed",
+                               size.size()));
+  return std::vector{Type{c.type(0).elem, {c.shape(1)[0], c.shape(0)[1], size[0], size[1]}, {}}};
+}
+
+Types inferDet(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(needsRankAtLeast(c, 0, 2));
+  const Shape& x = c.shape(0);
+  if (!isFloat(c.type(0).elem))
+    return invalid(fmt::format("det is not defined for {}", name(c.type(0).elem)));
+  if (x[x.size() - 1] != x[x.size() - 2])
+    return invalid(fmt::format("the matrices {} of det are not square", str(x)));
+  return std::vector{Type{c.type(0).elem, Shape(x.begin(), x.end() - 2), {}}};
+}
+
 Types inferEinsum(const InferContext& c) {
   std::vector<Shape> shapes;
   for (size_t i = 0; i < c.numOperands(); ++i) {

@@ -148,6 +148,15 @@ Types inferWhere(const InferContext& c) {
   return std::vector{type};
 }
 
+Types inferSelect(const InferContext& c) {
+  const Type &condition = c.type(0), &yes = c.type(1), &no = c.type(2);
+  if (condition.elem != ElemType::Bool || condition.numElements() != 1)
+    return invalid(fmt::format("condition of select must be one bool, not {}", condition.str()));
+  if (yes != no)
+    return invalid(fmt::format("select chooses between {} and {}", yes.str(), no.str()));
+  return std::vector{yes};
+}
+
 Types inferCast(const InferContext& c) {
   return std::vector{Type{c.elem("to"), c.shape(0), c.type(0).layout}};
 }

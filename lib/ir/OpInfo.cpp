@@ -50,7 +50,7 @@ std::vector<OperandInfo> parseOperands(std::string_view text) {
 
 AttrKind parseKind(std::string_view text) {
   for (AttrKind kind : {AttrKind::Int, AttrKind::Float, AttrKind::String, AttrKind::Ints,
-                        AttrKind::Floats, AttrKind::Tensor, AttrKind::Type})
+                        AttrKind::Floats, AttrKind::Strings, AttrKind::Tensor, AttrKind::Type})
     if (name(kind) == text) return kind;
   checkFailed("kind", __FILE__, __LINE__, text);
 }
@@ -77,6 +77,7 @@ AttrValue parseDefault(AttrKind kind, std::string_view text) {
     return values;
   }
   case AttrKind::Floats:
+  case AttrKind::Strings:
   case AttrKind::Tensor:
   case AttrKind::Type:
     break;
@@ -97,7 +98,7 @@ AllowedValues parseAllowed(std::string_view text, AttrKind kind) {
     ENFOLD_CHECK(parts.size() == 2, text);
     allowed.least = parseNumber<double>(parts[0]);
     allowed.most = parseNumber<double>(parts[1]);
-  } else if (kind == AttrKind::String) {
+  } else if (kind == AttrKind::String || kind == AttrKind::Strings) {
     allowed.words.assign(parts.begin(), parts.end());
   } else {
     for (std::string_view part : parts) allowed.numbers.push_back(parseNumber<int64_t>(part));
@@ -117,7 +118,8 @@ std::vector<OpInfo> readTable() {
   const auto add = [&](OpKind kind, std::string_view onnxName, std::string_view text,
                        std::string_view operands, std::string_view results, std::string_view attrs,
                        InferFunction infer, unsigned traits) {
-    table.push_back({kind, std::string(text), kind == OpKind::Reorder ? "" : std::string(onnxName),
+    const bool isOwn = kind == OpKind::Reorder || kind == OpKind::Select;
+    table.push_back({kind, std::string(text), isOwn ? "" : std::string(onnxName),
                      parseOperands(operands), parseOperands(results), parseAttrs(attrs), infer,
                      traits});
   };
@@ -142,6 +144,10 @@ bool AllowedValues::contain(const AttrValue& value) const {
                            : std::ranges::find(numbers, *number) != numbers.end();
   if (const auto* word = std::get_if<std::string>(&value))
     return words.empty() || std::ranges::find(words, *word) != words.end();
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value))
+    return words.empty() || std::ranges::all_of(*list, [&](const std::string& word) {
+             return std::ranges::find(words, word) != words.end();
+           });
   const bool bounded = std::isfinite(least) || std::isfinite(most);
   if (const auto* number = std::get_if<float>(&value)) return !bounded || inRange(*number);
   if (const auto* list = std::get_if<std::vector<int64_t>>(&value))
@@ -191,15 +197,17 @@ Result<> checkAttr(const AttrInfo& attr, const AttrValue& value, std::string_vie
     return invalid(fmt::format("attribute '{}' of {} must be of kind {}, not {}", attr.name, op,
                                name(attr.kind), name(kindOf(value))));
   if (attr.allowed.contain(value)) return {};
-  const bool isList = attr.kind == AttrKind::Ints || attr.kind == AttrKind::Floats;
+  const bool isList = attr.kind == AttrKind::Ints || attr.kind == AttrKind::Floats ||
+                      attr.kind == AttrKind::Strings;
   return invalid(fmt::format("attribute '{}' of {} is {}; {} must be {}", attr.name, op, str(value),
-                             isList ? "each number" : "it", attr.allowed.str()));
+                             isList ? "each of them" : "it", attr.allowed.str()));
 }
 
 size_t OpInfo::minOperands() const {
-  return static_cast<size_t>(
-      std::count_if(operands.begin(), operands.end(),
-                    [](const OperandInfo& o) { return !o.optional && !o.variadic; }));
+  size_t least = 0;
+  for (size_t i = 0; i < operands.size(); ++i)
+    if (!operands[i].optional && !operands[i].variadic) least = i + 1;
+  return least;
 }
 
 const AttrInfo* OpInfo::attr(std::string_view wanted) const {

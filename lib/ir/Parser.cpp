@@ -222,6 +222,18 @@ Result<AttrValue> Parser::attrValue(const AttrInfo& attr) {
     ENFOLD_TRY(const Tensor values, numbers(ElemType::F32));
     return std::vector<float>(values.values<float>().begin(), values.values<float>().end());
   }
+  case AttrKind::Strings: {
+    std::vector<std::string> words;
+    ENFOLD_RETURN_IF_ERROR(expect("["));
+    while (!accept("]")) {
+      if (!words.empty()) ENFOLD_RETURN_IF_ERROR(expect(","));
+      if (token_.kind != Token::Kind::String) return error("expected a string");
+      ENFOLD_TRY(std::string word, name());
+      words.push_back(std::move(word));
+    }
+    ENFOLD_RETURN_IF_ERROR(advance());
+    return words;
+  }
   case AttrKind::Tensor: {
     ENFOLD_TRY(const Type t, type());
     if (t.numBytes() > options_.constantBytes) return error("the tensor is too large");

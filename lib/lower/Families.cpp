@@ -5,6 +5,7 @@
 #include "lower/Layouts.h"
 #include "lower/Pointwise.h"
 #include "lower/Reorder.h"
+#include "lower/Select.h"
 #include "lower/Storage.h"
 #include "lower/conv/Candidates.h"
 #include "lower/conv/Conv.h"
@@ -19,6 +20,7 @@
 #include "lower/norm/RowNorm.h"
 #include "lower/pool/BlockedPool.h"
 #include "lower/pool/PlainPool.h"
+#include "lower/recurrent/Recurrence.h"
 #include "lower/reduce/ArgReduce.h"
 #include "lower/reduce/Reduction.h"
 #include "lower/reduce/Scan.h"
@@ -174,6 +176,12 @@ std::span<const Family> families() {
        refuseSoftmax,
        lowerSoftmax,
        {OpKind::Softmax, OpKind::LogSoftmax}},
+      {"recurrence",
+       Layouts::Plain,
+       refuseRecurrence,
+       lowerRecurrence,
+       {OpKind::LSTM, OpKind::GRU, OpKind::RNN}},
+      {"select", Layouts::Plain, refuseSelect, lowerSelect, {OpKind::Select}},
       {"norm_rows",
        Layouts::Plain,
        refuseRowNorm,

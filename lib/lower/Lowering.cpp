@@ -2,9 +2,11 @@
 #include "lower/Lowering.h"
 
 #include "ir/Verifier.h"
+#include "kernel/Builder.h"
 #include "kernel/Structure.h"
 #include "lower/Copy.h"
 #include "lower/Families.h"
+#include "lower/Guards.h"
 #include "lower/Reorder.h"
 #include "support/Hash.h"
 
@@ -109,17 +111,18 @@ void Lowering::append(Call call) {
   plan_.calls.push_back(std::move(call));
 }
 
-void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFacts facts) {
+void Lowering::call(size_t number, std::vector<BufferRef> buffers, CallFacts facts) {
+  const kir::Kernel& kernel = plan_.kernels[number];
   ENFOLD_CHECK(static_cast<int64_t>(buffers.size()) == kernel.numParams(),
                "a kernel called with a wrong number of buffers");
-  if (kernel.iterations == 0) return;
   if (facts.bytes == 0)
     for (int64_t i = 0; i < kernel.numParams(); ++i)
       facts.bytes += static_cast<double>(kernel.buffers[static_cast<size_t>(i)].bytes());
   const kir::Machine& machine = target_.machine;
   const double work =
       cyclesOf(facts.flops, facts.bytes, machine) / static_cast<double>(kernel.iterations);
-  Call call{.buffers = std::move(buffers),
+  Call call{.kernel = number,
+            .buffers = std::move(buffers),
             .algorithm = std::move(facts.algorithm),
             .secondChoice = std::move(facts.secondChoice),
             .origin = {},
@@ -127,7 +130,6 @@ void Lowering::call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFact
             .bytes = facts.bytes,
             .grain = std::max<int64_t>(1, static_cast<int64_t>(machine.barrierCycles / work)),
             .check = std::move(facts.check)};
-  call.kernel = addKernel(std::move(kernel));
   append(std::move(call));
 }
 
@@ -181,6 +183,24 @@ Result<> Lowering::lower(const Op& op) {
   return {};
 }
 
+size_t Lowering::beginSkip(const Value* condition, bool wanted) {
+  op_ = nullptr;
+  origin_ = fmt::format("{} {}", wanted ? "if" : "unless", condition->name());
+  kir::Builder b("skip");
+  const kir::Buffer src = b.input("condition", kir::Scalar::Bool, 1);
+  const kir::Buffer status = b.output("status", kir::Scalar::I32, 1);
+  b.parallelFor("once", 1, [&](const kir::Index&) {
+    const kir::Value isWanted = b.cast(b.load(src[0]), kir::Scalar::I32);
+    b.store(status[0], wanted ? 1 - isWanted : isWanted);
+  });
+  call(b.finish(), {storage(condition), temporary(sizeof(int32_t))}, {.algorithm = "skip"});
+  return plan_.calls.size() - 1;
+}
+
+void Lowering::endSkip(size_t call) {
+  plan_.calls[call].skip = static_cast<int64_t>(plan_.calls.size() - call - 1);
+}
+
 void Lowering::copyOutput(const Value* value, size_t index) {
   const BufferRef from = storage(value);
   if (const PlanBuffer& buffer = plan_.buffers[from.buffer];
@@ -195,6 +215,36 @@ void Lowering::copyOutput(const Value* value, size_t index) {
   call(copyKernel(value->type().numBytes()), {from, to}, {.algorithm = "copy"});
 }
 
+namespace {
+
+/// Appends calls that skip others, so that each op's run under its guard.
+class OpenGuards {
+public:
+  explicit OpenGuards(Lowering& lowering) : lowering_(lowering) {}
+
+  /// From here on calls are under this guard.
+  void enter(const Guard& guard) {
+    const auto common =
+        static_cast<size_t>(std::ranges::mismatch(guards_, guard).in1 - guards_.begin());
+    while (guards_.size() > common) {
+      lowering_.endSkip(calls_.back());
+      calls_.pop_back();
+      guards_.pop_back();
+    }
+    for (size_t i = guards_.size(); i < guard.size(); ++i) {
+      calls_.push_back(lowering_.beginSkip(guard[i].condition, guard[i].wanted));
+      guards_.push_back(guard[i]);
+    }
+  }
+
+private:
+  Lowering& lowering_;
+  Guard guards_;              ///< that are open
+  std::vector<size_t> calls_; ///< the calls that began them
+};
+
+} // namespace
+
 Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target) {
   ENFOLD_RETURN_IF_ERROR(verify(graph));
   Plan plan;
@@ -204,9 +254,15 @@ Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target) {
   plan.outputNames.assign(graph.outputNames().begin(), graph.outputNames().end());
   Lowering lowering(plan, graph, target);
   std::vector<Diag> problems;
-  for (const auto& op : graph.ops())
+  const Guards guards(graph);
+  OpenGuards open(lowering);
+  for (const auto& op : graph.ops()) {
+    if (op->kind() == OpKind::Constant) continue;
+    open.enter(guards.of(*op));
     if (auto done = lowering.lower(*op); !done)
       std::ranges::move(done.error().diags, std::back_inserter(problems));
+  }
+  open.enter({});
   if (!problems.empty()) return std::unexpected(Error(ErrorKind::Unsupported, std::move(problems)));
   for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
   assignOffsets(plan);

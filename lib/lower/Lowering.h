@@ -37,12 +37,23 @@ public:
                    int64_t pieces = 1);
   /// Memory for intermediate results of the op being lowered.
   BufferRef temporary(int64_t bytes);
-  /// Appends a call of `kernel`, which is generated once however often it is used.
-  void call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFacts facts);
+  /// The number of a kernel, which is generated once however often it is used.
+  size_t addKernel(kir::Kernel kernel);
+  /// Appends a call of kernel number `kernel`.
+  void call(size_t kernel, std::vector<BufferRef> buffers, CallFacts facts);
+  /// The same of a kernel that is called nowhere else for this op.
+  void call(kir::Kernel kernel, std::vector<BufferRef> buffers, CallFacts facts) {
+    if (kernel.iterations > 0)
+      call(addKernel(std::move(kernel)), std::move(buffers), std::move(facts));
+  }
 
   /// Lowers `op` by the first family that accepts it, else as a reference call; an error if it has
   /// blocked tensors and no family takes them.
   Result<> lower(const Op& op);
+  /// Appends a call that leaves out calls behind it unless the condition, a bool, is `wanted`;
+  /// gives its number, for endSkip, which says that the last of these calls has been appended.
+  size_t beginSkip(const Value* condition, bool wanted);
+  void endSkip(size_t call);
   /// Copies a graph output that could not be computed where the caller wants it.
   void copyOutput(const Value* value, size_t index);
 
@@ -51,7 +62,6 @@ private:
   static std::string keyOf(const Tensor& tensor);
   BufferRef packedBytes(std::string key, int64_t bytes, Packing pack);
   Result<> callReference(const Op& op);
-  size_t addKernel(kir::Kernel kernel);
   void append(Call call);
 
   Plan& plan_;

@@ -83,7 +83,8 @@ std::string print(const Plan& plan) {
     for (size_t k = 0; k < call.buffers.size(); ++k)
       text += fmt::format("{}b{}{}", k ? ", " : "", call.buffers[k].buffer,
                           call.buffers[k].offset ? fmt::format("+{}", call.buffers[k].offset) : "");
-    text += fmt::format(")  # {}  {}\n", call.algorithm, call.origin);
+    text += fmt::format(")  # {}{}  {}\n", call.algorithm,
+                        call.skip ? fmt::format(" {} calls", call.skip) : "", call.origin);
   }
   return text;
 }

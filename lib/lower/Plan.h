@@ -61,6 +61,9 @@ struct Call {
   /// Of a kernel that checks data: the error that ends the run when it leaves a number other than 0
   /// in its last buffer, an int32 in the arena. Else empty.
   std::string check;
+  /// Calls behind this one that are left out when its kernel leaves a number other than 0 in its
+  /// last buffer, an int32 in the arena.
+  int64_t skip = 0;
 };
 
 struct Plan {

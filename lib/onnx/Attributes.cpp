@@ -19,6 +19,7 @@ pb::AttributeProto_AttributeType kindOfAttribute(const Proto& attr) {
   if (attr.has_sparse_tensor()) return pb::AttributeProto_AttributeType_SPARSE_TENSOR;
   if (attr.floats_size() > 0) return pb::AttributeProto_AttributeType_FLOATS;
   if (attr.ints_size() > 0) return pb::AttributeProto_AttributeType_INTS;
+  if (attr.strings_size() > 0) return pb::AttributeProto_AttributeType_STRINGS;
   return pb::AttributeProto_AttributeType_UNDEFINED;
 }
 
@@ -42,7 +43,7 @@ Result<AttrValue> decodeAttribute(Proto& attr, ExternalData& external, const Imp
   case pb::AttributeProto_AttributeType_GRAPHS:
     return unsupported("operators with subgraphs are not supported");
   case pb::AttributeProto_AttributeType_STRINGS:
-    return unsupported("lists of strings are not supported");
+    return std::vector<std::string>(attr.strings().begin(), attr.strings().end());
   default:
     return unsupported("its kind is not supported");
   }
@@ -88,6 +89,11 @@ void encodeAttribute(const std::string& name, const AttrValue& value, pb::NodePr
   case AttrKind::Floats:
     attr.set_type(pb::AttributeProto_AttributeType_FLOATS);
     for (float item : std::get<std::vector<float>>(value)) attr.add_floats(item);
+    break;
+  case AttrKind::Strings:
+    attr.set_type(pb::AttributeProto_AttributeType_STRINGS);
+    for (const std::string& item : std::get<std::vector<std::string>>(value))
+      attr.add_strings(item);
     break;
   case AttrKind::Tensor:
     attr.set_type(pb::AttributeProto_AttributeType_TENSOR);

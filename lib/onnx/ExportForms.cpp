@@ -288,18 +288,52 @@ void writeTopK(Expansion& expansion) {
   expansion.finish(OpKind::TopK, expansion.node().inputs, std::move(attrs));
 }
 
+void writeSelect(Expansion& expansion) {
+  Operands inputs = expansion.node().inputs;
+  if (inputs[0].value && inputs[0].value->type().rank() > 0)
+    inputs[0] =
+        expansion.make(OpKind::Reshape, {inputs[0], expansion.constant(Tensor(ElemType::I64, {0}))},
+                       ElemType::Bool);
+  expansion.finish(OpKind::Where, std::move(inputs));
+}
+
+// ---- Recurrence
+// ------------------------------------------------------------------------------------
+
+/// Weights that make of products, [time, batch, directions * rows], those of each direction.
+Tensor choosingWeights(ElemType elem, int64_t directions, int64_t rows) {
+  Tensor w(elem, {directions, rows, directions * rows});
+  for (int64_t i = 0; i < directions * rows; ++i) w.setDouble(i * directions * rows + i, 1);
+  return w;
+}
+
+void writeRecurrence(Expansion& expansion) {
+  Operands inputs = expansion.node().inputs;
+  if (!inputs[1].name.empty()) return expansion.finishAsIs();
+  const Shape& r = inputs[2].value->shape();
+  inputs[1] = expansion.constant(choosingWeights(inputs[0].elem, r[0], r[1]));
+  if (inputs.size() > 3 && !inputs[3].name.empty()) {
+    const ExportOperand none = expansion.constant(Tensor(inputs[3].elem, {r[0], r[1]}));
+    inputs[3] =
+        expansion.make(OpKind::Concat, {none, inputs[3]}, inputs[3].elem, {{"axis", int64_t{1}}});
+  }
+  expansion.finish(expansion.node().kind, std::move(inputs), expansion.node().attrs);
+}
+
 struct Row {
   OpKind kind;
   void (*write)(Expansion&);
 };
 constexpr Row kRows[] = {
-    {OpKind::ReduceL1, writeSum},   {OpKind::ReduceProd, writeSum},
-    {OpKind::ReduceSum, writeSum},  {OpKind::ReduceSumSquare, writeSum},
-    {OpKind::BitShift, writeShift}, {OpKind::Cast, writeCast},
-    {OpKind::CastLike, writeCast},  {OpKind::Div, writeDivision},
-    {OpKind::Gather, writeGather},  {OpKind::Mod, writeModulo},
-    {OpKind::SwiGLU, writeSwiGLU},  {OpKind::Swish, writeSwish},
-    {OpKind::TopK, writeTopK},
+    {OpKind::ReduceL1, writeSum},    {OpKind::ReduceProd, writeSum},
+    {OpKind::ReduceSum, writeSum},   {OpKind::ReduceSumSquare, writeSum},
+    {OpKind::BitShift, writeShift},  {OpKind::Cast, writeCast},
+    {OpKind::CastLike, writeCast},   {OpKind::Div, writeDivision},
+    {OpKind::Gather, writeGather},   {OpKind::Mod, writeModulo},
+    {OpKind::SwiGLU, writeSwiGLU},   {OpKind::Swish, writeSwish},
+    {OpKind::TopK, writeTopK},       {OpKind::Select, writeSelect},
+    {OpKind::LSTM, writeRecurrence}, {OpKind::GRU, writeRecurrence},
+    {OpKind::RNN, writeRecurrence},
 };
 
 } // namespace

@@ -10,7 +10,9 @@
 //   - sums and products of integers of fewer than 32 bits are cut from wide ones;
 //   - the results of topk are sorted, which ONNX says only where it is asked for;
 //   - swish and swiglu are multiplications by a sigmoid;
-//   - indices of a gather that are of few bits, as of a table of bytes, are cast to more.
+//   - indices of a gather that are of few bits, as of a table of bytes, are cast to more;
+//   - recurrent ops whose products with the input are computed apart get weights that choose them;
+//   - select is where.
 // What shows from the operands to be in order is written as it is.
 #pragma once
 

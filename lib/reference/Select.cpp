@@ -21,6 +21,12 @@ template <typename N> Result<N> boundOf(const EvalContext& context, size_t opera
 
 } // namespace
 
+Result<> evalSelect(EvalContext& context) {
+  const Tensor& chosen = context.operand(context.operand().data<bool>()[0] ? 1 : 2);
+  std::memcpy(context.result().mutableBytes(), chosen.bytes(), chosen.numBytes());
+  return {};
+}
+
 /// Elements are moved as bytes, so any type will do.
 Result<> evalWhere(EvalContext& context) {
   const Tensor &condition = context.operand(0), &x = context.operand(1), &y = context.operand(2);

@@ -6,11 +6,21 @@
 namespace enfold {
 
 Value* Parts::make(OpKind kind, std::vector<Value*> operands, AttrMap attrs) {
-  Op* made = rewriter_.create(
-      {.kind = kind, .operands = std::move(operands), .attrs = std::move(attrs)}, &op_);
+  return makeAll(kind, std::move(operands), std::move(attrs), 1).front();
+}
+
+std::vector<Value*> Parts::makeAll(OpKind kind, std::vector<Value*> operands, AttrMap attrs,
+                                   size_t numResults) {
+  Op* made = rewriter_.create({.kind = kind,
+                               .operands = std::move(operands),
+                               .attrs = std::move(attrs),
+                               .numResults = numResults},
+                              &op_);
   rewriter_.addOrigins(made, op_.origins());
   made_.push_back(made);
-  return made->result();
+  std::vector<Value*> results;
+  for (size_t i = 0; i < numResults; ++i) results.push_back(made->result(i));
+  return results;
 }
 
 Value* Parts::constant(Tensor tensor, std::string_view what) {

@@ -10,6 +10,9 @@ public:
   Parts(Rewriter& rewriter, Op& op) : rewriter_(rewriter), op_(op) {}
 
   Value* make(OpKind kind, std::vector<Value*> operands, AttrMap attrs = {});
+  /// All results of an op that has several.
+  std::vector<Value*> makeAll(OpKind kind, std::vector<Value*> operands, AttrMap attrs,
+                              size_t numResults);
   Value* constant(Tensor tensor, std::string_view what);
   Value* ints(const std::vector<int64_t>& values, std::string_view what);
   /// A scalar of that type.
@@ -45,7 +48,7 @@ struct Results {
 using Decomposition = Results (*)(Parts& parts);
 
 // One function a kind of op: Choices.cpp, Movements.cpp, Norms.cpp, Products.cpp,
-// Quantization.cpp.
+// Quantization.cpp, Recurrence.cpp.
 Results decomposeAffineGrid(Parts& parts);
 Results decomposeCastLike(Parts& parts);
 Results decomposeCenterCropPad(Parts& parts);
@@ -64,6 +67,7 @@ Results decomposeOneHot(Parts& parts);
 Results decomposeQLinearConv(Parts& parts);
 Results decomposeQLinearMatMul(Parts& parts);
 Results decomposeQuantizeLinear(Parts& parts);
+Results decomposeRecurrence(Parts& parts);
 Results decomposeReduceLogSumExp(Parts& parts);
 Results decomposeTrilu(Parts& parts);
 
