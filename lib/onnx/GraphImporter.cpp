@@ -24,20 +24,6 @@ void Problems::add(Error error, const std::string& node) {
   }
 }
 
-namespace {
-
-template <typename Proto> std::unordered_set<std::string> namesRead(const Proto& proto) {
-  auto names = onnx::namesRead(proto.node());
-  for (const auto& output : proto.output())
-    if constexpr (std::is_same_v<Proto, pb::FunctionProto>)
-      names.insert(output);
-    else
-      names.insert(output.name());
-  return names;
-}
-
-} // namespace
-
 Error Problems::take() && { return Error(kind_, std::move(diags_)); }
 
 const GraphImporter::Binding* GraphImporter::Scope::find(const std::string& name) const {
@@ -70,7 +56,7 @@ const Tensor* GraphImporter::decidingValue(const Value* input) {
 void GraphImporter::import(pb::GraphProto& proto) {
   Scope scope;
   scope.opsets = &model_.signature.opsets;
-  scope.read = namesRead(proto);
+  scope.read = namesReadBy(proto);
   reserveNames(proto);
   nchwcBlock_ = nchwcBlockOf(proto);
   if (nchwcBlock_ > 0)
@@ -231,6 +217,11 @@ void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scop
     const Binding* binding = scope.find(name);
     if (binding == nullptr) {
       problems_.add(Error(ErrorKind::Invalid, "no node computes it"), what);
+    } else if (binding->sequence) {
+      problems_.add(Error(ErrorKind::Unsupported, "it is a sequence of tensors"), what);
+    } else if (binding->state == Binding::State::Absent) {
+      problems_.add(Error(ErrorKind::Unsupported, "it is an optional value that is not there"),
+                    what);
     } else if (binding->state == Binding::State::Known) {
       const Type& type = binding->value->type();
       const auto declared = readType(info);
@@ -315,10 +306,16 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
     ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
     if (const pb::FunctionProto* function = functions_.find(proto))
       return inlineFunction(*function, proto, origin, scope);
-    if (domain.empty() && proto.op_type() == "If") {
-      ENFOLD_TRY(const bool inlined, inlineBranch(proto, origin, scope));
-      if (inlined) return {};
+    if (domain.empty()) {
+      if (proto.op_type() == "If") return importIf(proto, origin, scope);
+      if (proto.op_type() == "Loop") return importLoop(proto, origin, scope);
+      if (proto.op_type() == "Scan") return importScan(proto, origin, scope);
+      if (proto.op_type() == "SequenceMap") return importSequenceMap(proto, origin, scope);
+      ENFOLD_TRY(const bool imported, importSequenceNode(proto, origin, scope));
+      if (imported) return {};
     }
+    if (domain == "ai.onnx.preview" && proto.op_type() == "FlexAttention")
+      return importFlexAttention(proto, origin, scope);
     ENFOLD_RETURN_IF_ERROR(findAdapter(domain, proto.op_type(), opset));
     ENFOLD_TRY(auto operands, operandsOf(proto, scope));
     if (!operands) return {};
@@ -372,6 +369,7 @@ Result<std::optional<Values>> GraphImporter::operandsOf(const pb::NodeProto& pro
         return invalid(fmt::format("its input '{}' is defined nowhere", name));
       failed = true;
     } else {
+      if (binding->sequence) return unsupported(fmt::format("its input '{}' is a sequence", name));
       failed = failed || binding->state == Binding::State::Failed;
       operands.push_back(binding->value);
     }
@@ -384,10 +382,7 @@ Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::st
                                              int64_t opset, Values operands, const Scope& scope) {
   ENFOLD_TRY(const Adapter adapter,
              findAdapter(canonicalDomain(proto.domain()), proto.op_type(), opset));
-  Node node({graph_, known_, freshName_, nchwcBlock_});
-  node.type = proto.op_type();
-  node.opset = opset;
-  node.origin = origin;
+  Node node = makeNode(proto, origin, opset);
   node.operands = std::move(operands);
   ENFOLD_TRY(node.attrs, decodeAttributes(proto, external_, options_.limits));
   for (const std::string& name : proto.output()) {
@@ -413,12 +408,7 @@ Result<> GraphImporter::inlineFunction(const pb::FunctionProto& proto, const pb:
     if (caller->function == &proto) return invalid("its function calls itself");
   if (scope.depth >= options_.limits.nesting)
     return unsupported(fmt::format("functions are nested deeper than {}", options_.limits.nesting));
-  inlinedBytes_ += static_cast<int64_t>(proto.ByteSizeLong());
-  if (inlinedBytes_ > options_.limits.expandedBytes) {
-    overLimits_ = true;
-    return unsupported(fmt::format("the model's functions, inlined, are over the limit of {} bytes",
-                                   options_.limits.expandedBytes));
-  }
+  ENFOLD_RETURN_IF_ERROR(countInlined(static_cast<int64_t>(proto.ByteSizeLong())));
   if (call.input_size() > proto.input_size() || call.output_size() > proto.output_size())
     return invalid(fmt::format("its function has {} inputs and {} outputs, not {} and {}",
                                proto.input_size(), proto.output_size(), call.input_size(),
@@ -437,7 +427,7 @@ Result<> GraphImporter::inlineFunction(const pb::FunctionProto& proto, const pb:
   body.opsets = &opsets;
   body.attributes = &attributes;
   body.prefix = origin;
-  body.read = namesRead(proto);
+  body.read = namesReadBy(proto);
   body.depth = scope.depth + 1;
   for (int i = 0; i < proto.input_size(); ++i) {
     Binding binding{Binding::State::Absent, nullptr};
@@ -457,41 +447,6 @@ Result<> GraphImporter::inlineFunction(const pb::FunctionProto& proto, const pb:
   for (int i = 0; i < call.output_size(); ++i)
     bindCalled(call.output(i), body.find(proto.output(i)), scope);
   return {};
-}
-
-Result<bool> GraphImporter::inlineBranch(pb::NodeProto& node, const std::string& origin,
-                                         Scope& scope) {
-  ENFOLD_TRY(const auto operands, operandsOf(node, scope));
-  if (!operands) return true;
-  const Tensor* condition =
-      operands->size() == 1 && operands->front() ? known_(operands->front()) : nullptr;
-  if (condition == nullptr || condition->numElements() != 1) return false;
-  if (scope.depth >= options_.limits.nesting)
-    return unsupported(fmt::format("subgraphs are nested deeper than {}", options_.limits.nesting));
-  const std::string wanted = condition->asInt(0) != 0 ? "then_branch" : "else_branch";
-  for (auto& attr : *node.mutable_attribute()) {
-    if (attr.name() != wanted || !attr.has_g()) continue;
-    pb::GraphProto& graph = *attr.mutable_g();
-    if (graph.output_size() != node.output_size())
-      return invalid(fmt::format("its {} has {} outputs instead of {}", wanted, graph.output_size(),
-                                 node.output_size()));
-    Scope branch;
-    branch.outer = branch.caller = &scope;
-    branch.opsets = scope.opsets;
-    branch.attributes = scope.attributes;
-    branch.prefix = origin;
-    branch.read = namesRead(graph);
-    branch.depth = scope.depth + 1;
-    for (int i = 0; i < node.output_size(); ++i)
-      if (!node.output(i).empty())
-        branch.wishes.emplace(graph.output(i).name(), nameFor(node.output(i), scope));
-    importInitializers(graph, branch);
-    importNodes(*graph.mutable_node(), branch);
-    for (int i = 0; i < node.output_size(); ++i)
-      bindCalled(node.output(i), branch.find(graph.output(i).name()), scope);
-    return true;
-  }
-  return invalid(fmt::format("it lacks its {}", wanted));
 }
 
 } // namespace enfold::onnx

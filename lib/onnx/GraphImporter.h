@@ -52,7 +52,12 @@ private:
     };
     State state = State::Failed;
     Value* value = nullptr;
+    /// Of a sequence, which exists only while a model is imported: its tensors.
+    std::shared_ptr<const Values> sequence = nullptr;
+
+    bool operator==(const Binding&) const = default;
   };
+  using Bindings = std::vector<Binding>;
   using Attributes = std::map<std::string, pb::AttributeProto>;
 
   /// The names one list of nodes sees.
@@ -88,8 +93,44 @@ private:
                                 Values operands, const Scope& scope);
   Result<> inlineFunction(const pb::FunctionProto& proto, const pb::NodeProto& call,
                           const std::string& origin, Scope& scope);
-  Result<bool> inlineBranch(pb::NodeProto& node, const std::string& origin, Scope& scope);
   void bindCalled(const std::string& name, const Binding* inner, Scope& scope);
+
+  // Sequences (Sequences.cpp).
+  class SequenceNode;
+  /// Whether the node works on sequences or optional values, and so was imported.
+  Result<bool> importSequenceNode(pb::NodeProto& proto, const std::string& origin, Scope& scope);
+  Result<> importSequenceMap(pb::NodeProto& proto, const std::string& origin, Scope& scope);
+
+  // Subgraphs (ControlFlow.cpp).
+  /// The node with its attributes that are values.
+  static pb::NodeProto withoutSubgraphs(const pb::NodeProto& node);
+  static Result<pb::GraphProto*> subgraphOf(pb::NodeProto& node, std::string_view attribute);
+  Node makeNode(const pb::NodeProto& proto, const std::string& origin, int64_t opset);
+  /// What the node's inputs stand for, or nothing when one has failed.
+  Result<std::optional<Bindings>> bindingsOf(const pb::NodeProto& proto, const Scope& scope);
+  Result<> checkDepth(const Scope& scope) const;
+  Result<> countInlined(int64_t bytes);
+  Scope scopeWithin(Scope& outer, const std::string& prefix) const;
+  /// The outputs of a subgraph whose inputs are `inputs`.
+  Bindings importBody(pb::GraphProto& graph, const Bindings& inputs, Scope& scope);
+  Result<Bindings> importBranch(pb::NodeProto& node, std::string_view which,
+                                const std::string& origin, bool isOnly, Scope& scope);
+  Result<> importIf(pb::NodeProto& node, const std::string& origin, Scope& scope);
+  Result<Binding> selected(Value* condition, const Binding& yes, const Binding& no,
+                           const std::string& name, const std::string& origin);
+  Result<Value*> stackedRows(Node& node, const Values& rows, int64_t axis,
+                             const pb::ValueInfoProto& declared);
+  Result<> importLoop(pb::NodeProto& proto, const std::string& origin, Scope& scope);
+  struct ScanAttributes;
+  /// The states behind a scan of `sources`, and its rows; nothing when an iteration has failed.
+  Result<std::optional<Bindings>> scanned(Node& node, const pb::GraphProto& body, Bindings states,
+                                          const Values& sources, const ScanAttributes& a,
+                                          Scope& frame);
+  Result<> importFlexAttention(pb::NodeProto& proto, const std::string& origin, Scope& scope);
+  /// What the subgraph makes of x, or x itself if there is none; null when it has failed.
+  Result<Value*> modified(pb::NodeProto& proto, std::string_view attribute, Value* x,
+                          const std::string& origin, Scope& scope);
+  Result<> importScan(pb::NodeProto& proto, const std::string& origin, Scope& scope);
 
   int64_t opsetOf(const pb::NodeProto& proto, const Scope& scope) const;
   std::string freshName(std::string stem) const;

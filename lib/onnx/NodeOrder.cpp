@@ -113,4 +113,16 @@ std::unordered_set<std::string> namesRead(const NodeList& nodes) {
 
 NodeOrder orderNodes(const NodeList& nodes) { return Sorter(nodes).run(); }
 
+std::unordered_set<std::string> namesReadBy(const pb::GraphProto& graph) {
+  std::unordered_set<std::string> names = namesRead(graph.node());
+  for (const auto& output : graph.output()) names.insert(output.name());
+  return names;
+}
+
+std::unordered_set<std::string> namesReadBy(const pb::FunctionProto& function) {
+  std::unordered_set<std::string> names = namesRead(function.node());
+  names.insert(function.output().begin(), function.output().end());
+  return names;
+}
+
 } // namespace enfold::onnx

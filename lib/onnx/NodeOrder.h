@@ -25,6 +25,9 @@ struct NodeOrder {
 
 /// The names that nodes read, those their subgraphs capture included.
 std::unordered_set<std::string> namesRead(const NodeList& nodes);
+/// The names that a graph or a function reads or gives.
+std::unordered_set<std::string> namesReadBy(const pb::GraphProto& graph);
+std::unordered_set<std::string> namesReadBy(const pb::FunctionProto& function);
 
 /// Nodes that are already in order stay in it. In the presence of cycles every node is still
 /// listed, though some come before what they read.

@@ -1,4 +1,4 @@
-// The table of operators, and the reasons for those that are left out.
+// The table of operators.
 #include "onnx/OperatorTable.h"
 
 #include "onnx/Import.h"
@@ -36,15 +36,18 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"BatchNormalization", 1, 6, batchNormInTest},
     {"BatchNormalization", 7, 13, batchNormByOutputs},
     {"BatchNormalization", 14, kNewestOpset, direct},
+    {"Bernoulli", 15, kNewestOpset, bernoulli},
     {"BitCast", 26, kNewestOpset, direct},
     {"BitShift", 11, kNewestOpset, direct},
     {"BitwiseAnd", 18, kNewestOpset, direct},
     {"BitwiseNot", 18, kNewestOpset, direct},
     {"BitwiseOr", 18, kNewestOpset, direct},
     {"BitwiseXor", 18, kNewestOpset, direct},
+    {"BlackmanWindow", 17, kNewestOpset, blackmanWindow},
     {"Cast", 1, 5, castByName},
     {"Cast", 6, kNewestOpset, direct},
     {"CastLike", 15, kNewestOpset, direct},
+    {"CausalConvWithState", 27, kNewestOpset, causalConvWithState},
     {"Ceil", 1, kNewestOpset, direct},
     {"Celu", 12, kNewestOpset, direct},
     {"CenterCropPad", 18, kNewestOpset, direct},
@@ -64,9 +67,12 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Crop", 1, kNewestOpset, crop},
     {"CumProd", 26, kNewestOpset, direct},
     {"CumSum", 11, kNewestOpset, direct},
+    {"DFT", 17, 19, dftOfAttributeAxis},
+    {"DFT", 20, kNewestOpset, dft},
     {"DeformConv", 19, kNewestOpset, direct},
     {"DepthToSpace", 1, kNewestOpset, direct},
     {"DequantizeLinear", 10, kNewestOpset, direct},
+    {"Det", 11, kNewestOpset, direct},
     {"Div", 1, 6, axisBroadcast},
     {"Div", 7, kNewestOpset, direct},
     {"Dropout", 1, 6, testDropout},
@@ -83,6 +89,8 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"EyeLike", 9, kNewestOpset, direct},
     {"Flatten", 1, kNewestOpset, direct},
     {"Floor", 1, kNewestOpset, direct},
+    {"GRU", 1, 6, recurrenceWithOutputFlag},
+    {"GRU", 7, kNewestOpset, recurrence},
     {"Gather", 1, kNewestOpset, direct},
     {"GatherElements", 11, kNewestOpset, direct},
     {"GatherND", 11, kNewestOpset, direct},
@@ -99,6 +107,8 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"GridSample", 20, kNewestOpset, direct},
     {"GroupNormalization", 18, 20, groupNormPerGroup},
     {"GroupNormalization", 21, kNewestOpset, direct},
+    {"HammingWindow", 17, kNewestOpset, hammingWindow},
+    {"HannWindow", 17, kNewestOpset, hannWindow},
     {"HardSigmoid", 1, kNewestOpset, direct},
     {"HardSwish", 14, kNewestOpset, direct},
     {"Hardmax", 1, 12, flattenedSoftmax},
@@ -109,11 +119,14 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"IsInf", 10, kNewestOpset, direct},
     {"IsNaN", 9, kNewestOpset, direct},
     {"LRN", 1, kNewestOpset, direct},
+    {"LSTM", 1, 6, recurrenceWithOutputFlag},
+    {"LSTM", 7, kNewestOpset, recurrence},
     {"LayerNormalization", 1, kNewestOpset, direct}, // before 17, as ONNX Runtime writes it
     {"LeakyRelu", 1, kNewestOpset, direct},
     {"Less", 1, 6, axisBroadcast},
     {"Less", 7, kNewestOpset, direct},
     {"LessOrEqual", 12, kNewestOpset, direct},
+    {"LinearAttention", 27, kNewestOpset, linearAttention},
     {"Log", 1, kNewestOpset, direct},
     {"LogSoftmax", 1, 12, flattenedSoftmax},
     {"LogSoftmax", 13, kNewestOpset, direct},
@@ -123,15 +136,18 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"MatMulInteger", 10, kNewestOpset, direct},
     {"Max", 1, kNewestOpset, direct},
     {"MaxPool", 1, kNewestOpset, windowPadding},
+    {"MaxRoiPool", 1, kNewestOpset, direct},
     {"MaxUnpool", 9, kNewestOpset, unpooling},
     {"Mean", 1, kNewestOpset, direct},
     {"MeanVarianceNormalization", 1, 8, experimentalMeanVarianceNorm},
     {"MeanVarianceNormalization", 9, kNewestOpset, direct},
+    {"MelWeightMatrix", 17, kNewestOpset, melWeightMatrix},
     {"Min", 1, kNewestOpset, direct},
     {"Mish", 18, kNewestOpset, direct},
     {"Mod", 10, kNewestOpset, direct},
     {"Mul", 1, 6, axisBroadcast},
     {"Mul", 7, kNewestOpset, direct},
+    {"Multinomial", 7, kNewestOpset, multinomial},
     {"Neg", 1, kNewestOpset, direct},
     {"NegativeLogLikelihoodLoss", 12, kNewestOpset, negativeLogLikelihoodLoss},
     {"NonMaxSuppression", 10, kNewestOpset, knownNonMaxSuppression},
@@ -152,6 +168,12 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"QLinearMatMul", 10, kNewestOpset, direct},
     {"QuantizeLinear", 10, kNewestOpset, direct},
     {"RMSNormalization", 23, kNewestOpset, direct},
+    {"RNN", 1, 6, recurrenceWithOutputFlag},
+    {"RNN", 7, kNewestOpset, recurrence},
+    {"RandomNormal", 1, kNewestOpset, randomNormal},
+    {"RandomNormalLike", 1, kNewestOpset, randomNormalLike},
+    {"RandomUniform", 1, kNewestOpset, randomUniform},
+    {"RandomUniformLike", 1, kNewestOpset, randomUniformLike},
     {"Range", 11, kNewestOpset, direct},
     {"Reciprocal", 1, kNewestOpset, direct},
     {"ReduceL1", 1, 17, axesOperand},
@@ -182,7 +204,9 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"ReverseSequence", 10, kNewestOpset, direct},
     {"RoiAlign", 10, 15, roiAlignWithoutOffset},
     {"RoiAlign", 16, kNewestOpset, direct},
+    {"RotaryEmbedding", 23, kNewestOpset, rotaryEmbedding},
     {"Round", 11, kNewestOpset, direct},
+    {"STFT", 17, kNewestOpset, stft},
     {"Scale", 1, kNewestOpset, scaleByAttribute},
     {"ScaledTanh", 1, kNewestOpset, scaledTanh},
     {"Scatter", 9, 10, renamedScatter},
@@ -218,6 +242,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Swish", 24, kNewestOpset, direct},
     {"Tan", 7, kNewestOpset, direct},
     {"Tanh", 1, kNewestOpset, direct},
+    {"TensorScatter", 24, kNewestOpset, tensorScatter},
     {"ThresholdedRelu", 1, kNewestOpset, direct},
     {"Tile", 6, kNewestOpset, direct},
     {"TopK", 1, 9, topkCount},
@@ -238,6 +263,7 @@ constexpr OperatorRow kMicrosoftOperators[] = {
     {"Attention", 1, 1, microsoftAttention},
     {"BiasGelu", 1, 1, biasGelu},
     {"DequantizeLinear", 1, 1, direct},
+    {"DynamicQuantizeLSTM", 1, 1, dynamicQuantizeLSTM},
     {"DynamicQuantizeMatMul", 1, 1, dynamicQuantizeMatMul},
     {"FastGelu", 1, 1, fastGelu},
     {"FusedConv", 1, 1, fusedConv},
@@ -279,26 +305,6 @@ constexpr OperatorRow kNchwcOperators[] = {
     {"Upsample", 1, 1, nchwcUpsample},
 };
 // clang-format on
-
-/// Why operators of ONNX that no row covers are left out.
-struct Reason {
-  std::string_view type, reason;
-};
-constexpr Reason kReasons[] = {
-    {"Bernoulli", "random numbers are not supported"},
-    {"GRU", "recurrent networks are not supported"},
-    {"If", "its condition is not known when the model is compiled"},
-    {"LSTM", "recurrent networks are not supported"},
-    {"Loop", "loops are not supported"},
-    {"Multinomial", "random numbers are not supported"},
-    {"RNN", "recurrent networks are not supported"},
-    {"RandomNormal", "random numbers are not supported"},
-    {"RandomNormalLike", "random numbers are not supported"},
-    {"RandomUniform", "random numbers are not supported"},
-    {"RandomUniformLike", "random numbers are not supported"},
-    {"Scan", "loops are not supported"},
-    {"SequenceConstruct", "sequences are not supported"},
-};
 
 /// Attributes newer than the operators that have them: an op that uses one must be written with
 /// this opset. Only those younger than kLeastOpset matter.
@@ -407,12 +413,7 @@ Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int6
   const auto rows = rowsOf(table->second, type);
   for (const OperatorRow& row : rows)
     if (opset >= row.from && opset <= row.to) return row.adapt;
-  if (rows.empty()) {
-    const auto* reason = std::ranges::find(kReasons, type, &Reason::type);
-    if (domain.empty() && reason != std::end(kReasons))
-      return unsupported(std::string(reason->reason));
-    return unsupported("enfold has no such operator");
-  }
+  if (rows.empty()) return unsupported("enfold has no such operator");
   if (opset < rows.front().from)
     return unsupported(fmt::format("the operator exists from opset {} on", rows.front().from));
   return unsupported(fmt::format("the operator ended with opset {}", rows.back().to));

@@ -50,6 +50,34 @@ Result<Values> attention(Node& node);
 Result<Values> negativeLogLikelihoodLoss(Node& node);
 Result<Values> softmaxCrossEntropyLoss(Node& node);
 
+// Signal.cpp: windows, Fourier transforms and what goes with them.
+Result<Values> blackmanWindow(Node& node);
+Result<Values> dft(Node& node);
+Result<Values> dftOfAttributeAxis(Node& node);
+Result<Values> hammingWindow(Node& node);
+Result<Values> hannWindow(Node& node);
+Result<Values> melWeightMatrix(Node& node);
+Result<Values> stft(Node& node);
+
+// Random.cpp: random numbers, which are constants.
+Result<Values> bernoulli(Node& node);
+Result<Values> multinomial(Node& node);
+Result<Values> randomNormal(Node& node);
+Result<Values> randomNormalLike(Node& node);
+Result<Values> randomUniform(Node& node);
+Result<Values> randomUniformLike(Node& node);
+
+// Sequence.cpp: operators on sequences of tokens.
+Result<Values> causalConvWithState(Node& node);
+Result<Values> linearAttention(Node& node);
+Result<Values> rotaryEmbedding(Node& node);
+Result<Values> tensorScatter(Node& node);
+
+// Recurrence.cpp
+Result<Values> dynamicQuantizeLSTM(Node& node);
+Result<Values> recurrence(Node& node);
+Result<Values> recurrenceWithOutputFlag(Node& node);
+
 // Early.cpp: forms that opsets before 7 had.
 Result<Values> axisBroadcast(Node& node);
 Result<Values> batchNormInTest(Node& node);

@@ -1,9 +1,8 @@
 // Constants, renamed operators and small differences between versions.
 #include "onnx/adapters/Adapters.h"
+#include "onnx/adapters/Random.h"
 
 #include <fmt/format.h>
-
-#include <random>
 
 namespace enfold::onnx {
 namespace {
@@ -27,22 +26,6 @@ Result<Tensor> constantValue(const AttrValue& value) {
   default:
     return unsupported("constants of strings are not supported");
   }
-}
-
-/// Of what a model of a few bytes can ask for.
-constexpr int64_t kMostRandomNumbers = int64_t{1} << 27;
-
-/// Numbers in [0, 1), always the same ones for a seed. ONNX leaves the generator open; as its test
-/// suite has it, this is the Mersenne Twister (Matsumoto and Nishimura 1998) in 53-bit numbers.
-Tensor uniformNumbers(const Shape& shape, int64_t seed) {
-  std::mt19937 bits(static_cast<uint32_t>(seed));
-  Tensor numbers(ElemType::F64, shape);
-  double* data = numbers.mutableData<double>();
-  for (int64_t i = 0; i < numbers.numElements(); ++i) {
-    const double high = bits() >> 5, low = bits() >> 6;
-    data[i] = (high * 67108864 + low) / 9007199254740992;
-  }
-  return numbers;
 }
 
 } // namespace
@@ -79,10 +62,10 @@ Result<Values> seededDropout(Node& node) {
   const Tensor* training = node.operand(2) ? node.known(node.operand(2)) : nullptr;
   if (!seed || !training || training->numElements() != 1 || training->asInt(0) == 0)
     return node.finish();
-  if (x->type().numElements() > kMostRandomNumbers)
-    return unsupported("it draws too many random numbers");
+  ENFOLD_RETURN_IF_ERROR(checkRandomCount(x->shape()));
   Value* ratio = node.operand(1) ? node.operand(1) : node.scalarConstant(x->elem(), 0.5, "ratio");
-  Value* numbers = node.constant(uniformNumbers(x->shape(), *seed), "numbers");
+  Value* numbers =
+      node.constant(uniformNumbers(x->shape(), static_cast<uint32_t>(*seed)), "numbers");
   ENFOLD_TRY(Value * limit, node.emit(OpKind::Cast, {ratio}, {{"to", ElemType::F64}}));
   ENFOLD_TRY(Value * kept, node.emit(OpKind::GreaterOrEqual, {numbers, limit}));
   Value* one = node.scalarConstant(ratio->elem(), 1, "one");
