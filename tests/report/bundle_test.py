@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 
-SKIPPED = 77
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from environment import SKIPPED
+
 REPORT = pathlib.Path(__file__).parents[2] / "tools" / "report"
 
 

@@ -11,9 +11,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from environment import python_with_packages
+from environment import SKIPPED, run_with_packages
 
-SKIPPED = 77
 TREE = pathlib.Path(__file__).parents[2]
 SHARED = TREE.parent / "shared"
 PLACES = "[...document.querySelectorAll('.box')].map((box) => box.getAttribute('transform'))"
@@ -211,24 +210,14 @@ def shared_models():
 
 
 def main():
-    if sys.argv[1] == "--browse":
-        paths = {name: pathlib.Path(path) for name, path in json.loads(sys.argv[3]).items()}
-        check_schema(paths.pop("json"))
-        return browse(paths, sys.argv[2])
     enfold, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "hostile.eir").write_text(hostile_model())
     (folder / "large.eir").write_text(large_model(5000))
     quick = ["--seconds", "0.1"]
+    data = folder / "resnet.json"
     paths = {
-        "json": folder / "resnet.json",
         "resnet": write_report(
-            enfold,
-            folder / "resnet.html",
-            "zoo:resnet50",
-            "--json",
-            folder / "resnet.json",
-            *quick,
+            enfold, folder / "resnet.html", "zoo:resnet50", "--json", data, *quick
         ),
         "hostile": write_report(enfold, folder / "hostile.html", folder / "hostile.eir", *quick),
         "large": write_report(
@@ -240,16 +229,15 @@ def main():
     }
     for name, model in shared_models().items():
         paths[name] = write_report(enfold, folder / f"{name}.html", model, *quick)
+    check_schema(data)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if not chromium:
         print("skipped: the pages are written, but there is no chromium to open them")
         return SKIPPED
-    python = python_with_packages(folder / "venv", ["playwright", "jsonschema"])
-    if python is None:
-        return SKIPPED
-    pages = json.dumps({name: str(path) for name, path in paths.items()})
-    return subprocess.run([python, __file__, "--browse", chromium, pages], check=False).returncode
+    browse(paths, chromium)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    environment = pathlib.Path(sys.argv[2]) / "venv"
+    sys.exit(run_with_packages(environment, ["playwright", "jsonschema"], main))
