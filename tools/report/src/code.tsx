@@ -15,12 +15,17 @@ export function CodeView({ op }: { op: number }) {
   const { shown } = useShown();
   const { report } = shown;
   const steps = report.cost(op)?.steps ?? [];
-  const [chosen, setChosen] = useState(0);
+  const slowest = steps.reduce(
+    (best, step, i) =>
+      (report.step(step).us?.p50 ?? 0) > (report.step(steps[best]).us?.p50 ?? 0) ? i : best,
+    0,
+  );
+  const [chosen, setChosen] = useState(slowest);
   const [kernel, setKernel] = useState<Kernel | null>(null);
   const [shownPane, setShownPane] = useState(2);
   const step = steps[Math.min(chosen, steps.length - 1)];
   const number = step === undefined ? -1 : report.step(step).kernel;
-  useEffect(() => setChosen(0), [op]);
+  useEffect(() => setChosen(slowest), [op]);
   useEffect(() => {
     let isCurrent = true;
     setKernel(null);
