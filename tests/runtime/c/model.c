@@ -20,7 +20,7 @@ static const enfold_tensor_info outputs[] = {{"y", ENFOLD_F32, 2, {10, 100}, 400
 static const enfold_buffer_ref buffers[] = {
     {ENFOLD_SPACE_INPUT, 0, 0}, {ENFOLD_SPACE_CONSTANT, 0, 64}, {ENFOLD_SPACE_OUTPUT, 0, 0}};
 static const enfold_step steps[] = {{scaleShiftRelu, buffers, 3, 1, 1000, 8, "scale_shift_relu",
-                                     "Mul_0,Add_1,Relu_2", 2000, 8000, NULL}};
+                                     "Mul_0,Add_1,Relu_2", 2000, 8000, NULL, 0}};
 static const float constants[32] __attribute__((aligned(64))) = {[16] = 2, [17] = -3};
 
 const enfold_program test_model = {
