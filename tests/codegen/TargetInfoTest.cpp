@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <unistd.h>
 
 namespace enfold::codegen {
 namespace {
@@ -26,7 +27,8 @@ public:
     std::ofstream(index / "shared_cpu_list") << cpus << "\n";
   }
 
-  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "enfold_caches";
+  const std::filesystem::path path =
+      std::filesystem::path(testing::TempDir()) / ("enfold_caches_" + std::to_string(getpid()));
 
 private:
   int count_ = 0;
