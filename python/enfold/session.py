@@ -483,6 +483,11 @@ class InferenceSession:
         wanted = self._output_indices(output_names) if output_names else None
         stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
         if not isinstance(input_feed, dict):
+            if not isinstance(input_feed, Mapping):
+                raise TypeError(
+                    f"run() takes the inputs as a mapping of names to arrays, not as "
+                    f"{type(input_feed).__name__}"
+                )
             input_feed = dict(input_feed)
         if self._profile is None:
             return self._network.run(input_feed, wanted, stop)

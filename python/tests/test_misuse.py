@@ -123,7 +123,7 @@ def test_bound_outputs(session: enfold.InferenceSession, target: object, image: 
     binding.bind_ortvalue_output("y", enfold.OrtValue(target))
     try:
         session.run_with_iobinding(binding)
-    except DOCUMENTED as error:
+    except (*DOCUMENTED, RuntimeError) as error:  # onnxruntime's class for what is bound
         assert str(error)
 
 
