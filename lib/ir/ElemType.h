@@ -62,6 +62,8 @@ inline bool isFloat(ElemType type) { return info(type).cls == ElemClass::Float; 
 inline bool isInteger(ElemType type) {
   return info(type).cls == ElemClass::Signed || info(type).cls == ElemClass::Unsigned;
 }
+/// Whether its numbers are integers of 8 bits.
+inline bool isByte(ElemType type) { return type == ElemType::U8 || type == ElemType::I8; }
 
 /// Whether kernels compute with it; ops on other types run as their reference functions.
 bool hasArithmetic(ElemType type);

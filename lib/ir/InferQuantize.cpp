@@ -84,8 +84,6 @@ Result<> checkPerChannel(const InferContext& c, size_t operand, int64_t channels
                              channels));
 }
 
-bool isByte(ElemType elem) { return elem == ElemType::U8 || elem == ElemType::I8; }
-
 Result<> needsBytes(const InferContext& c, std::initializer_list<size_t> operands) {
   for (const size_t i : operands)
     if (!isByte(c.type(i).elem) && !(isFloat(c.type(i).elem) && info(c.type(i).elem).bits == 8))

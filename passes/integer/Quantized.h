@@ -21,9 +21,6 @@ struct CodeRange {
 };
 CodeRange codeRange(ElemType elem);
 
-/// Whether codes of the type are numbers of 8 bits.
-inline bool isByte(ElemType elem) { return elem == ElemType::U8 || elem == ElemType::I8; }
-
 /// The parameters of a quantize_linear or dequantize_linear between f32 and integers, which must be
 /// constants with finite, positive scales.
 OrRefusal<Quantization> quantizationOf(const Op& op);

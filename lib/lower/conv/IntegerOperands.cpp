@@ -25,8 +25,6 @@ constexpr int64_t kPiece = 4096;
 /// Instructions for a vector: loading, widening, subtracting, storing.
 constexpr double kInstructions = 4;
 
-bool isByte(ElemType elem) { return elem == ElemType::U8 || elem == ElemType::I8; }
-
 ElemType elemOf(kir::Scalar scalar) {
   return scalar == kir::Scalar::I16  ? ElemType::I16
          : scalar == kir::Scalar::U8 ? ElemType::U8

@@ -12,8 +12,6 @@ namespace {
 
 using kir::Index;
 
-bool isByte(ElemType elem) { return elem == ElemType::U8 || elem == ElemType::I8; }
-
 /// Zero points of the columns of B: one for all, or one each.
 std::vector<int64_t> columnZeros(const Op& op) {
   return op.own(3) ? op.own(3)->constant()->toInts() : std::vector<int64_t>{0};
