@@ -169,7 +169,7 @@ Action addBisect(CLI::App& app) {
   app.add_option(
       "--check", options->check,
       "Expect the outputs of the test_data_set_* in this folder; default: the reference's");
-  app.add_option("-o", options->folder, "Folder for the case that is found");
+  app.add_option("-o,--output", options->folder, "Folder for the case that is found");
   return [options] {
     const auto code = bisectModel(*options);
     return code ? *code : report(code.error());

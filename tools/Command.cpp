@@ -21,6 +21,7 @@ constexpr Command kCommands[] = {
     {"explain", "Show why each fusion was applied or refused, and how each op runs", addExplain},
     {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
     {"report", "Write a page that shows graph, passes, kernels, memory and times", addReport},
+    {"doctor", "Show what keeps this machine or a model from its full speed", addDoctor},
     {"diff", "Compare every tensor of a model with another way to compute it", addDiff},
     {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
     {"fuzz", "Check the compiler with random networks and passes", addFuzz},
@@ -29,6 +30,8 @@ constexpr Command kCommands[] = {
     {"zoo", "List the built-in networks, or write one as ONNX", addZoo},
     {"passes", "List the passes", addPasses},
     {"ops", "List the supported ops and how they run", addOps},
+    {"completion", "Print a script that completes commands and options in a shell", addCompletion},
+    {"man", "Print or write the pages of the manual", addMan},
 };
 
 int runCommand(int argc, char** argv) {

@@ -28,6 +28,7 @@ Action addExplain(CLI::App& app);
 Action addInspect(CLI::App& app);
 Action addBisect(CLI::App& app);
 Action addReport(CLI::App& app);
+Action addDoctor(CLI::App& app);
 Action addDiff(CLI::App& app);
 Action addFuzz(CLI::App& app);
 Action addCache(CLI::App& app);
@@ -35,5 +36,7 @@ Action addMachine(CLI::App& app);
 Action addZoo(CLI::App& app);
 Action addPasses(CLI::App& app);
 Action addOps(CLI::App& app);
+Action addCompletion(CLI::App& app);
+Action addMan(CLI::App& app);
 
 } // namespace enfold::tool

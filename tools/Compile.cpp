@@ -66,7 +66,7 @@ Action addCompile(CLI::App& app) {
   options->model.add(app);
   options->model.addTune(app);
   app.add_option(
-         "-o", options->output,
+         "-o,--output", options->output,
          "The file to write; its extension selects the form: .so, .o, .a, .s (native code), "
          ".ll, .bc (LLVM), .kir (kernels), .eir (graph after the passes)")
       ->required();

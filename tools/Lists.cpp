@@ -90,7 +90,7 @@ Action addZoo(CLI::App& app) {
   auto name = std::make_shared<std::string>("list");
   auto output = std::make_shared<std::string>();
   app.add_option("NAME", *name, "A network to write, or list");
-  app.add_option("-o", *output, "The .onnx file to write");
+  app.add_option("-o,--output", *output, "The .onnx file to write");
   return [name, output] {
     if (*name == "list") return finished(listZoo());
     return finished(writeNetwork(*name, *output));

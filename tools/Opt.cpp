@@ -83,7 +83,7 @@ Action addOpt(CLI::App& app) {
   app.add_flag("--print-before", options->printBefore, "Print the graph before the passes");
   app.add_flag("--verify-each", options->verifyEach, "Verify the graph after every pass");
   app.add_flag("--time-passes", options->timePasses, "Print the time of every pass to stderr");
-  app.add_option("-o", options->output, "Write the graph to this file: .eir, .onnx or .dot");
+  app.add_option("-o,--output", options->output, "Write the graph to this file: .eir, .onnx or .dot");
   return [options] {
     const auto done = opt(*options);
     return done ? kDone : report(done.error());

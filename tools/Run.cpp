@@ -276,7 +276,7 @@ Action addRun(CLI::App& app) {
   options->model.addTune(app);
   options->cache.add(app);
   options->inputs.add(app);
-  app.add_option("--output", options->output, "Save the outputs as .npy files in this folder");
+  app.add_option("-o,--output", options->output, "Save the outputs as .npy files in this folder");
   app.add_option("--labels", options->labels,
                  "A .npy file of expected classes; print the accuracy");
   app.add_option(

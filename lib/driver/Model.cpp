@@ -109,13 +109,16 @@ Result<> addShape(LoadOptions& load, std::string_view text) {
   const auto wrong = [&] {
     return usageError(fmt::format("'{}' is not like NAME=1x3x224x224", text));
   };
-  const size_t equals = text.rfind('=');
-  if (equals == text.npos || equals == 0) return wrong();
-  const std::string name(text.substr(0, equals));
-  const std::string_view sizes = text.substr(equals + 1);
+  const size_t split = text.contains('=') ? text.rfind('=') : text.rfind(':');
+  if (split == text.npos || split == 0) return wrong();
+  const std::string name(text.substr(0, split));
+  std::string_view sizes = text.substr(split + 1);
+  const bool isList = sizes.starts_with('[') && sizes.ends_with(']');
+  if (isList) sizes = sizes.substr(1, sizes.size() - 2);
   Shape shape;
-  for (size_t begin = 0; begin <= sizes.size();) {
-    const size_t end = std::min(sizes.find('x', begin), sizes.size());
+  for (size_t begin = 0; begin <= sizes.size() && !(isList && sizes.empty());) {
+    const size_t end = std::min(sizes.find(isList ? ',' : 'x', begin), sizes.size());
+    if (isList) begin = std::min(sizes.find_first_not_of(' ', begin), end);
     const char* last = sizes.data() + end;
     int64_t size = 0;
     const auto [read, error] = std::from_chars(sizes.data() + begin, last, size);
