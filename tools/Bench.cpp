@@ -107,12 +107,15 @@ Action addBench(CLI::App& app) {
       ->check(CLI::Range(0.001, 86400.0));
   app.add_option("--compare", options->compareWith,
                  "Also measure the model folded (but not fused), unfused, or by reference")
+      ->type_name("WHAT")
       ->delimiter(',');
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
+  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
+      ->type_name("FILE");
   app.add_flag("--profile", options->profile,
                "List the time of every kernel, and how close it is to the machine's limits");
   app.add_option("--trace", options->trace,
-                 "Write the times of compilation and kernels to this file, to view in Perfetto");
+                 "Write the times of compilation and kernels to this file, to view in Perfetto")
+      ->type_name("FILE");
   return [options] {
     const auto done = benchModel(*options);
     return done ? kDone : report(done.error());

@@ -167,9 +167,11 @@ Action addBisect(CLI::App& app) {
   options->inputs.add(app);
   options->tolerance.add(app);
   app.add_option(
-      "--check", options->check,
-      "Expect the outputs of the test_data_set_* in this folder; default: the reference's");
-  app.add_option("-o,--output", options->folder, "Folder for the case that is found");
+         "--check", options->check,
+         "Expect the outputs of the test_data_set_* in this folder; default: the reference's")
+      ->type_name("DIR");
+  app.add_option("-o,--output", options->folder, "Folder for the case that is found")
+      ->type_name("DIR");
   return [options] {
     const auto code = bisectModel(*options);
     return code ? *code : report(code.error());

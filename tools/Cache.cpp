@@ -25,6 +25,7 @@ Result<CompileCache> open(const std::string& folder, int64_t bytes) {
 void addFolder(CLI::App& app, std::string& folder) {
   app.add_option("--cache-dir", folder,
                  "Folder of the cache; default: ENFOLD_CACHE_DIR, or ~/.cache/enfold")
+      ->type_name("DIR")
       ->group("Cache");
 }
 
@@ -85,6 +86,7 @@ void CacheOptions::add(CLI::App& app) {
   app.add_flag("--cache", use, "Take the program from the cache, or add it")->group("Cache");
   addFolder(app, folder);
   app.add_option("--cache-bytes", bytes, "Largest size of the cache: 4GB")
+      ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::NonNegativeNumber)
       ->group("Cache");
@@ -133,6 +135,7 @@ Action addCache(CLI::App& app) {
   const CLI::App* verify = add("verify", "Read and check every program");
   CLI::App* pruning = add("prune", "Remove programs, least recently used first");
   pruning->add_option("--keep", options->keep, "Keep this much: 500MB; 0 removes all")
+      ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::NonNegativeNumber);
   return [options, verify, pruning] {

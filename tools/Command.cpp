@@ -1,6 +1,7 @@
 // The `enfold` command as a function.
 #include "support/Memory.h"
 #include "tools/Commands.h"
+#include "tools/Help.h"
 
 #include <enfold/enfold_compiler.h>
 
@@ -14,39 +15,112 @@ namespace enfold::tool {
 namespace {
 
 constexpr Command kCommands[] = {
-    {"run", "Run a model; print, save or check its outputs", addRun},
-    {"bench", "Measure the latency of a model", addBench},
-    {"compile", "Compile a model to a library, an object file or text", addCompile},
-    {"opt", "Run passes; show or save the graph", addOpt},
-    {"explain", "Show why each fusion was applied or refused, and how each op runs", addExplain},
-    {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory", addInspect},
-    {"report", "Write a page that shows graph, passes, kernels, memory and times", addReport},
-    {"doctor", "Show what keeps this machine or a model from its full speed", addDoctor},
-    {"diff", "Compare every tensor of a model with another way to compute it", addDiff},
-    {"bisect", "Find the rewrite that makes a model answer wrongly", addBisect},
-    {"fuzz", "Check the compiler with random networks and passes", addFuzz},
-    {"cache", "List, check or prune the programs that --cache keeps", addCache},
-    {"machine", "Describe a processor as cost models see it, as a file for --machine", addMachine},
-    {"zoo", "List the built-in networks, or write one as ONNX", addZoo},
-    {"passes", "List the passes", addPasses},
-    {"ops", "List the supported ops and how they run", addOps},
-    {"completion", "Print a script that completes commands and options in a shell", addCompletion},
-    {"man", "Print or write the pages of the manual", addMan},
+    {"run", "Run a model; print, save or check its outputs",
+     "enfold run model.onnx --input x=image.npy\n"
+     "enfold run model.onnx --random --check reference",
+     addRun},
+    {"bench", "Measure the latency of a model",
+     "enfold bench model.onnx --threads 1 --profile\n"
+     "enfold bench zoo:resnet18 --compare unfused",
+     addBench},
+    {"compile", "Compile a model to a library, an object file or text",
+     "enfold compile model.onnx -o model.so\n"
+     "enfold compile model.onnx -o model.o --target-cpu cortex-a76",
+     addCompile},
+    {"opt", "Run passes; show or save the graph",
+     "enfold opt model.onnx --print-after fold-batchnorm\n"
+     "enfold opt model.onnx -o folded.onnx",
+     addOpt},
+    {"explain", "Show why each fusion was applied or refused, and how each op runs",
+     "enfold explain model.onnx\n"
+     "enfold explain model.onnx --require fold-batchnorm",
+     addExplain},
+    {"inspect", "Show inputs, outputs, ops, parameters, arithmetic and memory",
+     "enfold inspect model.onnx --shape x=1x3x640x640\n"
+     "enfold inspect model.so",
+     addInspect},
+    {"report", "Write a page that shows graph, passes, kernels, memory and times",
+     "enfold report model.onnx -o report.html\n"
+     "enfold report model.onnx --json report.json",
+     addReport},
+    {"doctor", "Show what keeps this machine or a model from its full speed",
+     "enfold doctor\n"
+     "enfold doctor model.onnx --shape x=1x3x640x640",
+     addDoctor},
+    {"diff", "Compare every tensor of a model with another way to compute it",
+     "enfold diff model.onnx --random --against onnxruntime\n"
+     "enfold diff model.onnx --random --against reference --all",
+     addDiff},
+    {"bisect", "Find the rewrite that makes a model answer wrongly",
+     "enfold bisect model.onnx --random\n"
+     "enfold bisect model.onnx --check DIR -o case",
+     addBisect},
+    {"fuzz", "Check the compiler with random networks and passes",
+     "enfold fuzz --count 1000\n"
+     "enfold fuzz --seed 7 --count 100 --jobs 2",
+     addFuzz},
+    {"cache", "List, check or prune the programs that --cache keeps",
+     "enfold cache ls\n"
+     "enfold cache prune --keep 1GB",
+     addCache},
+    {"machine", "Describe a processor as cost models see it, as a file for --machine",
+     "enfold machine\n"
+     "enfold machine --target-cpu neoverse-v1 > v1.txt",
+     addMachine},
+    {"zoo", "List the built-in networks, or write one as ONNX",
+     "enfold zoo list\n"
+     "enfold zoo resnet18 -o resnet18.onnx",
+     addZoo},
+    {"passes", "List the passes",
+     "enfold passes\n"
+     "enfold passes --remarks",
+     addPasses},
+    {"ops", "List the supported ops and how they run",
+     "enfold ops\n"
+     "enfold ops --json ops.json",
+     addOps},
+    {"completion", "Print a script that completes commands and options in a shell",
+     "source <(enfold completion bash)\n"
+     "enfold completion fish > ~/.config/fish/completions/enfold.fish",
+     addCompletion},
+    {"man", "Print or write the pages of the manual",
+     "enfold man run | man -l -\n"
+     "enfold man -o share/man/man1",
+     addMan},
 };
+
+constexpr const char* kNotes =
+    "MODEL is a .onnx file, an .eir file or zoo:NAME (see `enfold zoo list`).\n"
+    "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar,\n"
+    "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR.";
+
+/// "Examples:" and the lines, indented.
+std::string examplesText(std::string_view lines) {
+  std::string text = "Examples:\n  ";
+  for (const char c : lines) text += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  return text;
+}
 
 int runCommand(int argc, char** argv) {
   CLI::App app("enfold compiles ONNX convolutional networks to native CPU code.", "enfold");
   app.require_subcommand(1);
   app.set_version_flag("--version", "enfold " ENFOLD_VERSION);
   app.set_help_all_flag("--help-all", "Show the help of all commands");
-  app.footer("MODEL is a .onnx file, an .eir file or zoo:NAME (see `enfold zoo list`).\n"
-             "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar, "
-             "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR.");
+  app.formatter_fn([](const CLI::App* which, const std::string&, CLI::AppFormatMode mode) {
+    std::string text = helpText(*which);
+    if (mode == CLI::AppFormatMode::All)
+      for (const CLI::App* command : which->get_subcommands({}))
+        text += "\n\n" + helpText(*command);
+    return text;
+  });
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    sub->set_help_all_flag();
+    sub->footer(examplesText(command.examples));
     actions.emplace_back(sub, command.add(*sub));
   }
+  app.footer(kNotes);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,5 +1,7 @@
 #include "tools/CommandReference.h"
 
+#include "tools/Help.h"
+
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -172,13 +174,9 @@ std::string roffOptions(const CLI::App& app) {
     std::string rows;
     for (const CLI::Option* option : app.get_options()) {
       if (option->get_group() != group) continue;
-      const std::string name = option->nonpositional()
-                                   ? fmt::format("{}", fmt::join(namesOf(*option), ", "))
-                                   : option->get_name();
-      rows += fmt::format(".TP\n.B {}{}\n{}\n", roff(name),
-                          takesValue(*option) && option->nonpositional()
-                              ? " \\fI" + roff(option->get_type_name()) + "\\fR"
-                              : "",
+      const std::string value = valueText(*option);
+      rows += fmt::format(".TP\n.B {}{}\n{}\n", roff(namesText(*option)),
+                          value.empty() ? "" : " \\fI" + roff(value) + "\\fR",
                           roff(option->get_description()));
     }
     if (!rows.empty()) text += fmt::format(".SS {}\n{}", roff(group), rows);

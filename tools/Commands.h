@@ -16,6 +16,7 @@ using Action = std::function<int()>;
 struct Command {
   const char* name;
   const char* summary;
+  const char* examples; ///< two command lines
   /// Adds options to the subcommand; the action runs after parsing.
   Action (*add)(CLI::App& app);
 };

@@ -27,13 +27,17 @@ void ModelOptions::add(CLI::App& app) {
   app.add_option("MODEL", model, "A .onnx or .eir file, or zoo:NAME")->required();
   app.add_option("--shape", shapes,
                  "Shape of an input, or size of a symbolic dimension: NAME=1x3x224x224")
+      ->type_name("NAME=SIZES")
       ->group("Model");
   app.add_flag("--freeze-initializers", freeze, "Turn inputs that have a default into constants")
       ->group("Model");
   app.add_option("--passes", passes,
                  "Run these passes instead of the default ones: a,(b,c)*,d or none")
+      ->type_name("LIST")
       ->group("Passes");
-  app.add_option("--disable-pass", disabled, "Leave out a pass")->group("Passes");
+  app.add_option("--disable-pass", disabled, "Leave out a pass")
+      ->type_name("PASS")
+      ->group("Passes");
   app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")
       ->check(isCount())
       ->group("Passes");
@@ -53,6 +57,7 @@ void ModelOptions::add(CLI::App& app) {
   addLimits(app);
   app.add_option("--machine", machine,
                  "Compile for the processor that this file describes (see `enfold machine`)")
+      ->type_name("FILE")
       ->group("Running");
   app.add_option("--threads", threads, "Number of threads; 0: as many as the process may use")
       ->check(CLI::Range(0, ENFOLD_MAX_THREADS))

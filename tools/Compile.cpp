@@ -69,12 +69,14 @@ Action addCompile(CLI::App& app) {
          "-o,--output", options->output,
          "The file to write; its extension selects the form: .so, .o, .a, .s (native code), "
          ".ll, .bc (LLVM), .kir (kernels), .eir (graph after the passes)")
+      ->type_name("FILE")
       ->required();
   app.add_option("--header", options->header, "Also write a C header for calling it");
   app.add_option("--name", options->name,
                  "Prefix of the names in C; default: made from the model's name");
   app.add_option("--target-cpu", options->cpu,
-                 "The processor to compile for, by LLVM's name: x86-64-v3, znver5, cortex-a72 ...");
+                 "The processor to compile for, by LLVM's name: x86-64-v3, znver5, cortex-a72 ...")
+      ->type_name("CPU");
   return [options] {
     const auto done = compileToFile(*options);
     return done ? kDone : report(done.error());

@@ -116,9 +116,11 @@ Action addDiff(CLI::App& app) {
   app.add_option("--against", options->against,
                  "What to compare with: reference, unfused, onnxruntime, or a folder of "
                  "test_data_set_* or NAME.npy")
+      ->type_name("WHAT")
       ->required();
   app.add_flag("--all", options->all, "Also compare tensors that were fused away");
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
+  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
+      ->type_name("FILE");
   return [options] {
     const auto code = diffModel(*options);
     return code ? *code : report(code.error());

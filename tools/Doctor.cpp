@@ -88,10 +88,8 @@ Action addDoctor(CLI::App& app) {
   options->model.add(app);
   app.get_option("MODEL")->required(false)->description(
       "A .onnx or .eir file, or zoo:NAME; else only the machine is examined");
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
-  app.footer("Exits with 1 if there are problems, and with 3 if the model cannot be compiled.\n"
-             "Examples: enfold doctor\n"
-             "          enfold doctor model.onnx --shape input=1x3x640x640");
+  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
+      ->type_name("FILE");
   return [options] {
     const auto code = examine(*options);
     return code ? *code : report(code.error());

@@ -160,10 +160,12 @@ Result<int> explainModel(const ExplainOptions& options) {
 Action addExplain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
   options->model.add(app);
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
+  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
+      ->type_name("FILE");
   app.add_option("--require", options->require,
                  "Exit with 1 if this pass refused a candidate; for fold-batchnorm, if a batch "
-                 "normalization behind a convolution was not folded");
+                 "normalization behind a convolution was not folded")
+      ->type_name("PASS");
   app.add_flag("--all", options->all, "Show all nodes of each group");
   app.add_flag("--measure", options->measure,
                "Measure the error of each fold with the reference functions");

@@ -282,12 +282,15 @@ Action addFuzz(CLI::App& app) {
   app.add_option("--jobs", options->jobs, "Number of processes; 0: one per processor")
       ->check(CLI::Range(0, 256));
   app.add_flag("--list-ops", options->listOps, "Print how often each op was drawn");
-  app.add_option("--graph", options->graph, "Check this graph instead of random ones");
-  app.add_option("--passes", options->passes, "With --graph: the passes to run");
+  app.add_option("--graph", options->graph, "Check this graph instead of random ones")
+      ->type_name("FILE");
+  app.add_option("--passes", options->passes, "With --graph: the passes to run")->type_name("LIST");
   app.add_option("--write", options->written,
-                 "Write the graphs to this folder instead of checking them");
+                 "Write the graphs to this folder instead of checking them")
+      ->type_name("DIR");
   app.add_option("--save", options->folder,
-                 "Folder for failing graphs; created if it does not exist");
+                 "Folder for failing graphs; created if it does not exist")
+      ->type_name("DIR");
   app.add_flag("!--no-reduce", options->reduce, "Do not reduce failing graphs");
   return [options] {
     const auto code = !options->written.empty() ? writeMany(*options)

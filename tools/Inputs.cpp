@@ -15,7 +15,8 @@ namespace enfold::tool {
 bool InputOptions::isRandom() const { return random->count() > 0; }
 
 void InputOptions::add(CLI::App& app) {
-  app.add_option("--input", files, "Read an input from a file: NAME=FILE.npy or NAME=FILE.pb");
+  app.add_option("--input", files, "Read an input from a file: NAME=FILE.npy or NAME=FILE.pb")
+      ->type_name("NAME=FILE");
   random = app.add_option("--random", seeds,
                           "Fill missing inputs with random numbers from this seed (default 1)")
                ->expected(0, 1);

@@ -133,7 +133,8 @@ Action addInspect(CLI::App& app) {
       "A .onnx or .eir file, zoo:NAME, or a compiled .o, .a or .so");
   app.add_flag("--check", options->check,
                "Exit with 3 if any op has no generated kernel; leave out the table of ops");
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout");
+  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
+      ->type_name("FILE");
   return [options] {
     const auto done = diagnose::isArtifact(options->model.model) ? inspectArtifact(*options)
                                                                  : inspectModel(*options);

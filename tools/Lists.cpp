@@ -90,7 +90,7 @@ Action addZoo(CLI::App& app) {
   auto name = std::make_shared<std::string>("list");
   auto output = std::make_shared<std::string>();
   app.add_option("NAME", *name, "A network to write, or list");
-  app.add_option("-o,--output", *output, "The .onnx file to write");
+  app.add_option("-o,--output", *output, "The .onnx file to write")->type_name("FILE");
   return [name, output] {
     if (*name == "list") return finished(listZoo());
     return finished(writeNetwork(*name, *output));
@@ -108,7 +108,8 @@ Action addOps(CLI::App& app) {
   auto options = std::make_shared<OpsOptions>();
   app.add_flag("--markdown", options->markdown, "Print as a page of the documentation");
   app.add_option("--json", options->json,
-                 "Write opsets, element types and kernels as JSON to this file, - for stdout");
+                 "Write opsets, element types and kernels as JSON to this file, - for stdout")
+      ->type_name("FILE");
   return [options] { return finished(listOps(*options)); };
 }
 

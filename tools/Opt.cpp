@@ -79,11 +79,14 @@ Action addOpt(CLI::App& app) {
   auto options = std::make_shared<OptOptions>();
   options->model.add(app);
   app.add_option("--print-after", options->printAfter,
-                 "Print the graph after this pass, after `all`, or after every `change` to it");
+                 "Print the graph after this pass, after `all`, or after every `change` to it")
+      ->type_name("PASS");
   app.add_flag("--print-before", options->printBefore, "Print the graph before the passes");
   app.add_flag("--verify-each", options->verifyEach, "Verify the graph after every pass");
   app.add_flag("--time-passes", options->timePasses, "Print the time of every pass to stderr");
-  app.add_option("-o,--output", options->output, "Write the graph to this file: .eir, .onnx or .dot");
+  app.add_option("-o,--output", options->output,
+                 "Write the graph to this file: .eir, .onnx or .dot")
+      ->type_name("FILE");
   return [options] {
     const auto done = opt(*options);
     return done ? kDone : report(done.error());

@@ -74,17 +74,18 @@ Action addReport(CLI::App& app) {
   options->model.add(app);
   options->model.addTune(app);
   app.add_option("-o,--output", options->output, "The page to write, - for stdout")
+      ->type_name("FILE")
       ->default_val("report.html");
   app.add_option("--against", options->against,
                  "Compare with another model, with this one unfused, or with the report in a file "
-                 "whose name ends in .html");
+                 "whose name ends in .html")
+      ->type_name("WHAT");
   app.add_option("--seconds", options->seconds, "How long to measure each variant; 0: run nothing")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_flag("--errors", options->errors,
                "Compare every tensor with the reference functions, which takes longer");
-  app.add_option("--json", options->json, "Also write the data as JSON to this file, - for stdout");
-  app.footer("Examples:\n  enfold report resnet50.onnx -o resnet50.html\n"
-             "  enfold report new.onnx --against resnet50.html");
+  app.add_option("--json", options->json, "Also write the data as JSON to this file, - for stdout")
+      ->type_name("FILE");
   return [options] {
     const auto done = writeReport(*options);
     return done ? kDone : report(done.error());

@@ -276,16 +276,19 @@ Action addRun(CLI::App& app) {
   options->model.addTune(app);
   options->cache.add(app);
   options->inputs.add(app);
-  app.add_option("-o,--output", options->output, "Save the outputs as .npy files in this folder");
-  app.add_option("--labels", options->labels,
-                 "A .npy file of expected classes; print the accuracy");
-  app.add_option(
-      "--check", options->check,
-      "Compare with the test_data_set_* folders in this folder, or with `reference`: the reference "
-      "functions");
+  app.add_option("-o,--output", options->output, "Save the outputs as .npy files in this folder")
+      ->type_name("DIR");
+  app.add_option("--labels", options->labels, "A .npy file of expected classes; print the accuracy")
+      ->type_name("FILE");
+  app.add_option("--check", options->check,
+                 "Compare with the test_data_set_* folders in this folder, or with `reference`: "
+                 "the reference "
+                 "functions")
+      ->type_name("DIR");
   options->tolerance.add(app);
   app.add_option("--tap", options->taps,
-                 "Also show this tensor, or the result of this node; does not change the outputs");
+                 "Also show this tensor, or the result of this node; does not change the outputs")
+      ->type_name("NAME");
   app.add_flag("--reference", options->reference, "Run the reference functions, without passes");
   return [options] {
     const auto code = run(*options);

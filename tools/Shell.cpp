@@ -35,7 +35,6 @@ Action addCompletion(CLI::App& app) {
   app.add_option("SHELL", *shell, "The shell that is to read the script")
       ->check(CLI::IsMember({"bash", "zsh", "fish"}))
       ->required();
-  app.footer("Example: enfold completion bash > ~/.local/share/bash-completion/completions/enfold");
   return [&app, shell] {
     const auto done = writeText("-", completionScript(*app.get_parent(), *shell));
     return done ? kDone : report(done.error());
@@ -48,8 +47,8 @@ Action addMan(CLI::App& app) {
   };
   auto options = std::make_shared<Options>();
   app.add_option("COMMAND", options->command, "The command that the page is on; else on all");
-  app.add_option("-o,--output", options->folder, "Write all pages to this folder");
-  app.footer("Example: enfold man run | man -l -");
+  app.add_option("-o,--output", options->folder, "Write all pages to this folder")
+      ->type_name("DIR");
   return [&app, options] {
     const CLI::App& program = *app.get_parent();
     const auto done = options->folder.empty() ? printPage(program, options->command)

@@ -1,4 +1,4 @@
-"""The manual and the completions that the command writes of itself."""
+"""The help, the manual and the completions that the command writes of itself."""
 
 import os
 import pathlib
@@ -20,8 +20,27 @@ def enfold(*arguments, code=0):
 
 def commands():
     """The commands that the help lists."""
-    listed = enfold("--help").split("Subcommands:")[1]
+    listed = enfold("--help").split("Commands:")[1].split("\n\n")[0]
     return re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE)
+
+
+class Help(unittest.TestCase):
+    def test_fits_a_terminal(self):
+        for text in [enfold("--help"), *(enfold(command, "--help") for command in commands())]:
+            for line in text.splitlines():
+                self.assertLessEqual(len(line), 80, line)
+
+    def test_shows_two_examples_that_name_options_there_are(self):
+        for command in commands():
+            text = enfold(command, "--help")
+            examples = text.split("Examples:\n")[1].strip().splitlines()
+            self.assertEqual(len(examples), 2)
+            for example in examples:
+                words = example.split("|")[0].split()
+                self.assertIn(command, words)
+                for word in words:
+                    if word.startswith("-") and command != "cache":
+                        self.assertIn(word, text)
 
 
 class Completion(unittest.TestCase):
