@@ -104,7 +104,7 @@ Json toJson(std::span<const BatchNormAccount> accounts) {
   for (const BatchNormAccount& account : accounts)
     json["nodes"].push_back(
         {{"name", account.name},
-         {"fate", name(account.status)},
+         {"status", name(account.status)},
          {"refused", account.refusal ? Json(info(account.refusal->reason).code) : Json(nullptr)},
          {"detail", account.detail}});
   return json;

@@ -139,7 +139,8 @@ Json toJson(const Summary& summary) {
 
 Json toJson(const BenchReport& report) {
   const BenchArm& first = report.arms.front();
-  Json json = {{"model", report.model},
+  Json json = {{"version", 1},
+               {"model", report.model},
                {"threads", report.threads},
                {"latency_ms", toJson(first.latency)},
                {"samples", first.latency.samples},

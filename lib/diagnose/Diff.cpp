@@ -171,8 +171,9 @@ Json toJson(const Diff& diff) {
                          {"max_relative", tensor.comparison.maxRelative},
                          {"ulp", tensor.ulp},
                          {"steps", stepsOf(tensor.comparison)},
-                         {"verdict", tensor.status()}});
-  return {{"model", diff.model},
+                         {"status", tensor.status()}});
+  return {{"version", 1},
+          {"model", diff.model},
           {"against", diff.against},
           {"different", diff.different.size()},
           {"tensors", std::move(tensors)}};

@@ -84,7 +84,8 @@ Json toJson(const Remark& remark) {
 }
 
 Json toJson(const Explanation& explanation) {
-  Json json = {{"model", explanation.model},
+  Json json = {{"version", 1},
+               {"model", explanation.model},
                {"batch_norms", toJson(explanation.batchNorms)},
                {"remarks", Json::array()},
                {"ops", Json::array()}};

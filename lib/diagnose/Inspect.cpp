@@ -54,7 +54,8 @@ Json toJson(const Inspection& inspection) {
   Json batchNorms = Json::object();
   for (const auto& [status, count] : countStatuses(inspection.batchNorms))
     batchNorms[name(status)] = count;
-  return {{"model", inspection.model},
+  return {{"version", 1},
+          {"model", inspection.model},
           {"inputs", tensorsJson(inspection.inputs)},
           {"outputs", tensorsJson(inspection.outputs)},
           {"parameters", inspection.parameters},

@@ -246,9 +246,13 @@ SupportTable supportTable() {
 }
 
 Json toJson(const SupportTable& table) {
-  Json json = {{"oldest_opset", table.oldestOpset}, {"newest_opset", table.newestOpset},
-               {"operators", Json::array()},        {"rewritten", table.rewritten},
-               {"microsoft", table.microsoft},      {"nchwc", table.nchwc}};
+  Json json = {{"version", 1},
+               {"oldest_opset", table.oldestOpset},
+               {"newest_opset", table.newestOpset},
+               {"operators", Json::array()},
+               {"rewritten", table.rewritten},
+               {"microsoft", table.microsoft},
+               {"nchwc", table.nchwc}};
   for (const OperatorSupport& row : table.operators)
     json["operators"].push_back({{"name", row.name},
                                  {"opsets", row.opsets},

@@ -62,13 +62,13 @@ class Explanation(Report):
 
     def _summary(self) -> str:
         norms = self["batch_norms"]
-        fates = [
-            f"{count} {fate}"
-            for fate, count in norms.items()
-            if fate not in ("total", "nodes") and count
+        statuses = [
+            f"{count} {status}"
+            for status, count in norms.items()
+            if status not in ("total", "nodes") and count
         ]
         text = f"{self['model']}: {len(self['ops'])} ops, {norms['total']} batch normalizations"
-        return f"{text} ({', '.join(fates)})" if fates else text
+        return f"{text} ({', '.join(statuses)})" if statuses else text
 
     def _tables(self) -> list[Rows]:
         groups: dict[tuple[str, ...], list[dict[str, Any]]] = collections.defaultdict(list)
@@ -185,7 +185,7 @@ class Diff(Report):
                     f"{tensor['scale']:.3g}",
                     f"{tensor['max_relative']:.2g}",
                     f"{tensor['ulp']:.3g}",
-                    tensor["verdict"] + away,
+                    tensor["status"] + away,
                 ]
             )
         return [rows]

@@ -79,7 +79,7 @@ def test_diff(net: bytes, image: numpy.ndarray) -> None:
     expected = reference(net, {"x": image})[0]
     assert not model.diff({"x": image}, {"y": expected})
     wrong = model.diff({"x": image}, {"y": expected + 1})
-    assert wrong and wrong.different == 1 and wrong.tensors[0]["verdict"] == "different"
+    assert wrong and wrong.different == 1 and wrong.tensors[0]["status"] == "different"
     assert "first y" in str(wrong)
     assert not model.diff({"x": image}, {"y": expected + 1}, atol=2.0)
     all_tensors = model.diff({"x": image}, fused_away=True)

@@ -12,7 +12,7 @@ using diagnose::BatchNormAccount;
 using diagnose::batchNormsOf;
 using diagnose::BatchNormStatus;
 
-/// One normalization of every fate.
+/// One normalization of every status.
 std::unique_ptr<Graph> everyFate() {
   Net net;
   net.output(net.batchNorm("folded", Linear{}.addTo(net, "conv1")));

@@ -1,0 +1,53 @@
+"""What commands write with --json is as docs/schemas says: schemas_test.py ENFOLD VENV"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+TREE = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(TREE / "tests"))
+from environment import run_with_packages
+
+MODEL = "zoo:cnn_batchnorm"
+QUANTIZED = TREE / "tests/tools/quantized.eir"
+RUNS = [
+    ("bench", MODEL, "--seconds", "0.01"),
+    ("bench", MODEL, "--seconds", "0.01", "--compare", "unfused", "--profile"),
+    ("explain", MODEL),
+    ("explain", MODEL, "--measure"),
+    ("inspect", MODEL),
+    ("inspect", "COMPILED"),
+    ("diff", MODEL, "--random", "--against", "reference", "--all"),
+    ("diff", QUANTIZED, "--random", "--against", "reference"),
+    ("ops",),
+    ("doctor",),
+    ("doctor", MODEL),
+    ("doctor", "zoo:none"),
+]
+
+
+def main():
+    import jsonschema
+
+    enfold = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        compiled = f"{folder}/model.so"
+        subprocess.run([enfold, "compile", MODEL, "-o", compiled], check=True)
+        for verb, *words in RUNS:
+            words = [compiled if word == "COMPILED" else str(word) for word in words]
+            path = pathlib.Path(folder) / f"{verb}.json"
+            path.unlink(missing_ok=True)
+            done = subprocess.run(
+                [enfold, verb, *words, "--json", path], capture_output=True, text=True
+            )
+            assert path.exists(), f"{verb} {words}: {done.stderr}"
+            schema = json.loads((TREE / f"docs/schemas/{verb}.json").read_text())
+            jsonschema.Draft202012Validator.check_schema(schema)
+            jsonschema.validate(json.loads(path.read_text()), schema)
+            print("ok:", verb, *words)
+
+
+if __name__ == "__main__":
+    sys.exit(run_with_packages(pathlib.Path(sys.argv[2]), ["jsonschema"], main))
