@@ -24,7 +24,6 @@ RUNS = [
     ("ops",),
     ("doctor",),
     ("doctor", MODEL),
-    ("doctor", "zoo:none"),
 ]
 
 
