@@ -43,8 +43,8 @@ struct LoadOptions {
   bool onlyClosed = false; ///< of a model whose inputs leave sizes open, read the signature alone
 };
 
-/// Reads "NAME=1x3x224x224", "NAME:1x3x224x224" or "NAME=[1,3,224,224]". One number may be the shape of a one-dimensional input or the size of
-/// a symbolic dimension: the importer knows.
+/// Reads "NAME=1x3x224x224", "NAME:1x3x224x224" or "NAME=[1,3,224,224]". One number may be the
+/// shape of a one-dimensional input or the size of a symbolic dimension: the importer knows.
 Result<> addShape(LoadOptions& load, std::string_view text);
 
 /// The declaration of a tensor all of whose sizes are known.
