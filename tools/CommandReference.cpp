@@ -1,3 +1,4 @@
+// Completions and the manual, written from the options that the subcommands declare.
 #include "tools/CommandReference.h"
 
 #include "tools/Help.h"

@@ -1,3 +1,4 @@
+// The help of the command: names and values on the left, what they mean on the right.
 #include "tools/Help.h"
 
 #include <CLI/App.hpp>

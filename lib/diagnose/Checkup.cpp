@@ -1,3 +1,4 @@
+// What the system tells of the machine, what lowering tells of the model, and judgements of both.
 #include "diagnose/Checkup.h"
 
 #include "diagnose/MachineLimits.h"

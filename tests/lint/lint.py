@@ -45,6 +45,7 @@ ALLOWED = {
         "lib/kernel",
         "lib/lower",
         "lib/codegen",
+        "runtime",
         "lib/driver",
     },
     "lib/capi": {"lib/support", "lib/lower", "lib/driver", "lib/diagnose"},
