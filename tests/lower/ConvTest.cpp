@@ -128,6 +128,74 @@ TEST(ConvDirect, PointwiseWithStrides) {
     }
 }
 
+/// Axes of one pixel may stand anywhere among the others, with strides that lead nowhere.
+RandomWindow withUnitAxes(Sizes& sizes, const RandomWindow& w, const std::vector<bool>& isUnit) {
+  RandomWindow all;
+  std::vector<int64_t> after;
+  size_t from = 0;
+  for (const bool unit : isUnit) {
+    all.image.push_back(unit ? 1 : w.image[from]);
+    all.kernel.push_back(unit ? 1 : w.kernel[from]);
+    all.strides.push_back(unit ? sizes.between(1, 3) : w.strides[from]);
+    all.dilations.push_back(unit ? sizes.between(1, 2) : w.dilations[from]);
+    all.pads.push_back(unit ? 0 : w.pads[from]);
+    after.push_back(unit ? 0 : w.pads[w.kernel.size() + from]);
+    from += !unit;
+  }
+  all.pads.insert(all.pads.end(), after.begin(), after.end());
+  return all;
+}
+
+TEST(Conv, RowsLieAlongAnyAxis) {
+  Sizes sizes(27);
+  const std::vector<std::vector<bool>> places = {
+      {false, true},        {true, false},        {false, true, true}, {true, false, true},
+      {false, true, false}, {false, false, true}, {true, true}};
+  for (const auto& isUnit : places)
+    for (const int64_t groups : {1, 2, 12}) {
+      const auto rank = std::ranges::count(isUnit, false);
+      ConvCase c{.batch = sizes.between(1, 2), .cin = 24, .cout = 24, .groups = groups};
+      const RandomWindow w = randomWindow(sizes, rank, {.kernel = 5, .side = 30});
+      c.window = withUnitAxes(sizes, w, isUnit);
+      c.bias = groups == 1;
+      if (groups == 12) c.groups = c.cin;
+      expectConvAgrees(c);
+    }
+  // As Winograd's algorithm computes it.
+  ConvCase c{.cin = 32, .cout = 32, .window = {{3, 1, 3}, {1, 1, 1}, {1, 1, 1}, {}, {28, 1, 28}}};
+  c.window.pads = {1, 0, 1, 1, 0, 1};
+  EXPECT_TRUE(uses(expectConvAgrees(c), "winograd"));
+}
+
+TEST(ConvDirect, RowsAlongTheHeightAreAsFastAsAlongTheWidth) {
+  const auto algorithms = [](const Shape& image, std::vector<int64_t> kernel,
+                             std::vector<int64_t> pads) {
+    ConvCase c{.cin = 64, .cout = 64, .window = {std::move(kernel), {1, 1}, {1, 1}, {}, image}};
+    c.window.pads = std::move(pads);
+    return expectConvAgrees(c);
+  };
+  EXPECT_EQ(algorithms({40, 1}, {5, 1}, {2, 0, 2, 0}), algorithms({1, 40}, {1, 5}, {0, 2, 0, 2}));
+}
+
+TEST(Conv, OperandsOfEpiloguesAlongAnyAxis) {
+  for (const Shape& image : {Shape{13, 1}, Shape{1, 13}, Shape{5, 1, 4}, Shape{7, 1, 1}})
+    for (const bool whole : {true, false})
+      expectCompiledAgrees([&](GraphBuilder& g) {
+        Value* x = blockedInput(g, 2, 16, image);
+        Shape window(image.size(), 1);
+        window.front() = 3;
+        Shape weight = {12, 16}, other = {2, 12};
+        weight.insert(weight.end(), window.begin(), window.end());
+        other.insert(other.end(), image.begin(), image.end());
+        std::vector<int64_t> pads(2 * image.size(), 0);
+        pads.front() = pads[image.size()] = 1;
+        Value* y =
+            g.op(OpKind::Conv, "conv", {x, g.uniform("w", weight, -0.5, 0.5)}, {{"pads", pads}});
+        if (!whole) std::fill(other.begin(), other.begin() + 2, 1);
+        return g.op(OpKind::Add, "add", {y, g.input("r", f32(other))});
+      });
+}
+
 TEST(ConvDirect, EveryCountOfChannelsAroundTheVector) {
   for (const int64_t cout : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65})
     EXPECT_TRUE(

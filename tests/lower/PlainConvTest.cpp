@@ -71,6 +71,25 @@ TEST(PlainConv, PointwiseWithABroadcastOperand) {
     })));
 }
 
+TEST(PlainConv, RowsLieAlongAnyAxis) {
+  for (const bool operand : {false, true})
+    for (const Shape& image : {Shape{21, 1}, Shape{1, 21}, Shape{6, 1, 5}, Shape{9, 1, 1}}) {
+      Problem p{.x = {2, 6}, .w = {8, 3}, .pads = {}, .strides = {}, .dilations = {}, .group = 2};
+      for (const int64_t side : image) {
+        p.x.push_back(side);
+        p.w.push_back(side == 1 ? 1 : 3);
+        p.pads.push_back(side == 1 ? 0 : 2);
+        p.strides.push_back(2);
+      }
+      p.dilations.assign(image.size(), 1);
+      p.pads.insert(p.pads.end(), image.size(), 0);
+      EXPECT_TRUE(ranPlain(expectCompiledAgrees([&](GraphBuilder& g) {
+        Value* y = conv(g, p, g.input("x", f32(p.x)), g.input("w", f32(p.w)), nullptr);
+        return operand ? g.op(OpKind::Mul, "mul", {y, g.input("by", y->type())}) : y;
+      })));
+    }
+}
+
 /// Constant weights of halves: the kernels are those of f32, with conversions around them.
 TEST(Halves, ConvolutionsPoolsAndProducts) {
   Sizes sizes(82);

@@ -56,6 +56,30 @@ TEST(BlockedPool, MaximaOfNegativeNumbersIgnorePadding) {
   });
 }
 
+TEST(Pool, RowsLieAlongAnyAxis) {
+  Sizes sizes(36);
+  for (const Shape& image : {Shape{29, 1}, Shape{1, 29}, Shape{9, 1, 7}, Shape{6, 1, 1}})
+    for (const bool blocked : {true, false})
+      for (const bool operand : {true, false})
+        for (const OpKind kind : {OpKind::MaxPool, OpKind::AveragePool}) {
+          Shape full = {2, 9};
+          full.insert(full.end(), image.begin(), image.end());
+          std::vector<int64_t> window, strides, pads(2 * image.size(), 0);
+          for (size_t d = 0; d < image.size(); ++d) {
+            window.push_back(image[d] == 1 ? 1 : 3);
+            strides.push_back(sizes.between(1, 2));
+            if (image[d] > 1) pads[d] = sizes.between(0, 2), pads[image.size() + d] = 1;
+          }
+          const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+            Value* x = blocked ? blockedInput(g, 2, 9, image) : g.input("x", f32(full));
+            Value* y = g.op(kind, "pool", {x},
+                            {{"kernel_shape", window}, {"strides", strides}, {"pads", pads}});
+            return operand ? g.op(OpKind::Add, "add", {y, g.input("r", y->type())}) : y;
+          });
+          EXPECT_TRUE(uses(algorithms, blocked ? "pool_blocked" : "pool_plain"));
+        }
+}
+
 TEST(BlockedPool, GlobalPools) {
   Sizes sizes(32);
   for (const OpKind kind : {OpKind::GlobalAveragePool, OpKind::GlobalMaxPool})

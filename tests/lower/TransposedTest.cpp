@@ -65,6 +65,29 @@ Layer randomLayer(Sizes& sizes, size_t rank) {
   return l;
 }
 
+TEST(Transposed, RowsLieAlongAnyAxis) {
+  Sizes sizes(74);
+  for (int round = 0; round < 24; ++round) {
+    Layer l = randomLayer(sizes, 1);
+    const size_t rank = 2 + round % 2, axis = round / 2 % rank;
+    const auto among = [&](std::vector<int64_t>& of, int64_t unit) {
+      std::vector<int64_t> all(rank, unit);
+      all[axis] = of.front();
+      of = all;
+    };
+    const std::vector<int64_t> pads = l.pads;
+    l.pads.assign(2 * rank, 0);
+    l.pads[axis] = pads[0];
+    l.pads[rank + axis] = pads[1];
+    among(l.in, 1);
+    among(l.kernel, 1);
+    among(l.strides, sizes.between(1, 3));
+    among(l.dilations, 1);
+    among(l.extra, 0);
+    expectLayerAgrees(l);
+  }
+}
+
 /// Strides jump over the only column of the result, so that it is the bias.
 TEST(Transposed, NoTapReachesTheResult) {
   for (int64_t group : {1, 31})

@@ -26,7 +26,7 @@ struct Words {
 
 /// The letters a kind of problem has sizes for.
 const std::map<std::string, std::string_view>& kinds() {
-  static const std::map<std::string, std::string_view> table = {{"conv", "nchwokspdg"},
+  static const std::map<std::string, std::string_view> table = {{"conv", "nchwokspdgrq"},
                                                                 {"gemm", "mkn"}};
   return table;
 }
@@ -55,13 +55,14 @@ Result<Words> wordsOf(std::string_view text) {
 Value* conv(GraphBuilder& g, const Words& w) {
   const int64_t c = w.size('c'), o = w.size('o'), k = w.size('k'), group = w.size('g');
   const int64_t h = w.size('h'), p = w.size('p', 0), s = w.size('s'), d = w.size('d');
+  const int64_t r = w.size('r', k), q = w.size('q', p);
   Value* x = g.input("x", {ElemType::F32, {w.size('n'), c, h, w.size('w', h)}, {}});
   std::vector<Value*> operands = {
-      x, g.uniform("weight", {o, c / std::max<int64_t>(group, 1), k, k}, -0.5, 0.5)};
+      x, g.uniform("weight", {o, c / std::max<int64_t>(group, 1), k, r}, -0.5, 0.5)};
   if (w.flags.contains("bias")) operands.push_back(g.uniform("bias", {o}, -1, 1));
   using Ints = std::vector<int64_t>;
   return g.op(OpKind::Conv, "conv", operands,
-              {{"pads", Ints{p, p, p, p}},
+              {{"pads", Ints{p, q, p, q}},
                {"strides", Ints{s, s}},
                {"dilations", Ints{d, d}},
                {"group", group}});

@@ -63,8 +63,9 @@ private:
 
 /// Pixels of a 1x1 convolution are one long row, unless the epilogue must know where they are.
 WindowProblem PlainConv::problem() {
+  if (!epilogue_.operands().empty()) return writtenProblem(op_);
   WindowProblem p = windowProblem(op_);
-  if (p.isPointwise() && epilogue_.operands().empty()) p.in = p.out = {1, 1, p.outPixels()};
+  if (p.isPointwise()) p.in = p.out = {1, 1, p.outPixels()};
   return p;
 }
 

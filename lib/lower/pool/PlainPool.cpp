@@ -21,7 +21,7 @@ using kir::Value;
 class PlainPool {
 public:
   PlainPool(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(windowProblem(op)),
+      : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(problem()),
         stored_(*scalarOf(op.own(0)->elem())), compute_(computeScalar(stored_)),
         lanes_(lowering.target().lanes(compute_)) {}
 
@@ -33,6 +33,10 @@ private:
     Index plane, od, oh;
     TapRange depth, height; ///< taps inside the input
   };
+  /// Vectors lie along the result's last dimension where the epilogue reads operands.
+  WindowProblem problem() {
+    return epilogue_.operands().empty() ? windowProblem(op_) : writtenProblem(op_);
+  }
   void row(const Row& row);
   void inside(const Row& row, const Index& ow, int width);
   void atBorder(const Row& row, const Index& ow);

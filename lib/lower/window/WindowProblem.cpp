@@ -10,7 +10,11 @@ bool WindowProblem::isPointwise() const {
   return kernel == ones && strides == ones && padsBegin == zeros && padsEnd == zeros;
 }
 
-WindowProblem windowProblem(const Op& op) {
+bool WindowProblem::isUnit(size_t d) const {
+  return in[d] == 1 && out[d] == 1 && kernel[d] == 1 && padsBegin[d] == 0 && padsEnd[d] == 0;
+}
+
+WindowProblem writtenProblem(const Op& op) {
   const Shape &x = op.own(0)->shape(), &y = op.result()->shape();
   const bool hasWeights = op.kind() == OpKind::Conv || op.kind() == OpKind::ConvInteger ||
                           op.kind() == OpKind::ConvTranspose;
@@ -33,6 +37,26 @@ WindowProblem windowProblem(const Op& op) {
     p.padsBegin[lead + i] = window->padsBegin[i];
     p.padsEnd[lead + i] = window->padsEnd[i];
   }
+  return p;
+}
+
+WindowProblem windowProblem(const Op& op) {
+  const WindowProblem written = writtenProblem(op);
+  WindowProblem p = written;
+  size_t to = p.in.size();
+  const auto take = [&](size_t d) {
+    --to;
+    p.in[to] = written.in[d];
+    p.out[to] = written.out[d];
+    p.kernel[to] = written.kernel[d];
+    p.strides[to] = written.isUnit(d) ? 1 : written.strides[d];
+    p.dilations[to] = written.isUnit(d) ? 1 : written.dilations[d];
+    p.padsBegin[to] = written.padsBegin[d];
+    p.padsEnd[to] = written.padsEnd[d];
+  };
+  for (const bool isUnit : {false, true})
+    for (size_t d = written.in.size(); d-- > 0;)
+      if (written.isUnit(d) == isUnit) take(d);
   return p;
 }
 

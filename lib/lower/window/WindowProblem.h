@@ -24,6 +24,8 @@ struct WindowProblem {
   int64_t outPixels() const { return out[0] * out[1] * out[2]; }
   /// A 1x1 window that reads every pixel once: a matrix product over channels.
   bool isPointwise() const;
+  /// Along dimension `d` there is one pixel, before and after, and a window of one tap.
+  bool isUnit(size_t d) const;
   /// Input coordinate of output `o` and tap `k` along dimension `d`; may lie outside.
   int64_t inputAt(size_t d, int64_t o, int64_t k) const {
     return o * strides[d] - padsBegin[d] + k * dilations[d];
@@ -36,6 +38,11 @@ struct WindowProblem {
 /// The problem of a conv, or of a pool (weights absent: one input channel a group, cout = cin).
 /// That of a conv_transpose has the op's own window, which slides over the output.
 /// Spatial rank at most 3.
+WindowProblem writtenProblem(const Op& op);
+
+/// The same with the axes along which there is one pixel, and a window of one tap, in front of the
+/// others, so that rows are as long as can be: pixels and weights keep their order in memory, but
+/// the last dimension need not be the op's.
 WindowProblem windowProblem(const Op& op);
 
 } // namespace enfold::lower
