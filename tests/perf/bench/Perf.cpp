@@ -1,4 +1,5 @@
 // perf [PROBLEM...]: speed of single layers, one thread, beside what the machine can do at best.
+// perf sweep: the same of convolutions of every size, in per cent of the machine's peak.
 // No part of the tests: nothing it prints is right or wrong.
 #include "Problem.h"
 #include "diagnose/MachineLimits.h"
@@ -29,7 +30,7 @@ struct Kernel {
 };
 
 /// The slowest kernel of the layer, which is the layer's own: the others reorder its tensors.
-Result<Kernel> measure(std::string_view problem) {
+Result<Kernel> measure(std::string_view problem, int milliseconds = 300) {
   ENFOLD_TRY(auto graph, graphOf(problem));
   ENFOLD_TRY(const Compilation compiled, compile(std::move(graph)));
   ENFOLD_TRY(const auto session, Session::create(compiled.executable, {.threads = 1}));
@@ -37,7 +38,7 @@ Result<Kernel> measure(std::string_view problem) {
   for (const TensorSpec& input : compiled.executable->inputs())
     inputs.emplace_back(input.type.elem, input.type.shape);
   enfold_start_profile(session->context());
-  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   do ENFOLD_RETURN_IF_ERROR(session->run(inputs));
   while (std::chrono::steady_clock::now() < end);
   enfold_stop_profile(session->context());
@@ -65,14 +66,53 @@ Result<> printAll(std::span<const std::string> problems) {
   return {};
 }
 
+constexpr std::pair<int64_t, int64_t> kMaps[] = {{1, 1},   {2, 2},   {3, 3},   {5, 5},  {7, 7},
+                                                 {14, 14}, {28, 28}, {56, 56}, {1, 64}, {64, 1}};
+constexpr int64_t kChannels[] = {8, 32, 128, 512}, kBatches[] = {1, 8, 32};
+struct Window {
+  int64_t taps, stride;
+};
+constexpr Window kWindows[] = {{1, 1}, {1, 2}, {3, 1}, {3, 2}, {5, 1}};
+
+/// Windows have one tap along sides of one pixel.
+std::string problemOf(const Window& window, std::pair<int64_t, int64_t> map, int64_t channels,
+                      int64_t batch) {
+  const auto [height, width] = map;
+  const int64_t down = height == 1 ? 1 : window.taps, across = width == 1 ? 1 : window.taps;
+  return fmt::format("conv n{} c{} o{} h{} w{} s{} k{} p{} r{} q{}", batch, channels, channels,
+                     height, width, window.stride, down, down / 2, across, across / 2);
+}
+
+/// Tables of maps by channels, one for each window and batch.
+Result<> printSweep() {
+  ENFOLD_TRY(const codegen::Target target, codegen::hostTarget());
+  ENFOLD_TRY(const diagnose::MachineLimits limits, diagnose::measureLimits(target, 1));
+  for (const Window& window : kWindows)
+    for (const int64_t batch : kBatches) {
+      fmt::print("{} taps, stride {}, batch {}\n{:<8}", window.taps, window.stride, batch, "map");
+      for (const int64_t channels : kChannels) fmt::print("{:>6}", channels);
+      for (const auto& map : kMaps) {
+        fmt::print("\n{:<8}", fmt::format("{}x{}", map.first, map.second));
+        for (const int64_t channels : kChannels) {
+          ENFOLD_TRY(const Kernel kernel, measure(problemOf(window, map, channels, batch), 40));
+          fmt::print("{:>5.0f}%", kernel.flops / kernel.seconds * 1e-7 / limits.gflops);
+          std::fflush(stdout);
+        }
+      }
+      fmt::print("\n\n");
+    }
+  return {};
+}
+
 } // namespace
 } // namespace enfold::perf
 
 int main(int argc, char** argv) {
   using namespace enfold;
   std::vector<std::string> problems(argv + 1, argv + argc);
+  const bool sweeps = problems == std::vector<std::string>{"sweep"};
   if (problems.empty()) problems.assign(std::begin(perf::kUsual), std::end(perf::kUsual));
-  const auto done = perf::printAll(problems);
+  const auto done = sweeps ? perf::printSweep() : perf::printAll(problems);
   if (!done) fmt::print(stderr, "perf: {}\n", done.error().str());
   return done ? 0 : 3;
 }
