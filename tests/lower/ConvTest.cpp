@@ -196,6 +196,50 @@ TEST(Conv, OperandsOfEpiloguesAlongAnyAxis) {
       });
 }
 
+/// The input is blocked by a 1x1 convolution.
+std::vector<std::string> expectBlockedAgrees(const ConvCase& c) {
+  return expectCompiledAgrees(
+      [&](GraphBuilder& g) {
+        Value* x = blockedInput(g, c.batch, c.cin, c.window.image);
+        Shape w = {c.cout, c.cin / c.groups};
+        w.insert(w.end(), c.window.kernel.begin(), c.window.kernel.end());
+        AttrMap attrs = c.window.attrs();
+        attrs["group"] = c.groups;
+        Value* y = g.op(OpKind::Conv, "conv", {x, g.uniform("weight", w, -0.3, 0.3)}, attrs);
+        return c.bias ? g.op(OpKind::Add, "add", {y, g.input("r", y->type())}) : y;
+      },
+      {.odd = oddNumbers()});
+}
+
+TEST(ConvDirect, TilesSpanShortRowsAndImages) {
+  Sizes sizes(28);
+  int spanning = 0;
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 16; ++round) {
+      ConvCase c{.batch = sizes.between(1, 9), .cin = sizes.between(17, 70)};
+      c.groups = sizes.oneOf<int64_t>({1, 1, 1, 2, 3});
+      c.cin *= c.groups;
+      c.cout = c.groups * sizes.between(9, 70);
+      c.window = randomWindow(sizes, rank, {.kernel = 3, .stride = 2, .side = 5});
+      if (round % 2) c.window.strides.front() = 2;
+      if (round % 4 == 0) std::ranges::fill(c.window.pads, 0);
+      for (size_t d = 0; d < c.window.image.size(); ++d)
+        c.window.image[d] =
+            std::max(c.window.image[d], (c.window.kernel[d] - 1) * c.window.dilations[d] + 1);
+      c.bias = round % 3 == 0;
+      spanning += uses(expectBlockedAgrees(c), "conv_direct spanning");
+    }
+  EXPECT_GT(spanning, 8);
+}
+
+TEST(ConvDirect, ImagesOfOnePixelAreARow) {
+  for (const int64_t batch : {2, 6, 7, 33}) {
+    ConvCase c{.batch = batch, .cin = 40, .cout = 64, .window = {}, .bias = true};
+    c.window = {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}};
+    EXPECT_TRUE(uses(expectBlockedAgrees(c), "conv_direct spanning"));
+  }
+}
+
 TEST(ConvDirect, EveryCountOfChannelsAroundTheVector) {
   for (const int64_t cout : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65})
     EXPECT_TRUE(

@@ -11,49 +11,54 @@
 namespace enfold {
 namespace {
 
-/// What the three matrices compute for one tile, in doubles.
-std::vector<double> filtered(const lower::WinogradTransform& w, const std::vector<double>& d,
+/// y X x^T in doubles.
+std::vector<double> sandwich(const lower::Matrix& y, const lower::Matrix& x,
+                             const std::vector<double>& values) {
+  std::vector<double> result(static_cast<size_t>(y.rows * x.rows));
+  for (int64_t i = 0; i < y.rows; ++i)
+    for (int64_t j = 0; j < x.rows; ++j)
+      for (int64_t a = 0; a < y.cols; ++a)
+        for (int64_t b = 0; b < x.cols; ++b)
+          result[static_cast<size_t>(i * x.rows + j)] +=
+              y.at(i, a) * values[static_cast<size_t>(a * x.cols + b)] * x.at(j, b);
+  return result;
+}
+
+/// What the matrices compute for one tile, in doubles.
+std::vector<double> filtered(const lower::WinogradTransforms& w, const std::vector<double>& d,
                              const std::vector<float>& g) {
-  const int64_t n = w.tile, m = w.outputs;
-  std::vector<float> u(static_cast<size_t>(n * n));
+  std::vector<float> u(static_cast<size_t>(w.y.tile * w.x.tile));
   lower::transformWeights(w, g.data(), u.data(), 1);
-  const auto sandwich = [](const lower::Matrix& t, const std::vector<double>& x) {
-    std::vector<double> y(static_cast<size_t>(t.rows * t.rows));
-    for (int64_t i = 0; i < t.rows; ++i)
-      for (int64_t j = 0; j < t.rows; ++j)
-        for (int64_t a = 0; a < t.cols; ++a)
-          for (int64_t b = 0; b < t.cols; ++b)
-            y[static_cast<size_t>(i * t.rows + j)] +=
-                t.at(i, a) * x[static_cast<size_t>(a * t.cols + b)] * t.at(j, b);
-    return y;
-  };
-  std::vector<double> v = sandwich(w.input, d);
+  std::vector<double> v = sandwich(w.y.input, w.x.input, d);
   for (size_t i = 0; i < v.size(); ++i) v[i] *= static_cast<double>(u[i]);
-  std::vector<double> y = sandwich(w.output, v);
-  y.resize(static_cast<size_t>(m * m));
-  return y;
+  return sandwich(w.y.output, w.x.output, v);
 }
 
 TEST(WinogradTransform, ComputesTheConvolution) {
   Sizes random(7);
-  for (const int64_t m : {2, 4, 6}) {
-    const auto w = lower::WinogradTransform::of(m);
-    std::vector<double> d;
-    std::vector<float> g;
-    for (int64_t i = 0; i < w.tile * w.tile; ++i)
-      d.push_back(static_cast<double>(random.between(-9, 9)));
-    for (int i = 0; i < 9; ++i) g.push_back(static_cast<float>(random.between(-9, 9)));
-    const std::vector<double> y = filtered(w, d, g);
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < m; ++j) {
-        double expected = 0;
-        for (int64_t a = 0; a < 3; ++a)
-          for (int64_t b = 0; b < 3; ++b)
-            expected += d[static_cast<size_t>((i + a) * w.tile + j + b)] *
-                        static_cast<double>(g[static_cast<size_t>(a * 3 + b)]);
-        EXPECT_NEAR(y[static_cast<size_t>(i * m + j)], expected, 1e-3);
-      }
-  }
+  std::vector<lower::WinogradTransform> all = {lower::WinogradTransform::of(1, 1)};
+  for (const int64_t taps : {3, 5, 7})
+    for (int64_t m = 2; m + taps - 1 <= lower::WinogradTransform::kMaxTile; m += 2)
+      all.push_back(lower::WinogradTransform::of(m, taps));
+  for (const auto& y : all)
+    for (const auto& x : all) {
+      std::vector<double> d;
+      std::vector<float> g;
+      for (int64_t i = 0; i < y.tile * x.tile; ++i)
+        d.push_back(static_cast<double>(random.between(-9, 9)));
+      for (int64_t i = 0; i < y.taps * x.taps; ++i)
+        g.push_back(static_cast<float>(random.between(-9, 9)));
+      const std::vector<double> results = filtered({y, x}, d, g);
+      for (int64_t i = 0; i < y.outputs; ++i)
+        for (int64_t j = 0; j < x.outputs; ++j) {
+          double expected = 0;
+          for (int64_t a = 0; a < y.taps; ++a)
+            for (int64_t b = 0; b < x.taps; ++b)
+              expected += d[static_cast<size_t>((i + a) * x.tile + j + b)] *
+                          static_cast<double>(g[static_cast<size_t>(a * x.taps + b)]);
+          EXPECT_NEAR(results[static_cast<size_t>(i * x.outputs + j)], expected, 5e-3);
+        }
+    }
 }
 
 struct Layer {
@@ -182,6 +187,54 @@ TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
     used += usesWinograd(expectWideAgrees(w));
   }
   EXPECT_GT(used, 8);
+}
+
+TEST(Winograd, WindowsAlongOneAxis) {
+  Sizes sizes(15);
+  int used = 0;
+  for (const int64_t taps : {3, 5, 7})
+    for (int round = 0; round < 8; ++round) {
+      // Sequences as tensors of rank 3 and 4, and images.
+      const size_t rank = round % 4 == 0 ? 1 : 2, axis = round % 2 ? 0 : rank - 1;
+      const int64_t step = sizes.oneOf<int64_t>({1, 1, 1, 2});
+      Wide w = {.image = {sizes.between(1, 2)},
+                .cin = sizes.between(16, 70),
+                .cout = sizes.between(16, 70),
+                .kernel = std::vector<int64_t>(rank, 1),
+                .pads = std::vector<int64_t>(2 * rank, 0),
+                .strides = std::vector<int64_t>(rank, 1),
+                .dilations = std::vector<int64_t>(rank, 1)};
+      w.image.resize(rank + 1, round % 3 == 0 ? 1 : sizes.between(2, 9));
+      w.image[axis + 1] = (taps - 1) * step + sizes.between(8, 60);
+      w.kernel[axis] = taps;
+      w.dilations[axis] = step;
+      w.pads[axis] = sizes.between(0, taps - 1);
+      w.pads[rank + axis] = sizes.between(0, taps - 1);
+      used += usesWinograd(expectWideAgrees(w));
+    }
+  EXPECT_GT(used, 16);
+}
+
+TEST(Winograd, LargerWindows) {
+  Sizes sizes(16);
+  int used = 0;
+  for (const int64_t height : {3, 5, 7})
+    for (const int64_t width : {3, 5, 7})
+      for (int round = 0; round < 2; ++round) {
+        Wide w = {.image = {sizes.between(1, 2), height + sizes.between(2, 30),
+                            width + sizes.between(2, 30)},
+                  .cin = sizes.between(16, 50),
+                  .cout = sizes.between(16, 50),
+                  .kernel = {height, width},
+                  .pads = {},
+                  .strides = {1, 1},
+                  .dilations = {1, sizes.between(1, 2)}};
+        for (int side = 0; side < 2; ++side)
+          for (const int64_t taps : w.kernel) w.pads.push_back(sizes.between(0, taps - 1));
+        w.image[2] += (width - 1) * (w.dilations[1] - 1);
+        used += usesWinograd(expectWideAgrees(w));
+      }
+  EXPECT_GT(used, 10);
 }
 
 TEST(Winograd, DilatedWindowsSeeLatticesOfPixels) {

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
 namespace enfold::lower {
 namespace {
@@ -22,6 +23,8 @@ namespace {
 constexpr int64_t kManyTaps = 16;
 /// Rows of fewer pixels tile badly.
 constexpr int64_t kLongRow = 32;
+/// A copy of the input with its padding is at most so many times as large.
+constexpr double kMostPadded = 9;
 
 std::string constantsRefusal(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
@@ -30,13 +33,16 @@ std::string constantsRefusal(const Op& op) {
   return epilogueRefusal(op);
 }
 
-/// Whether all are finite and below the bound. The bits of magnitudes are in their order.
+/// Whether all are finite and below the bound: the bits of magnitudes are in their order, so that
+/// differences from those of the bound are all negative.
 bool areOrdinary(const Tensor& weights) {
   const float* data = weights.data<float>();
-  uint32_t largest = 0;
+  constexpr auto kBound = std::bit_cast<int32_t>(kLargestPoint);
+  constexpr int32_t kMagnitude = 0x7fffffff;
+  int32_t signs = -1;
   for (int64_t i = 0; i < weights.numElements(); ++i)
-    largest = std::max(largest, std::bit_cast<uint32_t>(data[i]) << 1);
-  return largest < std::bit_cast<uint32_t>(kLargestPoint) << 1;
+    signs &= (std::bit_cast<int32_t>(data[i]) & kMagnitude) - kBound;
+  return signs < 0;
 }
 
 /// Which candidate the op asks for.
@@ -88,12 +94,41 @@ std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem
   return candidates;
 }
 
+/// Whether tiles may take their pixels from several rows or images: where rows are short, or there
+/// are several images. Padding, which is multiplied as zeros, takes weights that are finite.
+bool maySpanRows(const Op& op) {
+  const WindowProblem p = windowProblem(op);
+  if (op.own(0)->type().layout.isPlain() || (p.out[2] >= kLongRow && p.batch == 1)) return false;
+  // Its pixels are one row anyway.
+  if (p.isPointwise() && p.batch == 1) return false;
+  double larger = 1;
+  for (size_t d = 0; d < p.in.size(); ++d) {
+    if (p.padsBegin[d] < 0 || p.padsEnd[d] < 0) return false;
+    larger *=
+        static_cast<double>(p.in[d] + p.padsBegin[d] + p.padsEnd[d]) / static_cast<double>(p.in[d]);
+  }
+  return larger == 1 || (larger <= kMostPadded && areOrdinary(*op.own(1)->constant()));
+}
+
+/// With a copy of the input that has its padding around it.
+std::vector<DirectCandidate> spanningCandidates(const Op& op, const kir::Target& target) {
+  const WindowProblem p = spanningProblem(op);
+  auto candidates = spanningCandidates(mergedGroups(p, op).front().problem, target);
+  if (p.inPixels() == windowProblem(op).inPixels()) return candidates;
+  const kir::Machine& machine = target.machine;
+  const auto bytes = static_cast<double>(4 * p.batch * p.cin * p.inPixels());
+  for (DirectCandidate& candidate : candidates)
+    candidate.cycles += machine.callCycles + bytes / machine.load.bytesPerCycle +
+                        bytes / machine.store.bytesPerCycle;
+  return candidates;
+}
+
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
-  if (x.rank() != 4 && x.rank() != 5) return "spatial rank is not 2 or 3";
+  if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target) || x.layout != y.layout) return "not channel-blocked alike";
-  if (!isWinogradWindow(windowProblem(op))) return "not 3x3 of stride 1 along height and width";
+  if (!isWinogradWindow(windowProblem(op))) return "no window of 3, 5 or 7 taps with stride 1";
   if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
   if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
   return "";
@@ -114,9 +149,7 @@ bool isNarrow(const Op& op, int block) {
 bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
   if (layouts.data.block <= layouts.result.block || algorithmOf(op) != "auto") return false;
   const WindowProblem p = windowProblem(op);
-  const int64_t rank = op.result()->type().rank();
-  if ((rank != 4 && rank != 5) || !isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant()))
-    return false;
+  if (!isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant())) return false;
   const auto winograd = winogradCandidates(p, target.withLanes(layouts.data.block));
   const auto direct = directCandidates(p, target.withLanes(layouts.result.block));
   return winograd.front().cycles < direct.front().cycles;
@@ -163,6 +196,13 @@ WindowProblem directProblem(const Op& op) {
   return p;
 }
 
+WindowProblem spanningProblem(const Op& op) {
+  WindowProblem p = windowProblem(op);
+  for (size_t d = 0; d < p.in.size(); ++d) p.in[d] += p.padsBegin[d] + p.padsEnd[d];
+  p.padsBegin = p.padsEnd = {0, 0, 0};
+  return p;
+}
+
 std::string refuseConv(const Op& op, const kir::Target& target) {
   if (refuseConvGrouped(op, target).empty()) return "";
   if (op.kind() == OpKind::ConvInteger) return refuseInteger(op, target);
@@ -184,15 +224,17 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
   const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
   const auto runs = mergedGroups(directProblem(op), op);
   const WindowProblem& first = runs.front().problem;
-  for (DirectCandidate& direct :
-       isInteger ? integerCandidates(op, first, narrowed) : directCandidates(first, narrowed)) {
+  std::vector<DirectCandidate> allDirect =
+      isInteger ? integerCandidates(op, first, narrowed) : directCandidates(first, narrowed);
+  if (!isInteger && maySpanRows(op))
+    std::ranges::move(spanningCandidates(op, narrowed), std::back_inserter(allDirect));
+  for (DirectCandidate& direct : allDirect) {
     const std::string name = direct.name();
     candidates.push_back({name, name, direct.cycles, std::move(direct)});
   }
   if (!isInteger && refuseWinograd(op, target).empty())
     for (const WinogradCandidate& winograd : winogradCandidates(windowProblem(op), narrowed))
-      candidates.push_back({winograd.name(), fmt::format("winograd f{}", winograd.schedule.outputs),
-                            winograd.cycles, winograd});
+      candidates.push_back({winograd.name(), winograd.kind, winograd.cycles, winograd});
   std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
   return candidates;
 }

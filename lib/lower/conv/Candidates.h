@@ -36,6 +36,8 @@ OpLayouts convLayouts(const Op& op, const kir::Target& target);
 WindowProblem directProblem(const Op& op);
 /// Whether the latter is so.
 bool isSampled(const Op& op);
+/// The same for tiles that span rows: padding is part of the input.
+WindowProblem spanningProblem(const Op& op);
 
 /// Why there is no candidate. Empty if there is one.
 std::string refuseConv(const Op& op, const kir::Target& target);

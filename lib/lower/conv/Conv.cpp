@@ -13,7 +13,7 @@ void lowerConv(const Op& op, Lowering& lowering) {
   ConvChoice choice = chooseConv(op, lowering.target());
   const auto& how = choice.chosen.how;
   if (const auto* winograd = std::get_if<WinogradCandidate>(&how))
-    lowerConvWinograd(op, winograd->schedule, choice.secondChoice, lowering);
+    lowerConvWinograd(op, *winograd, choice.secondChoice, lowering);
   else if (const auto* direct = std::get_if<DirectCandidate>(&how))
     lowerConvDirect(op, *direct, choice.secondChoice, lowering);
   else if (std::holds_alternative<GroupedCandidate>(how))

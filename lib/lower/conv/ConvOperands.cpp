@@ -19,7 +19,7 @@ ConvInput::ConvInput(const Type& type, const GroupRun& run) {
   channel = isPlain ? p.inPixels() : 1;
   pixel = {p.in[1] * p.in[2] * element, p.in[2] * element, element};
   first_ = run.firstInput() * p.inPixels();
-  image_ = p.inPixels() * storedChannels(type);
+  image = p.inPixels() * storedChannels(type);
   block_ = p.inPixels() * step;
 }
 
@@ -58,6 +58,19 @@ void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Va
             epilogue_.apply(b, bias ? sum + *bias : sum, at));
 }
 
+/// Pixel number `pixel` of a tile.
+void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Value>& bias,
+                       const ConvTile& tile, const Index& block, const Index& pixel) const {
+  const Index at = tile.firstPixel + pixel * tile.step;
+  const Type& type = op_.result()->type();
+  const int64_t pixels = elementsOf(type) / (type.shape[0] * blocks_ * lanes_);
+  const Index channels = tile.firstBlock + block;
+  if (tile.image)
+    store(b, sum, bias, *tile.image, channels, at);
+  else
+    store(b, sum, bias, at / pixels, channels, at % pixels);
+}
+
 void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
                        const ConvTile& tile) const {
   const int64_t pixels = std::ssize(sums) / tile.blocks;
@@ -65,8 +78,7 @@ void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
     for (int64_t block = 0; block < tile.blocks; ++block) {
       const std::optional<Value> added = bias(b, tile.firstBlock + block);
       for (int64_t pixel = 0; pixel < pixels; ++pixel)
-        store(b, sums[static_cast<size_t>(pixel * tile.blocks + block)], added, tile.image,
-              tile.firstBlock + block, tile.firstPixel + pixel * tile.step);
+        store(b, sums[static_cast<size_t>(pixel * tile.blocks + block)], added, tile, block, pixel);
     }
     return;
   }
@@ -76,8 +88,7 @@ void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
     const std::optional<Value> added = bias(b, tile.firstBlock + block);
     b.forLoop("pixel", 0, pixels, [&](const Index& pixel) {
       const Value sum = b.load((*sums_)[(pixel * tile.blocks + block) * lanes_], int(lanes_));
-      store(b, sum, added, tile.image, tile.firstBlock + block,
-            tile.firstPixel + pixel * tile.step);
+      store(b, sum, added, tile, block, pixel);
     });
   });
 }

@@ -13,21 +13,24 @@ struct ConvInput {
 
   /// Where channel block `block` of a group of the run begins.
   kir::Index at(const kir::Index& image, const kir::Index& group, const kir::Index& block) const {
-    return image * image_ + first_ + (group * blocks + block) * block_;
+    return image * this->image + first_ + (group * blocks + block) * block_;
   }
 
   int64_t step;                   ///< channels in a block; of a group if plain
   int64_t blocks;                 ///< of a group
   int64_t channel;                ///< distance between channels of a block
+  int64_t image;                  ///< between images
   WindowProblem::Spatial pixel{}; ///< distances along the spatial dimensions
 
 private:
-  int64_t first_, image_, block_; ///< the first group; distances between images and blocks
+  int64_t first_, block_; ///< the first group; distance between blocks
 };
 
 /// Where a tile of sums belongs in the result: pixels are numbered row by row, and `step` apart.
+/// Without an image they are numbered through all images.
 struct ConvTile {
-  kir::Index image, firstBlock, firstPixel;
+  std::optional<kir::Index> image;
+  kir::Index firstBlock, firstPixel;
   int64_t blocks = 1, step = 1;
 };
 
@@ -51,6 +54,9 @@ public:
   double flops() const;
 
 private:
+  void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,
+             const ConvTile& tile, const kir::Index& block, const kir::Index& pixel) const;
+
   const Op& op_;
   Lowering& lowering_;
   const int64_t lanes_, blocks_;

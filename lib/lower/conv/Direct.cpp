@@ -40,12 +40,14 @@ public:
              Lowering& lowering)
       : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block), run_(run),
         p_(run_.problem), source_(std::move(source)), part_(part), schedule_(part.schedule),
-        words_(schedule_.words), input_(source_.type, run_), result_(op, lowering),
+        rows_(schedule_.spansRows ? flattened(p_) : p_), words_(schedule_.words),
+        input_(source_.type, run_), result_(op, lowering),
         border_(op, run_, words_.channels > 1 ? zeroPointOf(op, words_) : 0, lanes_),
         channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
         vectors_(schedule_.blocks * lanes_), rowWeights_(input_.step * p_.kernel[2] * vectors_),
         groupWeights_(rowWeights_ * input_.blocks * p_.kernel[0] * p_.kernel[1]) {
-    for (const TileRun& tiles : tileRow(p_, schedule_.pixels)) tilesInRow_ += tiles.count;
+    for (const TileRun& tiles : tileRow(rows_, schedule_.pixels)) tilesInRow_ += tiles.count;
+    tilesOfPart_ = schedule_.tiles > 0 ? std::min(schedule_.tiles, tilesInRow_) : tilesInRow_;
   }
 
   /// See CallFacts.
@@ -56,7 +58,8 @@ private:
   struct Row {
     Index image, group, block; ///< block: among those of the part and group
     Index od, oh;
-    Index number; ///< of the iteration
+    Index firstTile; ///< of the part that is computed
+    Index number;    ///< of the iteration
   };
   /// Pixels [begin + shift, begin + shift + pixels) of a row. Which taps are inside the input
   /// depends on `begin` alone.
@@ -72,6 +75,7 @@ private:
   void row(const Row& row);
   void tile(const Row& row, const Tile& tile);
   void taps(const Row& row, const Tile& tile, std::vector<kir::Var>& sums);
+  std::vector<Index> placesOf(const Tile& tile);
   void fetchAhead(const Index& rowOfWeights, const Tile& tile);
   void finish(const Row& row, const Tile& tile, const std::vector<kir::Var>& sums);
 
@@ -83,14 +87,15 @@ private:
   const ConvSource source_;
   const ConvPart part_;
   const ConvSchedule schedule_;
+  const WindowProblem rows_; ///< as they are tiled: all one row if tiles span them
   const Words words_;
   const ConvInput input_;
   ConvResult result_;
   BorderSums border_;
-  const int64_t channelBlocks_;             ///< of output, per group
-  const int64_t vectors_;                   ///< output channels of a tile
-  const int64_t rowWeights_, groupWeights_; ///< of a row of taps, and of all taps, of a tile
-  int64_t tilesInRow_ = 0;
+  const int64_t channelBlocks_;              ///< of output, per group
+  const int64_t vectors_;                    ///< output channels of a tile
+  const int64_t rowWeights_, groupWeights_;  ///< of a row of taps, and of all taps, of a tile
+  int64_t tilesInRow_ = 0, tilesOfPart_ = 0; ///< of a row, and of what an iteration computes of it
 
   kir::Builder b_{"conv_direct"};
   std::optional<kir::Buffer> src_, wei_;
@@ -145,13 +150,14 @@ void DirectConv::lower(const std::string& secondChoice) {
   border_.declare(b_, buffers, lowering_);
   result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
-  const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
-  const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups, blockGroups};
-  const std::string_view names[] = {"n", "od", "piece", "g", "kb"};
+  const int64_t pieces = (rows_.out[1] + schedule_.rows - 1) / schedule_.rows;
+  const int64_t parts = (tilesInRow_ + tilesOfPart_ - 1) / std::max<int64_t>(1, tilesOfPart_);
+  const int64_t extents[] = {rows_.batch, rows_.out[0], pieces, parts, p_.groups, blockGroups};
+  const std::string_view names[] = {"n", "od", "piece", "part", "g", "kb"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
     const Index first = at[2] * schedule_.rows;
-    b_.forLoop("oh", first, min(first + schedule_.rows, Index(p_.out[1])), [&](const Index& oh) {
-      row({at[0], at[3], at[4] * schedule_.blocks, at[1], oh, oh - first});
+    b_.forLoop("oh", first, min(first + schedule_.rows, Index(rows_.out[1])), [&](const Index& oh) {
+      row({at[0], at[4], at[5] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart_, oh - first});
     });
   });
   const double share = static_cast<double>(p_.cout * part_.numBlocks) /
@@ -164,9 +170,12 @@ void DirectConv::lower(const std::string& secondChoice) {
 
 void DirectConv::row(const Row& row) {
   int64_t before = 0;
-  for (const TileRun& run : tileRow(p_, schedule_.pixels)) {
-    b_.forLoop("tile", 0, run.count, [&](const Index& t) {
-      tile(row, {run.begin, t * run.pixels, run.pixels, row.number * tilesInRow_ + before + t});
+  for (const TileRun& run : tileRow(rows_, schedule_.pixels)) {
+    const Index begin = max(row.firstTile - before, Index(0));
+    const Index end = min(row.firstTile + (tilesOfPart_ - before), Index(run.count));
+    b_.forLoop("tile", begin, end, [&](const Index& t) {
+      tile(row, {run.begin, t * run.pixels, run.pixels,
+                 row.number * tilesOfPart_ + before + t - row.firstTile});
     });
     before += run.count;
   }
@@ -188,10 +197,13 @@ void DirectConv::tile(const Row& row, const Tile& tile) {
 
 void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& sums) {
   const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
+  const std::vector<Index> pixels = placesOf(tile);
   const Index corner =
-      (row.od * p_.strides[0] - p_.padsBegin[0]) * input_.pixel[0] +
-      (row.oh * p_.strides[1] - p_.padsBegin[1]) * input_.pixel[1] +
-      ((tile.begin + tile.shift) * p_.strides[2] - p_.padsBegin[2]) * input_.pixel[2];
+      schedule_.spansRows
+          ? Index(0)
+          : (row.od * p_.strides[0] - p_.padsBegin[0]) * input_.pixel[0] +
+                (row.oh * p_.strides[1] - p_.padsBegin[1]) * input_.pixel[1] +
+                ((tile.begin + tile.shift) * p_.strides[2] - p_.padsBegin[2]) * input_.pixel[2];
   const Index weights =
       (row.group * part_.numBlocks + row.block) * (groupWeights_ / schedule_.blocks);
   const auto block = [&](const Index& cb, int64_t count) {
@@ -204,7 +216,7 @@ void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& s
         fetchAhead(wei, tile);
         const bool merged = run_.merge > 1 && words_.channels == 1;
         TapRow(b_, p_, schedule_, lanes_, merged)
-            .reduce({*src_, src, input_.channel * words_.channels, input_.pixel[2]},
+            .reduce({*src_, src, input_.channel * words_.channels, input_.pixel[2], pixels},
                     {*wei_, wei, input_.step / words_.channels}, count, tile.begin, tile.pixels,
                     sums);
       });
@@ -220,20 +232,37 @@ void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& s
   if (rest) block(whole, words(rest));
 }
 
+/// Where the pixels of a tile that spans rows begin in the input.
+std::vector<Index> DirectConv::placesOf(const Tile& tile) {
+  std::vector<Index> places;
+  if (!schedule_.spansRows) return places;
+  for (int64_t i = 0; i < tile.pixels; ++i) {
+    const Index number = tile.begin + tile.shift + i, pixel = number % p_.outPixels();
+    const Index row = pixel / p_.out[2];
+    const Index place = number / p_.outPixels() * input_.image +
+                        row / p_.out[1] * (p_.strides[0] * input_.pixel[0]) +
+                        row % p_.out[1] * (p_.strides[1] * input_.pixel[1]) +
+                        pixel % p_.out[2] * (p_.strides[2] * input_.pixel[2]);
+    places.push_back(b_.index(b_.value(place), place.range()));
+  }
+  return places;
+}
+
 /// While a group of output channels is computed, the weights of the next one come from memory into
 /// the second-level cache, every tile fetching its share.
 void DirectConv::fetchAhead(const Index& rowOfWeights, const Tile& tile) {
   const int64_t bytes = kir::sizeInBytes(words_.weight);
   if (part_.numBlocks == schedule_.blocks || bytes * groupWeights_ < kWorthFetching) return;
   fetchShare(b_, (*wei_)[rowOfWeights + groupWeights_], rowWeights_, tile.number,
-             tilesInRow_ * std::min(schedule_.rows, p_.out[1]), words_.weight);
+             tilesOfPart_ * std::min(schedule_.rows, rows_.out[1]), words_.weight);
 }
 
 void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir::Var>& sums) {
   const Index block =
       run_.firstOutput() / lanes_ + row.group * channelBlocks_ + part_.firstBlock + row.block;
-  const Index pixel = (row.od * p_.out[1] + row.oh) * p_.out[2] + tile.begin + tile.shift;
-  result_.store(b_, sums, {row.image, block, pixel, schedule_.blocks});
+  const Index pixel = (row.od * rows_.out[1] + row.oh) * rows_.out[2] + tile.begin + tile.shift;
+  const auto image = schedule_.spansRows ? std::nullopt : std::optional(row.image);
+  result_.store(b_, sums, {image, block, pixel, schedule_.blocks});
 }
 
 /// The pixels of a float input that a window of one tap reads.
@@ -256,9 +285,49 @@ BufferRef copySamples(const Op& op, const WindowProblem& p, Lowering& lowering) 
   return samples;
 }
 
-ConvSource sourceOf(const Op& op, const Words& words, Lowering& lowering) {
-  if (words.channels > 1) return stageInput(op, words, lowering);
+/// The input with zeros for padding around it.
+BufferRef copyPadded(const Op& op, const WindowProblem& p, Lowering& lowering) {
   const Type& x = op.own(0)->type();
+  const int lanes = x.layout.block;
+  const int64_t planes = elementsOf(x) / (p.inPixels() * lanes);
+  const WindowProblem padded = spanningProblem(op);
+  kir::Builder b("pad_input");
+  const kir::Buffer src = b.input("src", kir::Scalar::F32, elementsOf(x));
+  const kir::Buffer dst = b.output("dst", kir::Scalar::F32, planes * padded.inPixels() * lanes);
+  const int64_t extents[] = {planes, padded.in[0], padded.in[1]};
+  const std::string_view names[] = {"plane", "d", "h"};
+  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    const Index to = ((at[0] * extents[1] + at[1]) * extents[2] + at[2]) * padded.in[2];
+    const auto zeros = [&](int64_t begin, int64_t end) {
+      b.forLoop("w", begin, end,
+                [&](const Index& w) { b.store(dst[(to + w) * lanes], b.zero(kir::f32(lanes))); });
+    };
+    const Index d = at[1] - p.padsBegin[0], h = at[2] - p.padsBegin[1];
+    const Index from = ((at[0] * p.in[0] + d) * p.in[1] + h) * p.in[2];
+    const int64_t first = p.padsBegin[2], last = first + p.in[2];
+    b.ifElse((d >= 0) & (d < p.in[0]) & (h >= 0) & (h < p.in[1]),
+             [&] {
+               zeros(0, first);
+               b.forLoop("w", 0, p.in[2], [&](const Index& w) {
+                 b.store(dst[(to + first + w) * lanes], b.load(src[(from + w) * lanes], lanes));
+               });
+               zeros(last, padded.in[2]);
+             },
+             [&] { zeros(0, padded.in[2]); });
+  });
+  const BufferRef copy = lowering.temporary(4 * planes * padded.inPixels() * lanes);
+  lowering.call(b.finish(), {lowering.storage(op.own(0)), copy}, {.algorithm = "pad_input"});
+  return copy;
+}
+
+ConvSource sourceOf(const Op& op, const ConvSchedule& schedule, Lowering& lowering) {
+  if (schedule.words.channels > 1) return stageInput(op, schedule.words, lowering);
+  const Type& x = op.own(0)->type();
+  if (schedule.spansRows) {
+    const WindowProblem p = windowProblem(op);
+    const bool isPadded = spanningProblem(op).inPixels() != p.inPixels();
+    return {isPadded ? copyPadded(op, p, lowering) : lowering.storage(op.own(0)), x};
+  }
   if (isSampled(op)) return {copySamples(op, windowProblem(op), lowering), x};
   return {lowering.storage(op.own(0)), x};
 }
@@ -267,7 +336,8 @@ ConvSource sourceOf(const Op& op, const Words& words, Lowering& lowering) {
 DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProblem& run,
                               const kir::Target& target) {
   const std::vector<DirectCandidate> candidates =
-      directCandidates(run, target, candidate.parts.front().schedule.words);
+      candidate.spansRows() ? spanningCandidates(run, target)
+                            : directCandidates(run, target, candidate.parts.front().schedule.words);
   const auto same = std::ranges::find(candidates, candidate.name(), &DirectCandidate::name);
   return same == candidates.end() ? candidates.front() : *same;
 }
@@ -277,8 +347,9 @@ DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProb
 void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
                      const std::string& secondChoice, Lowering& lowering) {
   const kir::Target narrowed = lowering.target().withLanes(op.result()->type().layout.block);
-  const ConvSource source = sourceOf(op, candidate.parts.front().schedule.words, lowering);
-  for (const GroupRun& run : mergedGroups(directProblem(op), op)) {
+  const ConvSource source = sourceOf(op, candidate.parts.front().schedule, lowering);
+  const WindowProblem problem = candidate.spansRows() ? spanningProblem(op) : directProblem(op);
+  for (const GroupRun& run : mergedGroups(problem, op)) {
     const DirectCandidate own =
         run.first == 0 ? candidate : likeCandidate(candidate, run.problem, narrowed);
     for (const ConvPart& part : own.parts)

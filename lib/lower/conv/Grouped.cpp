@@ -142,13 +142,19 @@ void GroupedConv::lower() {
       std::clamp<int64_t>(lowering_.target().machine.vectorRegisters - held, 1, most);
   result_.declare(b_, buffers, pixels);
 
-  const int64_t extents[] = {p_.batch, blocks_, p_.out[0], p_.out[1]};
-  const std::string_view names[] = {"n", "cb", "od", "oh"};
+  // Rows before channels, so that a thread reads what it wrote in the convolution before.
+  const int64_t rows =
+      partsOfIteration(p_.out[1], 0, p_.batch * blocks_ * p_.out[0], lowering_.target().machine);
+  const int64_t extents[] = {p_.batch, p_.out[0], (p_.out[1] + rows - 1) / rows, blocks_};
+  const std::string_view names[] = {"n", "od", "piece", "cb"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    for (const TileRun& run : tileRow(p_, pixels))
-      b_.forLoop("tile", 0, run.count, [&](const Index& t) {
-        tile({at[0], at[1], at[2], at[3]}, {run.begin, t * run.pixels, run.pixels});
-      });
+    const Index first = at[2] * rows;
+    b_.forLoop("oh", first, min(first + rows, Index(p_.out[1])), [&](const Index& oh) {
+      for (const TileRun& run : tileRow(p_, pixels))
+        b_.forLoop("tile", 0, run.count, [&](const Index& t) {
+          tile({at[0], at[3], at[1], oh}, {run.begin, t * run.pixels, run.pixels});
+        });
+    });
   });
   lowering_.call(
       b_.finish(), std::move(buffers),

@@ -2,27 +2,33 @@
 // latency, whichever is longest.
 #include "lower/conv/Schedule.h"
 
+#include "lower/window/Tiles.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace enfold::lower {
 namespace {
 
-/// Iterations of the parallel loop for each thread, so that an uneven end costs an eighth at most.
-constexpr int64_t kIterations = 8;
 /// Vectors of channels in a tile: larger tiles were never the fastest, on 16 registers or 32.
 constexpr int64_t kMaxBlocks = 4;
 /// Multiply-adds that the innermost loop writes out for every accumulator, so that counting and
 /// jumping do not show; more made no difference.
 constexpr int64_t kUnroll = 8;
-/// Of the second-level cache, for the rows of input that are read again: weights and results pass
-/// through the rest.
-constexpr double kShareOfCache = 0.5;
 /// Sums of a tile at least: with fewer, late loads show, even if fewer would hide the latency of
 /// additions. Measured on Zen 4 with vectors of 64 bytes, where four would.
 constexpr double kFewSums = 8;
+/// Runs of a row of tiles that are alike but for a pixel.
+constexpr size_t kEvenRuns = 2;
+/// Of the second-level cache, for the input that is read again with other weights.
+constexpr double kShareOfCache = 0.5;
+/// Of reading weights again, what does not hide behind the products.
+constexpr double kNotHidden = 0.3;
+/// Cycles for the place of a pixel of a tile that spans rows.
+constexpr double kPlaceCycles = 6;
 /// Relative difference of estimates that says nothing.
 constexpr double kNoise = 0.001;
 /// Of tiles that need more registers than there are.
@@ -105,20 +111,18 @@ Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, c
   return shared.cycles < plain.cycles * (1 - kNoise) ? shared : plain;
 }
 
-/// As many rows as keep their input, with all channels, in the second-level cache, but enough
-/// iterations for the threads to share.
-int64_t rowsOf(const WindowProblem& p, const kir::Machine& machine, int64_t blockGroups,
-               const Words& words) {
-  const int64_t rowBytes =
-      kir::sizeInBytes(words.pixel) * p.cinPerGroup() * p.in[2] * p.in[0] * p.strides[1];
-  const auto cacheBytes =
-      static_cast<int64_t>(kShareOfCache * static_cast<double>(machine.l2.share()));
-  int64_t rows = std::clamp<int64_t>(cacheBytes / std::max<int64_t>(1, rowBytes), 1,
-                                     std::max<int64_t>(1, p.out[1]));
+/// Fills in the rows of an iteration, with all channels, or the tiles of a single row.
+void divide(ConvSchedule& s, const WindowProblem& p, const kir::Machine& machine,
+            int64_t blockGroups) {
+  const int64_t columnBytes = kir::sizeInBytes(s.words.pixel) * p.cinPerGroup() * p.in[0];
   const int64_t others = p.batch * p.groups * blockGroups * p.out[0];
-  while (rows > 1 && others * ((p.out[1] + rows - 1) / rows) < kIterations * machine.threads)
-    rows = (rows + 1) / 2;
-  return rows;
+  s.rows = partsOfIteration(p.out[1], columnBytes * p.in[2] * p.strides[1], others, machine);
+  // Tiles at borders are written out one by one.
+  const std::vector<TileRun> runs = tileRow(p, s.pixels);
+  if (p.out[1] != 1 || runs.size() > kEvenRuns) return;
+  int64_t tiles = 0;
+  for (const TileRun& run : runs) tiles += run.count;
+  s.tiles = partsOfIteration(tiles, columnBytes * s.pixels * p.strides[2], others, machine);
 }
 
 int64_t channelBlocks(const WindowProblem& p, const kir::Target& target) {
@@ -142,6 +146,24 @@ double kernelCycles(const kir::Machine& machine) {
   return machine.callCycles + kThreads * machine.barrierCycles;
 }
 
+/// What reading the weights takes beyond the first time, for as many parts of the input as the
+/// second-level cache holds one by one; `rowBytes` is what a row reads, with all channels.
+double rereadingCycles(const WindowProblem& p, const kir::Machine& machine, int64_t rows,
+                       double rowBytes, const Words& words) {
+  const int64_t bytes = kir::sizeInBytes(words.weight) * p.cout * p.cinPerGroup() * p.taps();
+  if (bytes <= machine.l2.bytes / 2) return 0;
+  const double cacheBytes = kShareOfCache * static_cast<double>(machine.l2.share());
+  const double pieces = std::max(1.0, std::ceil(static_cast<double>(rows) * rowBytes / cacheBytes));
+  const double times = static_cast<double>(p.batch * p.out[0]) * pieces - 1;
+  return kNotHidden * times * static_cast<double>(bytes) / machine.bytesPerCycle(bytes);
+}
+
+/// Bytes of input that a row reads.
+double rowBytes(const WindowProblem& p, const Words& words) {
+  return static_cast<double>(kir::sizeInBytes(words.pixel) * p.cinPerGroup() * p.in[2] * p.in[0] *
+                             p.strides[1]);
+}
+
 /// Rows of pixels times steps of the reduction, over all groups.
 double steps(const WindowProblem& p, const Words& words) {
   const int64_t inputs = (p.cinPerGroup() + words.channels - 1) / words.channels;
@@ -152,6 +174,50 @@ double steps(const WindowProblem& p, const Words& words) {
 std::string_view prefix(const Words& words) {
   return words.channels == 4 ? "bytes " : words.channels == 2 ? "pairs " : "";
 }
+
+/// Candidates, the best first, of those for every number of blocks in a tile.
+class Candidates {
+public:
+  Candidates(const WindowProblem& p, const kir::Target& target, const Words& words)
+      : p_(p), machine_(target.machine), words_(words), all_(channelBlocks(p, target)),
+        again_(rereadingCycles(p, machine_, p.out[1], rowBytes(p, words), words)) {}
+
+  int64_t mostBlocks() const { return std::min(kMaxBlocks, all_); }
+
+  void add(int64_t blocks, bool shares) {
+    const int64_t rest = all_ % blocks;
+    Fit main = fitOf(p_, machine_, blocks, shares, words_);
+    if (main.cycles >= kImpossible) return;
+    divide(main.schedule, p_, machine_, all_ / blocks);
+    DirectCandidate candidate = {
+        {{0, all_ - rest, main.schedule}},
+        static_cast<double>(all_ / blocks) * main.cycles * steps(p_, words_) + again_};
+    if (rest > 0) {
+      Fit last = fitOf(p_, machine_, rest, words_);
+      divide(last.schedule, p_, machine_, 1);
+      candidate.parts.push_back({all_ - rest, rest, last.schedule});
+      candidate.cycles += last.cycles * steps(p_, words_) + kernelCycles(machine_);
+    }
+    candidates_.push_back(std::move(candidate));
+    if (isBetter(candidates_.back(), candidates_[best_])) best_ = candidates_.size() - 1;
+  }
+
+  std::vector<DirectCandidate> sorted() && {
+    std::swap(candidates_.front(), candidates_[best_]);
+    candidates_.front().cycles = std::ranges::min(candidates_, {}, &DirectCandidate::cycles).cycles;
+    std::ranges::stable_sort(candidates_, {}, &DirectCandidate::cycles);
+    return std::move(candidates_);
+  }
+
+private:
+  const WindowProblem& p_;
+  const kir::Machine& machine_;
+  const Words& words_;
+  const int64_t all_;
+  const double again_; ///< reading the weights again
+  std::vector<DirectCandidate> candidates_;
+  size_t best_ = 0;
+};
 
 } // namespace
 
@@ -174,40 +240,49 @@ std::string DirectCandidate::name() const {
   std::string text = fmt::format("direct {}", prefix(parts.front().schedule.words));
   for (const ConvPart& part : parts)
     text += fmt::format("{}{}{}x{}", &part == &parts.front() ? "" : " + ",
-                        part.schedule.sharesPixels ? "shared " : "", part.schedule.pixels,
-                        part.schedule.blocks);
+                        part.schedule.sharesPixels ? "shared "
+                        : part.schedule.spansRows  ? "spanning "
+                                                   : "",
+                        part.schedule.pixels, part.schedule.blocks);
   return text;
 }
 
 std::vector<DirectCandidate> directCandidates(const WindowProblem& p, const kir::Target& target,
                                               const Words& words) {
-  const kir::Machine& machine = target.machine;
-  const int64_t all = channelBlocks(p, target);
-  std::vector<DirectCandidate> candidates;
-  size_t best = 0;
-  for (int64_t blocks = 1; blocks <= std::min(kMaxBlocks, all); ++blocks)
-    for (const bool shares : {false, true}) {
-      if (shares && p.kernel[2] == 1) continue;
-      const int64_t rest = all % blocks;
-      Fit main = fitOf(p, machine, blocks, shares, words);
-      if (main.cycles >= kImpossible) continue;
-      main.schedule.rows = rowsOf(p, machine, all / blocks, words);
-      DirectCandidate candidate = {{{0, all - rest, main.schedule}},
-                                   static_cast<double>(all / blocks) * main.cycles *
-                                       steps(p, words)};
-      if (rest > 0) {
-        Fit last = fitOf(p, machine, rest, words);
-        last.schedule.rows = rowsOf(p, machine, 1, words);
-        candidate.parts.push_back({all - rest, rest, last.schedule});
-        candidate.cycles += last.cycles * steps(p, words) + kernelCycles(machine);
-      }
-      candidates.push_back(std::move(candidate));
-      if (isBetter(candidates.back(), candidates[best])) best = candidates.size() - 1;
+  Candidates candidates(p, target, words);
+  for (int64_t blocks = 1; blocks <= candidates.mostBlocks(); ++blocks)
+    for (const bool shares : {false, true})
+      if (!shares || p.kernel[2] > 1) candidates.add(blocks, shares);
+  return std::move(candidates).sorted();
+}
+
+WindowProblem flattened(const WindowProblem& p) {
+  WindowProblem flat = p;
+  const int64_t pixels = p.batch * p.outPixels();
+  flat.batch = 1;
+  flat.kernel = {p.taps(), 1, 1};
+  flat.dilations = {1, 1, 1};
+  flat.padsBegin = flat.padsEnd = {0, 0, 0};
+  // As far apart as the pixels of the input that they read are on average.
+  flat.strides = {1, 1, std::max<int64_t>(1, p.inPixels() / std::max<int64_t>(1, p.outPixels()))};
+  flat.out = {1, 1, pixels};
+  flat.in = {1, 1, pixels * flat.strides[2]};
+  return flat;
+}
+
+std::vector<DirectCandidate> spanningCandidates(const WindowProblem& p, const kir::Target& target) {
+  const WindowProblem flat = flattened(p);
+  Candidates candidates(flat, target, {});
+  for (int64_t blocks = 1; blocks <= candidates.mostBlocks(); ++blocks)
+    candidates.add(blocks, false);
+  std::vector<DirectCandidate> sorted = std::move(candidates).sorted();
+  for (DirectCandidate& candidate : sorted)
+    for (ConvPart& part : candidate.parts) {
+      part.schedule.spansRows = true;
+      candidate.cycles += kPlaceCycles * static_cast<double>(flat.out[2] * part.numBlocks) /
+                          static_cast<double>(part.schedule.blocks);
     }
-  std::swap(candidates.front(), candidates[best]);
-  candidates.front().cycles = std::ranges::min(candidates, {}, &DirectCandidate::cycles).cycles;
-  std::ranges::stable_sort(candidates, {}, &DirectCandidate::cycles);
-  return candidates;
+  return sorted;
 }
 
 ConvSchedule scheduleConv(const WindowProblem& p, const kir::Target& target) {

@@ -16,8 +16,10 @@ struct ConvSchedule {
   int64_t pixels = 1;
   int64_t blocks = 1;
   int64_t rows = 1;          ///< output rows an iteration of the parallel loop computes
+  int64_t tiles = 0;         ///< tiles of a row that it computes, of a single row; 0: all
   int64_t unroll = 1;        ///< words of input channels per iteration of the innermost loop
   bool sharesPixels = false; ///< taps of a row share the pixels they read; see TapRow
+  bool spansRows = false;    ///< the pixels of a tile are of several rows and images
   Words words = {};
 };
 
@@ -32,13 +34,22 @@ struct DirectCandidate {
   std::vector<ConvPart> parts;
   double cycles; ///< estimated, on one core
 
-  std::string name() const; ///< "direct 6x2", "direct shared 4x3 + 6x1", "direct bytes 6x2"
+  bool spansRows() const { return parts.front().schedule.spansRows; }
+  /// "direct 6x2", "direct shared 4x3 + 6x1", "direct spanning 6x2", "direct bytes 6x2"
+  std::string name() const;
 };
 
 /// One candidate for every number of blocks in a tile, with and without sharing pixels; the best
 /// first.
 std::vector<DirectCandidate> directCandidates(const WindowProblem& problem,
                                               const kir::Target& target, const Words& words = {});
+
+/// All pixels of the result, of all images, as one row of a window of as many taps.
+WindowProblem flattened(const WindowProblem& problem);
+
+/// The same of tiles that span rows and images, of a problem without padding.
+std::vector<DirectCandidate> spanningCandidates(const WindowProblem& problem,
+                                                const kir::Target& target);
 
 /// The best schedule for all channels alike.
 ConvSchedule scheduleConv(const WindowProblem& problem, const kir::Target& target);

@@ -63,9 +63,12 @@ TapRow::Weight TapRow::load(const Weights& weights, const Index& vector) {
                      static_cast<int64_t>(std::bit_cast<int32_t>(kOfOtherGroup))};
 }
 
-Value TapRow::pixel(const Source& source, const Index& word, const Index& column) {
+/// Of pixel `i` of a tile, `column` columns behind it.
+Value TapRow::pixel(const Source& source, const Index& word, const Index& column, int64_t i) {
+  const Index at = source.pixels.empty() ? Index(i * p_.strides[2] * source.pixelStride)
+                                         : source.pixels[static_cast<size_t>(i)];
   return b_.broadcastWord(
-      source.buffer[source.at + word * source.wordStride + column * source.pixelStride],
+      source.buffer[source.at + word * source.wordStride + column * source.pixelStride + at],
       schedule_.words.channels, int(lanes_));
 }
 
@@ -77,20 +80,23 @@ void TapRow::accumulate(kir::Var& sum, const Value& pixel, const Weight& weight)
 
 void TapRow::tapByTap(const Tile& tile) {
   const int64_t blocks = schedule_.blocks;
+  const bool isAnywhere = !tile.source.pixels.empty();
   const auto product = [&](const Index& x, const Index& c, int64_t anyTap) {
     std::vector<Weight> w;
     for (int64_t block = 0; block < blocks; ++block)
       w.push_back(load(tile.weights, (x * tile.weights.words + c) * blocks + block));
     for (int64_t i = 0; i < tile.pixels; ++i) {
-      if (!tapInside(p_, tile.begin + i, anyTap)) continue;
-      const Value v = pixel(tile.source, c, x * p_.dilations[2] + i * p_.strides[2]);
+      if (!isAnywhere && !tapInside(p_, tile.begin + i, anyTap)) continue;
+      const Value v = pixel(tile.source, c, x * p_.dilations[2], i);
       for (int64_t block = 0; block < blocks; ++block) {
         kir::Var& acc = tile.accumulators[static_cast<size_t>(i * blocks + block)];
         accumulate(acc, v, w[static_cast<size_t>(block)]);
       }
     }
   };
-  for (const TapRun& run : tapRuns(p_, tile.begin, tile.pixels))
+  const std::vector<TapRun> runs =
+      isAnywhere ? std::vector<TapRun>{{0, p_.kernel[2]}} : tapRuns(p_, tile.begin, tile.pixels);
+  for (const TapRun& run : runs)
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
       forWords(b_, tile.words, schedule_.unroll, [&](const Index& c) { product(x, c, run.lo); });
     });
@@ -104,7 +110,7 @@ void TapRow::sharing(const Tile& tile) {
     for (int64_t i = 0; i < kw * blocks; ++i)
       w.push_back(load(tile.weights, c * (kw * blocks) + i));
     for (const TileColumn& column : columns) {
-      const Value v = pixel(tile.source, c, column.at);
+      const Value v = pixel(tile.source, c, column.at, 0);
       for (const auto& [i, tap] : column.uses)
         for (int64_t block = 0; block < blocks; ++block) {
           kir::Var& acc = tile.accumulators[static_cast<size_t>(i * blocks + block)];

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -65,6 +66,9 @@ public:
     kir::Buffer buffer;
     kir::Index at;                   ///< element of the first channel, pixel and tap
     int64_t wordStride, pixelStride; ///< between words of input channels, and input columns
+    /// Of a tile whose pixels do not lie in a row: from the first channel to each of them. All taps
+    /// are inside the input.
+    std::span<const kir::Index> pixels = {};
   };
   struct Weights {
     kir::Buffer buffer;
@@ -83,7 +87,8 @@ private:
     std::optional<kir::Value> isOwn; ///< the lanes that are not of another group
   };
   Weight load(const Weights& weights, const kir::Index& vector);
-  kir::Value pixel(const Source& source, const kir::Index& word, const kir::Index& column);
+  kir::Value pixel(const Source& source, const kir::Index& word, const kir::Index& column,
+                   int64_t i);
   void accumulate(kir::Var& sum, const kir::Value& pixel, const Weight& weight);
   void tapByTap(const Tile& tile);
   void sharing(const Tile& tile);

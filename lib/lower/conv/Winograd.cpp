@@ -8,16 +8,14 @@
 //
 // A transform mixes all pixels of a tile: one that is not finite would spread to every output, and
 // beside a very large one the others would be rounded away. Therefore the input transform keeps the
-// largest magnitude among some of the points. A tile where it reaches kLargestPoint gets its pixels
-// back in place of the points, and is summed over its windows, with the weights as they are. Points
-// of rows and columns 0 and n - 1 see every pixel once, so that none hides; those of 1 add what is
-// even.
+// largest magnitude among some of the points. A tile where it reaches kLargestPoint is summed
+// over its windows, with pixels and weights as they are. Points of rows and columns 0 and n - 1 see
+// every pixel once, so that none hides; those of 1 add what is even.
 //
 // Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
 // [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
 // Points are set apart by a cache line more, so that they do not fall into one set of the cache.
-// Behind the last point of the inputs lie the magnitudes, and then for every tile whether it holds
-// pixels.
+// Behind the last point of the inputs lie the magnitudes.
 #include "lower/conv/Winograd.h"
 
 #include "lower/FetchAhead.h"
@@ -44,12 +42,13 @@ constexpr int64_t kMagnitudeBits = 0x7fffffff;
 
 class Winograd {
 public:
-  Winograd(const Op& op, Lowering& lowering, const WinogradSchedule& schedule)
-      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(schedule),
-        w_(WinogradTransform::of(schedule.outputs)), lanes_(op.result()->type().layout.block),
-        cin_((p_.cin + lanes_ - 1) / lanes_), cout_((p_.cout + lanes_ - 1) / lanes_),
-        points_(w_.tile * w_.tile), step_(p_.dilations[1]), tilesX_(tilesAlong(2)),
-        tilesY_(tilesAlong(1)), result_(op, lowering) {
+  Winograd(const Op& op, Lowering& lowering, const WinogradCandidate& candidate)
+      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(candidate.schedule),
+        kind_(candidate.kind), w_{transformAlong(1), transformAlong(2)},
+        lanes_(op.result()->type().layout.block), cin_((p_.cin + lanes_ - 1) / lanes_),
+        cout_((p_.cout + lanes_ - 1) / lanes_), points_(s_.points(p_)), stepY_(stepOf(p_, 1)),
+        stepX_(stepOf(p_, 2)), tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)),
+        result_(op, lowering) {
     inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
     productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
   }
@@ -74,9 +73,13 @@ private:
 
   BufferRef packedWeights() const;
   BufferRef filters() const;
+  WinogradTransform transformAlong(size_t d) const {
+    return WinogradTransform::of(s_.outputs(p_, d), p_.kernel[d]);
+  }
   int64_t tilesAlong(size_t d) const {
-    const int64_t pixels = (p_.out[d] + step_ - 1) / step_; // that a dilated window sees together
-    return (pixels + s_.outputs - 1) / s_.outputs;
+    const int64_t step = stepOf(p_, d), outputs = s_.outputs(p_, d);
+    const int64_t pixels = (p_.out[d] + step - 1) / step; // that a dilated window sees together
+    return (pixels + outputs - 1) / outputs;
   }
   /// Of a plane, which is numbered through all images, each of `planes`.
   Tile tileAt(const Index& plane, int64_t planes, const Index& tile) const;
@@ -90,18 +93,15 @@ private:
   void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
   void product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
                const kir::Place& from, const kir::Place& weights, const kir::Place& to);
-  void checkTiles(kir::Builder& b, const kir::Buffer& inputs, const Index& image,
-                  const Index& chunk);
-  Value pixel(kir::Builder& b, const Tile& tile, const Index& channelBlock, const Index& i,
-              const Index& j);
+  void checkTiles(kir::Builder& b, const Depth& depth, const Index& count);
+  Value pixel(kir::Builder& b, const Tile& tile, const Index& plane, const Index& channel,
+              const Index& i, const Index& j);
   void outputTile(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& tileOfChunk,
                   const Index& group);
-  void sumWindows(kir::Builder& b, const Depth& depth, const Index& tileOfChunk,
-                  const Index& channelBlock);
+  void sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& channelBlock);
   void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
-  kir::Kernel checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers, const std::string& secondChoice);
   int64_t inputElements() const { return (points_ + 1) * inputPoint_; }
@@ -115,31 +115,34 @@ private:
   Lowering& lowering_;
   const WindowProblem p_;
   const WinogradSchedule s_;
-  const WinogradTransform w_;
+  const std::string kind_;
+  const WinogradTransforms w_;
   const int64_t lanes_, cin_, cout_, points_;
-  const int64_t step_; ///< between the pixels of a tile
+  const int64_t stepY_, stepX_; ///< between the pixels of a tile
   const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
   ConvResult result_;
   std::optional<kir::Buffer> src_, weights_, filters_, products_, pixels_;
+  std::optional<kir::Buffer> isHuge_; ///< of the tiles of a chunk, whether they are summed directly
 };
 
 BufferRef Winograd::packedWeights() const {
   const int64_t cin = p_.cin, cout = p_.cout, points = points_, planes = p_.kernel[0];
   const int64_t vectors = s_.blocks * lanes_, depth = cin_ * lanes_;
+  const int64_t taps = p_.kernel[1] * p_.kernel[2];
   const auto pack = [=, w = w_](const Tensor& weights, float* to, int64_t) {
     const float* data = weights.data<float>();
     for (int64_t first = 0; first < cout; first += vectors)
       for (int64_t plane = 0; plane < planes; ++plane)
         for (int64_t c = 0; c < cin; ++c)
           for (int64_t k = first; k < std::min(first + vectors, cout); ++k)
-            transformWeights(w, data + ((k * cin + c) * planes + plane) * 9,
+            transformWeights(w, data + ((k * cin + c) * planes + plane) * taps,
                              to + first * points * planes * depth + (plane * depth + c) * vectors +
                                  k - first,
                              planes * depth * vectors);
   };
   return lowering_.packed<float>(*op_.own(1)->constant(),
-                                 fmt::format("winograd {} {}", s_.outputs, vectors),
+                                 fmt::format("winograd {} {}", s_.side, vectors),
                                  points * planes * depth * cout_ * lanes_, pack);
 }
 
@@ -154,51 +157,51 @@ BufferRef Winograd::filters() const {
 
 Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
   const Index lattice = tile / (tilesX_ * tilesY_); // of those that a dilated window sees
-  const Index y = tile / tilesX_ % tilesY_ * (s_.outputs * step_) + lattice / step_ % step_;
-  const Index x = tile % tilesX_ * (s_.outputs * step_) + lattice % step_;
+  const Index y = tile / tilesX_ % tilesY_ * (w_.y.outputs * stepY_) + lattice / stepX_ % stepY_;
+  const Index x = tile % tilesX_ * (w_.x.outputs * stepX_) + lattice % stepX_;
   if (isVolume(p_)) return {plane / planes, plane % planes, y, x};
-  return {lattice / (step_ * step_), 0, y, x};
+  return {lattice / (stepY_ * stepX_), 0, y, x};
 }
 
 /// B^T d B of one tile and channel block, to the points of `to`, and the largest magnitudes.
 void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
                               const Index& channelBlock) {
-  const int64_t height = p_.in[1], width = p_.in[2], n = w_.tile;
+  const int64_t height = p_.in[1], width = p_.in[2];
   const Index plane =
       ((tile.image * cin_ + channelBlock) * p_.in[0] + tile.plane) * (height * width);
   const Index y = tile.y - p_.padsBegin[1], x = tile.x - p_.padsBegin[2];
   const kir::Var largest = b.var("largest", b.zero(kir::i32(int(lanes_))));
-  const auto isWatched = [&](int64_t i) { return i < 2 || i == n - 1; };
+  const auto isWatched = [](int64_t i, int64_t points) { return i < 2 || i == points - 1; };
   const auto store = [&](int64_t i, int64_t j, const Value& v) {
-    b.store(to + (i * n + j) * inputPoint_, v);
-    if (isWatched(i) && isWatched(j))
+    b.store(to + (i * w_.x.tile + j) * inputPoint_, v);
+    if (isWatched(i, w_.y.tile) && isWatched(j, w_.x.tile))
       largest.set(b.max(largest, b.bitcast(v, kir::Scalar::I32) & kMagnitudeBits));
   };
-  const int64_t span = (n - 1) * step_;
+  const Index lastY = y + (w_.y.tile - 1) * stepY_, lastX = x + (w_.x.tile - 1) * stepX_;
   const kir::Condition inside =
-      (y >= Index(0)) & (x >= Index(0)) & (y + span < Index(height)) & (x + span < Index(width));
+      (y >= Index(0)) & (x >= Index(0)) & (lastY < Index(height)) & (lastX < Index(width));
   const auto whole = [&] {
     const auto load = [&](int64_t i, int64_t j) {
-      return b.load((*src_)[(plane + (y + i * step_) * width + x + j * step_) * lanes_],
+      return b.load((*src_)[(plane + (y + i * stepY_) * width + x + j * stepX_) * lanes_],
                     int(lanes_));
     };
-    emitTransform(b, w_.input, load, store);
+    emitTransform(b, w_.y.input, w_.x.input, load, store);
   };
   // At the borders pixels outside are zero; what is read in their place is the nearest one inside.
   const auto clipped = [&] {
     const Value zero = b.zero(kir::f32(int(lanes_)));
     std::vector<Index> rows, columns;
     std::vector<kir::Condition> rowInside, columnInside;
-    const auto clip = [&](const Index& at, int64_t size, std::vector<Index>& clippedTo,
-                          std::vector<kir::Condition>& isInside) {
-      for (int64_t i = 0; i < n; ++i) {
-        const Index pixel = at + i * step_;
+    const auto clip = [](const Index& at, int64_t points, int64_t step, int64_t size,
+                         std::vector<Index>& clippedTo, std::vector<kir::Condition>& isInside) {
+      for (int64_t i = 0; i < points; ++i) {
+        const Index pixel = at + i * step;
         clippedTo.push_back(max(min(pixel, Index(size - 1)), Index(0)));
         isInside.push_back((pixel >= Index(0)) & (pixel < Index(size)));
       }
     };
-    clip(y, height, rows, rowInside);
-    clip(x, width, columns, columnInside);
+    clip(y, w_.y.tile, stepY_, height, rows, rowInside);
+    clip(x, w_.x.tile, stepX_, width, columns, columnInside);
     const auto load = [&](int64_t i, int64_t j) {
       const auto r = static_cast<size_t>(i), c = static_cast<size_t>(j);
       const Value v = b.load((*src_)[(plane + rows[r] * width + columns[c]) * lanes_], int(lanes_));
@@ -206,7 +209,7 @@ void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile&
       if (const auto known = both.known()) return *known ? v : zero;
       return b.select(both.value(), v, zero);
     };
-    emitTransform(b, w_.input, load, store);
+    emitTransform(b, w_.y.input, w_.x.input, load, store);
   };
   b.ifElse(inside, whole, clipped);
   b.store(to + points_ * inputPoint_, b.bitcast(largest, kir::Scalar::F32));
@@ -274,37 +277,32 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
   });
 }
 
-/// A pixel of a tile; those outside the image are zero.
-Value Winograd::pixel(kir::Builder& b, const Tile& tile, const Index& channelBlock, const Index& i,
-                      const Index& j) {
-  const Index plane = (tile.image * cin_ + channelBlock) * p_.in[0] + tile.plane;
-  const Index y = tile.y - p_.padsBegin[1] + i * step_, x = tile.x - p_.padsBegin[2] + j * step_;
+/// A number of a tile in all lanes; those outside the image are zero.
+Value Winograd::pixel(kir::Builder& b, const Tile& tile, const Index& plane, const Index& channel,
+                      const Index& i, const Index& j) {
+  const Index y = tile.y - p_.padsBegin[1] + i * stepY_, x = tile.x - p_.padsBegin[2] + j * stepX_;
   const Index row = max(min(y, Index(p_.in[1] - 1)), Index(0));
   const Index column = max(min(x, Index(p_.in[2] - 1)), Index(0));
-  const Value v =
-      b.load((*src_)[((plane * p_.in[1] + row) * p_.in[2] + column) * lanes_], int(lanes_));
+  const Index block = (tile.image * cin_ + channel / lanes_) * p_.in[0] + plane;
+  const Index element = ((block * p_.in[1] + row) * p_.in[2] + column) * lanes_;
+  const Value v = b.broadcast((*src_)[element + channel % lanes_], int(lanes_));
   const kir::Condition inside =
       (y >= Index(0)) & (y < Index(p_.in[1])) & (x >= Index(0)) & (x < Index(p_.in[2]));
   if (const auto known = inside.known()) return *known ? v : b.zero(v.type());
   return b.select(inside.value(), v, b.zero(v.type()));
 }
 
-/// Tiles of a chunk with a number that is huge or not finite, in any channel or plane of the
-/// volume, get their pixels back. Lanes past the last channel hold anything, and do not count.
-void Winograd::checkTiles(kir::Builder& b, const kir::Buffer& inputs, const Index& image,
-                          const Index& chunk) {
+/// Finds the tiles of a chunk with a number that is huge or not finite, in any channel and plane
+/// under the window. Lanes past the last channel hold anything, and do not count.
+void Winograd::checkTiles(kir::Builder& b, const Depth& depth, const Index& count) {
   const kir::Type type = kir::i32(int(lanes_));
-  const int64_t rest = p_.cin % lanes_, depth = isVolume(p_) ? p_.in[0] : 1;
-  const int64_t block = s_.paddedChunk() * lanes_;
-  b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
-    const auto inputsOf = [&](const Index& d) {
-      return inputs[inputsAt(image * depth + d, chunk) + t * lanes_];
-    };
-    const kir::Var largest = b.var("largest", b.zero(type));
-    b.forLoop("d", 0, depth, [&](const Index& d) {
+  const int64_t rest = p_.cin % lanes_, block = s_.paddedChunk() * lanes_;
+  b.forLoop("tile", 0, count, [&](const Index& t) {
+    kir::Var largest = b.var("largest", b.zero(type));
+    b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
+      const kir::Place from = depth.inputs(kd) + points_ * inputPoint_ + t * lanes_;
       const auto magnitudes = [&](const Index& cb) {
-        return b.bitcast(b.load(inputsOf(d) + points_ * inputPoint_ + cb * block, int(lanes_)),
-                         kir::Scalar::I32);
+        return b.bitcast(b.load(from + cb * block, int(lanes_)), kir::Scalar::I32);
       };
       b.forLoop("cb", 0, p_.cin / lanes_,
                 [&](const Index& cb) { largest.set(b.max(largest, magnitudes(cb))); });
@@ -313,31 +311,14 @@ void Winograd::checkTiles(kir::Builder& b, const kir::Buffer& inputs, const Inde
             b.max(largest, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
     });
     const Value isHuge = b.reduceMax(largest) >= std::bit_cast<int32_t>(kLargestPoint);
-    b.forLoop("d", 0, depth, [&](const Index& d) {
-      b.store(inputsOf(d) + points_ * inputPoint_, b.cast(isHuge, kir::Scalar::F32));
-    });
-    b.ifThen(isHuge, [&] {
-      b.forLoop("d", 0, depth, [&](const Index& d) {
-        const Tile tile = tileAt(image * depth + d, depth, chunk * s_.chunk + t);
-        b.forLoop("cb", 0, cin_, [&](const Index& cb) {
-          b.forLoop("i", 0, w_.tile, [&](const Index& i) {
-            b.forLoop("j", 0, w_.tile, [&](const Index& j) {
-              b.store(inputsOf(d) + (i * w_.tile + j) * inputPoint_ + cb * block,
-                      pixel(b, tile, cb, i, j));
-            });
-          });
-        });
-      });
-    });
+    b.store((*isHuge_)[t], b.cast(isHuge, kir::Scalar::I32));
   });
 }
 
 /// The outputs of one tile of a chunk in a group of output channel blocks.
 void Winograd::outputTile(kir::Builder& b, const Depth& depth, const Tile& tile,
                           const Index& tileOfChunk, const Index& group) {
-  const int64_t m = s_.outputs;
-  const kir::Place flag = depth.inputs(depth.first) + points_ * inputPoint_ + tileOfChunk * lanes_;
-  const Value isOrdinary = b.load(flag) == 0.0;
+  const Value isOrdinary = b.load((*isHuge_)[tileOfChunk]) == int64_t{0};
   b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
     const Index channelBlock = group * s_.blocks + k;
     b.ifElse(
@@ -346,42 +327,41 @@ void Winograd::outputTile(kir::Builder& b, const Depth& depth, const Tile& tile,
           const kir::Place from = (*products_)[(tileOfChunk * s_.blocks + k) * lanes_];
           // A^T M A
           emitTransform(
-              b, w_.output,
+              b, w_.y.output, w_.x.output,
               [&](int64_t i, int64_t j) {
-                return b.load(from + (i * w_.tile + j) * productPoint_, int(lanes_));
+                return b.load(from + (i * w_.x.tile + j) * productPoint_, int(lanes_));
               },
               [&](int64_t i, int64_t j, const Value& v) {
-                b.store((*pixels_)[(i * m + j) * lanes_], v);
+                b.store((*pixels_)[(i * w_.x.outputs + j) * lanes_], v);
               });
         },
-        [&] { sumWindows(b, depth, tileOfChunk, channelBlock); });
+        [&] { sumWindows(b, depth, tile, channelBlock); });
     finish(b, tile, channelBlock);
   });
 }
 
-/// The sums of one tile that holds pixels, and one output channel block, over their windows.
-void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Index& tileOfChunk,
+/// The sums of one tile and one output channel block over their windows.
+void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile,
                           const Index& channelBlock) {
-  const int64_t m = s_.outputs, taps = p_.taps(), block = s_.paddedChunk() * lanes_;
+  const int64_t m = w_.x.outputs, taps = p_.taps(), kh = p_.kernel[1], kw = p_.kernel[2];
   const kir::Type indices = kir::i64(int(lanes_));
   const Value first = b.cast(b.value(channelBlock * lanes_), kir::Scalar::I64);
   const Value channel = b.splat(first, int(lanes_)) + b.iota(indices);
   const Value filter = b.min(channel, b.constantInt(indices, p_.cout - 1)) * (p_.cin * taps);
-  b.forLoop("i", 0, m, [&](const Index& i) {
+  b.forLoop("i", 0, w_.y.outputs, [&](const Index& i) {
     std::vector<kir::Var> sums;
     for (int64_t j = 0; j < m; ++j) sums.push_back(b.var("sum", b.zero(kir::f32(int(lanes_)))));
     b.forLoop("c", 0, p_.cin, [&](const Index& c) {
       b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
-        const kir::Place from =
-            depth.inputs(kd) + c / lanes_ * block + tileOfChunk * lanes_ + c % lanes_;
-        b.forLoop("kh", 0, 3, [&](const Index& kh) {
-          b.forLoop("kw", 0, 3, [&](const Index& kw) {
-            const Value w = b.gather((*filters_)[c * taps + (kd * 3 + kh) * 3 + kw], filter);
+        const Index plane =
+            isVolume(p_) ? tile.plane * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0]
+                         : Index(0);
+        b.forLoop("ky", 0, kh, [&](const Index& ky) {
+          b.forLoop("kx", 0, kw, [&](const Index& kx) {
+            const Value w = b.gather((*filters_)[c * taps + (kd * kh + ky) * kw + kx], filter);
             for (int64_t j = 0; j < m; ++j) {
-              const Index point = (i + kh) * w_.tile + kw + j;
-              const Value v = b.broadcast(from + point * inputPoint_, int(lanes_));
               kir::Var& sum = sums[static_cast<size_t>(j)];
-              sum.set(b.fma(v, w, sum));
+              sum.set(b.fma(pixel(b, tile, plane, c, i + ky, kx + j), w, sum));
             }
           });
         });
@@ -394,25 +374,26 @@ void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Index& tile
 
 /// Bias and epilogue for each pixel of a tile that is inside.
 void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlock) {
-  const int64_t m = s_.outputs;
+  const int64_t m = w_.x.outputs;
   const std::optional<Value> bias = result_.bias(b, channelBlock);
   const auto pixel = [&](const Index& i, const Index& j) {
     const Value sum = b.load((*pixels_)[(i * m + j) * lanes_], int(lanes_));
     const Index linear =
-        (tile.plane * p_.out[1] + tile.y + i * step_) * p_.out[2] + tile.x + j * step_;
+        (tile.plane * p_.out[1] + tile.y + i * stepY_) * p_.out[2] + tile.x + j * stepX_;
     result_.store(b, sum, bias, tile.image, channelBlock, linear);
   };
-  const auto inside = [&](int64_t size, const Index& first) {
-    return min(Index(m), max(Index(0), (size - first + (step_ - 1)) / step_));
+  const auto inside = [](int64_t outputs, int64_t size, const Index& first, int64_t step) {
+    return min(Index(outputs), max(Index(0), (size - first + (step - 1)) / step));
   };
-  b.forLoop("i", 0, inside(p_.out[1], tile.y), [&](const Index& i) {
+  b.forLoop("i", 0, inside(w_.y.outputs, p_.out[1], tile.y, stepY_), [&](const Index& i) {
     b.ifElse(
-        tile.x + (m - 1) * step_ < Index(p_.out[2]),
+        tile.x + (m - 1) * stepX_ < Index(p_.out[2]),
         [&] {
           for (int64_t j = 0; j < m; ++j) pixel(i, j);
         },
         [&] {
-          b.forLoop("j", 0, inside(p_.out[2], tile.x), [&](const Index& j) { pixel(i, j); });
+          b.forLoop("j", 0, inside(m, p_.out[2], tile.x, stepX_),
+                    [&](const Index& j) { pixel(i, j); });
         });
   });
 }
@@ -431,7 +412,8 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   buffers.push_back(filters());
   result_.declare(b, buffers);
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
-  pixels_ = b.local("pixels", kir::Scalar::F32, s_.outputs * s_.outputs * lanes_);
+  pixels_ = b.local("pixels", kir::Scalar::F32, w_.y.outputs * w_.x.outputs * lanes_);
+  isHuge_ = b.scratch("is_huge", kir::Scalar::I32, s_.chunk);
 }
 
 kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
@@ -447,8 +429,8 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
         transformInput(b, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
       });
     });
-    checkTiles(b, inputs, 0, chunk);
     const Depth depth = {0, 1, [&](const Index&) { return inputs[0]; }};
+    checkTiles(b, depth, count);
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
       multiplyGroup(b, depth, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
@@ -478,22 +460,11 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
   return b.finish();
 }
 
-kir::Kernel Winograd::checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
-  kir::Builder b("winograd_check");
-  declareSource(b, buffers);
-  const kir::Buffer points = b.inout("points", kir::Scalar::F32, stagedElements());
-  buffers.push_back(inputs);
-  const int64_t extents[] = {isVolume(p_) ? p_.batch : 1, s_.chunks(p_)};
-  const std::string_view names[] = {"image", "chunk"};
-  b.parallelGrid(extents, names,
-                 [&](std::span<const Index> at) { checkTiles(b, points, at[0], at[1]); });
-  return b.finish();
-}
-
 kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_products");
+  declareSource(b, buffers);
   const kir::Buffer from = b.input("from", kir::Scalar::F32, stagedElements());
-  buffers = {inputs};
+  buffers.push_back(inputs);
   declareRest(b, buffers);
   const int64_t chunks = s_.chunks(p_);
   const int64_t extents[] = {planes(p_, p_.out), chunks, cout_ / s_.blocks};
@@ -508,6 +479,7 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
       return from[inputsAt(first + kd * p_.dilations[0], chunk)];
     };
     const Depth depth = {inside.lo, inside.hi, inputsOf};
+    checkTiles(b, depth, count);
     multiplyGroup(b, depth, group, count);
     b.forLoop("tile", 0, count, [&](const Index& t) {
       outputTile(b, depth, tileAt(plane, p_.out[0], chunk * s_.chunk + t), t, group);
@@ -520,8 +492,8 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
 void Winograd::call(kir::Kernel kernel, std::vector<BufferRef> buffers,
                     const std::string& secondChoice) {
   lowering_.call(std::move(kernel), std::move(buffers),
-                 {.algorithm = fmt::format("winograd f{}{} {}x{}", s_.outputs,
-                                           s_.staged ? " staged" : "", s_.pixels, s_.blocks),
+                 {.algorithm = fmt::format("{}{} {}x{}", kind_, s_.staged ? " staged" : "",
+                                           s_.pixels, s_.blocks),
                   .secondChoice = secondChoice,
                   .flops = p_.flops() + result_.flops()});
 }
@@ -539,20 +511,15 @@ void Winograd::lower(const std::string& secondChoice) {
       std::move(first), std::move(buffers),
       {.algorithm = "winograd_inputs",
        .flops = static_cast<double>(planes(p_, p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
-  kir::Kernel check = checkStage(buffers, inputs);
-  lowering_.call(
-      std::move(check), std::move(buffers),
-      {.algorithm = "winograd_check",
-       .bytes = static_cast<double>(4 * planes(p_, p_.in) * s_.tiles(p_) * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
   call(std::move(second), std::move(buffers), secondChoice);
 }
 
 } // namespace
 
-void lowerConvWinograd(const Op& op, const WinogradSchedule& schedule,
+void lowerConvWinograd(const Op& op, const WinogradCandidate& candidate,
                        const std::string& secondChoice, Lowering& lowering) {
-  Winograd(op, lowering, schedule).lower(secondChoice);
+  Winograd(op, lowering, candidate).lower(secondChoice);
 }
 
 } // namespace enfold::lower

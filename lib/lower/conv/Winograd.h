@@ -1,4 +1,4 @@
-// Winograd convolution: 3x3 windows of stride 1 on the channel-blocked layout.
+// Winograd convolution: windows of stride 1 on the channel-blocked layout.
 #pragma once
 
 #include "lower/Lowering.h"
@@ -7,7 +7,7 @@
 namespace enfold::lower {
 
 /// `secondChoice`: see CallFacts.
-void lowerConvWinograd(const Op& op, const WinogradSchedule& schedule,
+void lowerConvWinograd(const Op& op, const WinogradCandidate& candidate,
                        const std::string& secondChoice, Lowering& lowering);
 
 } // namespace enfold::lower

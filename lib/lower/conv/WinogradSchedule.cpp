@@ -26,17 +26,19 @@ constexpr int64_t kMaxChunk = 96, kMinChunk = 24;
 /// What the second choice among chunks of other sizes is taken to cost: the model cannot tell them
 /// apart, and the first is that of the rule.
 constexpr double kOtherThanUsual = 1.02;
-/// F(6) is taken to cost this much more than estimated. Its weights take nearly twice the memory of
-/// F(4)'s, of which the model sees a part: of about equals it was slower by a tenth to a third.
+/// The largest tile is taken to cost this much more than estimated. Its weights take nearly twice
+/// the memory of those of the next, of which the model sees a part: of about equals it was slower
+/// by a tenth to a third.
 constexpr double kLargestTile = 1.04;
-constexpr int64_t kOutputs[] = {2, 4, 6}; ///< m of F(m x m, 3 x 3)
+/// Inputs of a tile along an axis of several taps. Outputs are two at least.
+constexpr int64_t kSides[] = {4, 6, 8};
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// As many tiles as keep their transformed inputs in the second-level cache.
 int64_t chunkOf(const WindowProblem& p, const kir::Target& target, const WinogradSchedule& s) {
-  const int64_t lanes = target.lanes(kir::Scalar::F32), side = s.outputs + 2;
-  const int64_t tileBytes = 4 * side * side * ceilDiv(p.cin, lanes) * lanes;
+  const int64_t lanes = target.lanes(kir::Scalar::F32);
+  const int64_t tileBytes = 4 * s.points(p) * ceilDiv(p.cin, lanes) * lanes;
   const double cacheBytes = kShareOfCache * static_cast<double>(target.machine.l2.share());
   return std::clamp(static_cast<int64_t>(cacheBytes) / tileBytes, kMinChunk, kMaxChunk);
 }
@@ -61,7 +63,7 @@ WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, Wino
   const kir::Machine& machine = target.machine;
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t cin = ceilDiv(p.cin, lanes), cout = ceilDiv(p.cout, lanes);
-  const int64_t points = (s.outputs + 2) * (s.outputs + 2), tiles = s.tiles(p);
+  const int64_t points = s.points(p), tiles = s.tiles(p);
   s.chunk = ceilDiv(tiles, ceilDiv(tiles, s.chunk));
   double best = 1e300;
   for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, cout); ++blocks) {
@@ -84,25 +86,28 @@ WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, Wino
       (static_cast<double>(planesIn * cin) * transformCycles(machine, kInputArithmetic) +
        static_cast<double>(planesOut * cout) * transformCycles(machine, kOutputArithmetic));
   const double reading = readingCycles(machine, 4 * points * depth * cout * lanes, chunks);
-  return {s, std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms};
+  const int64_t height = s.outputs(p, 1), width = s.outputs(p, 2);
+  return {s, std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms,
+          height == width ? fmt::format("winograd f{}", height)
+                          : fmt::format("winograd f{}x{}", height, width)};
 }
 
 } // namespace
 
 // A dilated window sees every dilation-th pixel: as many images as there are such lattices.
 int64_t WinogradSchedule::tiles(const WindowProblem& p) const {
-  const int64_t step = p.dilations[1];
-  return (isVolume(p) ? 1 : p.batch) * step * step * ceilDiv(ceilDiv(p.out[1], step), outputs) *
-         ceilDiv(ceilDiv(p.out[2], step), outputs);
+  const auto along = [&](size_t d) {
+    return stepOf(p, d) * ceilDiv(ceilDiv(p.out[d], stepOf(p, d)), outputs(p, d));
+  };
+  return (isVolume(p) ? 1 : p.batch) * along(1) * along(2);
 }
 
 bool isWinogradWindow(const WindowProblem& p) {
-  const auto square = [](const WindowProblem::Spatial& s, int64_t value) {
-    return s[1] == value && s[2] == value;
+  const auto fits = [&](size_t d) {
+    const int64_t taps = p.kernel[d];
+    return (taps == 1 || taps == 3 || taps == 5 || taps == 7) && p.strides[d] == 1;
   };
-  if (p.groups != 1 || !square(p.kernel, 3) || !square(p.strides, 1) ||
-      p.dilations[1] != p.dilations[2])
-    return false;
+  if (p.groups != 1 || !fits(1) || !fits(2) || (p.kernel[1] == 1 && p.kernel[2] == 1)) return false;
   for (int64_t od = 0; od < p.out[0]; ++od) {
     int64_t inside = 0;
     for (int64_t k = 0; k < p.kernel[0]; ++k)
@@ -113,22 +118,22 @@ bool isWinogradWindow(const WindowProblem& p) {
 }
 
 std::string WinogradCandidate::name() const {
-  return fmt::format("winograd f{}{} {}x{} of {}", schedule.outputs,
-                     schedule.staged ? " staged" : "", schedule.pixels, schedule.blocks,
-                     schedule.chunk);
+  return fmt::format("{}{} {}x{} of {}", kind, schedule.staged ? " staged" : "", schedule.pixels,
+                     schedule.blocks, schedule.chunk);
 }
 
 std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p,
                                                   const kir::Target& target) {
   std::vector<WinogradCandidate> candidates;
-  for (const int64_t outputs : kOutputs) {
-    WinogradSchedule schedule = {.outputs = outputs};
+  for (const int64_t side : kSides) {
+    if (side <= std::max(p.kernel[1], p.kernel[2])) continue;
+    WinogradSchedule schedule = {.side = side};
     const int64_t chunk = chunkOf(p, target, schedule);
     double best = 0;
     for (const double share : {1.0, 0.5, 2.0}) {
       schedule.chunk = std::max<int64_t>(1, static_cast<int64_t>(share * double(chunk)));
       WinogradCandidate candidate = costOf(p, target, schedule);
-      if (outputs == 6) candidate.cycles *= kLargestTile;
+      if (side == std::ranges::max(kSides)) candidate.cycles *= kLargestTile;
       const bool staged = candidate.schedule.chunks(p) < kChunks * target.machine.threads;
       for (const bool other : {false, true}) {
         candidate.schedule.staged = isVolume(p) || staged != other;

@@ -14,12 +14,20 @@ namespace enfold::lower {
 inline constexpr float kLargestPoint = 0x1p20f;
 
 struct WinogradSchedule {
-  int64_t outputs = 4; ///< m of F(m x m, 3 x 3)
+  int64_t side = 6;    ///< inputs of a tile along each axis of several taps
   int64_t pixels = 1;  ///< register tile of the products: tiles …
   int64_t blocks = 1;  ///< … by vectors of output channels
   int64_t chunk = 1;   ///< tiles that are transformed together
   bool staged = false; ///< all inputs are transformed before the first product
 
+  /// Outputs of a tile along dimension `d`: m of F(m, r).
+  int64_t outputs(const WindowProblem& p, size_t d) const {
+    return p.kernel[d] == 1 ? 1 : side + 1 - p.kernel[d];
+  }
+  /// Points of a tile.
+  int64_t points(const WindowProblem& p) const {
+    return (p.kernel[1] == 1 ? 1 : side) * (p.kernel[2] == 1 ? 1 : side);
+  }
   /// Tiles in a plane, and chunks of them. Images without depth are one plane together.
   int64_t tiles(const WindowProblem& p) const;
   int64_t chunks(const WindowProblem& p) const { return (tiles(p) + chunk - 1) / chunk; }
@@ -29,8 +37,13 @@ struct WinogradSchedule {
   bool operator==(const WinogradSchedule&) const = default;
 };
 
+/// Between the pixels that a window sees along dimension `d`.
+inline int64_t stepOf(const WindowProblem& p, size_t d) {
+  return p.kernel[d] == 1 ? 1 : p.dilations[d];
+}
+
 /// Whether planes have a depth: then every plane of the result sums those of the input under the
-/// window, each of which is a 3x3 convolution, and chunks are staged.
+/// window, each of which is a convolution of its own, and chunks are staged.
 inline bool isVolume(const WindowProblem& p) { return p.in[0] > 1 || p.kernel[0] > 1; }
 
 /// Planes of all images that are transformed apart, `sizes` being those of the input or the result.
@@ -38,14 +51,15 @@ inline int64_t planes(const WindowProblem& p, const WindowProblem::Spatial& size
   return isVolume(p) ? p.batch * sizes[0] : 1;
 }
 
-/// The window is 3x3 along height and width, of stride 1 there, evenly dilated, without groups, and
-/// no plane of the result lies in the padding only.
+/// The window has 1, 3, 5 or 7 taps along height and width, several along one of them at least, and
+/// stride 1 there, no groups, and no plane of the result lies in the padding only.
 bool isWinogradWindow(const WindowProblem& problem);
 
 struct WinogradCandidate {
   WinogradSchedule schedule;
   double cycles; ///< estimated, on one core
 
+  std::string kind;         ///< "winograd f4", "winograd f1x4": by the outputs of a tile
   std::string name() const; ///< "winograd f4 6x2 of 48"
 };
 

@@ -1,16 +1,17 @@
 // Matrices of the minimal filtering algorithms, and their products as straight-line code.
 #include "lower/conv/WinogradTransform.h"
 
+#include "support/Result.h"
+
 #include <array>
 #include <cmath>
 #include <optional>
+#include <type_traits>
 
 namespace enfold::lower {
 namespace {
 
 using kir::Value;
-
-constexpr size_t kTaps = 3, kMaxTile = 8;
 
 /// Coefficients of the product of (x - p) over `points`, lowest first.
 std::vector<double> polynomial(const std::vector<double>& points) {
@@ -90,11 +91,12 @@ std::optional<Folded> foldColumns(const Matrix& m, const std::vector<Value>& x) 
 
 } // namespace
 
-WinogradTransform WinogradTransform::of(int64_t m) {
+WinogradTransform WinogradTransform::of(int64_t m, int64_t taps) {
   const std::vector<double> all = {0, 1, -1, 2, -2, 0.5, -0.5};
-  const std::vector<double> points(all.begin(), all.begin() + static_cast<ptrdiff_t>(m + 1));
-  const int64_t tile = m + int64_t{kTaps} - 1;
-  WinogradTransform w{m, tile, Matrix(m, tile), Matrix(tile, int64_t{kTaps}), Matrix(tile, tile)};
+  const int64_t tile = m + taps - 1;
+  ENFOLD_CHECK(tile <= kMaxTile, "no interpolation points for so large a tile");
+  const std::vector<double> points(all.begin(), all.begin() + static_cast<ptrdiff_t>(tile - 1));
+  WinogradTransform w{m, taps, tile, Matrix(m, tile), Matrix(tile, taps), Matrix(tile, tile)};
   for (int64_t i = 0; i + 1 < tile; ++i) {
     const double p = points[static_cast<size_t>(i)];
     std::vector<double> others = points;
@@ -102,30 +104,51 @@ WinogradTransform WinogradTransform::of(int64_t m) {
     double scale = 1;
     for (const double other : others) scale *= p - other;
     for (int64_t j = 0; j < m; ++j) w.output.at(j, i) = std::pow(p, static_cast<double>(j));
-    for (int64_t k = 0; k < int64_t{kTaps}; ++k)
+    for (int64_t k = 0; k < taps; ++k)
       w.weights.at(i, k) = std::pow(p, static_cast<double>(k)) / scale;
     const std::vector<double> row = polynomial(others);
     for (size_t k = 0; k < row.size(); ++k) w.input.at(i, static_cast<int64_t>(k)) = row[k];
   }
   w.output.at(m - 1, tile - 1) = 1;
-  w.weights.at(tile - 1, int64_t{kTaps} - 1) = 1;
+  w.weights.at(tile - 1, taps - 1) = 1;
   const std::vector<double> row = polynomial(points);
   for (size_t k = 0; k < row.size(); ++k) w.input.at(tile - 1, static_cast<int64_t>(k)) = row[k];
   return w;
 }
 
-void transformWeights(const WinogradTransform& w, const float* filter, float* to, int64_t stride) {
-  std::array<std::array<double, kTaps>, kMaxTile> half{};
-  const auto n = static_cast<size_t>(w.tile);
-  const double* g = w.weights.values.data();
-  for (size_t i = 0; i < n; ++i)
-    for (size_t x = 0; x < kTaps; ++x)
-      half[i][x] = g[i * kTaps] * filter[x] + g[i * kTaps + 1] * filter[kTaps + x] +
-                   g[i * kTaps + 2] * filter[2 * kTaps + x];
-  for (size_t i = 0; i < n; ++i)
-    for (size_t j = 0; j < n; ++j, to += stride)
-      *to = static_cast<float>(half[i][0] * g[j * kTaps] + half[i][1] * g[j * kTaps + 1] +
-                               half[i][2] * g[j * kTaps + 2]);
+namespace {
+
+/// transformWeights() with the numbers of taps where they are known.
+template <typename Rows, typename Columns>
+void transformFilter(const WinogradTransforms& w, Rows rows, Columns columns, const float* filter,
+                     float* to, int64_t stride) {
+  constexpr auto kMaxTile = static_cast<size_t>(WinogradTransform::kMaxTile);
+  std::array<std::array<double, kMaxTile>, kMaxTile> half{};
+  const auto height = static_cast<size_t>(w.y.tile), width = static_cast<size_t>(w.x.tile);
+  const double *g = w.y.weights.values.data(), *h = w.x.weights.values.data();
+  for (size_t i = 0; i < height; ++i)
+    for (size_t x = 0; x < columns; ++x) {
+      double sum = g[i * rows] * filter[x];
+      for (size_t k = 1; k < rows; ++k) sum += g[i * rows + k] * filter[k * columns + x];
+      half[i][x] = sum;
+    }
+  for (size_t i = 0; i < height; ++i)
+    for (size_t j = 0; j < width; ++j, to += stride) {
+      double sum = half[i][0] * h[j * columns];
+      for (size_t k = 1; k < columns; ++k) sum += half[i][k] * h[j * columns + k];
+      *to = static_cast<float>(sum);
+    }
+}
+
+} // namespace
+
+void transformWeights(const WinogradTransforms& w, const float* filter, float* to, int64_t stride) {
+  constexpr std::integral_constant<size_t, 3> kThree;
+  if (w.y.taps == 3 && w.x.taps == 3)
+    transformFilter(w, kThree, kThree, filter, to, stride);
+  else
+    transformFilter(w, static_cast<size_t>(w.y.taps), static_cast<size_t>(w.x.taps), filter, to,
+                    stride);
 }
 
 std::vector<Value> multiply(kir::Builder& b, const Matrix& m, const std::vector<Value>& x) {
@@ -151,20 +174,20 @@ std::vector<Value> multiply(kir::Builder& b, const Matrix& m, const std::vector<
   return y;
 }
 
-void emitTransform(kir::Builder& b, const Matrix& m,
+void emitTransform(kir::Builder& b, const Matrix& y, const Matrix& x,
                    const std::function<Value(int64_t, int64_t)>& load,
                    const std::function<void(int64_t, int64_t, const Value&)>& store) {
   std::vector<std::vector<Value>> columns;
-  for (int64_t j = 0; j < m.cols; ++j) {
+  for (int64_t j = 0; j < x.cols; ++j) {
     std::vector<Value> column;
-    for (int64_t i = 0; i < m.cols; ++i) column.push_back(load(i, j));
-    columns.push_back(multiply(b, m, column));
+    for (int64_t i = 0; i < y.cols; ++i) column.push_back(load(i, j));
+    columns.push_back(multiply(b, y, column));
   }
-  for (int64_t i = 0; i < m.rows; ++i) {
+  for (int64_t i = 0; i < y.rows; ++i) {
     std::vector<Value> row;
     for (const auto& column : columns) row.push_back(column[static_cast<size_t>(i)]);
-    const std::vector<Value> result = multiply(b, m, row);
-    for (int64_t j = 0; j < m.rows; ++j) store(i, j, result[static_cast<size_t>(j)]);
+    const std::vector<Value> result = multiply(b, x, row);
+    for (int64_t j = 0; j < x.rows; ++j) store(i, j, result[static_cast<size_t>(j)]);
   }
 }
 

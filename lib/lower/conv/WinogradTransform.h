@@ -1,8 +1,9 @@
-// The minimal filtering algorithms F(m x m, 3 x 3): m x m outputs of a 3x3 convolution from
-// (m+2) x (m+2) inputs with (m+2)^2 products, as Y = A^T [ (G g G^T) * (B^T d B) ] A.
+// The minimal filtering algorithms F(m, r) along one axis: m outputs of a convolution of r taps
+// from m + r - 1 inputs, with as many products, as y = A^T [ (G g) * (B^T d) ]. Along two axes they
+// nest: Y = A^T [ (G g H^T) * (B^T d C) ] D, where H, C and D are those of the other axis.
 //
-// Winograd, "Arithmetic Complexity of Computations" (1980); for convolution layers: Lavin and Gray,
-// "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), section 4.
+// Toom and Cook; Winograd, "Arithmetic Complexity of Computations" (1980); for convolution layers:
+// Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), section 4.
 #pragma once
 
 #include "kernel/Builder.h"
@@ -22,27 +23,37 @@ struct Matrix {
   double at(int64_t r, int64_t c) const { return values[static_cast<size_t>(r * cols + c)]; }
 };
 
+/// Along one axis.
 struct WinogradTransform {
   int64_t outputs; ///< m
-  int64_t tile;    ///< m + 2: inputs along a side
+  int64_t taps;    ///< r
+  int64_t tile;    ///< m + r - 1: inputs
   Matrix output;   ///< A^T, m x tile
-  Matrix weights;  ///< G, tile x 3
+  Matrix weights;  ///< G, tile x r
   Matrix input;    ///< B^T, tile x tile
 
-  /// For m = 2, 4 or 6, with interpolation points 0, ±1, ±2, ±1/2 and infinity, as many as needed.
-  static WinogradTransform of(int64_t m);
+  /// Inputs of a tile at most.
+  static constexpr int64_t kMaxTile = 8;
+  /// With interpolation points 0, ±1, ±2, ±1/2 and infinity, as many as needed. F(1, 1) changes
+  /// nothing.
+  static WinogradTransform of(int64_t m, int64_t taps);
 };
 
-/// G g G^T of one 3x3 filter: tile x tile numbers, `stride` apart.
-void transformWeights(const WinogradTransform& w, const float* filter, float* to, int64_t stride);
+/// The transforms along the height and the width.
+struct WinogradTransforms {
+  WinogradTransform y, x;
+};
+
+/// Of one filter of y.taps x x.taps: y.tile x x.tile numbers, `stride` apart.
+void transformWeights(const WinogradTransforms& w, const float* filter, float* to, int64_t stride);
 
 /// The product of a constant matrix and a vector of values. Rows and columns that mirror each other
 /// (interpolation points p and -p) share their sums.
 std::vector<kir::Value> multiply(kir::Builder& b, const Matrix& matrix,
                                  const std::vector<kir::Value>& x);
 
-/// matrix X matrix^T, where load(i, j) gives X; store(i, j, value) takes the result row by row.
-void emitTransform(kir::Builder& b, const Matrix& matrix,
+/// y X x^T, where load(i, j) gives X; store(i, j, value) takes the result row by row.
+void emitTransform(kir::Builder& b, const Matrix& y, const Matrix& x,
                    const std::function<kir::Value(int64_t, int64_t)>& load,
                    const std::function<void(int64_t, int64_t, const kir::Value&)>& store);
 

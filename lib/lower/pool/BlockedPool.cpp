@@ -85,7 +85,7 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
 
   const auto tile = [&](std::span<const Index> at, int64_t begin, const Index& shift,
                         int64_t count) {
-    const Index &n = at[0], &cb = at[1], &od = at[2], &oh = at[3];
+    const Index &n = at[0], &od = at[1], &oh = at[2], &cb = at[3];
     const Index image = (n * blocks + cb) * (p.inPixels() * lanes);
     std::vector<kir::Var> acc;
     for (int64_t i = 0; i < count; ++i) acc.push_back(b.var("acc", fold.identity(b, lanes)));
@@ -117,12 +117,19 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
       b.storeAs(dst[((n * blocks + cb) * p.outPixels() + pixel) * lanes], value);
     }
   };
-  const int64_t extents[] = {p.batch, blocks, p.out[0], p.out[1]};
-  const std::string_view names[] = {"n", "cb", "od", "oh"};
+  // Rows before channels, so that a thread reads what it wrote in the convolution before.
+  const int64_t rows =
+      partsOfIteration(p.out[1], 0, p.batch * blocks * p.out[0], lowering.target().machine);
+  const int64_t extents[] = {p.batch, p.out[0], (p.out[1] + rows - 1) / rows, blocks};
+  const std::string_view names[] = {"n", "od", "piece", "cb"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    for (const TileRun& run : tileRow(p, kPixels))
-      b.forLoop("tile", 0, run.count,
-                [&](const Index& t) { tile(at, run.begin, t * run.pixels, run.pixels); });
+    const Index first = at[2] * rows;
+    b.forLoop("oh", first, min(first + rows, Index(p.out[1])), [&](const Index& oh) {
+      const Index place[] = {at[0], at[1], oh, at[3]};
+      for (const TileRun& run : tileRow(p, kPixels))
+        b.forLoop("tile", 0, run.count,
+                  [&](const Index& t) { tile(place, run.begin, t * run.pixels, run.pixels); });
+    });
   });
   lowering.call(
       b.finish(), std::move(buffers),

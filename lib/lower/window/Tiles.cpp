@@ -8,6 +8,11 @@
 namespace enfold::lower {
 namespace {
 
+/// Iterations of the parallel loop for each thread, so that an uneven end costs an eighth at most.
+constexpr int64_t kIterations = 8;
+/// Of the second-level cache, for what is read again: weights and results pass through the rest.
+constexpr double kShareOfCache = 0.5;
+
 bool allInside(const WindowProblem& p, int64_t begin, int64_t pixels) {
   return tapInside(p, begin, 0) && tapInside(p, begin + pixels - 1, 0) &&
          tapInside(p, begin, p.kernel[2] - 1) && tapInside(p, begin + pixels - 1, p.kernel[2] - 1);
@@ -58,6 +63,16 @@ std::vector<TileColumn> tileColumns(const WindowProblem& p, int64_t begin, int64
   std::vector<TileColumn> columns;
   for (auto& [at, pairs] : uses) columns.push_back({at, std::move(pairs)});
   return columns;
+}
+
+int64_t partsOfIteration(int64_t all, int64_t bytes, int64_t others, const kir::Machine& machine) {
+  const auto cacheBytes =
+      static_cast<int64_t>(kShareOfCache * static_cast<double>(machine.l2.share()));
+  int64_t parts =
+      std::clamp<int64_t>(cacheBytes / std::max<int64_t>(1, bytes), 1, std::max<int64_t>(1, all));
+  while (parts > 1 && others * ((all + parts - 1) / parts) < kIterations * machine.threads)
+    parts = (parts + 1) / 2;
+  return parts;
 }
 
 TapRange tapsInside(const WindowProblem& p, size_t d, const kir::Index& o) {

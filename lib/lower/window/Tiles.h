@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/Builder.h"
+#include "kernel/Machine.h"
 #include "lower/window/WindowProblem.h"
 
 #include <vector>
@@ -40,6 +41,11 @@ struct TileColumn {
 };
 /// The columns inside the input that pixels [begin, begin + pixels) of a row read, in order.
 std::vector<TileColumn> tileColumns(const WindowProblem& problem, int64_t begin, int64_t pixels);
+
+/// How many of `all` parts of a tensor, rows mostly, an iteration of the parallel loop takes, each
+/// of which reads so many bytes: as many as stay in the second-level cache, but few enough that the
+/// threads have iterations to share, which are `others` times the pieces.
+int64_t partsOfIteration(int64_t all, int64_t bytes, int64_t others, const kir::Machine& machine);
 
 /// The taps along dimension `d` that lie inside the input for output coordinate `o`: [lo, hi).
 struct TapRange {
