@@ -205,7 +205,7 @@ bool Movement::raiseAboveConcat(Op& quantizer, Op& concat) {
   if (!begin(quantizer, "in front of " + concat.describe())) return false;
   OpSpec spec{.kind = OpKind::Concat, .operands = {}, .attrs = concat.attrs()};
   for (Value* part : concat.ownOperands())
-    spec.operands.push_back(remade(quantizer, part, &concat));
+    spec.operands.push_back(remade(quantizer, part, &quantizer));
   spec.origins.assign(concat.origins().begin(), concat.origins().end());
   replace(quantizer, rewriter_.create(std::move(spec), &quantizer)->result());
   return true;
