@@ -15,6 +15,7 @@
 #pragma once
 
 #include "ir/Graph.h"
+#include "onnx/Signature.h"
 
 #include <filesystem>
 #include <map>
@@ -27,6 +28,9 @@ struct ExportOptions {
   int64_t inlineBytes = (int64_t{1} << 31) - (int64_t{1} << 26);
   /// Values of inputs that a caller may leave out, by name; written as initializers.
   std::map<std::string, Tensor> inputDefaults = {};
+  /// Types of inputs and outputs, by name, that leave sizes open which the graph has a number for.
+  /// It must be right for other numbers as well. With any, types of inner values are not stated.
+  std::map<std::string, DeclaredType> openTypes = {};
 };
 
 /// Writes the model whole or not at all.

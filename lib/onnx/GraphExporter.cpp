@@ -30,6 +30,22 @@ void writeType(const Type& type, const std::string& name, pb::ValueInfoProto& pr
   for (int64_t size : type.shape) tensor.mutable_shape()->add_dim()->set_dim_value(size);
 }
 
+/// A type some of whose sizes are open.
+void writeType(const DeclaredType& type, const std::string& name, pb::ValueInfoProto& proto) {
+  proto.set_name(name);
+  auto& tensor = *proto.mutable_type()->mutable_tensor_type();
+  tensor.set_elem_type(static_cast<int>(type.elem));
+  if (!type.dims) return;
+  tensor.mutable_shape();
+  for (const DeclaredType::Dim& dim : *type.dims) {
+    auto& written = *tensor.mutable_shape()->add_dim();
+    if (dim.size)
+      written.set_dim_value(*dim.size);
+    else if (!dim.symbol.empty())
+      written.set_dim_param(dim.symbol);
+  }
+}
+
 /// The IR version that came with an opset.
 int64_t irVersionOf(int64_t opset) {
   constexpr std::pair<int64_t, int64_t> kFirstOpsets[] = {{28, 14}, {25, 13}, {24, 12},
@@ -51,7 +67,7 @@ Result<> GraphExporter::write() {
   auto& proto = *model_.mutable_graph();
   proto.set_name(graph_.name());
   for (const auto& input : graph_.inputs()) {
-    writeType(input->type(), input->name(), *proto.add_input());
+    writeOuterType(input->type(), input->name(), *proto.add_input());
     if (const auto value = options_.inputDefaults.find(input->name());
         value != options_.inputDefaults.end())
       ENFOLD_RETURN_IF_ERROR(writeInitializer(value->second, input->name()));
@@ -66,6 +82,16 @@ Result<> GraphExporter::write() {
   writeOutputs();
   writeVersions();
   return {};
+}
+
+/// The type of an input or output.
+void GraphExporter::writeOuterType(const Type& type, const std::string& name,
+                                   pb::ValueInfoProto& proto) const {
+  const auto open = options_.openTypes.find(name);
+  if (open == options_.openTypes.end())
+    writeType(type, name, proto);
+  else
+    writeType(open->second, name, proto);
 }
 
 // An output's name is the model's; where the value can take it, no copy is needed. Values that have
@@ -144,7 +170,7 @@ void GraphExporter::writeOp(const Op& op) {
   Names results;
   for (size_t i = 0; i < op.numResults(); ++i) {
     results.push_back(nameOf(op.result(i)));
-    if (op.result(i)->outputUses() == 0)
+    if (op.result(i)->outputUses() == 0 && options_.openTypes.empty())
       writeType(op.result(i)->type(), results.back(), *model_.mutable_graph()->add_value_info());
   }
   std::vector<ExportOperand> operands;
@@ -223,7 +249,7 @@ void GraphExporter::writeOutputs() {
     node.add_output(name);
   }
   for (size_t i = 0; i < graph_.outputs().size(); ++i)
-    writeType(graph_.outputs()[i]->type(), graph_.outputNames()[i], *proto.add_output());
+    writeOuterType(graph_.outputs()[i]->type(), graph_.outputNames()[i], *proto.add_output());
 }
 
 void GraphExporter::writeVersions() {

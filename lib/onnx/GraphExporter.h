@@ -23,6 +23,7 @@ public:
 private:
   using Names = std::vector<std::string>;
 
+  void writeOuterType(const Type& type, const std::string& name, pb::ValueInfoProto& proto) const;
   Result<> nameOutputs();
   void nameValues();
   std::string freshName(const std::string& stem);

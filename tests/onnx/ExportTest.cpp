@@ -561,6 +561,20 @@ TEST(Export, DefaultsOfInputsAreKept) {
   EXPECT_TRUE(back.inputDefaults.at("w") == value);
 }
 
+TEST(Export, SizesMayBeLeftOpen) {
+  const GraphPtr graph = parsed("graph @g(%x: f32[1,2,4]) {\n%a = relu(%x) : f32[1,2,4]\n"
+                                "%y = sigmoid(%a) : f32[1,2,4]\nreturn %y\n}");
+  const DeclaredType open{ElemType::F32,
+                          std::vector<DeclaredType::Dim>{{{}, "batch"}, {2, ""}, {{}, ""}}};
+  const auto bytes = encodeModel(*graph, {.openTypes = {{"x", open}, {"y", open}}});
+  ASSERT_TRUE(bytes) << bytes.error().str();
+  const ImportedModel back = imported(*bytes, {.shapes = {{"x", {3, 2, 5}}}});
+  ASSERT_TRUE(back.graph);
+  EXPECT_EQ(back.signature.inputs[0].type, open);
+  EXPECT_EQ(back.signature.outputs[0].type, open);
+  EXPECT_EQ(back.graph->outputs()[0]->shape(), (Shape{3, 2, 5}));
+}
+
 TEST(Export, LargeModelsKeepTheirConstantsInAFileBeside) {
   const GraphPtr graph = *zoo::build("cnn_batchnorm");
   const Folder folder;
