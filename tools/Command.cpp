@@ -55,6 +55,10 @@ constexpr Command kCommands[] = {
      "enfold bisect model.onnx --random\n"
      "enfold bisect model.onnx --check DIR -o case",
      addBisect},
+    {"quantize", "Make a network of floats one of 8-bit integers",
+     "enfold quantize model.onnx --calibrate images.npy -o model_int8.onnx\n"
+     "enfold quantize model.onnx --calibrate DIR -o model_int8.onnx --max-loss 20",
+     addQuantize},
     {"fuzz", "Check the compiler with random networks and passes",
      "enfold fuzz --count 1000\n"
      "enfold fuzz --seed 7 --count 100 --jobs 2",

@@ -31,6 +31,7 @@ Action addBisect(CLI::App& app);
 Action addReport(CLI::App& app);
 Action addDoctor(CLI::App& app);
 Action addDiff(CLI::App& app);
+Action addQuantize(CLI::App& app);
 Action addFuzz(CLI::App& app);
 Action addCache(CLI::App& app);
 Action addMachine(CLI::App& app);

@@ -48,6 +48,7 @@ ALLOWED = {
         "runtime",
         "lib/driver",
     },
+    "lib/quantize": {"lib/ir", "passes", "lib/driver", "lib/diagnose"},
     "lib/capi": {"lib/support", "lib/lower", "lib/driver", "lib/diagnose"},
     "lib/fuzz": {
         "lib/ir",
@@ -70,6 +71,7 @@ ALLOWED = {
         "runtime",
         "lib/driver",
         "lib/diagnose",
+        "lib/quantize",
         "lib/fuzz",
     },
 }

@@ -21,6 +21,7 @@ RUNS = [
     ("inspect", "COMPILED"),
     ("diff", MODEL, "--random", "--against", "reference", "--all"),
     ("diff", QUANTIZED, "--random", "--against", "reference"),
+    ("quantize", MODEL, "--random", "--samples", "2", "-o", "WRITTEN"),
     ("ops",),
     ("doctor",),
     ("doctor", MODEL),
@@ -35,7 +36,8 @@ def main():
         compiled = f"{folder}/model.so"
         subprocess.run([enfold, "compile", MODEL, "-o", compiled], check=True)
         for verb, *words in RUNS:
-            words = [compiled if word == "COMPILED" else str(word) for word in words]
+            paths = {"COMPILED": compiled, "WRITTEN": f"{folder}/codes.onnx"}
+            words = [paths.get(word, str(word)) for word in words]
             path = pathlib.Path(folder) / f"{verb}.json"
             path.unlink(missing_ok=True)
             done = subprocess.run(
