@@ -1,8 +1,8 @@
-// integer-arithmetic: convolutions and matrix products of dequantized 8-bit tensors become sums of
-// products of the integers, where the target has a kernel for them. The sums are scaled in f32 by
-// one factor a channel. Where the result is quantized again, the scale of that is in the factor,
-// and the rounded number is saturated: the arithmetic of qlinear_conv (docs/numerics.md). Relus and
-// clips in between become bounds of the integers.
+// integer-arithmetic: convolutions, matrix products and averages of dequantized 8-bit tensors
+// become sums of products of the integers, where the target has a kernel for them. The sums are
+// scaled in f32 by one factor a channel. Where the result is quantized again, the scale of that is
+// in the factor, and the rounded number is saturated: the arithmetic of qlinear_conv
+// (docs/numerics.md). Relus and clips in between become bounds of the integers.
 #include "passes/Match.h"
 #include "passes/Pass.h"
 #include "passes/decompose/Parts.h"
@@ -41,11 +41,8 @@ bool allZero(const Quantization& scale) {
 }
 
 /// The product's own op, its constants made by `constant`.
-template <typename MakeConstant>
-OpSpec specOf(const Op& op, const IntegerProduct& p, MakeConstant&& constant) {
-  OpSpec spec{.kind = p.kind, .operands = {p.x, constant(p.w, "weights")}};
-  if (op.kind() == OpKind::Conv) spec.attrs = op.attrs();
-  spec.attrs.erase("algorithm");
+template <typename MakeConstant> OpSpec specOf(const IntegerProduct& p, MakeConstant&& constant) {
+  OpSpec spec{.kind = p.kind, .operands = {p.x, constant(p.w, "weights")}, .attrs = p.attrs};
   const bool hasX = !allZero(p.xScale), hasW = !allZero(p.wScale);
   if (hasX) spec.operands.push_back(constant(zeroPoints(p.xScale, p.x->elem()), "x_zero"));
   if (hasW && !hasX) spec.operands.push_back(nullptr);
@@ -69,9 +66,8 @@ private:
 };
 
 Value* Products::sumsOf(Parts& parts, const IntegerProduct& p) {
-  OpSpec spec = specOf(parts.op(), p, [&](const Tensor& tensor, std::string_view what) {
-    return parts.constant(tensor, what);
-  });
+  OpSpec spec = specOf(
+      p, [&](const Tensor& tensor, std::string_view what) { return parts.constant(tensor, what); });
   Value* sums = parts.make(spec.kind, std::move(spec.operands), std::move(spec.attrs));
   for (const Op* dequantizer : p.dequantizers)
     rewriter_.addOrigins(sums->producer(), dequantizer->origins());
@@ -117,7 +113,7 @@ void Products::tryRewrite(Op& op) {
   const auto p = integerProductOf(op);
   if (!p) return context_.refused(p.error(), op);
   Graph scratch;
-  const OpSpec spec = specOf(op, *p, [&](const Tensor& tensor, std::string_view what) {
+  const OpSpec spec = specOf(*p, [&](const Tensor& tensor, std::string_view what) {
     return scratch.constant(tensor, std::string(what));
   });
   if (!hasKernel(context_, spec))
@@ -171,8 +167,10 @@ bool sumsIntegers(const Op& op) {
   }
 }
 
-/// Whether the op multiplies a dequantized tensor with others.
+/// Whether the op multiplies a dequantized tensor with others, or averages one.
 bool isCandidate(const Op& op) {
+  if (op.kind() == OpKind::AveragePool || op.kind() == OpKind::GlobalAveragePool)
+    return dequantizationOf(op.own(0));
   if (op.kind() != OpKind::Conv && op.kind() != OpKind::Gemm && op.kind() != OpKind::MatMul)
     return false;
   return dequantizationOf(op.own(0)) || dequantizationOf(op.own(1));

@@ -67,6 +67,8 @@ private:
   Value* cast(Value* x, kir::Type from, kir::Scalar to);
   Value* fitToDouble(Value* x, kir::Type from);
   Value* castSaturating(Value* x, kir::Type from, kir::Scalar to);
+  Value* castRoundedSum(Value* y, int64_t zero, kir::Type from, kir::Scalar to);
+  Value* roundToI32(Value* x, int lanes);
   Value* clampInteger(Value* x, kir::Type from, kir::Scalar to);
   Value* halfToFloat(Value* bits, kir::Type from);
   Value* floatToHalf(Value* x, kir::Scalar to, int lanes);

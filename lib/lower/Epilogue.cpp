@@ -92,11 +92,11 @@ void Epilogue::declare(kir::Builder& b) {
 }
 
 kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
-                           std::span<const kir::Index> coordinates) const {
+                           std::span<const kir::Index> coordinates, int pixels) const {
   std::vector<std::optional<kir::Value>> read(operands_.size());
   const auto operand = [&](int arg) -> std::optional<kir::Value>& {
     const size_t i = static_cast<size_t>(arg) - op_.numOwnOperands();
-    if (!read[i]) read[i] = operands_[i].load(b, coordinates, accumulator.lanes());
+    if (!read[i]) read[i] = operands_[i].load(b, coordinates, accumulator.lanes(), pixels);
     return read[i];
   };
   // Each step works on what the tensor before it would hold, so that fused halves keep the bits of

@@ -5,6 +5,8 @@
 
 #include "lower/Operand.h"
 
+#include <algorithm>
+
 namespace enfold::lower {
 
 /// Empty when every step of the op's epilogue can be generated, else the reason why not.
@@ -28,9 +30,11 @@ public:
   void declare(kir::Builder& b);
   /// The result of all steps at `coordinates` of the op's result (physical dimensions, lanes along
   /// the last), in the compute scalar of the result's type, to be stored with Builder::storeAs.
-  /// `accumulator` is in the compute scalar of the op's own element type.
-  kir::Value apply(kir::Builder& b, kir::Value accumulator,
-                   std::span<const kir::Index> coordinates) const;
+  /// `accumulator` is in the compute scalar of the op's own element type. Where takesPixels(), it
+  /// may hold the lanes of several neighbouring pixels of a blocked result.
+  kir::Value apply(kir::Builder& b, kir::Value accumulator, std::span<const kir::Index> coordinates,
+                   int pixels = 1) const;
+  bool takesPixels() const { return std::ranges::all_of(operands_, &Operand::readsPixels); }
   /// Appends the operands' buffers in the order of declare().
   void appendBuffers(std::vector<BufferRef>& buffers) const;
 

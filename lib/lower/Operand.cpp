@@ -3,6 +3,7 @@
 
 #include "lower/Scalars.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace enfold::lower {
@@ -37,18 +38,37 @@ Operand::Operand(const Value* value, const Type& result, Lowering& lowering)
     buffer_ = lowering.storage(value);
     if (access_.channels && *access_.channels % block_ == 0) access_.channels.reset();
   }
+  pixels_ = pixelsOf(result);
+}
+
+Operand::Pixels Operand::pixelsOf(const Type& result) const {
+  if (result.layout.isPlain() || access_.channels || access_.strides.back() != 1)
+    return Pixels::Apart;
+  const std::vector<int64_t> dense = denseStrides(physicalExtents(result));
+  const auto begin = static_cast<ptrdiff_t>(2), end = std::ssize(dense) - 1;
+  const std::span strides(access_.strides.begin() + begin, access_.strides.begin() + end);
+  if (std::ranges::all_of(strides, [](int64_t stride) { return stride == 0; })) return Pixels::Same;
+  for (size_t i = 2; i + 1 < dense.size(); ++i)
+    if (access_.strides[i] != dense[i] && physicalExtents(result)[i] != 1) return Pixels::Apart;
+  return Pixels::Neighbours;
 }
 
 void Operand::declare(kir::Builder& b) {
   if (buffer_) declared_ = b.input("arg", *scalarOf(type_.elem), elements_);
 }
 
-kir::Value Operand::load(kir::Builder& b, std::span<const kir::Index> coordinates,
-                         int lanes) const {
+kir::Value Operand::load(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes,
+                         int pixels) const {
   const kir::Scalar compute = computeScalar(*scalarOf(type_.elem));
   if (immediateInt_) return b.constantInt({compute, lanes}, *immediateInt_);
   if (immediate_) return b.constant({compute, lanes}, *immediate_);
-  const kir::Value stored = loadStored(b, coordinates, lanes);
+  const bool repeats = pixels > 1 && pixels_ == Pixels::Same;
+  kir::Value stored = loadStored(b, coordinates, repeats ? lanes / pixels : lanes);
+  if (repeats) {
+    std::vector<int> mask;
+    for (int i = 0; i < lanes; ++i) mask.push_back(i % stored.lanes());
+    stored = b.shuffle(stored, stored, mask);
+  }
   return compute == *scalarOf(type_.elem) ? stored : b.cast(stored, compute);
 }
 

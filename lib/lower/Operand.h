@@ -20,8 +20,13 @@ public:
   /// Declares the buffer as the kernel's next input, unless the operand is an immediate.
   void declare(kir::Builder& b);
   /// Lanes at `coordinates` (one per physical dimension of the result, lanes along the last), in
-  /// the operand's compute scalar.
-  kir::Value load(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes) const;
+  /// the operand's compute scalar. Of a blocked result, these may be the lanes of `pixels`
+  /// neighbouring pixels, if the operand readsPixels().
+  kir::Value load(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes,
+                  int pixels = 1) const;
+  /// Whether neighbouring pixels of a blocked result, in row-major order, read either the same
+  /// lanes or lanes next to each other.
+  bool readsPixels() const { return !buffer_ || pixels_ != Pixels::Apart; }
 
   const std::optional<BufferRef>& buffer() const { return buffer_; }
   /// Strides over the result's physical dimensions, for collapsing them.
@@ -30,6 +35,9 @@ public:
   bool isRigid() const { return access_.channels.has_value(); }
 
 private:
+  enum class Pixels : uint8_t { Same, Neighbours, Apart };
+
+  Pixels pixelsOf(const Type& result) const;
   kir::Value loadStored(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes) const;
 
   Type type_;
@@ -40,6 +48,7 @@ private:
   std::optional<kir::Buffer> declared_;
   int64_t elements_ = 0;
   int block_ = 0;
+  Pixels pixels_ = Pixels::Apart;
 };
 
 } // namespace enfold::lower

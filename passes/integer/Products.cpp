@@ -101,7 +101,62 @@ void takeBias(const Op& op, IntegerProduct& p) {
 
 } // namespace
 
+namespace {
+
+/// The window of an average pool as a convolution's attributes.
+OrRefusal<AttrMap> windowOfPool(const Op& op) {
+  if (op.kind() == OpKind::GlobalAveragePool) return AttrMap{};
+  const std::vector<int64_t> pads = op.ints("pads");
+  const bool isPadded = std::ranges::any_of(pads, [](int64_t pad) { return pad != 0; });
+  if (op.integer("ceil_mode") != 0 || (isPadded && op.integer("count_include_pad") == 0))
+    return refuse(Reason::NotPlainProduct, "its windows do not count as many numbers everywhere");
+  AttrMap attrs = op.attrs();
+  attrs.erase("ceil_mode");
+  attrs.erase("kernel_shape");
+  attrs.erase("count_include_pad");
+  return attrs;
+}
+
+OrRefusal<IntegerProduct> integerPoolOf(const Op& op) {
+  if (auto form = checkForm(op); !form) return std::unexpected(form.error());
+  const auto x = operandOf(op, 0);
+  if (!x) return std::unexpected(x.error());
+  if (!isByte(x->dequantizer->own(0)->elem()) || !x->scale.isUniform())
+    return refuse(Reason::OtherAxis, "its operand is not of 8 bits with one scale");
+  auto attrs = windowOfPool(op);
+  if (!attrs) return std::unexpected(attrs.error());
+  const int64_t channels = op.result()->shape()[1];
+  const Shape& image = op.own(0)->shape();
+  const std::vector<int64_t> kernel = op.kind() == OpKind::GlobalAveragePool
+                                          ? std::vector<int64_t>(image.begin() + 2, image.end())
+                                          : op.ints("kernel_shape");
+  Shape weights = {channels, 1};
+  weights.insert(weights.end(), kernel.begin(), kernel.end());
+  const int64_t count = numElements(weights) / std::max<int64_t>(1, channels);
+  if (count == 0 || channels == 0) return refuse(Reason::NotPlainProduct, "it averages nothing");
+  Tensor ones(ElemType::I8, weights);
+  for (int64_t i = 0; i < ones.numElements(); ++i) ones.setDouble(i, 1);
+  (*attrs)["group"] = channels;
+  IntegerProduct p{.kind = OpKind::ConvInteger,
+                   .x = x->dequantizer->own(0),
+                   .xScale = x->scale,
+                   .w = std::move(ones),
+                   .wScale = {{1 / static_cast<float>(count)}, {0}, 0},
+                   .attrs = *std::move(attrs),
+                   .channels = channels,
+                   .perChannel = Shape(op.result()->shape().size() - 1, 1),
+                   .bias = {},
+                   .dequantizers = {x->dequantizer}};
+  p.perChannel[0] = channels;
+  if (auto fits = checkWeights(p); !fits) return std::unexpected(fits.error());
+  return p;
+}
+
+} // namespace
+
 OrRefusal<IntegerProduct> integerProductOf(const Op& op) {
+  if (op.kind() == OpKind::AveragePool || op.kind() == OpKind::GlobalAveragePool)
+    return integerPoolOf(op);
   if (auto form = checkForm(op); !form) return std::unexpected(form.error());
   const auto x = operandOf(op, 0);
   if (!x) return std::unexpected(x.error());
@@ -124,9 +179,11 @@ OrRefusal<IntegerProduct> integerProductOf(const Op& op) {
                    .xScale = x->scale,
                    .w = inBytes(*weights),
                    .wScale = w->scale,
+                   .attrs = isConv ? op.attrs() : AttrMap{},
                    .perChannel = {},
                    .bias = {},
                    .dequantizers = {x->dequantizer, w->dequantizer}};
+  p.attrs.erase("algorithm");
   const bool transposes = op.kind() == OpKind::Gemm && op.integer("transB") != 0;
   if (!p.wScale.isUniform() && p.wScale.axis != (isConv || transposes ? 0 : 1))
     return refuse(Reason::OtherAxis, "its weights are not scaled by output channels");

@@ -1,18 +1,21 @@
-// Convolutions and matrix products of dequantized tensors, seen as products of the integers
-// themselves.
+// Convolutions, matrix products and averages of dequantized tensors, seen as products of the
+// integers themselves.
 #pragma once
 
 #include "passes/integer/Quantized.h"
 
 namespace enfold {
 
-/// A convolution or matrix product whose operands stand for integers.
+/// A convolution, matrix product or average pool whose operands stand for integers. A pool is a
+/// convolution of every channel by itself, with weights of one that stand for the reciprocal of
+/// their number.
 struct IntegerProduct {
   OpKind kind; ///< ConvInteger or MatMulInteger
   Value* x;    ///< codes
   Quantization xScale;
   Tensor w; ///< codes; of a matrix product [K,N]
   Quantization wScale;
+  AttrMap attrs;             ///< of a convolution
   int64_t channels = 0;      ///< of the result
   Shape perChannel;          ///< the shape in which one number a channel broadcasts to the result
   std::vector<int32_t> bias; ///< added to the sums; empty: none

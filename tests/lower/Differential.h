@@ -3,6 +3,7 @@
 
 #include "diagnose/Compare.h"
 #include "ir/Builder.h"
+#include "kernel/Machine.h"
 
 #include <functional>
 #include <random>
@@ -28,6 +29,8 @@ struct DifferentialOptions {
   std::vector<double> odd = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
+  /// Changes what the cost models take for the processor, and so what they choose.
+  void (*machine)(kir::Machine&) = nullptr;
 };
 
 /// The graph, compiled with all passes, gives the reference's answer, and the same bits on one

@@ -20,10 +20,12 @@ struct IntegerCase {
   RandomWindow window;
   ElemType x = ElemType::U8, w = ElemType::I8;
   int64_t xZero = 128;
-  bool perChannel = false; ///< zero points of weights
+  bool zeroComputed = false; ///< the input's zero point is an input too
+  bool perChannel = false;   ///< zero points of weights
   int64_t wZero = 0;
   double weights = 1; ///< how much of their range the weights take
   Behind behind = Behind::Requantized;
+  bool dearProducts = false; ///< the cost model takes products for slow, and saves them
 };
 
 double least(ElemType elem) { return isUnsigned(elem) ? 0 : -128; }
@@ -57,6 +59,8 @@ Value* requantized(GraphBuilder& g, Value* sums, ElemType to, double scale, Valu
               to);
 }
 
+void slowProducts(kir::Machine& machine) { machine.pairs = machine.dot = {0.01, 1}; }
+
 std::vector<std::string> expectExact(const IntegerCase& c) {
   const auto build = [&](GraphBuilder& g) -> Value* {
     Shape x = {c.batch, c.cin}, w = {c.cout, c.cin / c.groups};
@@ -71,11 +75,12 @@ std::vector<std::string> expectExact(const IntegerCase& c) {
     }
     AttrMap attrs = c.window.attrs();
     attrs["group"] = c.groups;
-    Value* sums =
-        g.op(OpKind::ConvInteger, "conv",
-             {g.input("x", {c.x, x, {}}), g.constant("weight", whole("weight", c.w, w, low, high)),
-              g.constant("xzero", std::move(xZero)), g.constant("wzero", std::move(wZero))},
-             attrs);
+    Value* sums = g.op(
+        OpKind::ConvInteger, "conv",
+        {g.input("x", {c.x, x, {}}), g.constant("weight", whole("weight", c.w, w, low, high)),
+         c.zeroComputed ? g.input("xzero", {c.x, {}, {}}) : g.constant("xzero", std::move(xZero)),
+         g.constant("wzero", std::move(wZero))},
+        attrs);
     if (c.behind == Behind::Nothing) return sums;
     const double terms = static_cast<double>(numElements(w) / c.cout);
     const double scale = 0.02 / std::sqrt(terms);
@@ -84,11 +89,12 @@ std::vector<std::string> expectExact(const IntegerCase& c) {
         c.behind == Behind::Residual ? g.input("r", {ElemType::U8, sums->shape(), {}}) : nullptr;
     return requantized(g, sums, to, scale, residual);
   };
-  return expectCompiledAgrees(
-      build, {.tolerance = {.rtol = 0, .atol = 0},
-              .low = least(c.x),
-              .high = most(c.x),
-              .fills = {{least(c.x)}, {most(c.x)}, {static_cast<double>(c.xZero)}}});
+  return expectCompiledAgrees(build,
+                              {.tolerance = {.rtol = 0, .atol = 0},
+                               .low = least(c.x),
+                               .high = most(c.x),
+                               .fills = {{least(c.x)}, {most(c.x)}, {static_cast<double>(c.xZero)}},
+                               .machine = c.dearProducts ? slowProducts : nullptr});
 }
 
 RandomWindow usual(const Shape& image) { return {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, image}; }
@@ -206,6 +212,24 @@ TEST(IntegerConv, WindowsLargerThanTheImage) {
   }
 }
 
+TEST(IntegerConv, ZeroPointsThatAreComputed) {
+  Sizes sizes(38);
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 12; ++round) {
+      IntegerCase c{.batch = sizes.between(1, 2), .cout = sizes.between(1, 40)};
+      c.cin = round % 3 == 0 ? sizes.between(1, 16) : sizes.between(17, 40);
+      c.window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
+      if (round % 4 == 1) c.cin = c.cout = c.groups = 24;
+      vary(c, round);
+      c.zeroComputed = true;
+      EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+    }
+  IntegerCase c{.cin = 40, .cout = 33, .window = usual({9, 7})};
+  c.zeroComputed = true;
+  c.dearProducts = true;
+  EXPECT_TRUE(uses(expectExact(c), "winograd"));
+}
+
 TEST(IntegerConv, SumsWrapAround) {
   // 2^17 products of the largest numbers leave 32 bits, as the reference's do.
   IntegerCase c{.cin = 4096, .cout = 8, .window = usual({6, 6}), .xZero = 0};
@@ -213,6 +237,77 @@ TEST(IntegerConv, SumsWrapAround) {
   c.w = ElemType::U8;
   c.weights = 1;
   expectExact(c);
+}
+
+TEST(IntegerWinograd, BordersOfAllKinds) {
+  Sizes sizes(37);
+  int used = 0;
+  for (int round = 0; round < 60; ++round) {
+    IntegerCase c{
+        .batch = sizes.between(1, 2), .cin = sizes.between(17, 60), .cout = sizes.between(17, 40)};
+    const int64_t step = round % 5 == 4 ? sizes.between(2, 3) : 1;
+    std::vector<int64_t> pads;
+    for (int i = 0; i < 4; ++i) pads.push_back(sizes.between(0, 3));
+    Shape image;
+    for (size_t i = 0; i < 2; ++i)
+      image.push_back(std::max<int64_t>(1, 2 * step + 1 - pads[i] - pads[i + 2]) +
+                      sizes.between(0, 13));
+    c.window = {{3, 3}, {1, 1}, {step, step}, pads, image};
+    vary(c, round);
+    c.dearProducts = true;
+    used += uses(expectExact(c), "winograd");
+  }
+  EXPECT_GT(used, 40) << "of 60";
+}
+
+TEST(IntegerWinograd, EveryCountOfChannelsAndOfTiles) {
+  for (const int64_t cin : {17, 23, 24, 25, 31, 32, 33, 39, 40, 41, 47, 64}) {
+    IntegerCase c{.cin = cin, .cout = 80 - cin, .window = usual({5, 9})};
+    vary(c, cin);
+    c.dearProducts = true;
+    EXPECT_TRUE(uses(expectExact(c), "winograd"));
+  }
+  for (int64_t width = 4; width <= 60; width += width < 13 ? 1 : 7) {
+    IntegerCase c{.batch = 3, .cin = 20, .cout = 24, .window = usual({width, 31})};
+    vary(c, width);
+    c.dearProducts = true;
+    EXPECT_TRUE(uses(expectExact(c), "winograd"));
+  }
+}
+
+TEST(IntegerWinograd, LargeImagesAreFused) {
+  IntegerCase c{.cin = 24, .cout = 40, .window = usual({150, 140})};
+  c.dearProducts = true;
+  EXPECT_TRUE(std::ranges::any_of(expectExact(c), [](const std::string& algorithm) {
+    return algorithm.starts_with("winograd pairs") && !algorithm.contains("staged");
+  }));
+}
+
+/// All weights are -128, so that sums reach what the proof allows, and one channel more exceeds it.
+TEST(IntegerWinograd, SumsOfTheLargestMagnitude) {
+  const auto algorithms = [](int64_t channels, ElemType x, int64_t zero) {
+    return expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          Tensor xZero(x, {});
+          xZero.setDouble(0, static_cast<double>(zero));
+          return g.op(OpKind::ConvInteger, "conv",
+                      {g.input("x", {x, {1, channels, 9, 10}, {}}),
+                       g.constant("weight",
+                                  whole("weight", ElemType::I8, {24, channels, 3, 3}, -128, -128)),
+                       g.constant("xzero", std::move(xZero))},
+                      {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+        },
+        {.tolerance = {.rtol = 0, .atol = 0},
+         .low = least(x),
+         .high = most(x),
+         .fills = {{least(x)}, {most(x)}},
+         .machine = slowProducts});
+  };
+  EXPECT_TRUE(uses(algorithms(114, ElemType::U8, 0), "winograd"));
+  EXPECT_FALSE(uses(algorithms(117, ElemType::U8, 0), "winograd"));
+  EXPECT_TRUE(uses(algorithms(114, ElemType::U8, 255), "winograd"));
+  EXPECT_TRUE(uses(algorithms(114, ElemType::I8, -128), "winograd"));
+  EXPECT_TRUE(uses(algorithms(200, ElemType::I8, 0), "winograd"));
 }
 
 TEST(IntegerMatMul, AnySizes) {
@@ -231,7 +326,8 @@ TEST(IntegerMatMul, AnySizes) {
           return g.op(OpKind::MatMulInteger, "product",
                       {g.input("x", {a, x, {}}),
                        g.constant("weight", whole("weight", b, {k, n}, least(b), most(b))),
-                       g.constant("xzero", std::move(zero)),
+                       round % 5 == 4 ? g.input("xzero", {a, {}, {}})
+                                      : g.constant("xzero", std::move(zero)),
                        g.constant("wzero", whole("wzero", b, zeros, least(b), most(b)))});
         },
         {.tolerance = {.rtol = 0, .atol = 0},

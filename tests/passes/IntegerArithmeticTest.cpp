@@ -228,6 +228,36 @@ public:
     finish(real, codes, y);
   }
 
+  /// An average of floats alone; gives the scale of a sum over that of the result.
+  double pool(Codes& x, Codes& y) {
+    const int spatial = static_cast<int>(random.in(1, 3));
+    Shape shape = {random.in(1, 2), random.in(1, 5)};
+    std::vector<int64_t> kernel, strides, pads;
+    for (int i = 0; i < spatial; ++i) {
+      shape.push_back(random.in(4, 7));
+      kernel.push_back(random.in(2, 3));
+      strides.push_back(random.in(1, 2));
+    }
+    for (int i = 0; i < 2 * spatial; ++i)
+      pads.push_back(random.in(0, kernel[static_cast<size_t>(i % spatial)] - 1));
+    const bool isGlobal = random.chance(30);
+    if (isGlobal) kernel.assign(shape.begin() + 2, shape.end());
+    x = tensorOf(-5, 0);
+    y = tensorOf(0, 0);
+    y.scales[0] = random.chance(50) ? x.scales[0]
+                                    : x.scales[0] * static_cast<float>(random.uniform(0.3, 1.5));
+    input(x.elem, shape);
+    const AttrMap attrs = {{"kernel_shape", kernel},
+                           {"strides", strides},
+                           {"pads", pads},
+                           {"count_include_pad", int64_t{1}}};
+    Value* mean = make(floats, isGlobal ? OpKind::GlobalAveragePool : OpKind::AveragePool,
+                       {dequantized(floats.inputs()[0].get(), x)}, isGlobal ? AttrMap{} : attrs);
+    floats.addOutput(between(floats, OpKind::QuantizeLinear, mean, y), "y");
+    return static_cast<double>(x.scales[0]) / static_cast<double>(y.scales[0]) /
+           static_cast<double>(numElements(kernel));
+  }
+
   void input(ElemType elem, const Shape& shape) {
     floats.addInput("x", {elem, shape, {}});
     integers.addInput("x", {elem, shape, {}});
@@ -267,6 +297,46 @@ TEST(IntegerArithmetic, ProductsAreThoseOfTheQuantizedOperator) {
     Pair pair(seed);
     pair.product();
     expectSame(pair, OpKind::MatMulInteger);
+  }
+}
+
+TEST(IntegerArithmetic, AveragesAreSumsOfIntegers) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(seed);
+    Pair pair(seed);
+    Codes x, y;
+    const double factor = pair.pool(x, y);
+    const Tensor expected = run(pair.floats, pair.inputs)[0];
+    optimize(pair.floats);
+    EXPECT_EQ(countOf(pair.floats, OpKind::ConvInteger), 1u);
+    const Tensor answer = run(pair.floats, pair.inputs)[0];
+    // Means of floats are rounded before they are divided, which decides ties.
+    const bool hasTies = std::abs(1 / factor - std::round(1 / factor)) < 1e-4;
+    int64_t different = 0;
+    for (int64_t i = 0; i < answer.numElements(); ++i) {
+      EXPECT_LE(std::abs(answer.asDouble(i) - expected.asDouble(i)), 1);
+      different += answer.asDouble(i) != expected.asDouble(i);
+    }
+    EXPECT_LE(different, hasTies ? answer.numElements() / 2 : 0);
+  }
+}
+
+TEST(IntegerArithmetic, AveragesOfFewerNumbersAtTheBordersStayFloats) {
+  for (const bool isCeil : {false, true}) {
+    Pair pair(1);
+    const Codes x = {ElemType::U8, {0.1f}, {3}};
+    pair.input(x.elem, {1, 2, 6, 6});
+    const AttrMap attrs = {{"kernel_shape", std::vector<int64_t>{3, 3}},
+                           {"strides", std::vector<int64_t>{2, 2}},
+                           {"pads", std::vector<int64_t>(4, isCeil ? 0 : 1)},
+                           {"ceil_mode", int64_t{isCeil}}};
+    Value* mean = pair.make(pair.floats, OpKind::AveragePool,
+                            {pair.dequantized(pair.floats.inputs()[0].get(), x)}, attrs);
+    pair.floats.addOutput(mean, "y");
+    const Tensor expected = run(pair.floats, pair.inputs)[0];
+    optimize(pair.floats);
+    EXPECT_EQ(countOf(pair.floats, OpKind::ConvInteger), 0u);
+    EXPECT_EQ(run(pair.floats, pair.inputs)[0], expected);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "lower/conv/Grouped.h"
 #include "lower/conv/Groups.h"
 #include "lower/conv/IntegerOperands.h"
+#include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
 
 #include <fmt/format.h>
@@ -84,7 +85,8 @@ std::string refuseInteger(const Op& op, const kir::Target& target) {
 std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem& problem,
                                                const kir::Target& target) {
   std::vector<Words> all = {kPairs};
-  if (IntegerWeights(op).areBytes(*op.own(1)->constant())) all.push_back(bytesFor(target.machine));
+  if (InputZero(op).isKnown() && IntegerWeights(op).areBytes(*op.own(1)->constant()))
+    all.push_back(bytesFor(target.machine));
   std::vector<DirectCandidate> candidates;
   for (const Words& words : all)
     for (DirectCandidate& candidate : directCandidates(problem, target, words)) {
@@ -123,7 +125,7 @@ std::vector<DirectCandidate> spanningCandidates(const Op& op, const kir::Target&
   return candidates;
 }
 
-std::string refuseWinograd(const Op& op, const kir::Target& target) {
+std::string refuseFloatWinograd(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
@@ -132,6 +134,12 @@ std::string refuseWinograd(const Op& op, const kir::Target& target) {
   if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
   if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
   return "";
+}
+
+std::string refuseWinograd(const Op& op, const kir::Target& target) {
+  if (op.kind() != OpKind::ConvInteger) return refuseFloatWinograd(op, target);
+  if (std::string reason = refuseInteger(op, target); !reason.empty()) return reason;
+  return refuseIntegerWinograd(op, target);
 }
 
 /// Whether a plain result is better because its channels fill too little of a block.
@@ -232,8 +240,9 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
     const std::string name = direct.name();
     candidates.push_back({name, name, direct.cycles, std::move(direct)});
   }
-  if (!isInteger && refuseWinograd(op, target).empty())
-    for (const WinogradCandidate& winograd : winogradCandidates(windowProblem(op), narrowed))
+  if (refuseWinograd(op, target).empty())
+    for (const WinogradCandidate& winograd :
+         winogradCandidates(windowProblem(op), narrowed, isInteger ? kPairs : Words()))
       candidates.push_back({winograd.name(), winograd.kind, winograd.cycles, winograd});
   std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
   return candidates;

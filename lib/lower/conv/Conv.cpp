@@ -4,6 +4,7 @@
 #include "lower/conv/Candidates.h"
 #include "lower/conv/Direct.h"
 #include "lower/conv/Grouped.h"
+#include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
 #include "lower/conv/Winograd.h"
 
@@ -13,7 +14,8 @@ void lowerConv(const Op& op, Lowering& lowering) {
   ConvChoice choice = chooseConv(op, lowering.target());
   const auto& how = choice.chosen.how;
   if (const auto* winograd = std::get_if<WinogradCandidate>(&how))
-    lowerConvWinograd(op, *winograd, choice.secondChoice, lowering);
+    (op.kind() == OpKind::ConvInteger ? lowerIntegerWinograd : lowerConvWinograd)(
+        op, *winograd, choice.secondChoice, lowering);
   else if (const auto* direct = std::get_if<DirectCandidate>(&how))
     lowerConvDirect(op, *direct, choice.secondChoice, lowering);
   else if (std::holds_alternative<GroupedCandidate>(how))

@@ -4,6 +4,7 @@
 #include "lower/Scalars.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace enfold::lower {
 
@@ -54,8 +55,26 @@ void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Va
   const Type& type = op_.result()->type();
   const std::vector<Index> at = blockedCoordinates(type, image, block, pixel);
   const int64_t pixels = elementsOf(type) / (type.shape[0] * blocks_ * lanes_);
-  b.storeAs((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
-            epilogue_.apply(b, bias ? sum + *bias : sum, at));
+  b.storeAs(
+      (*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
+      epilogue_.apply(b, bias ? sum + *bias : sum, at, sum.lanes() / static_cast<int>(lanes_)));
+}
+
+int64_t ConvResult::pixelsTogether() const {
+  if (bias_ || !isByte(op_.result()->elem()) || !epilogue_.takesPixels()) return 1;
+  return std::max<int64_t>(1, lowering_.target().machine.vectorBytes / lanes_);
+}
+
+/// Calls body(first, count) for neighbouring pixels of a tile, as many together as are stored so.
+template <typename Body>
+static void forPixels(kir::Builder& b, int64_t pixels, int64_t together, Body&& body) {
+  const int64_t whole = pixels / together * together;
+  b.forLoop("pixel", 0, whole, together, [&](const Index& pixel) { body(pixel, together); });
+  for (int64_t pixel = whole; pixel < pixels;) {
+    while (together > pixels - pixel) together /= 2;
+    body(Index(pixel), together);
+    pixel += together;
+  }
 }
 
 /// Pixel number `pixel` of a tile.
@@ -74,21 +93,35 @@ void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Va
 void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
                        const ConvTile& tile) const {
   const int64_t pixels = std::ssize(sums) / tile.blocks;
+  const int64_t most = tile.step == 1 && tile.image ? pixelsTogether() : 1;
+  const auto sum = [&](int64_t block, int64_t pixel) -> Value {
+    return sums[static_cast<size_t>(pixel * tile.blocks + block)];
+  };
   if (!sums_) {
+    const std::function<Value(int64_t, int64_t, int64_t)> joined = [&](int64_t block, int64_t first,
+                                                                       int64_t count) {
+      return count == 1 ? sum(block, first)
+                        : b.concat(joined(block, first, count / 2),
+                                   joined(block, first + count / 2, count / 2));
+    };
     for (int64_t block = 0; block < tile.blocks; ++block) {
       const std::optional<Value> added = bias(b, tile.firstBlock + block);
-      for (int64_t pixel = 0; pixel < pixels; ++pixel)
-        store(b, sums[static_cast<size_t>(pixel * tile.blocks + block)], added, tile, block, pixel);
+      for (int64_t pixel = 0, count = most; pixel < pixels; pixel += count) {
+        while (count > pixels - pixel) count /= 2;
+        store(b, joined(block, pixel, count), added, tile, block, pixel);
+      }
     }
     return;
   }
-  for (int64_t i = 0; i < std::ssize(sums); ++i)
-    b.store((*sums_)[i * lanes_], sums[static_cast<size_t>(i)]);
+  for (int64_t block = 0; block < tile.blocks; ++block)
+    for (int64_t pixel = 0; pixel < pixels; ++pixel)
+      b.store((*sums_)[(block * pixels + pixel) * lanes_], sum(block, pixel));
   b.forLoop("block", 0, tile.blocks, [&](const Index& block) {
     const std::optional<Value> added = bias(b, tile.firstBlock + block);
-    b.forLoop("pixel", 0, pixels, [&](const Index& pixel) {
-      const Value sum = b.load((*sums_)[(pixel * tile.blocks + block) * lanes_], int(lanes_));
-      store(b, sum, added, tile, block, pixel);
+    forPixels(b, pixels, most, [&](const Index& pixel, int64_t count) {
+      const Value together =
+          b.load((*sums_)[(block * pixels + pixel) * lanes_], static_cast<int>(count * lanes_));
+      store(b, together, added, tile, block, pixel);
     });
   });
 }

@@ -45,9 +45,13 @@ public:
   /// Of a block of channels; the bias comes last: begun with, a bias much larger than the products
   /// would round each of them.
   std::optional<kir::Value> bias(kir::Builder& b, const kir::Index& block) const;
-  /// Stores what sum and bias become at a pixel, numbered row by row.
+  /// Stores what sum and bias become at a pixel, numbered row by row. Without a bias, the sums may
+  /// be those of as many pixels as are stored together, one behind the other.
   void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,
              const kir::Index& image, const kir::Index& block, const kir::Index& pixel) const;
+  /// Neighbouring pixels of a block that fill a vector of the result: their conversions to bytes,
+  /// and their stores, are one. 1 where results are no bytes.
+  int64_t pixelsTogether() const;
   /// Stores what the sums of a tile become: sums[pixel * tile.blocks + block].
   void store(kir::Builder& b, std::span<const kir::Var> sums, const ConvTile& tile) const;
   /// Arithmetic behind the sums.

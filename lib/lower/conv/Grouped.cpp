@@ -7,8 +7,9 @@
 //
 // Lanes past the last channel hold anything, but in groups of their own.
 //
-// Integers are widened to the lanes of sums, and multiplied as pairs whose second number has a
-// weight of zero: that is as fast as additions, products of 32 bits are not.
+// Integers are multiplied in pairs of 16 bits: of depthwise convolutions with a few taps in a row,
+// two neighbouring pixels of a channel with two taps; else a pixel, widened to the lanes of sums,
+// and a second number with a weight of zero.
 #include "lower/conv/Grouped.h"
 
 #include "lower/Layouts.h"
@@ -41,8 +42,10 @@ public:
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), isInteger_(op.kind() == OpKind::ConvInteger),
+        pairs_(isInteger_ && width_ == 1 ? pairsOf(p_, registers(lowering)) : Pairs{}),
+        rowVectors_(pairs_.empty() ? width_ * p_.kernel[2] : pairs_.vectors()),
         wholeRun_(wholeRunOf(p_)), result_(op, lowering),
-        border_(op, wholeRun_, isInteger_ ? inputZeroPoint(op) : 0, lanes_) {}
+        border_(op, wholeRun_, isInteger_ ? InputZero(op).number() : 0, lanes_) {}
 
   void lower();
 
@@ -60,6 +63,28 @@ private:
   };
   /// The sums of a tile.
   using Sums = std::vector<kir::Var>;
+  /// How taps of a row are paired, if they are: tiles read pairs of pixels from an even column of
+  /// theirs on. A window that begins at such a column sees its taps in pairs from the first one on,
+  /// `even` of them; other windows, of which there are none where strides are even, see the first
+  /// tap as the second of a pair, and `odd` pairs.
+  struct Pairs {
+    int64_t even = 0, odd = 0;
+
+    bool empty() const { return even == 0; }
+    int64_t vectors() const { return even + odd; }
+  };
+
+  static int64_t registers(const Lowering& lowering) {
+    return lowering.target().machine.vectorRegisters;
+  }
+  /// Pairs where at least half as many sums as usual fit beside their weights, two pixels and a
+  /// product.
+  static Pairs pairsOf(const WindowProblem& p, int64_t registers) {
+    const int64_t taps = p.kernel[2];
+    if (taps == 1 || p.dilations[2] != 1) return {};
+    const Pairs pairs = {(taps + 1) / 2, p.strides[2] % 2 == 0 ? 0 : (taps + 2) / 2};
+    return registers - pairs.vectors() - 3 >= kMaxDepthwisePixels / 2 ? pairs : Pairs{};
+  }
 
   /// All groups as one.
   static GroupRun wholeRunOf(WindowProblem p) {
@@ -73,6 +98,8 @@ private:
   Value loadWeight(const Index& vector);
   Value addProduct(const Value& sum, const Value& pixel, const Value& weight);
   void tile(const Row& row, const Tile& tile);
+  void rowOfPairs(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  std::optional<Value> loadPair(const Index& src, const Tile& tile, int64_t column);
   void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void finish(const Row& row, const Tile& tile, const Sums& sums);
@@ -85,6 +112,8 @@ private:
   const int lanes_;
   const int64_t blocks_;
   const bool fewTaps_, isInteger_;
+  const Pairs pairs_;
+  const int64_t rowVectors_; ///< of weights, for a row of taps
   const GroupRun wholeRun_;
   ConvResult result_;
   BorderSums border_;
@@ -94,26 +123,36 @@ private:
 };
 
 /// [channel block][kd][kh] rows of [channel of a group][kw][lane], or [kw][channel of a
-/// group][lane] for many taps. A lane of integers is a pair. of(weights, i, channel) is number i of
-/// the op's weights, which is of that output channel.
+/// group][lane] for many taps. A lane of integers is a pair; rows of pairs are [even, then odd
+/// pair][lane]. of(weights, i, channel) is number i of the op's weights, which is of that output
+/// channel.
 template <typename T, typename NumberOf>
 BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
   const int64_t perLane = sizeof(float) / sizeof(T);
   const int64_t kw = p_.kernel[2], rows = p_.kernel[0] * p_.kernel[1];
-  const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_,
-                     fewTaps = fewTaps_](const Tensor& weights, T* to, int64_t) {
+  const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_, fewTaps = fewTaps_,
+                     pairs = pairs_,
+                     rowVectors = rowVectors_](const Tensor& weights, T* to, int64_t) {
     for (int64_t k = 0; k < cout; ++k)
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t c = 0; c < width; ++c)
           for (int64_t x = 0; x < kw; ++x) {
-            const int64_t inRow = fewTaps ? c * kw + x : x * width + c;
-            const int64_t vector = (k / lanes * rows + row) * width * kw + inRow;
-            to[(vector * lanes + k % lanes) * perLane] =
+            const auto weight =
                 static_cast<T>(of(weights, ((k * width + c) * rows + row) * kw + x, k));
+            const auto at = [&](int64_t inRow) {
+              const int64_t vector = (k / lanes * rows + row) * rowVectors + inRow;
+              return to + (vector * lanes + k % lanes) * perLane;
+            };
+            if (pairs.empty()) {
+              *at(fewTaps ? c * kw + x : x * width + c) = weight;
+              continue;
+            }
+            at(x / 2)[x % 2] = weight;
+            if (pairs.odd > 0) at(pairs.even + (x + 1) / 2)[(x + 1) % 2] = weight;
           }
   };
   return lowering_.packed<T>(*op_.own(1)->constant(), order,
-                             perLane * blocks_ * p_.taps() * width_ * lanes_, pack);
+                             perLane * blocks_ * rows * rowVectors_ * lanes_, pack);
 }
 
 BufferRef GroupedConv::packedWeights() const {
@@ -122,7 +161,8 @@ BufferRef GroupedConv::packedWeights() const {
       return weights.data<float>()[i];
     });
   const IntegerWeights values(op_);
-  return packed<int16_t>("grouped pairs " + values.key(),
+  const std::string order = fmt::format("grouped pairs {} {} ", pairs_.even, pairs_.odd);
+  return packed<int16_t>(order + values.key(),
                          [values](const Tensor& weights, int64_t i, int64_t channel) {
                            return values.at(weights, i, channel);
                          });
@@ -130,16 +170,16 @@ BufferRef GroupedConv::packedWeights() const {
 
 void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
-  const int64_t weights = blocks_ * p_.taps() * width_ * lanes_;
+  const int64_t weights = blocks_ * p_.kernel[0] * p_.kernel[1] * rowVectors_ * lanes_;
   src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
   wei_ = isInteger_ ? b_.input("wei", kir::Scalar::I16, 2 * weights)
                     : b_.input("wei", kir::Scalar::F32, weights);
   border_.declare(b_, buffers, lowering_);
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
-  const int64_t held = (fewTaps_ ? p_.kernel[2] : 1) + 3 + isInteger_;
+  const int64_t held =
+      !pairs_.empty() ? pairs_.vectors() + 3 : (fewTaps_ ? p_.kernel[2] : 1) + 3 + isInteger_;
   const int64_t most = width_ == 1 ? kMaxDepthwisePixels : kMaxPixels;
-  const int64_t pixels =
-      std::clamp<int64_t>(lowering_.target().machine.vectorRegisters - held, 1, most);
+  const int64_t pixels = std::clamp<int64_t>(registers(lowering_) - held, 1, most);
   result_.declare(b_, buffers, pixels);
 
   // Rows before channels, so that a thread reads what it wrote in the convolution before.
@@ -176,12 +216,55 @@ void GroupedConv::tile(const Row& row, const Tile& tile) {
       const Index iw = tile.shift * p_.strides[2] + p_.inputAt(2, tile.begin, 0);
       const Index line = ((row.image * blocks_ + row.block) * p_.in[0] + id) * p_.in[1] + ih;
       const Index src = (line * p_.in[2] + iw) * lanes_;
-      const Index wei =
-          ((row.block * p_.kernel[0] + kd) * p_.kernel[1] + kh) * (width_ * p_.kernel[2]);
-      fewTaps_ ? rowOfFewTaps(src, wei, tile, sums) : rowOfTaps(src, wei, tile, sums);
+      const Index wei = ((row.block * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowVectors_;
+      if (!pairs_.empty())
+        rowOfPairs(src, wei, tile, sums);
+      else
+        fewTaps_ ? rowOfFewTaps(src, wei, tile, sums) : rowOfTaps(src, wei, tile, sums);
     });
   });
   finish(row, tile, sums);
+}
+
+/// Every pair of columns of the input is loaded once for all taps of the row.
+void GroupedConv::rowOfPairs(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
+  std::vector<Value> weights;
+  for (int64_t i = 0; i < pairs_.vectors(); ++i) weights.push_back(loadWeight(wei + i));
+  const int64_t stride = p_.strides[2], columns = (tile.pixels - 1) * stride + p_.kernel[2];
+  for (int64_t column = 0; column < columns; column += 2) {
+    const std::optional<Value> pair = loadPair(src, tile, column);
+    if (!pair) continue;
+    for (int64_t pixel = 0; pixel < tile.pixels; ++pixel) {
+      const int64_t tap = column - pixel * stride; // of the pair's first column
+      if (tap <= -2 || tap >= p_.kernel[2]) continue;
+      const int64_t number = tap % 2 == 0 ? tap / 2 : pairs_.even + (tap + 1) / 2;
+      kir::Var& sum = sums[static_cast<size_t>(pixel)];
+      sum.set(b_.dot(sum, *pair, weights[static_cast<size_t>(number)]));
+    }
+  }
+}
+
+/// Columns `column` and the next one of a tile, alternating; 0 in place of those that are outside
+/// the input, or that no tap reads. Nothing if both are.
+std::optional<Value> GroupedConv::loadPair(const Index& src, const Tile& tile, int64_t column) {
+  const int64_t columns = (tile.pixels - 1) * p_.strides[2] + p_.kernel[2];
+  const int64_t first = p_.inputAt(2, tile.begin, 0);
+  const auto isInside = [&](int64_t c) {
+    return c < columns && first + c >= 0 && first + c < p_.in[2];
+  };
+  const kir::Place place = (*src_)[src + column * lanes_];
+  if (isInside(column) && isInside(column + 1)) {
+    std::vector<int> mask;
+    for (int lane = 0; lane < lanes_; ++lane) mask.insert(mask.end(), {lane, lanes_ + lane});
+    const Value both = b_.load(place, 2 * lanes_);
+    return b_.cast(b_.shuffle(both, both, mask), kir::Scalar::I16);
+  }
+  const Value zero = b_.zero({kir::Scalar::I16, lanes_});
+  if (isInside(column))
+    return b_.interleave(b_.cast(b_.load(place, lanes_), kir::Scalar::I16), zero);
+  if (isInside(column + 1))
+    return b_.interleave(zero, b_.cast(b_.load(place + lanes_, lanes_), kir::Scalar::I16));
+  return std::nullopt;
 }
 
 /// Every column of the input is loaded once for all taps of the row.
@@ -253,6 +336,7 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (op.kind() == OpKind::ConvInteger) {
     if (std::string reason = refuseIntegerOperands(op); !reason.empty()) return reason;
+    if (!InputZero(op).isKnown()) return "the input's zero point is not constant";
   } else {
     if (x.elem != ElemType::F32) return "element type is not f32";
     if (!op.own(1)->constant()) return "weights are not constant";

@@ -34,13 +34,15 @@ ElemType elemOf(kir::Scalar scalar) {
 class Stage {
 public:
   Stage(const Op& op, const Words& words, Lowering& lowering)
-      : op_(op), words_(words), p_(windowProblem(op)), x_(op.own(0)->type()),
-        to_(stagedType(op, words)),
+      : op_(op), lowering_(lowering), words_(words), zero_(op), p_(windowProblem(op)),
+        x_(op.own(0)->type()), to_(stagedType(op, words)),
         lanes_(std::max(1, lowering.target().machine.vectorBytes /
                                static_cast<int>(kir::sizeInBytes(words.pixel)))) {}
 
-  kir::Kernel kernel() {
+  /// `buffers` are the kernel's inputs: the tensor, and what else it reads.
+  kir::Kernel kernel(std::vector<BufferRef>& buffers) {
     src_ = b_.input("src", *scalarOf(x_.elem), elementsOf(x_));
+    zero_.declare(b_, buffers, lowering_);
     dst_ = b_.output("dst", words_.pixel, elementsOf(to_));
     if (x_.layout.isPlain())
       interleave();
@@ -53,7 +55,7 @@ public:
 
 private:
   Value word(const Value& pixel) {
-    if (words_ == kPairs) return b_.cast(pixel, kir::Scalar::I16) - inputZeroPoint(op_);
+    if (words_ == kPairs) return zero_.subtractedFrom(b_, b_.cast(pixel, kir::Scalar::I16));
     if (pixel.type().scalar == words_.pixel) return pixel;
     return b_.bitcast(pixel, words_.pixel) ^ (words_.pixel == kir::Scalar::U8 ? 128 : -128);
   }
@@ -133,7 +135,9 @@ private:
   }
 
   const Op& op_;
+  Lowering& lowering_;
   const Words words_;
+  InputZero zero_;
   const WindowProblem p_;
   const Type x_, to_;
   const int lanes_;
@@ -148,7 +152,6 @@ std::string refuseIntegerOperands(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
   const enfold::Value* const xZero = op.own(2);
-  if (xZero && !xZero->constant()) return "the input's zero point is not constant";
   if (xZero && xZero->type().numElements() != 1) return "the input has several zero points";
   const enfold::Value* const wZero = op.own(3);
   if (wZero && !wZero->constant()) return "the weights' zero point is not constant";
@@ -158,13 +161,11 @@ std::string refuseIntegerOperands(const Op& op) {
   return "";
 }
 
-int64_t inputZeroPoint(const Op& op) { return op.own(2) ? op.own(2)->constant()->asInt(0) : 0; }
-
 int64_t zeroPointOf(const Op& op, const Words& words) {
   if (words == kPairs) return 0;
   const kir::Scalar stored = *scalarOf(op.own(0)->elem());
   const int64_t shift = stored == words.pixel ? 0 : words.pixel == kir::Scalar::U8 ? 128 : -128;
-  return inputZeroPoint(op) + shift;
+  return InputZero(op).number() + shift;
 }
 
 IntegerWeights::IntegerWeights(const Op& op)
@@ -207,7 +208,10 @@ ConvSource stageInput(const Op& op, const Words& words, Lowering& lowering) {
   if (!isStaged(op, words)) return {input, op.own(0)->type()};
   const Type type = stagedType(op, words);
   const BufferRef staged = lowering.temporary(type.numBytes());
-  lowering.call(Stage(op, words, lowering).kernel(), {input, staged}, {.algorithm = "conv_words"});
+  std::vector<BufferRef> buffers = {input};
+  kir::Kernel kernel = Stage(op, words, lowering).kernel(buffers);
+  buffers.push_back(staged);
+  lowering.call(std::move(kernel), std::move(buffers), {.algorithm = "conv_words"});
   return {staged, type};
 }
 

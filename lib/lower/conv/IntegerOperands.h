@@ -2,7 +2,7 @@
 // points, in words of 8 or 16 bits.
 #pragma once
 
-#include "lower/Lowering.h"
+#include "lower/InputZero.h"
 #include "lower/Words.h"
 
 namespace enfold::lower {
@@ -10,8 +10,6 @@ namespace enfold::lower {
 /// Why no kernel takes the operands of a conv_integer. Empty if one does.
 std::string refuseIntegerOperands(const Op& op);
 
-/// Of the input, 0 without one.
-int64_t inputZeroPoint(const Op& op);
 /// Of the input as words hold it: bytes of the other sign are shifted by 128.
 int64_t zeroPointOf(const Op& op, const Words& words);
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 namespace enfold::lower {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 /// Additions and multiplications of a transform, for each vector that it reads or writes: what
 /// makes the estimate meet the times measured on Zen 4 with vectors of 32 and of 64 bytes.
 constexpr double kInputArithmetic = 2.8, kOutputArithmetic = 1.8;
+/// The same of integers, which are widened, divided and shifted as well: counted, not measured.
+constexpr double kPairsInputArithmetic = 5, kPairsOutputArithmetic = 3;
 /// Of whichever is shorter, products or reading the weights, what does not hide behind the other:
 /// measured on Zen 4.
 constexpr double kNotHidden = 0.3;
@@ -32,13 +35,16 @@ constexpr double kOtherThanUsual = 1.02;
 constexpr double kLargestTile = 1.04;
 /// Inputs of a tile along an axis of several taps. Outputs are two at least.
 constexpr int64_t kSides[] = {4, 6, 8};
+/// The same of integers.
+constexpr int64_t kPairsSides[] = {6};
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// As many tiles as keep their transformed inputs in the second-level cache.
 int64_t chunkOf(const WindowProblem& p, const kir::Target& target, const WinogradSchedule& s) {
   const int64_t lanes = target.lanes(kir::Scalar::F32);
-  const int64_t tileBytes = 4 * s.points(p) * ceilDiv(p.cin, lanes) * lanes;
+  const int64_t tileBytes =
+      kir::sizeInBytes(s.words.pixel) * s.points(p) * ceilDiv(p.cin, lanes) * lanes;
   const double cacheBytes = kShareOfCache * static_cast<double>(target.machine.l2.share());
   return std::clamp(static_cast<int64_t>(cacheBytes) / tileBytes, kMinChunk, kMaxChunk);
 }
@@ -68,9 +74,10 @@ WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, Wino
   double best = 1e300;
   for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, cout); ++blocks) {
     if (cout % blocks) continue;
-    for (int64_t pixels = 1; pixels * blocks + blocks + 1 <= machine.vectorRegisters; ++pixels) {
+    for (int64_t pixels = 1;
+         tileRegisters(machine, pixels, blocks, 1, s.words) <= machine.vectorRegisters; ++pixels) {
       const double cycles = static_cast<double>(ceilDiv(s.chunk, pixels) * (cout / blocks)) *
-                            tileCycles(machine, pixels, blocks);
+                            tileCycles(machine, pixels, blocks, s.words);
       if (cycles >= best * 0.999) continue;
       best = cycles;
       s.pixels = pixels;
@@ -79,17 +86,23 @@ WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, Wino
   }
   const int64_t planesIn = planes(p, p.in), planesOut = planes(p, p.out);
   const auto chunks = static_cast<double>(planesOut * s.chunks(p));
-  const int64_t depth = p.kernel[0] * p.cin; // of the sums
+  const int64_t depth = p.kernel[0] * ceilDiv(p.cin, s.words.channels); // words of the sums
   const double products = chunks * static_cast<double>(points * depth) * best;
+  const bool pairs = s.words == kPairs;
+  const double input = pairs ? kPairsInputArithmetic : kInputArithmetic;
+  const double output = pairs ? kPairsOutputArithmetic : kOutputArithmetic;
   const double transforms =
       static_cast<double>(tiles * points) *
-      (static_cast<double>(planesIn * cin) * transformCycles(machine, kInputArithmetic) +
-       static_cast<double>(planesOut * cout) * transformCycles(machine, kOutputArithmetic));
-  const double reading = readingCycles(machine, 4 * points * depth * cout * lanes, chunks);
+      (static_cast<double>(planesIn * ceilDiv(cin, s.words.channels)) *
+           transformCycles(machine, input) +
+       static_cast<double>(planesOut * cout) * transformCycles(machine, output));
+  const int64_t wordBytes = kir::sizeInBytes(s.words.weight) * s.words.channels;
+  const double reading = readingCycles(machine, wordBytes * points * depth * cout * lanes, chunks);
   const int64_t height = s.outputs(p, 1), width = s.outputs(p, 2);
+  const std::string_view words = pairs ? "pairs " : "";
   return {s, std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms,
-          height == width ? fmt::format("winograd f{}", height)
-                          : fmt::format("winograd f{}x{}", height, width)};
+          height == width ? fmt::format("winograd {}f{}", words, height)
+                          : fmt::format("winograd {}f{}x{}", words, height, width)};
 }
 
 } // namespace
@@ -122,12 +135,14 @@ std::string WinogradCandidate::name() const {
                      schedule.blocks, schedule.chunk);
 }
 
-std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p,
-                                                  const kir::Target& target) {
+std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p, const kir::Target& target,
+                                                  const Words& words) {
   std::vector<WinogradCandidate> candidates;
-  for (const int64_t side : kSides) {
+  const std::span<const int64_t> sides = words == kPairs ? std::span<const int64_t>(kPairsSides)
+                                                         : std::span<const int64_t>(kSides);
+  for (const int64_t side : sides) {
     if (side <= std::max(p.kernel[1], p.kernel[2])) continue;
-    WinogradSchedule schedule = {.side = side};
+    WinogradSchedule schedule = {.side = side, .words = words};
     const int64_t chunk = chunkOf(p, target, schedule);
     double best = 0;
     for (const double share : {1.0, 0.5, 2.0}) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/Target.h"
+#include "lower/Words.h"
 #include "lower/window/WindowProblem.h"
 
 #include <string>
@@ -19,6 +20,7 @@ struct WinogradSchedule {
   int64_t blocks = 1;  ///< … by vectors of output channels
   int64_t chunk = 1;   ///< tiles that are transformed together
   bool staged = false; ///< all inputs are transformed before the first product
+  Words words = {};    ///< that the products multiply
 
   /// Outputs of a tile along dimension `d`: m of F(m, r).
   int64_t outputs(const WindowProblem& p, size_t d) const {
@@ -64,8 +66,9 @@ struct WinogradCandidate {
 };
 
 /// Every size of tile, with chunks about as large as the cache asks for, fused and staged, for a
-/// window that fits; the best first.
+/// window that fits; the best first. Of integers only F(4).
 std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& problem,
-                                                  const kir::Target& target);
+                                                  const kir::Target& target,
+                                                  const Words& words = {});
 
 } // namespace enfold::lower

@@ -2,6 +2,7 @@
 #include "lower/gemm/IntegerRows.h"
 
 #include "kernel/Builder.h"
+#include "lower/InputZero.h"
 #include "lower/Scalars.h"
 
 #include <fmt/format.h>
@@ -26,24 +27,26 @@ std::string refuseIntegerRows(const Op& op) {
     return "operand or result is not plain";
   if (!b->constant()) return "the second factor is not constant";
   if (b->type().rank() != 2) return "the second factor is not a matrix";
-  for (const size_t i : {2, 3})
-    if (op.own(i) && !op.own(i)->constant()) return "a zero point is not constant";
+  if (op.own(3) && !op.own(3)->constant()) return "a zero point of weights is not constant";
   if (op.own(2) && op.own(2)->type().numElements() != 1) return "rows have several zero points";
   const int64_t zeros = op.own(3) ? op.own(3)->type().numElements() : 1;
   if (zeros != 1 && zeros != b->shape()[1]) return "zero points are not one a column";
   return "";
 }
 
-kir::Kernel IntegerRows::stageKernel(int lanes) const {
-  const int64_t zero = op_.own(2) ? op_.own(2)->constant()->asInt(0) : 0;
+kir::Kernel IntegerRows::stageKernel(Lowering& lowering, std::vector<BufferRef>& buffers) const {
+  const int lanes = lowering.target().lanes(kir::Scalar::I16);
+  InputZero zero(op_);
   const int64_t stride = 2 * pairsOf(depth_), whole = depth_ / lanes * lanes;
   kir::Builder b("matmul_pairs");
   const kir::Buffer src = b.input("src", *scalarOf(op_.own(0)->elem()), rows_ * depth_);
+  buffers.push_back(lowering.storage(op_.own(0)));
+  zero.declare(b, buffers, lowering);
   const kir::Buffer dst = b.output("dst", kir::Scalar::I16, rows_ * stride);
   b.parallelFor("row", rows_, [&](const Index& row) {
     const auto copy = [&](const Index& k, int count) {
       b.store(dst[row * stride + k],
-              b.loadAs(kir::Scalar::I16, src[row * depth_ + k], count) - zero);
+              zero.subtractedFrom(b, b.loadAs(kir::Scalar::I16, src[row * depth_ + k], count)));
     };
     b.forLoop("k", 0, whole, lanes, [&](const Index& k) { copy(k, lanes); });
     b.forLoop("k", whole, depth_, [&](const Index& k) { copy(k, 1); });
@@ -54,8 +57,10 @@ kir::Kernel IntegerRows::stageKernel(int lanes) const {
 
 BufferRef IntegerRows::stage(Lowering& lowering) const {
   const BufferRef staged = lowering.temporary(rows_ * pairsOf(depth_) * 4);
-  lowering.call(stageKernel(lowering.target().lanes(kir::Scalar::I16)),
-                {lowering.storage(op_.own(0)), staged}, {.algorithm = "matmul_pairs"});
+  std::vector<BufferRef> buffers;
+  kir::Kernel kernel = stageKernel(lowering, buffers);
+  buffers.push_back(staged);
+  lowering.call(std::move(kernel), std::move(buffers), {.algorithm = "matmul_pairs"});
   return staged;
 }
 

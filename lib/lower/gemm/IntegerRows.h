@@ -24,7 +24,8 @@ public:
   BufferRef packedColumns(Lowering& lowering, int64_t panel) const;
 
 private:
-  kir::Kernel stageKernel(int lanes) const;
+  /// The buffers are its inputs.
+  kir::Kernel stageKernel(Lowering& lowering, std::vector<BufferRef>& buffers) const;
 
   const Op& op_;
   const int64_t depth_, rows_;

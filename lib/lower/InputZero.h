@@ -1,0 +1,28 @@
+// The zero point of the first operand of a sum of products of integers.
+#pragma once
+
+#include "kernel/Builder.h"
+#include "lower/Lowering.h"
+
+namespace enfold::lower {
+
+/// A number, 0 where the op has none; or one that only a run knows, which
+/// kernels that widen pixels can subtract, and no others.
+class InputZero {
+public:
+  explicit InputZero(const Op& op);
+
+  bool isKnown() const { return !computed_; }
+  /// One that isKnown().
+  int64_t number() const { return number_; }
+  /// Declares what it is read from as the kernel's next input, unless it is known.
+  void declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lowering& lowering);
+  kir::Value subtractedFrom(kir::Builder& b, const kir::Value& pixels) const;
+
+private:
+  const Value* computed_ = nullptr;
+  int64_t number_ = 0;
+  std::optional<kir::Buffer> buffer_;
+};
+
+} // namespace enfold::lower
