@@ -66,8 +66,6 @@ OrRefusal<void> checkWeights(const IntegerProduct& p) {
     const int64_t c = p.kind == OpKind::ConvInteger ? i / (count / p.channels) : i % p.channels;
     const auto channel = static_cast<size_t>(c);
     const int64_t weight = p.w.asInt(i) - p.wScale.zeros[p.wScale.isUniform() ? 0 : channel];
-    if (weight < -128 || weight > 127)
-      return refuse(Reason::WeightRange, fmt::format("a weight less its zero point is {}", weight));
     sums[channel] += std::abs(static_cast<double>(weight)) * most;
   }
   for (size_t c = 0; c < channels; ++c) {

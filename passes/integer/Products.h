@@ -28,7 +28,7 @@ struct IntegerProduct {
   }
 };
 
-/// The op so, or why not. Its sums fit 32 bits, and weights less their zero points 8.
+/// The op so, or why not. Its sums fit 32 bits.
 OrRefusal<IntegerProduct> integerProductOf(const Op& op);
 
 /// What stands between a product and the quantize_linear that rounds its result: relus and clips,

@@ -113,6 +113,36 @@ using AllTypes = testing::Types<bool, int8_t, int16_t, int32_t, int64_t, uint8_t
 TYPED_TEST_SUITE(Casts, AllTypes);
 TYPED_TEST(Casts, ToEveryType) { checkCastsFrom<TypeParam>(); }
 
+/// Numbers that are rounded, moved and narrowed to bytes, as quantization does.
+template <typename R> void checkRounded(double zero) {
+  checkExpressions<float, R>(
+      {{"round_add",
+        1,
+        [=](Builder& b, const Values& v) {
+          const Value rounded = b.round(v[0]);
+          return b.castSat(zero == 0 ? rounded : rounded + zero, scalarOf<R>());
+        },
+        [=](const float* x) { return saturated<R>(std::nearbyint(*x) + static_cast<float>(zero)); },
+        {}},
+       {"round_scaled_add",
+        1,
+        [=](Builder& b, const Values& v) {
+          const Value rounded = b.round(v[0] * 8.5);
+          return b.castSat(zero == 0 ? rounded : rounded + zero, scalarOf<R>());
+        },
+        [=](const float* x) {
+          return saturated<R>(std::nearbyint(*x * 8.5f) + static_cast<float>(zero));
+        },
+        {}}});
+}
+
+TEST(RoundedCasts, ToBytes) {
+  for (const double zero : {0.0, 1.0, 113.0, 128.0, 255.0, -1.0, -77.0, -128.0, 0.5, 1e6}) {
+    checkRounded<uint8_t>(zero);
+    checkRounded<int8_t>(zero);
+  }
+}
+
 TEST(Bitcast, KeepsTheBits) {
   checkExpressions<float, int32_t>(
       {{"bits", 1, [](Builder& b, const Values& v) { return b.bitcast(v[0], Scalar::I32); },

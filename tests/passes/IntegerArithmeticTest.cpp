@@ -90,13 +90,14 @@ public:
     if (elem == ElemType::U8) return random.pick<int64_t>({0, 0, 255, 128, 127, random.in(0, 255)});
     return random.pick<int64_t>({0, 0, -128, 127, random.in(-128, 127)});
   }
-  /// The weights less these zero points fit 8 bits.
   Codes weightsOf(int64_t channels, int64_t axis) {
     Codes codes{random.pick({ElemType::I8, ElemType::U8}), {}, {}};
     if (random.chance(60)) codes.axis = axis;
     for (int64_t i = 0; i < (codes.axis ? channels : 1); ++i) {
       codes.scales.push_back(static_cast<float>(std::exp(random.uniform(-7, -2))));
-      codes.zeros.push_back(codes.elem == ElemType::U8 ? 128 : random.pick<int64_t>({0, 0, 1}));
+      codes.zeros.push_back(codes.elem == ElemType::U8
+                                ? random.pick<int64_t>({128, 128, 0, 255, random.in(0, 255)})
+                                : random.pick<int64_t>({0, 0, 1, -128, 127}));
     }
     return codes;
   }

@@ -167,8 +167,9 @@ bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Targ
 
 OpLayouts convLayouts(const Op& op, const kir::Target& target) {
   const Type& x = op.own(0)->type();
-  if (!op.own(1)->constant() || (op.own(2) && !op.own(2)->constant())) return {};
-  if (op.kind() == OpKind::ConvInteger && !refuseIntegerOperands(op).empty()) return {};
+  const bool isInteger = op.kind() == OpKind::ConvInteger;
+  if (isInteger && !refuseIntegerOperands(op).empty()) return {};
+  if (!op.own(1)->constant() || (!isInteger && op.own(2) && !op.own(2)->constant())) return {};
   const Layout result = blockedFor(op.result()->shape()[1], target);
   if (op.kind() == OpKind::Conv && isNarrow(op, result.block)) return {};
   const bool grouped = op.integer("group") != 1;

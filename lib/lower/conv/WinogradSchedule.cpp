@@ -138,8 +138,8 @@ std::string WinogradCandidate::name() const {
 std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p, const kir::Target& target,
                                                   const Words& words) {
   std::vector<WinogradCandidate> candidates;
-  const std::span<const int64_t> sides = words == kPairs ? std::span<const int64_t>(kPairsSides)
-                                                         : std::span<const int64_t>(kSides);
+  const std::span<const int64_t> sides =
+      words == kPairs ? std::span<const int64_t>(kPairsSides) : std::span<const int64_t>(kSides);
   for (const int64_t side : sides) {
     if (side <= std::max(p.kernel[1], p.kernel[2])) continue;
     WinogradSchedule schedule = {.side = side, .words = words};
