@@ -242,7 +242,7 @@ TEST(IntegerConv, SumsWrapAround) {
 TEST(IntegerWinograd, BordersOfAllKinds) {
   Sizes sizes(37);
   int used = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 30; ++round) {
     IntegerCase c{
         .batch = sizes.between(1, 2), .cin = sizes.between(17, 60), .cout = sizes.between(17, 40)};
     const int64_t step = round % 5 == 4 ? sizes.between(2, 3) : 1;
@@ -257,17 +257,17 @@ TEST(IntegerWinograd, BordersOfAllKinds) {
     c.dearProducts = true;
     used += uses(expectExact(c), "winograd");
   }
-  EXPECT_GT(used, 40) << "of 60";
+  EXPECT_GT(used, 20) << "of 30";
 }
 
 TEST(IntegerWinograd, EveryCountOfChannelsAndOfTiles) {
-  for (const int64_t cin : {17, 23, 24, 25, 31, 32, 33, 39, 40, 41, 47, 64}) {
+  for (const int64_t cin : {17, 24, 31, 32, 33, 41, 64}) {
     IntegerCase c{.cin = cin, .cout = 80 - cin, .window = usual({5, 9})};
     vary(c, cin);
     c.dearProducts = true;
     EXPECT_TRUE(uses(expectExact(c), "winograd"));
   }
-  for (int64_t width = 4; width <= 60; width += width < 13 ? 1 : 7) {
+  for (int64_t width = 4; width <= 60; width += width < 9 ? 1 : 17) {
     IntegerCase c{.batch = 3, .cin = 20, .cout = 24, .window = usual({width, 31})};
     vary(c, width);
     c.dearProducts = true;

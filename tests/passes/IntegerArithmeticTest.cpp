@@ -341,6 +341,38 @@ TEST(IntegerArithmetic, AveragesOfFewerNumbersAtTheBordersStayFloats) {
   }
 }
 
+/// A residual block between pools, and a linear layer: between the quantization of the input and
+/// the dequantization of the result, tensors are of integers.
+TEST(IntegerArithmetic, TensorsBetweenConvolutionsAreNoFloats) {
+  Pair pair(3);
+  Graph& g = pair.floats;
+  const Codes data{ElemType::U8, {0.05f}, {3}}, weights{ElemType::I8, {0.01f}, {0}};
+  const auto rounded = [&](Value* x) {
+    return pair.dequantized(pair.between(g, OpKind::QuantizeLinear, x, data), data);
+  };
+  const auto product = [&](OpKind kind, Value* x, const Shape& shape, AttrMap attrs = {}) {
+    Value* w = g.constant(pair.weightCodes(weights, shape), "w");
+    return pair.make(g, kind, {x, pair.dequantized(w, weights)}, std::move(attrs));
+  };
+  const AttrMap same = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
+  const AttrMap halves = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                          {"strides", std::vector<int64_t>{2, 2}}};
+  Value* x = rounded(g.addInput("x", {ElemType::F32, {1, 3, 16, 16}, {}}));
+  Value* stem = rounded(pair.make(g, OpKind::Relu, {product(OpKind::Conv, x, {8, 3, 3, 3}, same)}));
+  Value* pooled = rounded(pair.make(g, OpKind::MaxPool, {stem}, halves));
+  Value* branch = rounded(product(OpKind::Conv, pooled, {8, 8, 3, 3}, same));
+  Value* sum = rounded(pair.make(g, OpKind::Relu, {pair.make(g, OpKind::Add, {branch, pooled})}));
+  Value* averaged = rounded(pair.make(g, OpKind::AveragePool, {sum}, halves));
+  Value* mean = rounded(pair.make(g, OpKind::GlobalAveragePool, {averaged}));
+  Value* flat = pair.make(g, OpKind::Flatten, {mean});
+  g.addOutput(rounded(product(OpKind::MatMul, flat, {8, 5})), "y");
+  optimize(g);
+  for (const auto& op : g.ops())
+    if (isFloat(op->result()->elem()) && op->result() != g.outputs()[0]) {
+      EXPECT_EQ(op->result()->type().numElements(), 1) << op->describe();
+    }
+}
+
 TEST(IntegerArithmetic, QuantizedOperatorsKeepTheirIntegers) {
   for (uint64_t seed = 0; seed < 100; ++seed) {
     SCOPED_TRACE(seed);
