@@ -13,8 +13,8 @@
 // machine come from the system (codegen/TargetInfo.h).
 //
 // Dot products are as fast as multiply-adds. Elsewhere pairs of 16-bit numbers take a
-// multiplication and an addition, which share units on Intel's and Arm's cores. Zen has units enough
-// for both; what it sustains is measured on Zen 3.
+// multiplication and an addition, which share units on Intel's and Arm's cores. Zen has units
+// enough for both; what it sustains is measured on Zen 3.
 #include "kernel/Machine.h"
 
 namespace enfold::kir {
@@ -22,7 +22,7 @@ namespace {
 
 constexpr int64_t operator""_K(unsigned long long n) { return static_cast<int64_t>(n) << 10; }
 constexpr int64_t operator""_M(unsigned long long n) { return static_cast<int64_t>(n) << 20; }
-constexpr double kLoads = 0.85; ///< sustained, of the manual's
+constexpr double kLoads = 0.85;    ///< sustained, of the manual's
 constexpr double kPairs = 0.75;    ///< of multiply-adds, where both share units
 constexpr double kZenPairs = 0.82; ///< where they do not
 
