@@ -45,12 +45,16 @@ void KnownValues::evaluateOp(const Op& op) {
       typesOnly.emplace_back(operand->elem(), operand->shape(), nullptr);
       operands.push_back(&typesOnly.back());
     } else {
+      if (!isResolved(operand)) return; // since another is unknown
       operands.push_back(resolved(operand));
       if (!operands.back() || operands.back()->numElements() > maxElements_) return;
     }
   }
   auto results = evaluate(op, operands);
-  if (!results) return;
+  if (!results) {
+    failure_ = std::move(results).error();
+    return;
+  }
   for (size_t i = 0; i < op.numResults(); ++i)
     if ((*results)[i].shape() == op.result(i)->shape())
       known_[op.result(i)] = std::move((*results)[i]);

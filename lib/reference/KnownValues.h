@@ -21,14 +21,18 @@ public:
   /// The value of a graph input if it has one all the same (a default), else null.
   using InputLookup = std::function<const Tensor*(const Value* input)>;
 
+  static constexpr int64_t kMostElements = int64_t{1} << 18;
+
   /// Only tensors of at most `maxElements` elements are computed or computed from; constants are
   /// known whatever their size.
-  explicit KnownValues(InputLookup inputs = {}, int64_t maxElements = int64_t{1} << 18)
+  explicit KnownValues(InputLookup inputs = {}, int64_t maxElements = kMostElements)
       : inputs_(std::move(inputs)), maxElements_(maxElements) {}
 
   /// The value, or null if it is unknown: it depends on graph inputs, is too large, or its
   /// computation fails. The tensor lives as long as this object (a constant, as long as its op).
   const Tensor* lookup(const Value* value);
+  /// Why the latest computation failed, if one did.
+  const std::optional<Error>& failure() const { return failure_; }
 
 private:
   bool isResolved(const Value* value) const;
@@ -40,6 +44,7 @@ private:
   InputLookup inputs_;
   int64_t maxElements_;
   std::unordered_map<const Value*, std::optional<Tensor>> known_;
+  std::optional<Error> failure_;
 };
 
 } // namespace enfold::reference
