@@ -4,6 +4,7 @@
 // selected away.
 #include "onnx/Attributes.h"
 #include "onnx/GraphImporter.h"
+#include "onnx/ScanAttributes.h"
 #include "onnx/adapters/Compose.h"
 
 #include <fmt/format.h>
@@ -15,13 +16,18 @@ namespace {
 
 /// Iterations that are written out.
 constexpr int64_t kMostIterations = 1 << 14;
+/// Nodes that are written out of a loop that data may end early.
+constexpr int64_t kMostNodesOfOpenLoop = 1 << 12;
+
+std::unexpected<Error> tooManyIterations() {
+  return std::unexpected(Error(ErrorKind::DataDependent,
+                               fmt::format("it has more than {} iterations", kMostIterations)));
+}
 
 Result<> checkCount(std::string_view what, int found, int wanted) {
   if (found == wanted) return {};
   return invalid(fmt::format("its {} has {} outputs instead of {}", what, found, wanted));
 }
-
-int64_t at(const std::vector<int64_t>& list, size_t i) { return i < list.size() ? list[i] : 0; }
 
 /// Part `i` of x along an axis, without it.
 Result<Value*> partOf(Node& node, Value* x, int64_t axis, int64_t i) {
@@ -85,7 +91,8 @@ Result<std::optional<GraphImporter::Bindings>> GraphImporter::bindingsOf(const p
     const Binding* binding = scope.find(name);
     if (binding == nullptr && !scope.order->producers.contains(name))
       return invalid(fmt::format("its input '{}' is defined nowhere", name));
-    failed = failed || !binding || binding->state == Binding::State::Failed;
+    failed = failed || !binding || binding->state == Binding::State::Failed ||
+             binding->state == Binding::State::Deferred;
     bindings.push_back(binding ? *binding : Binding{});
   }
   if (failed) return std::nullopt;
@@ -178,11 +185,14 @@ Result<GraphImporter::Binding> GraphImporter::selected(Value* condition, const B
                                                        const Binding& no, const std::string& name,
                                                        const std::string& origin) {
   if (yes == no) return yes;
+  const auto decided = [](std::string what) {
+    return std::unexpected(Error(ErrorKind::DataDependent, std::move(what)));
+  };
   if (!yes.value || !no.value)
-    return unsupported("data decide between sequences, or whether there is a tensor");
+    return decided("data decide between sequences, or whether there is a tensor");
   if (yes.value->type() != no.value->type())
-    return unsupported(fmt::format("data decide whether '{}' is {} or {}", name,
-                                   yes.value->type().str(), no.value->type().str()));
+    return decided(fmt::format("data decide whether '{}' is {} or {}", name,
+                               yes.value->type().str(), no.value->type().str()));
   OpSpec spec{.kind = OpKind::Select,
               .operands = {condition, yes.value, no.value},
               .resultNames = {name},
@@ -200,8 +210,9 @@ Result<Value*> GraphImporter::stackedRows(Node& node, const Values& rows, int64_
   ENFOLD_TRY(const DeclaredType type, readType(declared));
   auto resolved = dims_.resolve(type);
   if (!resolved)
-    return unsupported(
-        fmt::format("it has no iterations, and '{}' no declared shape", declared.name()));
+    return std::unexpected(
+        Error(ErrorKind::DataDependent,
+              fmt::format("it has no iterations, and '{}' no declared shape", declared.name())));
   ENFOLD_TRY(const int64_t along, normalizeAxis(axis, resolved->rank() + 1));
   resolved->shape.insert(resolved->shape.begin() + static_cast<ptrdiff_t>(along), 0);
   return node.constant(Tensor(resolved->elem, resolved->shape), "rows");
@@ -226,6 +237,7 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
                                  fmt::format("the number of its iterations depends on the data of "
                                              "'{}'",
                                              count->name())));
+  if (trips && !condition && trips->asInt(0) > kMostIterations) return tooManyIterations();
   Node node = makeNode(proto, origin, opsetOf(proto, scope));
   Scope frame = scopeWithin(scope, origin);
   frame.read = namesReadBy(*body);
@@ -258,8 +270,10 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
   std::vector<Values> rows(outputs - 1 - carried);
   bool isOpenEnded = false; // data decide how many rows there are
   for (int64_t i = 0; goesOn && !(trips && i >= trips->asInt(0)); ++i) {
-    if (i == kMostIterations)
-      return unsupported(fmt::format("it has more than {} iterations", kMostIterations));
+    if (i == kMostIterations) return tooManyIterations();
+    if (active && i * body->node_size() > kMostNodesOfOpenLoop)
+      return std::unexpected(
+          Error(ErrorKind::DataDependent, "data decide how many iterations it has"));
     if (overLimits_) return {};
     ENFOLD_RETURN_IF_ERROR(countInlined(static_cast<int64_t>(body->ByteSizeLong())));
     isOpenEnded = isOpenEnded || active;
@@ -294,7 +308,9 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
       continue;
     }
     if (isOpenEnded)
-      return unsupported(fmt::format("data decide how many rows '{}' has", proto.output(i)));
+      return std::unexpected(
+          Error(ErrorKind::DataDependent,
+                fmt::format("data decide how many rows '{}' has", proto.output(i))));
     ENFOLD_TRY(Value * all, stackedRows(node, rows[n - carried], 0, body->output(i + 1)));
     const Binding binding{Binding::State::Known, all};
     bindCalled(proto.output(i), &binding, scope);
@@ -302,47 +318,13 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
   return {};
 }
 
-/// Attributes of a scan; lists that are left out are of zeros.
-struct GraphImporter::ScanAttributes {
-  int64_t numInputs;
-  std::vector<int64_t> inputAxes, inputDirections, outputAxes, outputDirections;
-
-  static Result<ScanAttributes> take(Node& node, size_t inputs, size_t outputs);
-};
-
-Result<GraphImporter::ScanAttributes> GraphImporter::ScanAttributes::take(Node& node, size_t inputs,
-                                                                          size_t outputs) {
-  ScanAttributes a{};
-  ENFOLD_TRY(a.numInputs, node.takeRow<int64_t>("num_scan_inputs: int >= 1"));
-  if (a.numInputs < 1 || static_cast<size_t>(a.numInputs) > inputs)
-    return invalid(fmt::format("it cannot scan {} of {} inputs", a.numInputs, inputs));
-  const size_t states = inputs - static_cast<size_t>(a.numInputs);
-  if (states > outputs) return invalid("its body has fewer outputs than states");
-  const auto list = [&](std::string_view row, size_t most, std::vector<int64_t>& into) -> Result<> {
-    ENFOLD_TRY(into, node.takeRow<std::vector<int64_t>>(row));
-    if (into.size() <= most) return {};
-    return invalid(
-        fmt::format("attribute '{}' has more than {} numbers", row.substr(0, row.find(':')), most));
-  };
-  const auto scans = static_cast<size_t>(a.numInputs);
-  if (node.opset < 9) {
-    ENFOLD_RETURN_IF_ERROR(list("directions: ints? in [0, 1]", scans, a.inputDirections));
-    return a;
-  }
-  ENFOLD_RETURN_IF_ERROR(list("scan_input_axes: ints?", scans, a.inputAxes));
-  ENFOLD_RETURN_IF_ERROR(list("scan_input_directions: ints? in [0, 1]", scans, a.inputDirections));
-  ENFOLD_RETURN_IF_ERROR(list("scan_output_axes: ints?", outputs - states, a.outputAxes));
-  ENFOLD_RETURN_IF_ERROR(
-      list("scan_output_directions: ints? in [0, 1]", outputs - states, a.outputDirections));
-  return a;
-}
-
 Result<std::optional<GraphImporter::Bindings>>
 GraphImporter::scanned(Node& node, const pb::GraphProto& body, Bindings states,
                        const Values& sources, const ScanAttributes& a, Scope& frame) {
   std::vector<int64_t> axes;
   for (size_t i = 0; i < sources.size(); ++i) {
-    ENFOLD_TRY(const int64_t axis, normalizeAxis(at(a.inputAxes, i), sources[i]->type().rank()));
+    ENFOLD_TRY(const int64_t axis,
+               normalizeAxis(ScanAttributes::at(a.inputAxes, i), sources[i]->type().rank()));
     axes.push_back(axis);
   }
   const auto length = [&](size_t i) { return sources[i]->shape()[static_cast<size_t>(axes[i])]; };
@@ -350,15 +332,14 @@ GraphImporter::scanned(Node& node, const pb::GraphProto& body, Bindings states,
   for (size_t i = 1; i < sources.size(); ++i)
     if (length(i) != steps)
       return invalid(fmt::format("it scans axes of {} and {} elements", steps, length(i)));
-  if (steps > kMostIterations)
-    return unsupported(fmt::format("it has more than {} iterations", kMostIterations));
+  if (steps > kMostIterations) return tooManyIterations();
   std::vector<Values> rows(static_cast<size_t>(body.output_size()) - states.size());
   for (int64_t t = 0; t < steps; ++t) {
     if (overLimits_) return std::nullopt;
     ENFOLD_RETURN_IF_ERROR(countInlined(static_cast<int64_t>(body.ByteSizeLong())));
     Bindings given = states;
     for (size_t i = 0; i < sources.size(); ++i) {
-      const int64_t place = at(a.inputDirections, i) ? steps - 1 - t : t;
+      const int64_t place = ScanAttributes::at(a.inputDirections, i) ? steps - 1 - t : t;
       ENFOLD_TRY(Value * part, partOf(node, sources[i], axes[i], place));
       given.push_back({Binding::State::Known, part});
     }
@@ -372,8 +353,8 @@ GraphImporter::scanned(Node& node, const pb::GraphProto& body, Bindings states,
   }
   const int first = static_cast<int>(states.size());
   for (size_t k = 0; k < rows.size(); ++k) {
-    if (at(a.outputDirections, k)) std::ranges::reverse(rows[k]);
-    ENFOLD_TRY(Value * all, stackedRows(node, rows[k], at(a.outputAxes, k),
+    if (ScanAttributes::at(a.outputDirections, k)) std::ranges::reverse(rows[k]);
+    ENFOLD_TRY(Value * all, stackedRows(node, rows[k], ScanAttributes::at(a.outputAxes, k),
                                         body.output(first + static_cast<int>(k))));
     states.push_back({Binding::State::Known, all});
   }

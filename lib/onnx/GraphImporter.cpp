@@ -33,17 +33,23 @@ const GraphImporter::Binding* GraphImporter::Scope::find(const std::string& name
 }
 
 GraphImporter::GraphImporter(ImportedModel& model, const ImportOptions& options,
-                             const Functions& functions, ExternalData& external)
+                             const Functions& functions, ExternalData& external, Mode mode,
+                             std::shared_ptr<const ModelContext> context)
     : model_(model), graph_(*model.graph), options_(options), functions_(functions),
       external_(external), dims_(options),
-      knownValues_([this](const Value* input) { return decidingValue(input); }),
+      knownValues_([this](const Value* input) { return decidingValue(input); },
+                   mode == Mode::Evaluate ? INT64_MAX : reference::KnownValues::kMostElements),
       known_([this](const Value* value) { return knownValues_.lookup(value); }),
-      freshName_([this](std::string stem) { return freshName(std::move(stem)); }) {}
+      freshName_([this](std::string stem) { return freshName(std::move(stem)); }), mode_(mode),
+      context_(std::move(context)) {}
 
 const Tensor* GraphImporter::decidingValue(const Value* input) {
   const auto decides = [&](const Tensor& value) {
     return &decidingValues_.emplace(input->name(), value).first->second;
   };
+  if (!decides_) return nullptr;
+  if (const auto it = contents_.find(input->name()); it != contents_.end())
+    return &decidingValues_.emplace(partInputs_.at(input->name()).name, *it->second).first->second;
   // Images and the like do not decide shapes: sizes, scales and counts are lists.
   if (const Tensor* sample = dims_.sample(input->name()))
     return sample->type() == input->type() && (sample->rank() <= 1 || isInteger(sample->elem()))
@@ -69,6 +75,7 @@ void GraphImporter::import(pb::GraphProto& proto) {
   readValueInfos(proto);
   importNodes(*proto.mutable_node(), scope);
   importOutputs(proto, scope);
+  if (!deferred_.empty() && problems_.empty() && decidingValues_.empty()) leave(proto, scope);
 }
 
 void GraphImporter::reserveNames(const pb::GraphProto& proto) {
@@ -277,12 +284,29 @@ void GraphImporter::importNodes(NodeList& nodes, Scope& scope) {
       if (!name.empty() && scope.names.contains(name))
         problems_.add(Error(ErrorKind::Invalid,
                             fmt::format("it computes '{}', which is an input or constant", name)),
-                      describe(nodes[index], index));
+                      onnx::describe(nodes[index], index));
   for (int index : order.indices) {
     if (overLimits_) return;
-    importNode(nodes[index], index, scope);
+    // A constant keeps nothing of its node.
+    if (mode_ == Mode::Cut && scope.caller == nullptr && nodes[index].op_type() != "Constant")
+      importOrDefer(nodes[index], index, index, scope);
+    else
+      importNode(nodes[index], index, scope);
   }
   scope.order = nullptr;
+}
+
+std::string GraphImporter::originOf(const pb::NodeProto& proto, int index, const Scope& scope) {
+  const std::string local =
+      proto.name().empty() ? fmt::format("{}_{}", proto.op_type(), index) : proto.name();
+  return scope.prefix.empty() ? local : scope.prefix + "/" + local;
+}
+
+std::string GraphImporter::describe(const pb::NodeProto& proto, const std::string& origin,
+                                    const Scope& scope) const {
+  const std::string domain = canonicalDomain(proto.domain());
+  return fmt::format("{}{}{} '{}' (opset {})", domain, domain.empty() ? "" : ":", proto.op_type(),
+                     origin, opsetOf(proto, scope));
 }
 
 void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
@@ -295,13 +319,10 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
   }
   const auto isRead = [&](const std::string& name) { return scope.read.contains(name); };
   if (proto.op_type() == "Constant" && std::ranges::none_of(proto.output(), isRead)) return;
-  const std::string local =
-      proto.name().empty() ? fmt::format("{}_{}", proto.op_type(), index) : proto.name();
-  const std::string origin = scope.prefix.empty() ? local : scope.prefix + "/" + local;
+  const std::string origin = originOf(proto, index, scope);
   const int64_t opset = opsetOf(proto, scope);
   const std::string domain = canonicalDomain(proto.domain());
-  const std::string what = fmt::format("{}{}{} '{}' (opset {})", domain, domain.empty() ? "" : ":",
-                                       proto.op_type(), origin, opset);
+  const std::string what = describe(proto, origin, scope);
   const auto attempt = [&]() -> Result<> {
     ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
     if (const pb::FunctionProto* function = functions_.find(proto))
@@ -370,7 +391,8 @@ Result<std::optional<Values>> GraphImporter::operandsOf(const pb::NodeProto& pro
       failed = true;
     } else {
       if (binding->sequence) return unsupported(fmt::format("its input '{}' is a sequence", name));
-      failed = failed || binding->state == Binding::State::Failed;
+      failed = failed || binding->state == Binding::State::Failed ||
+               binding->state == Binding::State::Deferred;
       operands.push_back(binding->value);
     }
   }

@@ -7,6 +7,7 @@
 #include "onnx/Inputs.h"
 #include "onnx/Node.h"
 #include "onnx/NodeOrder.h"
+#include "onnx/Procedure.h"
 #include "reference/KnownValues.h"
 
 #include <set>
@@ -20,6 +21,7 @@ public:
   /// Adds the diags of an error; those without a node get `node`.
   void add(Error error, const std::string& node);
   bool empty() const { return diags_.empty(); }
+  ErrorKind kind() const { return kind_; }
   /// One error of all of them. Its kind is the gravest.
   Error take() &&;
 
@@ -28,15 +30,38 @@ private:
   std::vector<Diag> diags_;
 };
 
+class NodeProcedure;
+struct ModelContext;
+struct ScanAttributes;
+
 class GraphImporter {
 public:
   using Opsets = std::map<std::string, int64_t>;
+  using Attributes = std::map<std::string, pb::AttributeProto>;
+  enum class Mode {
+    Whole,    ///< nodes that data decide are problems
+    Cut,      ///< they, and those behind them, are left
+    Evaluate, ///< everything is computed at once; what is much work, and what is behind it, is left
+  };
 
+  /// `context` is that of a model that may be cut.
   GraphImporter(ImportedModel& model, const ImportOptions& options, const Functions& functions,
-                ExternalData& external);
+                ExternalData& external, Mode mode = Mode::Whole,
+                std::shared_ptr<const ModelContext> context = {});
 
   /// Fills the model's graph. Problems are collected, not returned.
   void import(pb::GraphProto& proto);
+  /// The same of a procedure whose inputs are `data`: those in `bound` are constants, and with
+  /// `mayBind`, the contents of small ones may decide types.
+  void importProcedure(const NodeProcedure& procedure, const Data& data,
+                       const std::set<std::string>& bound, bool mayBind);
+  /// What an input of the graph of a procedure stands for.
+  const Part::Input& partInput(const std::string& name) const { return partInputs_.at(name); }
+  /// Computes the procedure's nodes, for `caller`, and adds what they give to `data`. The places of
+  /// those that are left.
+  std::vector<int> evaluateProcedure(const NodeProcedure& procedure, Data& data,
+                                     Procedure::Caller& caller);
+
   Problems& problems() { return problems_; }
   /// Inputs with a default or a sample on which some shape depends, with that value.
   const std::map<std::string, Tensor>& decidingValues() const { return decidingValues_; }
@@ -47,8 +72,9 @@ private:
   struct Binding {
     enum class State {
       Known,
-      Absent, ///< an optional input of a function that the call leaves out, or an unread constant
-      Failed, ///< computed by a node that could not be imported
+      Absent,   ///< an optional input of a function that the call leaves out, or an unread constant
+      Failed,   ///< computed by a node that could not be imported
+      Deferred, ///< computed by a node that is left
     };
     State state = State::Failed;
     Value* value = nullptr;
@@ -58,7 +84,6 @@ private:
     bool operator==(const Binding&) const = default;
   };
   using Bindings = std::vector<Binding>;
-  using Attributes = std::map<std::string, pb::AttributeProto>;
 
   /// The names one list of nodes sees.
   struct Scope {
@@ -95,6 +120,29 @@ private:
                           const std::string& origin, Scope& scope);
   void bindCalled(const std::string& name, const Binding* inner, Scope& scope);
 
+  // Models in parts (Staging.cpp).
+  bool readsDeferred(const pb::NodeProto& proto, const Scope& scope) const;
+  /// Imports the node at `place` of the outermost scope, or leaves it.
+  void importOrDefer(const pb::NodeProto& proto, int place, int number, Scope& scope);
+  /// Whether the node at hand, which made the ops behind the first `numOps`, is better compiled.
+  bool isMuchWork(size_t numOps) const;
+  /// Computes the results of a node.
+  Result<> compute(const pb::NodeProto& proto, const Scope& scope);
+  Binding bindingOf(const std::string& name, const Datum& datum);
+  Result<Datum> datumOf(const Binding& binding);
+  /// What is needed of the part imported, whose outputs become those of the graph.
+  Remainder remainderOf(const NodeList& nodes, std::span<const std::string> outputs,
+                        const Scope& scope);
+  /// Makes the nodes that are left the model's remainder.
+  void leave(const pb::GraphProto& proto, const Scope& scope);
+  Scope enter(const NodeProcedure& procedure);
+  void importNodesOf(const NodeProcedure& procedure, Scope& scope);
+
+  // Branches, loops and functions on data at hand (EvaluateControl.cpp).
+  class Evaluation;
+  bool isControl(const pb::NodeProto& proto) const;
+  Result<> evaluateControl(const pb::NodeProto& proto, const std::string& origin, Scope& scope);
+
   // Sequences (Sequences.cpp).
   class SequenceNode;
   /// Whether the node works on sequences or optional values, and so was imported.
@@ -121,7 +169,6 @@ private:
   Result<Value*> stackedRows(Node& node, const Values& rows, int64_t axis,
                              const pb::ValueInfoProto& declared);
   Result<> importLoop(pb::NodeProto& proto, const std::string& origin, Scope& scope);
-  struct ScanAttributes;
   /// The states behind a scan of `sources`, and its rows; nothing when an iteration has failed.
   Result<std::optional<Bindings>> scanned(Node& node, const pb::GraphProto& body, Bindings states,
                                           const Values& sources, const ScanAttributes& a,
@@ -133,6 +180,10 @@ private:
   Result<> importScan(pb::NodeProto& proto, const std::string& origin, Scope& scope);
 
   int64_t opsetOf(const pb::NodeProto& proto, const Scope& scope) const;
+  static std::string originOf(const pb::NodeProto& proto, int index, const Scope& scope);
+  /// "Conv '/conv1/Conv' (opset 13)"
+  std::string describe(const pb::NodeProto& proto, const std::string& origin,
+                       const Scope& scope) const;
   std::string freshName(std::string stem) const;
   std::string nameFor(const std::string& name, const Scope& scope) const;
   void failResults(const pb::NodeProto& proto, Scope& scope);
@@ -156,6 +207,19 @@ private:
   int64_t numNodes_ = 0;
   int64_t inlinedBytes_ = 0;
   bool overLimits_ = false;
+
+  const Mode mode_;
+  std::vector<int> deferred_; ///< places of nodes that are left, in their order
+  std::set<int> decided_;     ///< those among them that data decide
+  std::vector<Remainder::Decided> decisions_;
+  const NodeProcedure* procedure_ = nullptr;
+  Procedure::Caller* caller_ = nullptr;
+  std::shared_ptr<const ModelContext> context_;
+  bool decides_ = true; ///< whether contents may still decide types
+  std::map<std::string, Part::Input> partInputs_;
+  std::set<std::string> partInputNames_;
+  std::map<std::string, const Tensor*> contents_; ///< inputs that may be bound
+  std::unordered_set<const Value*> procedureConstants_;
 };
 
 } // namespace enfold::onnx

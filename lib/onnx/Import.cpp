@@ -1,7 +1,7 @@
 // From a file or bytes to a graph, and the checks of the model as a whole.
 #include "onnx/Import.h"
 
-#include "onnx/GraphImporter.h"
+#include "onnx/NodeProcedure.h"
 #include "onnx/ParseModel.h"
 #include "onnx/ReadSignature.h"
 #include "support/Memory.h"
@@ -73,7 +73,11 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
       std::make_unique<Graph>(proto.graph().name().empty() ? "main" : proto.graph().name());
   const Functions functions(proto);
   ExternalData external(folder);
-  GraphImporter importer(model, options, functions, external);
+  std::shared_ptr<const ModelContext> context;
+  if (options.cut) context = std::make_shared<const ModelContext>(proto, options.limits, folder);
+  GraphImporter importer(model, options, functions, external,
+                         options.cut ? GraphImporter::Mode::Cut : GraphImporter::Mode::Whole,
+                         context);
   importer.import(*proto.mutable_graph());
   deciding = importer.decidingValues();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "ir/Graph.h"
+#include "onnx/Procedure.h"
 #include "onnx/Signature.h"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct ImportLimits {
   int64_t tensorBytes = int64_t{1} << 34;     ///< of one constant
   int64_t expandedBytes = int64_t{1} << 30;   ///< of one constant made larger than its data
   int nesting = 64;                           ///< of function calls and subgraphs
+  int64_t iterations = int64_t{1} << 24;      ///< of a loop whose end data decide
 };
 
 struct ImportOptions {
@@ -47,6 +49,8 @@ struct ImportOptions {
   std::set<std::string> overridden;
   /// Asked, if set, once the signature is known; where it says no, the import ends there.
   std::function<bool(const Signature&)> wanted;
+  /// Takes the part of the model in front of what data decide, instead of refusing it.
+  bool cut = false;
   ImportLimits limits;
 };
 
@@ -59,6 +63,7 @@ struct ImportedModel {
   /// What a user should know although the import succeeded, a sentence each.
   std::vector<std::string> notes;
   std::vector<std::filesystem::path> dataFiles; ///< files beside the model that hold tensors
+  Remainder remainder;                          ///< of a model that was cut
   Signature signature;
 };
 

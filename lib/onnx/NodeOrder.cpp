@@ -111,6 +111,12 @@ std::unordered_set<std::string> namesRead(const NodeList& nodes) {
   return names;
 }
 
+std::set<std::string> namesRead(const pb::NodeProto& node) {
+  std::set<std::string> names;
+  forEachRead(node, [&](const std::string& name) { names.insert(name); });
+  return names;
+}
+
 NodeOrder orderNodes(const NodeList& nodes) { return Sorter(nodes).run(); }
 
 std::unordered_set<std::string> namesReadBy(const pb::GraphProto& graph) {

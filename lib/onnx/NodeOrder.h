@@ -5,6 +5,7 @@
 #include "onnx/Proto.h"
 #include "support/Result.h"
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -25,6 +26,7 @@ struct NodeOrder {
 
 /// The names that nodes read, those their subgraphs capture included.
 std::unordered_set<std::string> namesRead(const NodeList& nodes);
+std::set<std::string> namesRead(const pb::NodeProto& node);
 /// The names that a graph or a function reads or gives.
 std::unordered_set<std::string> namesReadBy(const pb::GraphProto& graph);
 std::unordered_set<std::string> namesReadBy(const pb::FunctionProto& function);

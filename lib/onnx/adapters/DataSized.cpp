@@ -156,9 +156,12 @@ Result<Values> unique(Node& node) {
                         node.constant(listOf(found.counts), "counts")});
 }
 
-// Where a model states the size, it holds; else the boxes must be known.
+// Where a model states the size and the boxes are not known, it holds.
 Result<Values> knownNonMaxSuppression(Node& node) {
-  if (!node.declared.empty() && node.declared.front()) return node.finish();
+  const auto isKnown = [&](const Value* value) { return !value || node.known(value); };
+  if (!node.declared.empty() && node.declared.front() &&
+      !std::ranges::all_of(node.operands, isKnown))
+    return node.finish();
   ENFOLD_TRY(const int64_t center, node.takeRow<int64_t>("center_point_box: flag = 0"));
   std::vector<const Tensor*> operands;
   for (size_t i = 0; i < node.operands.size(); ++i) {
