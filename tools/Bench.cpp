@@ -1,5 +1,6 @@
 // enfold bench: latency of a model, alone or against itself folded only, unfused and the reference.
 #include "diagnose/Bench.h"
+#include "diagnose/BenchStages.h"
 
 #include "tools/Cache.h"
 #include "tools/Commands.h"
@@ -67,8 +68,23 @@ std::string text(const BenchReport& report, bool withProfile) {
   return text;
 }
 
+Result<> benchInStages(const BenchOptions& options, CompiledModel compiled) {
+  if (!options.compareWith.empty() || options.profile || !options.trace.empty())
+    return usageError("data decide sizes of the model, which then is measured as a whole only");
+  ENFOLD_TRY(const auto stage, stageOf(compiled.executable, std::move(compiled.remainder),
+                                       {.compile = options.model.compileOptions(),
+                                        .session = options.model.sessionOptions()}));
+  ENFOLD_TRY(const BenchReport report,
+             diagnose::benchStages(options.model.model, *stage, compiled.signature,
+                                   compiled.inputDefaults, options.model.sessionOptions(),
+                                   options.seconds));
+  if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text(report, false)));
+  return options.json.empty() ? Result<>() : writeJson(options.json, toJson(report));
+}
+
 Result<> benchModel(const BenchOptions& options) {
-  ENFOLD_TRY(const CompiledModel compiled, compileFor(options.model, options.cache, {}));
+  ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, {}, true));
+  if (compiled.remainder.rest) return benchInStages(options, std::move(compiled));
   ProgressLine line;
   ENFOLD_TRY(const BenchReport report,
              diagnose::bench(

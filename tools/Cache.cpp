@@ -99,14 +99,15 @@ Result<std::optional<CompileCache>> CacheOptions::cache() const {
 }
 
 Result<CompiledModel> compileFor(const ModelOptions& options, const CacheOptions& cacheOptions,
-                                 std::span<const NamedTensor> inputs) {
+                                 std::span<const NamedTensor> inputs, bool staged) {
   const Deadline deadline(options.limitSeconds);
   ENFOLD_TRY(const LoadOptions load, options.loadOptions());
   ENFOLD_TRY(const std::optional<CompileCache> cache, cacheOptions.cache());
   ENFOLD_TRY(CompiledModel compiled,
              compileModel(options.model, inputs, load, options.compileOptions(),
-                          cache ? &*cache : nullptr));
+                          cache ? &*cache : nullptr, staged));
   for (const std::string& text : compiled.notes) note("note: " + text);
+  if (!compiled.executable) return compiled;
   if (options.limitMemory && !compiled.cached)
     note("memory: at most " + compiled.executable->memoryNeeds().str());
   if (options.verbosity == 0) return compiled;

@@ -19,6 +19,6 @@ struct CacheOptions {
 /// Loads and compiles for these inputs, or finds the program in the cache; prints the notes, and
 /// with -v remarks and times, to stderr.
 Result<CompiledModel> compileFor(const ModelOptions& options, const CacheOptions& cache,
-                                 std::span<const NamedTensor> inputs);
+                                 std::span<const NamedTensor> inputs, bool staged = false);
 
 } // namespace enfold::tool

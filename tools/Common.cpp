@@ -91,6 +91,10 @@ void ModelOptions::addLimits(CLI::App& app) {
                  "Refuse functions and subgraphs nested deeper than this")
       ->check(isCount())
       ->group("Limits");
+  app.add_option("--limit-iterations", limits.iterations,
+                 "End a run whose loop, which data should end, goes on for longer than this")
+      ->check(isCount())
+      ->group("Limits");
   app.add_option("--limit-compile-seconds", limitSeconds,
                  "Give up if compilation takes longer than this")
       ->check(CLI::PositiveNumber)
@@ -152,8 +156,12 @@ void note(std::string_view text) { fmt::print(stderr, "{}\n", text); }
 
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
   ENFOLD_TRY(const LoadOptions how, options.loadOptions());
-  ENFOLD_TRY(LoadedModel model, use == ModelUse::WithDefaults ? loadModelFor(options.model, {}, how)
-                                                              : loadModel(options.model, how));
+  const auto loadNow = [&] {
+    return use == ModelUse::WithDefaults ? loadModelFor(options.model, {}, how)
+                                         : loadModel(options.model, how);
+  };
+  ENFOLD_TRY(LoadedModel model,
+             use == ModelUse::FirstPart ? loadStaged(options.model, how) : loadNow());
   for (const std::string& text : model.notes) note("note: " + text);
   return model;
 }

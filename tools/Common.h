@@ -55,8 +55,9 @@ int report(const Error& error);
 /// A note to stderr.
 void note(std::string_view text);
 
-/// What a loaded model is for: any inputs, or runs in which inputs that have a default keep it.
-enum class ModelUse { Any, WithDefaults };
+/// What a loaded model is for: any inputs; runs in which inputs that have a default keep it; or to
+/// look at it, of a model in which data decide sizes at the part in front of them.
+enum class ModelUse { Any, WithDefaults, FirstPart };
 
 /// Loads the model, printing its notes.
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Any);

@@ -144,10 +144,11 @@ Result<int> explainModel(const ExplainOptions& options) {
   for (const std::string& pass : options.require)
     if (!findPass(pass)) return usageError(fmt::format("--require {}: no such pass", pass));
   const Deadline deadline(options.model.limitSeconds);
-  ENFOLD_TRY(LoadedModel model, load(options.model));
-  ENFOLD_TRY(const Explanation e,
+  ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::FirstPart));
+  ENFOLD_TRY(Explanation e,
              diagnose::explain(options.model.model, std::move(model.graph),
                                options.model.compileOptions(), {.measureFolds = options.measure}));
+  e.decided = std::move(model.remainder.decided);
   if (options.json != "-") printText(e, options.all);
   if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(e)));
   bool passed = true;

@@ -97,9 +97,10 @@ std::string text(const Artifact& artifact) {
 
 Result<> inspectModel(const InspectOptions& options) {
   const Deadline deadline(options.model.limitSeconds);
-  ENFOLD_TRY(LoadedModel model, load(options.model));
-  ENFOLD_TRY(const Inspection facts, diagnose::inspect(options.model.model, std::move(model.graph),
-                                                       options.model.compileOptions()));
+  ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::FirstPart));
+  ENFOLD_TRY(Inspection facts, diagnose::inspect(options.model.model, std::move(model.graph),
+                                                 options.model.compileOptions()));
+  facts.decided = std::move(model.remainder.decided);
   if (options.json != "-")
     ENFOLD_RETURN_IF_ERROR(writeText("-", text(facts) + (options.check ? "" : opsText(facts))));
   if (options.model.verbosity > 0) fmt::print(stderr, "{}", facts.plan);

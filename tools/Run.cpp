@@ -1,6 +1,7 @@
 // enfold run: runs a model on files or random inputs; prints, saves or checks the outputs.
 #include "diagnose/QuantizationSteps.h"
 #include "diagnose/Tap.h"
+#include "driver/Stage.h"
 #include "reference/Reference.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
@@ -26,7 +27,7 @@ struct RunOptions {
   std::string output, check, labels;
 };
 
-/// Runs a graph by its executable or by the reference functions.
+/// Runs a model by its executable or by the reference functions, in stages where data decide sizes.
 class Runner {
 public:
   /// Ready to run on inputs like these.
@@ -35,9 +36,14 @@ public:
     if (options.reference) {
       const Deadline deadline(options.model.limitSeconds);
       ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
-      ENFOLD_TRY(LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
+      ENFOLD_TRY(LoadedModel model, loadStaged(options.model.model, inputs, std::move(how)));
       for (const std::string& text : model.notes) note("note: " + text);
       runner.optional_ = {std::move(model.inputDefaults), std::move(model.boundInputs)};
+      if (model.remainder.rest) {
+        runner.signature_ = std::move(model.signature);
+        runner.stage_ = referenceStage(std::move(model.graph), std::move(model.remainder));
+        return runner;
+      }
       runner.graph_ = std::move(model.graph);
       const MemoryNeeds needs = referenceMemoryNeeds(*runner.graph_);
       const auto limit = options.model.compileOptions().memory;
@@ -45,34 +51,57 @@ public:
       if (limit) note("memory: at most " + needs.str());
       return runner;
     }
-    ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, inputs));
+    ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, inputs, true));
     runner.optional_ = {std::move(compiled.inputDefaults), std::move(compiled.boundInputs)};
+    if (compiled.remainder.rest) {
+      runner.signature_ = std::move(compiled.signature);
+      ENFOLD_TRY(runner.stage_, stageOf(compiled.executable, std::move(compiled.remainder),
+                                        {.compile = options.model.compileOptions(),
+                                         .session = options.model.sessionOptions()}));
+      return runner;
+    }
     ENFOLD_TRY(runner.session_,
                Session::create(compiled.executable, options.model.sessionOptions()));
     return runner;
   }
 
   std::vector<TensorSpec> inputs() const {
+    if (stage_) return stage_->inputs();
     return graph_ ? inputsOf(*graph_) : session_->executable().inputs();
   }
+  /// Of a model that runs in stages, types are known behind a run only.
   std::vector<TensorSpec> outputs() const {
+    if (stage_) {
+      std::vector<TensorSpec> specs;
+      for (const auto& [name, type] : signature_.outputs) specs.push_back({name, {type.elem}});
+      return specs;
+    }
     return graph_ ? outputsOf(*graph_) : session_->executable().outputs();
   }
+  bool isStaged() const { return stage_ != nullptr; }
   const OptionalInputs& optional() const { return optional_; }
   Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
+    if (stage_) {
+      std::vector<NamedTensor> named;
+      for (size_t i = 0; i < inputs.size(); ++i)
+        named.push_back({stage_->inputs()[i].name, inputs[i]});
+      return runStaged(*stage_, signature_, named, optional_.defaults, RunLimits());
+    }
     return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
   }
 
 private:
   std::unique_ptr<Graph> graph_;
   std::unique_ptr<Session> session_;
+  std::shared_ptr<Stage> stage_;
+  onnx::Signature signature_; ///< of a model that runs in stages
   OptionalInputs optional_;
 };
 
 /// Runs a batch of any size through a network compiled for another, piece by piece.
 Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inputs) {
   const std::vector<TensorSpec> specs = runner.inputs();
-  const bool single = specs.size() == 1 && inputs.size() == 1;
+  const bool single = specs.size() == 1 && inputs.size() == 1 && !runner.isStaged();
   const Shape& shape = single ? specs[0].type.shape : Shape{};
   if (!single || shape.empty() || inputs[0].shape().size() != shape.size() ||
       inputs[0].shape() == shape || inputs[0].elem() != specs[0].type.elem || shape[0] == 0 ||
@@ -143,7 +172,8 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
 Result<std::vector<double>> roundingOf(const RunOptions& options,
                                        std::span<const NamedTensor> inputs) {
   ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
-  ENFOLD_TRY(const LoadedModel model, loadModelFor(options.model.model, inputs, std::move(how)));
+  ENFOLD_TRY(const LoadedModel model, loadStaged(options.model.model, inputs, std::move(how)));
+  if (model.remainder.rest) return std::vector<double>(model.signature.outputs.size(), 0);
   const auto steps = diagnose::quantizationSteps(*model.graph);
   std::vector<double> rounding;
   for (const Value* output : model.graph->outputs()) {

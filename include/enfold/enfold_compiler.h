@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 2
+#define ENFOLD_COMPILER_VERSION 3
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -139,7 +139,8 @@ enfold_status enfold_compile(enfold_network* network, const enfold_tensor* input
                              int32_t num_inputs, enfold_compiled** compiled);
 void enfold_release_compiled(enfold_compiled* compiled);
 
-/* What it takes and gives, in order. It lives as long as `compiled`. */
+/* What it takes and gives, in order. It lives as long as `compiled`. NULL if data decide sizes of the
+ * model, such as the number of boxes that a detector finds: then enfold_run_tensors() runs it. */
 const enfold_program* enfold_compiled_program(const enfold_compiled* compiled);
 
 /* Whether the model's shapes depend on the contents of that input, so that the program is valid
@@ -158,6 +159,20 @@ const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index);
 enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
                                   int32_t num_inputs, void* const* outputs, int32_t num_outputs,
                                   const enfold_run_limits* limits);
+
+/* The outputs of a run, in the order that the network declares. */
+typedef struct enfold_results enfold_results;
+
+/* Runs a program of any kind on inputs by name, of the types that it was compiled for. Inputs that
+ * have a default may be left out. Release the results, which are independent of the inputs' memory.
+ * On failure *results is NULL. */
+enfold_status enfold_run_tensors(const enfold_compiled* compiled, const enfold_tensor* inputs,
+                                 int32_t num_inputs, const enfold_run_limits* limits,
+                                 enfold_results** results);
+int32_t enfold_num_results(const enfold_results* results);
+/* An output with its data, which lives as long as `results`; NULL if there is none. */
+const enfold_tensor* enfold_result_at(const enfold_results* results, int32_t index);
+void enfold_release_results(enfold_results* results);
 
 /* ---- Files of native code ------------------------------------------------------------------- */
 

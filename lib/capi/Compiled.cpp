@@ -62,7 +62,8 @@ enfold_status enfold_compile(enfold_network* network, const enfold_tensor* input
 void enfold_release_compiled(enfold_compiled* compiled) { delete compiled; }
 
 const enfold_program* enfold_compiled_program(const enfold_compiled* compiled) {
-  return compiled ? &compiled->program->executable().program() : nullptr;
+  return compiled && !compiled->program->isStaged() ? &compiled->program->executable().program()
+                                                    : nullptr;
 }
 
 int32_t enfold_compiled_for_contents(const enfold_compiled* compiled, const char* input) {
@@ -74,7 +75,9 @@ const char* enfold_compiled_note(const enfold_compiled* compiled, int32_t index)
 }
 
 const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index) {
-  return compiled ? textAt(compiled->program->executable().referenceOps(), index) : nullptr;
+  return compiled && !compiled->program->isStaged()
+             ? textAt(compiled->program->executable().referenceOps(), index)
+             : nullptr;
 }
 
 enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
@@ -84,8 +87,46 @@ enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* c
   if (num_inputs < 0 || num_outputs < 0 || (num_inputs > 0 && !inputs) ||
       (num_outputs > 0 && !outputs))
     return capi::fail(ENFOLD_INVALID_ARGUMENT, "the list of inputs or of outputs is null");
+  if (compiled->program->isStaged())
+    return capi::fail(ENFOLD_INVALID_ARGUMENT,
+                      "data decide sizes of this network: run it with enfold_run_tensors()");
   return capi::guarded([&] {
     return compiled->program->sessions->run({inputs, static_cast<size_t>(num_inputs)},
                                             {outputs, static_cast<size_t>(num_outputs)}, limits);
   });
 }
+
+enfold_results::enfold_results(std::vector<NamedTensor> tensors) : outputs(std::move(tensors)) {
+  for (const auto& [name, tensor] : outputs)
+    rows.push_back({.name = name.c_str(),
+                    .elem = static_cast<int32_t>(tensor.elem()),
+                    .rank = static_cast<int32_t>(tensor.rank()),
+                    .dims = tensor.shape().data(),
+                    .data = tensor.bytes()});
+}
+
+enfold_status enfold_run_tensors(const enfold_compiled* compiled, const enfold_tensor* inputs,
+                                 int32_t num_inputs, const enfold_run_limits* limits,
+                                 enfold_results** results) {
+  if (!results) return capi::fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the results");
+  *results = nullptr;
+  if (!compiled) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no program");
+  return capi::guarded([&]() -> Result<> {
+    ENFOLD_TRY(const auto tensors, capi::tensorsOf(inputs, num_inputs));
+    ENFOLD_TRY(auto outputs, compiled->network->run(*compiled->program, tensors, limits));
+    *results = new enfold_results(std::move(outputs));
+    return {};
+  });
+}
+
+int32_t enfold_num_results(const enfold_results* results) {
+  return results ? static_cast<int32_t>(results->rows.size()) : 0;
+}
+
+const enfold_tensor* enfold_result_at(const enfold_results* results, int32_t index) {
+  return results && index >= 0 && static_cast<size_t>(index) < results->rows.size()
+             ? &results->rows[static_cast<size_t>(index)]
+             : nullptr;
+}
+
+void enfold_release_results(enfold_results* results) { delete results; }

@@ -41,6 +41,13 @@ Result<std::vector<NamedTensor>> tensorsOf(const enfold_tensor* tensors, int32_t
 
 } // namespace enfold::capi
 
+struct enfold_results {
+  explicit enfold_results(std::vector<enfold::NamedTensor> outputs);
+
+  std::vector<enfold::NamedTensor> outputs;
+  std::vector<enfold_tensor> rows; ///< which point into the outputs
+};
+
 struct enfold_compiled {
   std::shared_ptr<enfold::Network> network; ///< whose constants the program may share
   std::shared_ptr<const enfold::Network::Program> program;

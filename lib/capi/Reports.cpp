@@ -37,10 +37,11 @@ enfold_status report(enfold_network* network, const enfold_tensor* inputs, int32
 using Inputs = std::span<const NamedTensor>;
 
 Result<Json> explain(const Network& network, Inputs inputs, bool measureFolds) {
-  ENFOLD_TRY(LoadedModel model, network.load(inputs));
-  ENFOLD_TRY(const auto explanation,
+  ENFOLD_TRY(LoadedModel model, network.load(inputs, true));
+  ENFOLD_TRY(auto explanation,
              diagnose::explain(network.model().name, std::move(model.graph),
                                network.options().compile, {.measureFolds = measureFolds}));
+  explanation.decided = std::move(model.remainder.decided);
   return toJson(explanation);
 }
 
@@ -50,9 +51,10 @@ Result<Json> inspect(const Network& network, Inputs inputs) {
     ENFOLD_TRY(const auto artifacts, diagnose::readArtifacts(name));
     return toJson(artifacts.front());
   }
-  ENFOLD_TRY(LoadedModel model, network.load(inputs));
-  ENFOLD_TRY(const auto inspection,
+  ENFOLD_TRY(LoadedModel model, network.load(inputs, true));
+  ENFOLD_TRY(auto inspection,
              diagnose::inspect(name, std::move(model.graph), network.options().compile));
+  inspection.decided = std::move(model.remainder.decided);
   return toJson(inspection);
 }
 
@@ -60,6 +62,8 @@ Result<Json> profile(Network& network, Inputs inputs, double seconds) {
   if (!(seconds > 0) || std::isinf(seconds))
     return usageError("the seconds to measure must be more than 0");
   ENFOLD_TRY(const auto program, network.programFor(inputs));
+  if (program->isStaged())
+    return unsupported("data decide sizes of the model, so it has no single program to measure");
   ENFOLD_TRY(const auto report, diagnose::bench({.model = network.model().name,
                                                  .executable = program->sessions->executable(),
                                                  .session = network.options().session,

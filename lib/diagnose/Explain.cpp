@@ -83,12 +83,19 @@ Json toJson(const Remark& remark) {
           {"numbers", remark.facts.numbers}};
 }
 
+Json toJson(const std::vector<onnx::Remainder::Decided>& decided) {
+  Json json = Json::array();
+  for (const auto& [node, reason] : decided) json.push_back({{"node", node}, {"reason", reason}});
+  return json;
+}
+
 Json toJson(const Explanation& explanation) {
   Json json = {{"version", 1},
                {"model", explanation.model},
                {"batch_norms", toJson(explanation.batchNorms)},
                {"remarks", Json::array()},
-               {"ops", Json::array()}};
+               {"ops", Json::array()},
+               {"decided_by_data", toJson(explanation.decided)}};
   for (const Remark& remark : explanation.remarks) json["remarks"].push_back(toJson(remark));
   for (const OpAccount& op : explanation.ops) json["ops"].push_back(toJson(op));
   if (!explanation.folds) return json;

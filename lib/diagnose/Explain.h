@@ -4,6 +4,7 @@
 
 #include "diagnose/BatchNorms.h"
 #include "driver/Compiler.h"
+#include "onnx/Procedure.h"
 #include "passes/FoldError.h"
 
 namespace enfold::diagnose {
@@ -27,6 +28,8 @@ struct Explanation {
   std::vector<Remark> remarks;                 ///< in the order of the passes' candidates
   std::vector<OpAccount> ops;                  ///< in order, constants left out
   std::optional<std::vector<FoldError>> folds; ///< if they were to be measured
+  /// Nodes that data decide, with what is behind them no part of the rest of this.
+  std::vector<onnx::Remainder::Decided> decided;
 };
 
 struct ExplainOptions {
@@ -43,6 +46,7 @@ Result<Explanation> explain(const std::string& model, std::unique_ptr<Graph> gra
 std::vector<Remark> missedBy(const Explanation& explanation, std::string_view pass);
 
 Json toJson(const Explanation& explanation);
+Json toJson(const std::vector<onnx::Remainder::Decided>& decided);
 Json toJson(const Remark& remark);
 
 } // namespace enfold::diagnose

@@ -1,6 +1,7 @@
 // Counts ops, parameters, arithmetic and memory.
 #include "diagnose/Inspect.h"
 
+#include "diagnose/Explain.h"
 #include "lower/Lowering.h"
 
 #include <nlohmann/json.hpp>
@@ -69,7 +70,8 @@ Json toJson(const Inspection& inspection) {
           {"kernels", inspection.kernels},
           {"reference_ops", inspection.referenceOps},
           {"batch_norms", std::move(batchNorms)},
-          {"certificates", toJson(inspection.certificates)}};
+          {"certificates", toJson(inspection.certificates)},
+          {"decided_by_data", toJson(inspection.decided)}};
 }
 
 } // namespace enfold::diagnose

@@ -4,6 +4,7 @@
 #include "diagnose/BatchNorms.h"
 #include "diagnose/Certificates.h"
 #include "driver/Compiler.h"
+#include "onnx/Procedure.h"
 
 namespace enfold::diagnose {
 
@@ -23,6 +24,8 @@ struct Inspection {
   std::vector<std::string> referenceOps; ///< those without, described
   std::vector<BatchNormAccount> batchNorms;
   std::vector<Certificate> certificates;
+  /// Nodes that data decide, with what is behind them no part of the rest of this.
+  std::vector<onnx::Remainder::Decided> decided;
   std::string plan; ///< text of the memory plan: buffers with offsets and lifetimes, then calls
 };
 

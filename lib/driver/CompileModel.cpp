@@ -41,8 +41,8 @@ void describe(const LoadOptions& load, std::string& key) {
   key += fmt::format("shapes {} dims {} freeze {} overridden {} elided {}\n", load.shapes,
                      load.dims, load.freezeInitializers, load.overridden, load.allowElided);
   const onnx::ImportLimits& limits = load.limits;
-  key += fmt::format("limits {} {} {} {} {}\n", limits.fileBytes, limits.nodes, limits.tensorBytes,
-                     limits.expandedBytes, limits.nesting);
+  key += fmt::format("limits {} {} {} {} {} {}\n", limits.fileBytes, limits.nodes,
+                     limits.tensorBytes, limits.expandedBytes, limits.nesting, limits.iterations);
   for (const auto& [name, tensor] : load.values)
     key += fmt::format("value {} {} {:x}\n", name, tensor.type().str(), hashOf(tensor));
 }
@@ -104,7 +104,7 @@ bool isOf(const CachedModel& cached, std::span<const NamedTensor> inputs) {
 
 Result<CompiledModel> compileModel(const ModelSource& model, std::span<const NamedTensor> inputs,
                                    const LoadOptions& load, const CompileOptions& options,
-                                   const CompileCache* cache) {
+                                   const CompileCache* cache, bool staged) {
   CompiledModel compiled;
   CachedModel entry;
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
@@ -126,13 +126,14 @@ Result<CompiledModel> compileModel(const ModelSource& model, std::span<const Nam
       return compiled;
     }
   }
-  ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, inputs, load));
+  ENFOLD_TRY(LoadedModel loaded,
+             staged ? loadStaged(model, inputs, load) : loadModelFor(model, inputs, load));
   if (!loaded.graph) {
     compiled.signature = std::move(loaded.signature);
     return compiled;
   }
   CompileOptions how = options;
-  if (!entry.key.empty())
+  if (!entry.key.empty() && !loaded.remainder.rest)
     how.store = [&](const StoredProgram& program) {
       entry.program = program;
       entry.inputDefaults = loaded.inputDefaults;
@@ -144,9 +145,12 @@ Result<CompiledModel> compileModel(const ModelSource& model, std::span<const Nam
       if (const auto stored = cache->store(entry); !stored)
         compiled.notes.push_back("the program was not put into the cache: " + stored.error().str());
     };
-  ENFOLD_TRY(Compilation result, compile(std::move(loaded.graph), how));
-  compiled.executable = std::move(result.executable);
-  compiled.report = std::move(result.report);
+  compiled.remainder = std::move(loaded.remainder);
+  if (!compiled.remainder.rest || !loaded.graph->outputs().empty()) {
+    ENFOLD_TRY(Compilation result, compile(std::move(loaded.graph), how));
+    compiled.executable = std::move(result.executable);
+    compiled.report = std::move(result.report);
+  }
   compiled.inputDefaults = std::move(loaded.inputDefaults);
   compiled.boundInputs = std::move(loaded.boundInputs);
   std::ranges::move(loaded.notes, std::back_inserter(compiled.notes));

@@ -60,11 +60,10 @@ DynamicContext::run(std::span<const DynamicInput> inputs) {
       tensors.push_back({input.name, tensorOf(input, problems)});
     if (!problems.empty()) return std::unexpected(Error(ErrorKind::Usage, std::move(problems)));
     ENFOLD_TRY(const Network::Run run, impl_->network->run(tensors));
-    const std::vector<TensorSpec> specs = run.program->executable().outputs();
     std::vector<DynamicOutput> outputs;
     for (size_t i = 0; i < run.outputs.size(); ++i) {
       const Tensor& tensor = run.outputs[i];
-      outputs.push_back({specs[i].name,
+      outputs.push_back({run.names[i],
                          static_cast<enfold_elem>(tensor.elem()),
                          tensor.shape(),
                          {tensor.bytes(), tensor.bytes() + tensor.numBytes()}});

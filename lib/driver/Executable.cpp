@@ -149,7 +149,8 @@ Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* co
   return {};
 }
 
-Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs) {
+Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs,
+                                         const enfold_run_limits* limits) {
   const std::vector<TensorSpec> wanted = executable_->inputs();
   if (inputs.size() != wanted.size())
     return usageError(
@@ -166,7 +167,7 @@ Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs) {
   for (const auto& [name, type] : executable_->outputs())
     outputs.emplace_back(type.elem, type.shape);
   for (Tensor& output : outputs) to.push_back(output.mutableBytes());
-  ENFOLD_RETURN_IF_ERROR(runRaw(from, to));
+  ENFOLD_RETURN_IF_ERROR(runRaw(from, to, limits));
   return outputs;
 }
 

@@ -99,7 +99,8 @@ public:
                                                  const Options& options);
 
   /// Tensors in the order of the graph's inputs, of exactly their types.
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs,
+                                  const enfold_run_limits* limits = nullptr);
   /// The same over memory of the caller's, for benchmarks: nothing is checked or allocated.
   Result<> runRaw(std::span<const void* const> inputs, std::span<void* const> outputs,
                   const enfold_run_limits* limits = nullptr);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <functional>
 
 namespace enfold {
 namespace {
@@ -46,6 +47,7 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
   import.overridden = options.overridden;
   if (options.onlyClosed)
     import.wanted = [&](const onnx::Signature& signature) { return !isOpen(signature, options); };
+  import.cut = options.cut;
   import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported,
              source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
@@ -58,6 +60,7 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
                      std::move(imported.boundInputs),
                      std::move(imported.notes),
                      std::move(imported.dataFiles),
+                     std::move(imported.remainder),
                      std::move(imported.signature)};
 }
 
@@ -180,10 +183,42 @@ Result<LoadedModel> loadModelFor(const ModelSource& model, std::span<const Named
     auto loaded = loadModelFor(model, inputs, std::move(frozen));
     // Nameless tensors that are more than the other inputs may be meant for those with a default.
     const bool allNamed = std::ranges::find(inputs, "", &NamedTensor::name) == inputs.end();
-    if (!loaded || allNamed || inputs.size() <= loaded->graph->inputs().size()) return loaded;
+    if (!loaded || allNamed) return loaded;
+    const onnx::Remainder& remainder = loaded->remainder;
+    if (inputs.size() <=
+        (remainder.rest ? remainder.inputs.size() : loaded->graph->inputs().size()))
+      return loaded;
   }
   options.samples.assign(inputs.begin(), inputs.end());
   return loadModel(model, options);
+}
+
+namespace {
+
+/// What `load` gives with these options; where data decide, with the model cut.
+Result<LoadedModel> loadOrCut(const LoadOptions& options,
+                              const std::function<Result<LoadedModel>(const LoadOptions&)>& load) {
+  auto whole = load(options);
+  if (whole || whole.error().kind != ErrorKind::DataDependent) return whole;
+  LoadOptions cut = options;
+  cut.cut = true;
+  ENFOLD_TRY(LoadedModel loaded, load(cut));
+  for (const auto& [node, reason] : loaded.remainder.decided)
+    loaded.notes.push_back(
+        fmt::format("{}: {}; it runs in a stage of its own with what is behind it", node, reason));
+  return loaded;
+}
+
+} // namespace
+
+Result<LoadedModel> loadStaged(const ModelSource& model, const LoadOptions& options) {
+  return loadOrCut(options, [&](const LoadOptions& how) { return loadModel(model, how); });
+}
+
+Result<LoadedModel> loadStaged(const ModelSource& model, std::span<const NamedTensor> inputs,
+                               const LoadOptions& options) {
+  return loadOrCut(options,
+                   [&](const LoadOptions& how) { return loadModelFor(model, inputs, how); });
 }
 
 } // namespace enfold

@@ -40,6 +40,7 @@ struct LoadOptions {
   onnx::ImportLimits limits;              ///< of .eir files too, as far as they apply
   std::optional<MemoryLimit> memory = {}; ///< that the files' bytes alone must not exceed
   bool allowElided = false;               ///< .eir: take elided constants as zeros, for viewing
+  bool cut = false;        ///< a model in which data decide sizes: load the part in front of them
   bool onlyClosed = false; ///< of a model whose inputs leave sizes open, read the signature alone
 };
 
@@ -62,6 +63,7 @@ struct LoadedModel {
   std::map<std::string, Tensor> boundInputs;    ///< inputs of the file that became constants
   std::vector<std::string> notes;               ///< what a user should know, a sentence each
   std::vector<std::filesystem::path> dataFiles; ///< files beside the model that hold tensors
+  onnx::Remainder remainder;                    ///< of a model that was cut
   onnx::Signature signature;                    ///< what the model declares of itself
 };
 
@@ -75,5 +77,12 @@ Result<onnx::Signature> loadSignature(const ModelSource& model, const LoadOption
 /// of inputs that are not given.
 Result<LoadedModel> loadModelFor(const ModelSource& model, std::span<const NamedTensor> inputs,
                                  LoadOptions options);
+
+/// loadModel(); of a model in which data decide sizes or the way on, the part in front of them,
+/// with a note for each node that they decide.
+Result<LoadedModel> loadStaged(const ModelSource& model, const LoadOptions& options);
+/// The same as loadModelFor().
+Result<LoadedModel> loadStaged(const ModelSource& model, std::span<const NamedTensor> inputs,
+                               const LoadOptions& options);
 
 } // namespace enfold

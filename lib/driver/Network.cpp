@@ -95,6 +95,9 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
     if (compiled.error().kind != ErrorKind::DataDependent)
       return std::unexpected(std::move(compiled).error());
     ENFOLD_TRY(network->signature_, loadSignature(network->model_, how.load));
+    if (!how.cache) {
+      ENFOLD_TRY(how.compile.constants, ConstantPool::create());
+    }
     return network;
   }
   network->signature_ = compiled->signature;
@@ -128,12 +131,13 @@ Result<std::unique_ptr<Network>> Network::openLibrary(const std::filesystem::pat
   return network;
 }
 
-Result<LoadedModel> Network::load(std::span<const NamedTensor> inputs) const {
+Result<LoadedModel> Network::load(std::span<const NamedTensor> inputs, bool firstPart) const {
   if (isLibrary_)
     return usageError(model_.name + ": was compiled ahead of time; this needs the model itself");
   const std::vector<NamedTensor> all = named(inputs);
   ENFOLD_RETURN_IF_ERROR(checkDeclared(signature_, all));
-  return loadModelFor(model_, all, options_.load);
+  return firstPart ? loadStaged(model_, all, options_.load)
+                   : loadModelFor(model_, all, options_.load);
 }
 
 /// Nameless inputs get the names of those that must be given, if they are as many.
@@ -178,19 +182,26 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   const std::lock_guard making(compiling_);
   if (auto made = find(inputs)) return made;
   const std::vector<NamedTensor> own = copiesOf(inputs);
-  ENFOLD_TRY(CompiledModel compiled, compileModel(model_, own, options_.load, options_.compile,
-                                                  options_.cache ? &*options_.cache : nullptr));
+  ENFOLD_TRY(CompiledModel compiled,
+             compileModel(model_, own, options_.load, options_.compile,
+                          options_.cache ? &*options_.cache : nullptr, true));
   return keep(std::move(compiled), own);
 }
 
 Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel compiled,
                                                               std::span<const NamedTensor> inputs) {
   auto program = std::make_shared<Program>();
-  ENFOLD_TRY(program->sessions, SessionPool::create(compiled.executable, options_.session));
+  if (!compiled.remainder.rest) {
+    ENFOLD_TRY(program->sessions, SessionPool::create(compiled.executable, options_.session));
+  }
+  if (compiled.executable) ++*compilations_;
+  if (compiled.remainder.rest) {
+    ENFOLD_TRY(program->stage, stageOf(compiled.executable, std::move(compiled.remainder),
+                                       {options_.compile, options_.session, compilations_}));
+  }
   program->inputDefaults = std::move(compiled.inputDefaults);
   program->boundInputs = std::move(compiled.boundInputs);
   program->notes = std::move(compiled.notes);
-  ++compilations_;
   std::set<std::string> bound = this->bound();
   for (const auto& [name, tensor] : program->boundInputs) bound.insert(name);
   Key key = keyOf(inputs, bound);
@@ -209,13 +220,40 @@ Network::programFor(std::span<const NamedTensor> inputs) {
   return compileFor(all);
 }
 
-Result<Network::Run> Network::run(std::span<const NamedTensor> inputs) {
+Result<std::vector<NamedTensor>> Network::run(const Program& program,
+                                              std::span<const NamedTensor> inputs,
+                                              const enfold_run_limits* limits) const {
+  std::vector<Tensor> outputs;
+  std::vector<NamedTensor> result;
+  if (program.isStaged()) {
+    const std::vector<NamedTensor> all = named(inputs);
+    ENFOLD_RETURN_IF_ERROR(checkDeclared(signature_, all));
+    ENFOLD_TRY(outputs, runStaged(*program.stage, signature_, all, program.inputDefaults,
+                                  RunLimits(limits)));
+    for (size_t i = 0; i < outputs.size(); ++i)
+      result.push_back({signature_.outputs[i].name, std::move(outputs[i])});
+    return result;
+  }
+  ENFOLD_TRY(
+      const std::vector<Tensor> arranged,
+      arrange(program.executable().inputs(), program.inputDefaults, program.boundInputs, inputs));
+  ENFOLD_TRY(outputs, program.sessions->run(arranged, limits));
+  const std::vector<TensorSpec> specs = program.executable().outputs();
+  for (size_t i = 0; i < outputs.size(); ++i)
+    result.push_back({specs[i].name, std::move(outputs[i])});
+  return result;
+}
+
+Result<Network::Run> Network::run(std::span<const NamedTensor> inputs,
+                                  const enfold_run_limits* limits) {
   ENFOLD_TRY(auto program, programFor(inputs));
-  ENFOLD_TRY(const std::vector<Tensor> arranged,
-             arrange(program->executable().inputs(), program->inputDefaults, program->boundInputs,
-                     inputs));
-  ENFOLD_TRY(std::vector<Tensor> outputs, program->sessions->run(arranged));
-  return Run{std::move(outputs), std::move(program)};
+  ENFOLD_TRY(std::vector<NamedTensor> outputs, run(*program, inputs, limits));
+  Run done{.outputs = {}, .names = {}, .program = std::move(program)};
+  for (auto& [name, tensor] : outputs) {
+    done.names.push_back(std::move(name));
+    done.outputs.push_back(std::move(tensor));
+  }
+  return done;
 }
 
 size_t Network::size() const {

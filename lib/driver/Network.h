@@ -4,6 +4,7 @@
 
 #include "driver/CompileModel.h"
 #include "driver/SessionPool.h"
+#include "driver/Stage.h"
 
 #include <atomic>
 #include <list>
@@ -35,11 +36,13 @@ public:
 
   /// The model compiled for inputs of certain types, some perhaps of certain contents.
   struct Program {
-    std::unique_ptr<SessionPool> sessions;
+    std::unique_ptr<SessionPool> sessions; ///< null if staged
+    std::shared_ptr<Stage> stage;          ///< of a model in which data decide sizes, else null
     std::map<std::string, Tensor> inputDefaults, boundInputs; ///< see LoadedModel
     std::vector<std::string> notes;
 
     const Executable& executable() const { return *sessions->executable(); }
+    bool isStaged() const { return stage != nullptr; }
   };
 
   /// The program for inputs like these, compiled unless it is among the latest. Inputs are named,
@@ -47,19 +50,24 @@ public:
   Result<std::shared_ptr<const Program>> programFor(std::span<const NamedTensor> inputs);
 
   /// The model for inputs like these, for those who investigate how it is compiled.
-  Result<LoadedModel> load(std::span<const NamedTensor> inputs) const;
+  /// With `firstPart`, the part of it in front of what data decide, if they do.
+  Result<LoadedModel> load(std::span<const NamedTensor> inputs, bool firstPart = false) const;
 
   /// A run's outputs, and the program that gave them.
   struct Run {
     std::vector<Tensor> outputs;
+    std::vector<std::string> names; ///< of the outputs
     std::shared_ptr<const Program> program;
   };
-  Result<Run> run(std::span<const NamedTensor> inputs);
+  Result<Run> run(std::span<const NamedTensor> inputs, const enfold_run_limits* limits = nullptr);
+  /// A run of a program for inputs like these.
+  Result<std::vector<NamedTensor>> run(const Program& program, std::span<const NamedTensor> inputs,
+                                       const enfold_run_limits* limits = nullptr) const;
 
   /// How many programs are kept.
   size_t size() const;
   /// How often the model has been compiled or taken from the cache.
-  int64_t compilations() const { return compilations_; }
+  int64_t compilations() const { return *compilations_; }
   /// Bytes of constants that the programs share, equal ones counted once.
   int64_t constantBytes() const;
 
@@ -102,7 +110,7 @@ private:
   mutable std::mutex mutex_;    ///< guards what follows
   std::list<Kept> kept_;        ///< latest first
   std::set<std::string> bound_; ///< inputs whose contents decide shapes
-  std::atomic<int64_t> compilations_ = 0;
+  std::shared_ptr<std::atomic<int64_t>> compilations_ = std::make_shared<std::atomic<int64_t>>(0);
 };
 
 /// The tensors for inputs in their order, `inputs` by name or all nameless, with defaults for those

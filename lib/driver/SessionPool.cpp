@@ -44,9 +44,10 @@ Result<> SessionPool::run(std::span<const void* const> inputs, std::span<void* c
   return session->runRaw(inputs, outputs, limits);
 }
 
-Result<std::vector<Tensor>> SessionPool::run(std::span<const Tensor> inputs) {
+Result<std::vector<Tensor>> SessionPool::run(std::span<const Tensor> inputs,
+                                             const enfold_run_limits* limits) {
   ENFOLD_TRY(const Lease session, lend());
-  return session->run(inputs);
+  return session->run(inputs, limits);
 }
 
 } // namespace enfold

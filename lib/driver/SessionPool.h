@@ -21,7 +21,8 @@ public:
   Result<> run(std::span<const void* const> inputs, std::span<void* const> outputs,
                const enfold_run_limits* limits = nullptr);
   /// Session::run().
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs);
+  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs,
+                                  const enfold_run_limits* limits = nullptr);
 
   /// A session for the one who holds the lease.
   class Lease {

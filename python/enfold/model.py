@@ -236,6 +236,7 @@ def _like(arrays: list[Any], inputs: Iterable[Any]) -> list[Any]:
 _LIMITS = {
     "capacity",
     "limit_file_bytes",
+    "limit_iterations",
     "limit_memory",
     "limit_nesting",
     "limit_nodes",
@@ -297,8 +298,8 @@ def compile(
     data_folder: where the external data of a model given as bytes lies.
     example_inputs, dynamic_shapes: of a torch module, as for torch.onnx.export().
     limits: limit_memory (of the process, in bytes or as "2G"), limit_file_bytes, limit_tensor_bytes,
-        limit_nodes and limit_nesting refuse larger models; capacity is how many combinations of sizes
-        are kept (8).
+        limit_nodes and limit_nesting refuse larger models, limit_iterations ends loops that data
+        should end; capacity is how many combinations of sizes are kept (8).
 
     Raises enfold.NoSuchFile, InvalidProtobuf, InvalidGraph, or NotImplemented naming every node that
     cannot be compiled.

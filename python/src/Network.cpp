@@ -259,11 +259,55 @@ std::shared_ptr<enfold_compiled> Network::compiledFor(const std::vector<Bound>& 
   return latest_.compiled;
 }
 
+nb::list Network::runTensors(const enfold_compiled& compiled, const std::vector<Bound>& inputs,
+                             nb::object wanted, const enfold_run_limits& limits, nb::object into) {
+  std::vector<enfold_tensor> tensors;
+  for (const Bound& input : inputs) tensors.push_back(input.tensor);
+  enfold_results* made = nullptr;
+  enfold_status status;
+  {
+    const nb::gil_scoped_release release;
+    status = enfold_run_tensors(&compiled, tensors.data(), sizeOf(tensors), &limits, &made);
+  }
+  check(status);
+  const std::unique_ptr<enfold_results, void (*)(enfold_results*)> results(made,
+                                                                           &enfold_release_results);
+  std::vector<nb::object> arrays;
+  for (int32_t i = 0; i < enfold_num_results(made); ++i) {
+    const enfold_tensor& output = *enfold_result_at(made, i);
+    enfold_tensor_info info{.name = output.name, .elem = output.elem, .rank = output.rank};
+    if (info.rank > ENFOLD_MAX_RANK)
+      raise(invalidArgument(), std::string("output '") + info.name + "' has too many dimensions");
+    std::copy_n(output.dims, info.rank, info.dims);
+    nb::object array = into.is_none() ? nb::none() : nb::object(into[i]);
+    const bool isOurs = array.is_none();
+    void* to = nullptr;
+    if (isOurs)
+      std::tie(array, to) = allocate(info);
+    else
+      to = outputMemory(array, info);
+    size_t bytes = static_cast<size_t>(enfold_elem_bytes(info.elem));
+    for (int32_t d = 0; d < info.rank; ++d) bytes *= static_cast<size_t>(info.dims[d]);
+    if (bytes > 0) std::memcpy(to, output.data, bytes);
+    arrays.push_back(finish(std::move(array), info));
+  }
+  nb::list list;
+  if (wanted.is_none())
+    for (nb::object& array : arrays) list.append(array);
+  else
+    for (const nb::handle index : nb::cast<nb::sequence>(wanted))
+      list.append(arrays[nb::cast<size_t>(index)]);
+  return list;
+}
+
 nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double seconds,
                       nb::object into) {
   const std::vector<Bound> inputs = bind(feed);
   const std::shared_ptr<enfold_compiled> compiled = compiledFor(inputs, feed);
-  const enfold_program& program = *enfold_compiled_program(compiled.get());
+  const enfold_run_limits limits = {reinterpret_cast<const volatile int32_t*>(stop), seconds};
+  const enfold_program* const known = enfold_compiled_program(compiled.get());
+  if (!known) return runTensors(*compiled, inputs, wanted, limits, into);
+  const enfold_program& program = *known;
 
   std::vector<const void*> from;
   for (int32_t i = 0; i < program.num_inputs; ++i) {
@@ -295,7 +339,6 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
     }
   }
 
-  const enfold_run_limits limits = {reinterpret_cast<const volatile int32_t*>(stop), seconds};
   enfold_status status;
   {
     const nb::gil_scoped_release release;

@@ -72,6 +72,9 @@ private:
   explicit Network(enfold_network* opened);
 
   const enfold_declaration* declaration(size_t index) const;
+  /// A run whose outputs' sizes data decide.
+  static nb::list runTensors(const enfold_compiled& compiled, const std::vector<Bound>& inputs,
+                             nb::object wanted, const enfold_run_limits& limits, nb::object into);
   static void bindOne(nb::handle value, const char* name, int32_t elem, Bound& bound);
   std::vector<Bound> bind(const nb::dict& feed) const;
   Types typesOf(const nb::dict& shapes) const;

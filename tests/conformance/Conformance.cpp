@@ -9,6 +9,7 @@
 #include "diagnose/Compare.h"
 #include "driver/Compiler.h"
 #include "driver/Model.h"
+#include "driver/Stage.h"
 #include "fuzz/Isolate.h"
 #include "onnx/TensorFile.h"
 
@@ -72,21 +73,48 @@ Result<std::vector<Tensor>> arrange(const Graph& graph, const onnx::DataSet& set
   return inputs;
 }
 
-Result<> checkSet(const fs::path& folder, const onnx::DataSet& set) {
-  ENFOLD_TRY(const Tolerance tolerance, toleranceOf(folder));
-  ENFOLD_TRY(LoadedModel model, loadModelFor(folder / "model.onnx", set.inputs, {}));
-  ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph)));
-  ENFOLD_TRY(const auto session, Session::create(compiled.executable, {.threads = 1}));
-  const Graph& graph = *compiled.graph;
-  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(graph, set));
-  ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(inputs));
+Result<> compareOutputs(std::span<const Tensor> outputs, std::span<const std::string> names,
+                        const onnx::DataSet& set, const Tolerance& tolerance) {
   if (outputs.size() != set.outputs.size())
     return invalid(fmt::format("{} outputs of {}", outputs.size(), set.outputs.size()));
   for (size_t i = 0; i < outputs.size(); ++i)
     if (const std::string text = difference(outputs[i], set.outputs[i].tensor, tolerance);
         !text.empty())
-      return invalid(fmt::format("output '{}': {}", graph.outputNames()[i], text));
+      return invalid(fmt::format("output '{}': {}", names[i], text));
   return {};
+}
+
+/// Compares a model in which data decide sizes.
+Result<> checkStaged(LoadedModel model, const onnx::DataSet& set, const Tolerance& tolerance) {
+  std::shared_ptr<const Executable> executable;
+  if (!model.graph->outputs().empty()) {
+    ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph)));
+    executable = compiled.executable;
+  }
+  ENFOLD_TRY(const auto stage, stageOf(executable, std::move(model.remainder),
+                                       {.compile = {}, .session = {.threads = 1}}));
+  std::vector<NamedTensor> inputs = set.inputs;
+  const auto& declared = model.signature.inputs;
+  for (size_t i = 0; i < inputs.size() && i < declared.size(); ++i)
+    if (std::ranges::find(declared, inputs[i].name, &onnx::DeclaredTensor::name) == declared.end())
+      inputs[i].name = declared[i].name;
+  ENFOLD_TRY(const auto outputs,
+             runStaged(*stage, model.signature, inputs, model.inputDefaults, RunLimits()));
+  std::vector<std::string> names;
+  for (const auto& output : model.signature.outputs) names.push_back(output.name);
+  return compareOutputs(outputs, names, set, tolerance);
+}
+
+Result<> checkSet(const fs::path& folder, const onnx::DataSet& set) {
+  ENFOLD_TRY(const Tolerance tolerance, toleranceOf(folder));
+  ENFOLD_TRY(LoadedModel model, loadStaged(folder / "model.onnx", set.inputs, {}));
+  if (model.remainder.rest) return checkStaged(std::move(model), set, tolerance);
+  ENFOLD_TRY(const Compilation compiled, compile(std::move(model.graph)));
+  ENFOLD_TRY(const auto session, Session::create(compiled.executable, {.threads = 1}));
+  const Graph& graph = *compiled.graph;
+  ENFOLD_TRY(const std::vector<Tensor> inputs, arrange(graph, set));
+  ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(inputs));
+  return compareOutputs(outputs, graph.outputNames(), set, tolerance);
 }
 
 Result<> checkCase(const fs::path& folder) {
