@@ -1,7 +1,7 @@
 // enfold bench: latency of a model, alone or against itself folded only, unfused and the reference.
 #include "diagnose/Bench.h"
-#include "diagnose/BenchStages.h"
 
+#include "diagnose/BenchStages.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
 #include "tools/ProgressLine.h"

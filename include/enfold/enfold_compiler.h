@@ -139,8 +139,9 @@ enfold_status enfold_compile(enfold_network* network, const enfold_tensor* input
                              int32_t num_inputs, enfold_compiled** compiled);
 void enfold_release_compiled(enfold_compiled* compiled);
 
-/* What it takes and gives, in order. It lives as long as `compiled`. NULL if data decide sizes of the
- * model, such as the number of boxes that a detector finds: then enfold_run_tensors() runs it. */
+/* What it takes and gives, in order. It lives as long as `compiled`. NULL if data decide sizes of
+ * the model, such as the number of boxes that a detector finds: then enfold_run_tensors() runs it.
+ */
 const enfold_program* enfold_compiled_program(const enfold_compiled* compiled);
 
 /* Whether the model's shapes depend on the contents of that input, so that the program is valid

@@ -6,14 +6,13 @@ import pathlib
 import sys
 import threading
 
+import enfold
 import numpy
 import pytest
 
-import enfold
-
 onnxruntime = pytest.importorskip("onnxruntime")
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "e2e" / "staged"))
-import models  # noqa: E402
+import models
 
 
 def expected(model: bytes, feed: dict[str, numpy.ndarray]) -> list[numpy.ndarray]:

@@ -15,7 +15,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
-from environment import run_with_packages  # noqa: E402
+from environment import run_with_packages
 
 PACKAGES = ["numpy", "onnx==1.23.2", "onnxruntime==1.32.0"]
 
@@ -50,7 +50,16 @@ def check_model(enfold, build, seed):
         folder = pathlib.Path(name)
         write_case(folder, model, inputs)
         for flags in ([], ["--reference"]):
-            command = [enfold, "run", folder / "model.onnx", "--check", folder, "--threads", "1", *flags]
+            command = [
+                enfold,
+                "run",
+                folder / "model.onnx",
+                "--check",
+                folder,
+                "--threads",
+                "1",
+                *flags,
+            ]
             done = subprocess.run(command, capture_output=True, text=True, timeout=300)
             if done.returncode != 0:
                 return " ".join(flags) + done.stdout + done.stderr

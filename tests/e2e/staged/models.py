@@ -45,8 +45,9 @@ class Net:
         weights = self.random.normal(0, scale, (to, channels, kernel, kernel))
         bias = self.random.normal(0, 0.1, to)
         pad = kernel // 2
-        return self.op("Conv", x, self.const(weights), self.const(bias), pads=[pad] * 4,
-                       strides=[stride] * 2)
+        return self.op(
+            "Conv", x, self.const(weights), self.const(bias), pads=[pad] * 4, strides=[stride] * 2
+        )
 
     def graph(self, name="net"):
         return helper.make_graph(self.nodes, name, self.inputs, self.outputs, self.weights)
@@ -113,8 +114,12 @@ def topk_range(seed):
     """TopK whose k is computed, a Range of as many, Tile and Expand."""
     net = Net(seed)
     x = net.input("x", [1, 16])
-    hits = net.op("ReduceSum", net.op("Cast", net.op("Greater", x, net.const(0.0)), to=INT64),
-                  net.ints(0, 1), keepdims=0)
+    hits = net.op(
+        "ReduceSum",
+        net.op("Cast", net.op("Greater", x, net.const(0.0)), to=INT64),
+        net.ints(0, 1),
+        keepdims=0,
+    )
     k = net.op("Reshape", hits, net.ints(1))
     values, places = net.op("TopK", x, k, outputs=2)
     net.output(values)
@@ -135,8 +140,12 @@ def resize_computed(seed):
     net = Net(seed)
     x = net.input("x", [1, 3, 8, 8])
     y = net.conv(x, 3, 4)
-    hits = net.op("ReduceSum", net.op("Cast", net.op("Greater", x, net.const(0.7)), to=INT64),
-                  net.ints(0, 1, 2, 3), keepdims=0)
+    hits = net.op(
+        "ReduceSum",
+        net.op("Cast", net.op("Greater", x, net.const(0.7)), to=INT64),
+        net.ints(0, 1, 2, 3),
+        keepdims=0,
+    )
     size = net.op("Add", net.op("Mod", hits, net.const(5, np.int64)), net.const(6, np.int64))
     size = net.op("Reshape", size, net.ints(1))
     sizes = net.op("Concat", net.ints(1, 4), size, size, axis=0)
@@ -167,11 +176,13 @@ def detector(seed, size=64, classes=3, head_behind=False):
     cells = (size // 8) ** 2
     centers = np.stack(np.meshgrid(np.arange(size // 8), np.arange(size // 8)), -1)
     centers = centers.reshape(1, cells, 2) * 8 + 4
-    move, span = net.op("Split", net.op("Transpose", offsets, perm=[0, 2, 1]), net.ints(2, 2),
-                        outputs=2, axis=2)
+    move, span = net.op(
+        "Split", net.op("Transpose", offsets, perm=[0, 2, 1]), net.ints(2, 2), outputs=2, axis=2
+    )
     middle = net.op("Add", net.op("Mul", move, net.const(4.0)), net.const(centers))
-    extent = net.op("Mul", net.op("Exp", net.op("Clip", span, net.const(-2), net.const(2))),
-                    net.const(12.0))
+    extent = net.op(
+        "Mul", net.op("Exp", net.op("Clip", span, net.const(-2), net.const(2))), net.const(12.0)
+    )
     half = net.op("Mul", extent, net.const(0.5))
     boxes = net.op("Concat", net.op("Sub", middle, half), net.op("Add", middle, half), axis=2)
     scores = net.op("Sigmoid", logits)
@@ -179,8 +190,9 @@ def detector(seed, size=64, classes=3, head_behind=False):
     chosen = net.op("NonMaxSuppression", boxes, scores, most, overlap, least)
     net.output(chosen, INT64)
     column = [net.op("Gather", chosen, net.const(i, np.int64), axis=1) for i in range(3)]
-    pairs = net.op("Concat", *[net.op("Unsqueeze", c, net.ints(1)) for c in (column[0], column[2])],
-                   axis=1)
+    pairs = net.op(
+        "Concat", *[net.op("Unsqueeze", c, net.ints(1)) for c in (column[0], column[2])], axis=1
+    )
     picked = net.op("GatherND", boxes, pairs)
     net.output(picked)
     net.output(net.op("GatherND", scores, chosen))
@@ -188,8 +200,9 @@ def detector(seed, size=64, classes=3, head_behind=False):
     if head_behind:
         # The second stage: a network over the regions found.
         scaled = net.op("Mul", picked, net.const(1 / 8))
-        regions = net.op("RoiAlign", y, scaled, column[0], output_height=5, output_width=5,
-                         sampling_ratio=2)
+        regions = net.op(
+            "RoiAlign", y, scaled, column[0], output_height=5, output_width=5, sampling_ratio=2
+        )
         z = net.op("Relu", net.conv(regions, 32, 48))
         z = net.op("Flatten", net.op("GlobalAveragePool", z))
         weights = net.const(net.random.normal(0, 0.2, (48, classes)))
@@ -207,8 +220,9 @@ def branches(seed):
     net = Net(seed)
     x = net.input("x", [1, 3, 8, 8])
     y = net.conv(x, 3, 4)
-    condition = net.op("Greater", net.op("ReduceMean", x, net.ints(0, 1, 2, 3), keepdims=0),
-                       net.const(0.0))
+    condition = net.op(
+        "Greater", net.op("ReduceMean", x, net.ints(0, 1, 2, 3), keepdims=0), net.const(0.0)
+    )
 
     def then_branch(part):
         return [part.op("Relu", part.conv(y, 4, 6, stride=2))]
@@ -217,8 +231,12 @@ def branches(seed):
         return [part.op("MaxPool", y, kernel_shape=[3, 3])]
 
     kinds = [(FLOAT, None)]
-    z = net.op("If", condition, then_branch=body(net, "then", [], kinds, then_branch),
-               else_branch=body(net, "else", [], kinds, else_branch))
+    z = net.op(
+        "If",
+        condition,
+        then_branch=body(net, "then", [], kinds, then_branch),
+        else_branch=body(net, "else", [], kinds, else_branch),
+    )
     net.output(net.op("Add", z, net.const(1.0)))
     return net.model(), [{"x": image(net, 1, 3, 8, 8) + np.float32(s)} for s in (-1, 1, -1, 1)]
 
@@ -235,8 +253,13 @@ def breaking_loop(seed):
         row = part.op("Add", y, part.op("Cast", number, to=FLOAT))
         return [small, y, row]
 
-    loop = body(net, "body", [("i", INT64, []), ("c", BOOL, []), ("s", FLOAT, [1, 2])],
-                [(BOOL, []), (FLOAT, [1, 2]), (FLOAT, [1, 2])], build)
+    loop = body(
+        net,
+        "body",
+        [("i", INT64, []), ("c", BOOL, []), ("s", FLOAT, [1, 2])],
+        [(BOOL, []), (FLOAT, [1, 2]), (FLOAT, [1, 2])],
+        build,
+    )
     going = net.op("Less", net.op("ReduceMax", x, keepdims=0), net.const(50.0))
     last, rows = net.op("Loop", net.const(1000, np.int64), going, x, outputs=2, body=loop)
     net.output(last)
@@ -252,12 +275,18 @@ def growing_loop(seed):
     count = net.op("Cast", net.op("ReduceMax", x, keepdims=0), to=INT64)
 
     def build(part, number, condition, state):
-        grown = part.op("Concat", state, part.op("Mul", x, part.op("Cast", number, to=FLOAT)),
-                        axis=0)
+        grown = part.op(
+            "Concat", state, part.op("Mul", x, part.op("Cast", number, to=FLOAT)), axis=0
+        )
         return [part.op("Identity", condition), grown]
 
-    loop = body(net, "body", [("i", INT64, []), ("c", BOOL, []), ("s", FLOAT, ["rows", 3])],
-                [(BOOL, []), (FLOAT, ["more", 3])], build)
+    loop = body(
+        net,
+        "body",
+        [("i", INT64, []), ("c", BOOL, []), ("s", FLOAT, ["rows", 3])],
+        [(BOOL, []), (FLOAT, ["more", 3])],
+        build,
+    )
     net.output(net.op("Loop", count, "", x, body=loop))
     return net.model(), [{"x": np.float32([[1, 2, top]])} for top in (3, 0, 7)]
 
@@ -284,8 +313,7 @@ def nested_loops(seed):
         mean = part.op("ReduceMean", y, part.ints(1, 2, 3), keepdims=0)
         return [part.op("Identity", condition), y, mean]
 
-    loop = body(net, "outer", outer_kinds,
-                [(BOOL, []), (FLOAT, [1, 4, 6, 6]), (FLOAT, [1])], outer)
+    loop = body(net, "outer", outer_kinds, [(BOOL, []), (FLOAT, [1, 4, 6, 6]), (FLOAT, [1])], outer)
     last, means = net.op("Loop", count, "", x, outputs=2, body=loop)
     net.output(last)
     net.output(means)
@@ -304,10 +332,12 @@ def scan(seed):
         total = part.op("Add", state, row)
         return [total, part.op("Tanh", total)]
 
-    part = body(net, "body", [("s", FLOAT, [3]), ("r", FLOAT, [3])],
-                [(FLOAT, [3]), (FLOAT, [3])], build)
-    last, all_rows = net.op("Scan", net.const([0, 0, 0]), kept, outputs=2, body=part,
-                            num_scan_inputs=1)
+    part = body(
+        net, "body", [("s", FLOAT, [3]), ("r", FLOAT, [3])], [(FLOAT, [3]), (FLOAT, [3])], build
+    )
+    last, all_rows = net.op(
+        "Scan", net.const([0, 0, 0]), kept, outputs=2, body=part, num_scan_inputs=1
+    )
     net.output(last)
     net.output(all_rows)
     inputs = [image(net, 12, 3), np.abs(image(net, 12, 3)), image(net, 12, 3)]
@@ -351,8 +381,9 @@ def scatter_back(seed):
     """ScatterND of as many updates as were found, then convolutions over the result."""
     net = Net(seed)
     x = net.input("x", [1, 1, 10, 10])
-    where = net.op("Transpose", net.op("NonZero", net.op("Greater", x, net.const(0.8))),
-                   perm=[1, 0])
+    where = net.op(
+        "Transpose", net.op("NonZero", net.op("Greater", x, net.const(0.8))), perm=[1, 0]
+    )
     values = net.op("GatherND", x, where)
     base = net.op("Mul", x, net.const(0.0))
     spread = net.op("ScatterND", base, where, net.op("Exp", values))
@@ -371,8 +402,13 @@ def zero_trips(seed):
         y = part.op("Add", state, state)
         return [part.op("Identity", condition), y, y]
 
-    loop = body(net, "body", [("i", INT64, []), ("c", BOOL, []), ("s", FLOAT, [2])],
-                [(BOOL, []), (FLOAT, [2]), (FLOAT, [2])], build)
+    loop = body(
+        net,
+        "body",
+        [("i", INT64, []), ("c", BOOL, []), ("s", FLOAT, [2])],
+        [(BOOL, []), (FLOAT, [2]), (FLOAT, [2])],
+        build,
+    )
     last, rows = net.op("Loop", count, "", x, outputs=2, body=loop)
     net.output(last)
     net.output(rows)
@@ -380,7 +416,19 @@ def zero_trips(seed):
 
 
 MODELS = [
-    nonzero_gather, compress, unique, topk_range, resize_computed, detector, detector_two_stage,
-    branches, breaking_loop, growing_loop, nested_loops, scan, sequence_loop, scatter_back,
+    nonzero_gather,
+    compress,
+    unique,
+    topk_range,
+    resize_computed,
+    detector,
+    detector_two_stage,
+    branches,
+    breaking_loop,
+    growing_loop,
+    nested_loops,
+    scan,
+    sequence_loop,
+    scatter_back,
     zero_trips,
 ]
