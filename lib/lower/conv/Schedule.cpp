@@ -21,6 +21,8 @@ constexpr int64_t kUnroll = 8;
 /// Sums of a tile at least: with fewer, late loads show, even if fewer would hide the latency of
 /// additions. Measured on Zen 4 with vectors of 64 bytes, where four would.
 constexpr double kFewSums = 8;
+/// Iterations of the longest share of a thread over those of all, from which on shares are uneven.
+constexpr double kUneven = 1.125;
 /// Runs of a row of tiles that are alike but for a pixel.
 constexpr size_t kEvenRuns = 2;
 /// Of the second-level cache, for the input that is read again with other weights.
@@ -122,7 +124,16 @@ void divide(ConvSchedule& s, const WindowProblem& p, const kir::Machine& machine
   if (p.out[1] != 1 || runs.size() > kEvenRuns) return;
   int64_t tiles = 0;
   for (const TileRun& run : runs) tiles += run.count;
-  s.tiles = partsOfIteration(tiles, columnBytes * s.pixels * p.strides[2], others, machine);
+  // Iterations are alike: they are split only where the threads cannot share them evenly, since
+  // every part reads all weights.
+  s.tiles = partsOfCache(tiles, columnBytes * s.pixels * p.strides[2], machine);
+  const auto isUneven = [&](int64_t iterations) {
+    const int64_t longest = (iterations + machine.threads - 1) / machine.threads;
+    return static_cast<double>(longest * machine.threads) >
+           kUneven * static_cast<double>(iterations);
+  };
+  while (s.tiles > 1 && isUneven(others * ((tiles + s.tiles - 1) / s.tiles)))
+    s.tiles = (s.tiles + 1) / 2;
 }
 
 int64_t channelBlocks(const WindowProblem& p, const kir::Target& target) {

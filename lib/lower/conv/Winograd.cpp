@@ -15,7 +15,8 @@
 // Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
 // [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
 // Points are set apart by a cache line more, so that they do not fall into one set of the cache.
-// Behind the last point of the inputs lie the magnitudes.
+// Behind the last point of the inputs lie the magnitudes, and then for every tile whether it is
+// summed over its windows.
 #include "lower/conv/Winograd.h"
 
 #include "lower/FetchAhead.h"
@@ -93,7 +94,8 @@ private:
   void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
   void product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
                const kir::Place& from, const kir::Place& weights, const kir::Place& to);
-  void checkTiles(kir::Builder& b, const Depth& depth, const Index& count);
+  void checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count);
+  kir::Place magnitudesOf(const kir::Place& inputs, const Index& tileOfChunk) const;
   Value pixel(kir::Builder& b, const Tile& tile, const Index& plane, const Index& channel,
               const Index& i, const Index& j);
   void outputTile(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& tileOfChunk,
@@ -102,6 +104,7 @@ private:
   void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
+  kir::Kernel checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   kir::Kernel productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
   void call(kir::Kernel kernel, std::vector<BufferRef> buffers, const std::string& secondChoice);
   int64_t inputElements() const { return (points_ + 1) * inputPoint_; }
@@ -123,7 +126,6 @@ private:
   int64_t inputPoint_, productPoint_; ///< distances between points
   ConvResult result_;
   std::optional<kir::Buffer> src_, weights_, filters_, products_, pixels_;
-  std::optional<kir::Buffer> isHuge_; ///< of the tiles of a chunk, whether they are summed directly
 };
 
 BufferRef Winograd::packedWeights() const {
@@ -292,33 +294,40 @@ Value Winograd::pixel(kir::Builder& b, const Tile& tile, const Index& plane, con
   return b.select(inside.value(), v, b.zero(v.type()));
 }
 
-/// Finds the tiles of a chunk with a number that is huge or not finite, in any channel and plane
-/// under the window. Lanes past the last channel hold anything, and do not count.
-void Winograd::checkTiles(kir::Builder& b, const Depth& depth, const Index& count) {
+/// Where the magnitudes of a tile lie, and then whether it is summed over its windows.
+kir::Place Winograd::magnitudesOf(const kir::Place& inputs, const Index& tileOfChunk) const {
+  return inputs + points_ * inputPoint_ + tileOfChunk * lanes_;
+}
+
+/// Finds the tiles of a chunk, in one plane, with a number that is huge or not finite in any
+/// channel. Lanes past the last channel hold anything, and do not count.
+void Winograd::checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count) {
   const kir::Type type = kir::i32(int(lanes_));
   const int64_t rest = p_.cin % lanes_, block = s_.paddedChunk() * lanes_;
   b.forLoop("tile", 0, count, [&](const Index& t) {
+    const kir::Place place = magnitudesOf(inputs, t);
+    const auto magnitudes = [&](const Index& cb) {
+      return b.bitcast(b.load(place + cb * block, int(lanes_)), kir::Scalar::I32);
+    };
     kir::Var largest = b.var("largest", b.zero(type));
-    b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
-      const kir::Place from = depth.inputs(kd) + points_ * inputPoint_ + t * lanes_;
-      const auto magnitudes = [&](const Index& cb) {
-        return b.bitcast(b.load(from + cb * block, int(lanes_)), kir::Scalar::I32);
-      };
-      b.forLoop("cb", 0, p_.cin / lanes_,
-                [&](const Index& cb) { largest.set(b.max(largest, magnitudes(cb))); });
-      if (rest > 0)
-        largest.set(
-            b.max(largest, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
-    });
+    b.forLoop("cb", 0, p_.cin / lanes_,
+              [&](const Index& cb) { largest.set(b.max(largest, magnitudes(cb))); });
+    if (rest > 0)
+      largest.set(
+          b.max(largest, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
     const Value isHuge = b.reduceMax(largest) >= std::bit_cast<int32_t>(kLargestPoint);
-    b.store((*isHuge_)[t], b.cast(isHuge, kir::Scalar::I32));
+    b.store(place, b.cast(isHuge, kir::Scalar::F32));
   });
 }
 
 /// The outputs of one tile of a chunk in a group of output channel blocks.
 void Winograd::outputTile(kir::Builder& b, const Depth& depth, const Tile& tile,
                           const Index& tileOfChunk, const Index& group) {
-  const Value isOrdinary = b.load((*isHuge_)[tileOfChunk]) == int64_t{0};
+  kir::Var isHuge = b.var("is_huge", b.zero(kir::f32(1)));
+  b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
+    isHuge.set(b.max(isHuge, b.load(magnitudesOf(depth.inputs(kd), tileOfChunk))));
+  });
+  const Value isOrdinary = Value(isHuge) == 0.0;
   b.forLoop("block", 0, s_.blocks, [&](const Index& k) {
     const Index channelBlock = group * s_.blocks + k;
     b.ifElse(
@@ -413,7 +422,6 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   result_.declare(b, buffers);
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
   pixels_ = b.local("pixels", kir::Scalar::F32, w_.y.outputs * w_.x.outputs * lanes_);
-  isHuge_ = b.scratch("is_huge", kir::Scalar::I32, s_.chunk);
 }
 
 kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
@@ -430,7 +438,7 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
       });
     });
     const Depth depth = {0, 1, [&](const Index&) { return inputs[0]; }};
-    checkTiles(b, depth, count);
+    checkTiles(b, inputs[0], count);
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
       multiplyGroup(b, depth, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
@@ -460,6 +468,18 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
   return b.finish();
 }
 
+kir::Kernel Winograd::checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
+  kir::Builder b("winograd_check");
+  const kir::Buffer points = b.inout("points", kir::Scalar::F32, stagedElements());
+  buffers = {inputs};
+  const int64_t extents[] = {planes(p_, p_.in), s_.chunks(p_)};
+  const std::string_view names[] = {"plane", "chunk"};
+  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    checkTiles(b, points[inputsAt(at[0], at[1])], tilesIn(at[1]));
+  });
+  return b.finish();
+}
+
 kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_products");
   declareSource(b, buffers);
@@ -479,7 +499,6 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
       return from[inputsAt(first + kd * p_.dilations[0], chunk)];
     };
     const Depth depth = {inside.lo, inside.hi, inputsOf};
-    checkTiles(b, depth, count);
     multiplyGroup(b, depth, group, count);
     b.forLoop("tile", 0, count, [&](const Index& t) {
       outputTile(b, depth, tileAt(plane, p_.out[0], chunk * s_.chunk + t), t, group);
@@ -511,6 +530,11 @@ void Winograd::lower(const std::string& secondChoice) {
       std::move(first), std::move(buffers),
       {.algorithm = "winograd_inputs",
        .flops = static_cast<double>(planes(p_, p_.in) * s_.tiles(p_) * points_ * cin_ * lanes_)});
+  kir::Kernel check = checkStage(buffers, inputs);
+  lowering_.call(
+      std::move(check), std::move(buffers),
+      {.algorithm = "winograd_check",
+       .bytes = static_cast<double>(4 * planes(p_, p_.in) * s_.tiles(p_) * cin_ * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
   call(std::move(second), std::move(buffers), secondChoice);
 }

@@ -65,11 +65,15 @@ std::vector<TileColumn> tileColumns(const WindowProblem& p, int64_t begin, int64
   return columns;
 }
 
-int64_t partsOfIteration(int64_t all, int64_t bytes, int64_t others, const kir::Machine& machine) {
+int64_t partsOfCache(int64_t all, int64_t bytes, const kir::Machine& machine) {
   const auto cacheBytes =
       static_cast<int64_t>(kShareOfCache * static_cast<double>(machine.l2.share()));
-  int64_t parts =
-      std::clamp<int64_t>(cacheBytes / std::max<int64_t>(1, bytes), 1, std::max<int64_t>(1, all));
+  return std::clamp<int64_t>(cacheBytes / std::max<int64_t>(1, bytes), 1,
+                             std::max<int64_t>(1, all));
+}
+
+int64_t partsOfIteration(int64_t all, int64_t bytes, int64_t others, const kir::Machine& machine) {
+  int64_t parts = partsOfCache(all, bytes, machine);
   while (parts > 1 && others * ((all + parts - 1) / parts) < kIterations * machine.threads)
     parts = (parts + 1) / 2;
   return parts;

@@ -42,8 +42,10 @@ struct TileColumn {
 /// The columns inside the input that pixels [begin, begin + pixels) of a row read, in order.
 std::vector<TileColumn> tileColumns(const WindowProblem& problem, int64_t begin, int64_t pixels);
 
-/// How many of `all` parts of a tensor, rows mostly, an iteration of the parallel loop takes, each
-/// of which reads so many bytes: as many as stay in the second-level cache, but few enough that the
+/// How many of `all` parts of a tensor, rows mostly, each of which reads so many bytes, stay in the
+/// second-level cache: one at least.
+int64_t partsOfCache(int64_t all, int64_t bytes, const kir::Machine& machine);
+/// How many of them an iteration of the parallel loop takes: no more, but few enough that the
 /// threads have iterations to share, which are `others` times the pieces.
 int64_t partsOfIteration(int64_t all, int64_t bytes, int64_t others, const kir::Machine& machine);
 
