@@ -184,6 +184,19 @@ TEST(ConvCandidates, DilatedWindowsAndVolumes) {
   expectEveryTile(expectAllCandidatesAgree(layer), 1);
 }
 
+TEST(ConvCandidates, LargerWindows) {
+  for (const int64_t kernel : {5, 7}) {
+    const int64_t pad = kernel / 2;
+    auto kinds = expectAllCandidatesAgree({.input = {2, 20, 13, 17},
+                                           .cout = 28,
+                                           .kernel = kernel,
+                                           .stride = 1,
+                                           .pads = {pad, 1, pad, pad}});
+    EXPECT_GE(kinds["winograd f2"], 2);
+    if (kernel == 5) EXPECT_GE(kinds["winograd f4"], 2);
+  }
+}
+
 TEST(ConvCandidates, GroupsInSeveralRuns) {
   expectAllCandidatesAgree({.input = {1, 60, 9, 9},
                             .cout = 60,
@@ -206,7 +219,7 @@ TEST(ConvCandidates, ChannelsOfTheirOwnHaveOneKernel) {
 TEST(ConvCandidates, OthersAreRefusedWithAList) {
   const codegen::Target target = hostTarget();
   const Layer layer = {
-      .input = {1, 16, 8, 8}, .cout = 16, .kernel = 5, .stride = 1, .pads = {2, 2, 2, 2}};
+      .input = {1, 16, 8, 8}, .cout = 16, .kernel = 5, .stride = 2, .pads = {2, 2, 2, 2}};
   std::unique_ptr<Graph> graph = graphOf(layer);
   ASSERT_TRUE(optimize(*graph, {}, target));
   setAlgorithm(*graph, "winograd f4");
