@@ -69,14 +69,6 @@ def test_a_file_is_refused(tmp_path: pathlib.Path) -> None:
         model.save(tmp_path / "net.so", shapes={"images": feeds[0]["images"].shape})
 
 
-def test_a_loop_without_end() -> None:
-    proto, _ = models.breaking_loop(1)
-    model = enfold.compile(proto, limit_iterations=100)
-    with pytest.raises(enfold.Fail, match="100 iterations"):
-        model(numpy.zeros((1, 2), numpy.float32))
-    assert model(numpy.float32([[60, 1]]))[1].shape == (0, 1, 2)
-
-
 def test_binding() -> None:
     proto, feeds = models.compress(2)
     model = proto.SerializeToString()

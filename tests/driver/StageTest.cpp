@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <random>
 #include <thread>
 
@@ -117,40 +116,6 @@ TEST(Stage, DataEndALoop) {
     EXPECT_FLOAT_EQ(run->outputs[0].asDouble(0), x + step * static_cast<float>(trips));
     EXPECT_EQ(run->outputs[1].shape(), Shape{trips});
   }
-}
-
-TEST(Stage, ALoopWithoutEndMeetsItsLimit) {
-  LoadOptions load;
-  load.limits.iterations = 1000;
-  const auto network = open(counter(), load);
-  const NamedTensor endless[] = {{"x", scalar(0)}, {"step", scalar(0)}};
-  const auto failed = network->run(endless);
-  ASSERT_FALSE(failed);
-  EXPECT_NE(failed.error().str().find("Loop 'count'"), std::string::npos) << failed.error().str();
-  EXPECT_NE(failed.error().str().find("1000 iterations"), std::string::npos);
-  const NamedTensor ending[] = {{"x", scalar(0)}, {"step", scalar(50)}};
-  EXPECT_TRUE(network->run(ending));
-}
-
-TEST(Stage, LimitsOfARunEndALoop) {
-  const auto network = open(counter());
-  const NamedTensor endless[] = {{"x", scalar(0)}, {"step", scalar(0)}};
-  const enfold_run_limits soon{.stop = nullptr, .seconds = 0.05};
-  const auto late = network->run(endless, &soon);
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().kind, ErrorKind::Stopped);
-  volatile int32_t stop = 0;
-  std::thread other([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    stop = 1;
-  });
-  const enfold_run_limits told{.stop = &stop, .seconds = 0};
-  const auto stopped = network->run(endless, &told);
-  other.join();
-  ASSERT_FALSE(stopped);
-  EXPECT_EQ(stopped.error().kind, ErrorKind::Stopped);
-  const NamedTensor ending[] = {{"x", scalar(0)}, {"step", scalar(50)}};
-  EXPECT_TRUE(network->run(ending));
 }
 
 TEST(Stage, AnIndexThatDataMakeInvalid) {
