@@ -31,6 +31,7 @@ void Noise::add(const Tensor& expected, const Tensor& actual) {
   if (expected.elem() != ElemType::F32) return;
   const std::span<const float> x = expected.values<float>(), y = actual.values<float>();
   for (size_t i = 0; i < x.size(); ++i) {
+    if (!std::isfinite(x[i])) continue;
     const double error = static_cast<double>(y[i]) - x[i];
     signal += static_cast<double>(x[i]) * x[i];
     noise += error * error;

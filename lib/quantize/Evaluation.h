@@ -10,6 +10,7 @@ struct Noise {
   double signal = 0, noise = 0;
   double largest = 0; ///< error of an element
 
+  /// Elements that are infinite or NaN in floats do not count.
   void add(const Tensor& expected, const Tensor& actual);
   /// Signal to noise, in decibels; infinite where there is no noise.
   double decibels() const;

@@ -40,7 +40,8 @@ constexpr const char* kNetwork = R"(graph @g(%x: f32[1,3,9,9]) {
   return %y
 })";
 
-Quantized quantized(const Graph& graph, const Options& options = {}) {
+Quantized quantized(const Graph& graph, Options options = {}) {
+  options.run.session.threads = 1;
   auto result = quantize(graph, test::samplesOf(graph, 6, -1, 1), options);
   EXPECT_TRUE(result) << result.error().str();
   return result ? *std::move(result) : Quantized();
@@ -146,7 +147,8 @@ TEST(Quantize, RunsNetworksOfTheZoo) {
     const auto model = zoo::build(name, Shape{1, 3, 32, 32});
     if (!model) continue;
     const Samples samples = test::samplesOf(**model, 2, 0, 1);
-    const auto result = quantize(**model, samples, {.method = Method::MinMax});
+    const auto result =
+        quantize(**model, samples, {.method = Method::MinMax, .run = {.session = {.threads = 1}}});
     ASSERT_TRUE(result) << name << ": " << result.error().str();
     EXPECT_TRUE(verify(*result->graph, Stage::Imported)) << name;
     EXPECT_EQ(result->report.numQuantized(), result->report.layers.size()) << name;
