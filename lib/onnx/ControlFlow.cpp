@@ -237,7 +237,8 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
                                  fmt::format("the number of its iterations depends on the data of "
                                              "'{}'",
                                              count->name())));
-  if (trips && !condition && trips->asInt(0) > kMostIterations) return tooManyIterations();
+  const bool isLong = trips ? trips->asInt(0) > kMostIterations : !count;
+  if (isLong && !condition) return tooManyIterations();
   Node node = makeNode(proto, origin, opsetOf(proto, scope));
   Scope frame = scopeWithin(scope, origin);
   frame.read = namesReadBy(*body);
@@ -271,7 +272,8 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
   bool isOpenEnded = false; // data decide how many rows there are
   for (int64_t i = 0; goesOn && !(trips && i >= trips->asInt(0)); ++i) {
     if (i == kMostIterations) return tooManyIterations();
-    if (active && i * body->node_size() > kMostNodesOfOpenLoop)
+    if (active &&
+        (!trips || trips->asInt(0) > kMostNodesOfOpenLoop / std::max(body->node_size(), 1)))
       return std::unexpected(
           Error(ErrorKind::DataDependent, "data decide how many iterations it has"));
     if (overLimits_) return {};
