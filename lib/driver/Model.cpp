@@ -109,8 +109,8 @@ std::string ModelSource::stem() const {
 }
 
 Result<> addShape(LoadOptions& load, std::string_view text) {
-  const auto wrong = [&] {
-    return usageError(fmt::format("'{}' is not like NAME=1x3x224x224", text));
+  const auto wrong = [&](const std::string& why = "") {
+    return usageError(fmt::format("'{}' is not like NAME=1x3x224x224{}", text, why));
   };
   const size_t split = text.contains('=') ? text.rfind('=') : text.rfind(':');
   if (split == text.npos || split == 0) return wrong();
@@ -125,7 +125,8 @@ Result<> addShape(LoadOptions& load, std::string_view text) {
     const char* last = sizes.data() + end;
     int64_t size = 0;
     const auto [read, error] = std::from_chars(sizes.data() + begin, last, size);
-    if (error != std::errc() || read != last || size < 0) return wrong();
+    if (error != std::errc() || read != last || size < 0)
+      return wrong(fmt::format(": '{}' is no size", sizes.substr(begin, end - begin)));
     shape.push_back(size);
     begin = end + 1;
   }
