@@ -2,6 +2,8 @@
 #include "diagnose/Bench.h"
 
 #include "diagnose/BenchStages.h"
+#include "diagnose/ShapeBench.h"
+#include "onnx/RegularFile.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
 #include "tools/ProgressLine.h"
@@ -9,6 +11,9 @@
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <sstream>
 
 namespace enfold::tool {
 namespace {
@@ -23,9 +28,50 @@ struct BenchOptions {
   CacheOptions cache;
   double seconds = 2;
   std::vector<std::string> compareWith;
-  std::string json, trace;
+  std::string json, trace, shapes;
   bool profile = false;
 };
+
+/// Lines of NAME=1x3x224x224, several words if there are several inputs. Empty lines and those that
+/// begin with # say nothing.
+Result<std::vector<std::vector<std::string>>> readSizes(const std::string& path) {
+  ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
+  std::string text(static_cast<size_t>(file.size()), '\0');
+  if (file.size() > 0) {
+    ENFOLD_TRY(const auto bytes, file.map());
+    std::memcpy(text.data(), bytes.get(), text.size());
+  }
+  std::vector<std::vector<std::string>> sizes;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::vector<std::string> texts;
+    for (std::string word; words >> word;) texts.push_back(std::move(word));
+    if (!texts.empty() && !texts[0].starts_with('#')) sizes.push_back(std::move(texts));
+  }
+  if (sizes.empty()) return invalid(path + ": states no sizes");
+  return sizes;
+}
+
+Result<> benchSizes(const BenchOptions& options) {
+  ENFOLD_TRY(auto sizes, readSizes(options.shapes));
+  ENFOLD_TRY(const LoadOptions load, options.model.loadOptions());
+  ProgressLine line;
+  ENFOLD_TRY(const auto report,
+             diagnose::benchShapes({.model = options.model.model,
+                                    .network = {.load = load,
+                                                .compile = options.model.compileOptions(),
+                                                .session = options.model.sessionOptions()},
+                                    .sizes = std::move(sizes),
+                                    .seconds = options.seconds,
+                                    .progress = [&](size_t done, size_t total) {
+                                      line.show(
+                                          fmt::format("measured {} of {} sizes", done, total));
+                                    }}));
+  line.clear();
+  if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", diagnose::print(report)));
+  return options.json.empty() ? Result<>() : writeJson(options.json, diagnose::toJson(report));
+}
 
 std::string comparisonTable(const std::vector<BenchArm>& arms) {
   std::vector<std::vector<std::string>> rows = {
@@ -132,8 +178,12 @@ Action addBench(CLI::App& app) {
   app.add_option("--trace", options->trace,
                  "Write the times of compilation and kernels to this file, to view in Perfetto")
       ->type_name("FILE");
+  app.add_option("--shapes", options->shapes,
+                 "Change the input's sizes as the lines of this file say, NAME=1x3x224x224 each, "
+                 "and tell what a new size costs")
+      ->type_name("FILE");
   return [options] {
-    const auto done = benchModel(*options);
+    const auto done = options->shapes.empty() ? benchModel(*options) : benchSizes(*options);
     return done ? kDone : report(done.error());
   };
 }

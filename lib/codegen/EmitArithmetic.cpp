@@ -34,13 +34,21 @@ llvm::Value* Emitter::constant(const Inst& inst) {
   return llvm::ConstantInt::get(typeOf(inst.type), rounded.bitcastToAPInt().getZExtValue());
 }
 
+bool Emitter::isAtTop(Value* value) const {
+  const auto* instruction = llvm::dyn_cast<llvm::Instruction>(value);
+  return instruction && instruction->getParent() == &function_->getEntryBlock();
+}
+
 /// Outer terms first, so that the sums of what a loop does not change can leave it.
 llvm::Value* Emitter::affine(const Inst& inst) {
   Value* sum = nullptr;
+  sums_[inst.result] = {};
   for (size_t i = 0; i < inst.operands.size(); ++i) {
     Value* term = operand(inst, i);
     if (int64_t coeff = inst.ints[i]; coeff != 1)
       term = b_.CreateMul(term, b_.getInt64(static_cast<uint64_t>(coeff)), "", false, true);
+    if (i == 1 && inst.operands.size() == 2 && inst.imm == 0 && isAtTop(sum))
+      sums_[inst.result] = {sum, term};
     sum = sum ? b_.CreateAdd(sum, term, "", false, true) : term;
   }
   Value* offset = b_.getInt64(static_cast<uint64_t>(inst.imm));

@@ -84,7 +84,10 @@ llvm::Value* Emitter::memory(const Inst& inst) {
 
 llvm::Value* Emitter::address(const Inst& inst) {
   llvm::Type* element = memoryType({kernel_.buffers[inst.buffer].elem, 1});
-  Value* base = b_.CreateGEP(element, buffers_[inst.buffer], operand(inst, 0));
+  Value* base = buffers_[inst.buffer];
+  const auto [top, rest] = sums_[inst.operands[0]];
+  base = top ? b_.CreateGEP(element, b_.CreateGEP(element, base, top), rest)
+             : b_.CreateGEP(element, base, operand(inst, 0));
   return inst.imm == 0 ? base : b_.CreateConstGEP1_64(element, base, inst.imm);
 }
 

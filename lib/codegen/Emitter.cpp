@@ -55,8 +55,8 @@ llvm::Type* registerType(llvm::LLVMContext& context, kir::Type type) {
 
 Emitter::Emitter(const kir::Kernel& kernel, const kir::Target& target, llvm::Module& module)
     : kernel_(kernel), target_(target), module_(module), context_(module.getContext()),
-      b_(context_), values_(kernel.values.size()), buffers_(kernel.buffers.size()),
-      vars_(kernel.vars.size()) {}
+      b_(context_), values_(kernel.values.size()), sums_(kernel.values.size()),
+      buffers_(kernel.buffers.size()), vars_(kernel.vars.size()) {}
 
 llvm::Type* Emitter::typeOf(kir::Type type) { return registerType(context_, type); }
 

@@ -49,6 +49,8 @@ private:
   // EmitArithmetic.cpp
   Value* constant(const Inst& inst);
   Value* affine(const Inst& inst);
+  /// Whether it is known before the parallel loop.
+  bool isAtTop(Value* value) const;
   Value* arithmetic(const Inst& inst);
   Value* bitwise(const Inst& inst);
   Value* shift(const Inst& inst);
@@ -105,7 +107,10 @@ private:
   llvm::LLVMContext& context_;
   llvm::IRBuilder<> b_;
   llvm::Function* function_ = nullptr;
-  std::vector<Value*> values_;             ///< by ValueId
+  std::vector<Value*> values_; ///< by ValueId
+  /// By ValueId: sums of what is known at the top and another value. Added to an address one after
+  /// the other, what does not change in a loop leaves it.
+  std::vector<std::pair<Value*, Value*>> sums_;
   std::vector<Value*> buffers_;            ///< by BufferId: address of the first element
   std::vector<llvm::AllocaInst*> vars_;    ///< by VarId
   std::vector<llvm::MDNode*> ownScope_;    ///< by BufferId

@@ -150,14 +150,53 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
 
 } // namespace
 
+struct KernelCode::Impl {
+  Linker linker;
+  std::vector<enfold_kernel_fn> functions;
+  size_t bytes = 0;
+};
+
+KernelCode::KernelCode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KernelCode::~KernelCode() = default;
+std::span<const enfold_kernel_fn> KernelCode::functions() const { return impl_->functions; }
+size_t KernelCode::bytes() const { return impl_->bytes; }
+
+Result<std::shared_ptr<const KernelCode>> KernelCode::compile(std::span<const kir::Kernel> kernels,
+                                                              const Target& target,
+                                                              const JitOptions& options) {
+  initializeLlvm();
+  UniqueKernels unique;
+  for (const kir::Kernel& kernel : kernels) add(unique, kernel, "enfold");
+  auto impl = std::make_unique<Impl>();
+  return catchLlvmErrors("compiling kernels", [&]() -> Result<std::shared_ptr<const KernelCode>> {
+    dumpKernels(unique.entries, target);
+    ENFOLD_TRY(const auto objects, enfold::codegen::compile(unique, target, options));
+    const LlvmErrors errors;
+    try {
+      ENFOLD_RETURN_IF_ERROR(impl->linker.add(objects));
+      for (const std::string& object : objects) impl->bytes += object.size();
+      for (const UniqueKernels::Entry& entry : unique.entries) {
+        ENFOLD_TRY(const enfold_kernel_fn function, impl->linker.lookUp(entry.symbol));
+        impl->functions.push_back(function);
+      }
+    } catch (...) {
+      impl->linker.abandon();
+      throw;
+    }
+    return std::shared_ptr<const KernelCode>(new KernelCode(std::move(impl)));
+  });
+}
+
 struct JitModule::Impl {
   Linker linker;
+  std::vector<ReadyKernel> kernels; ///< that were compiled before
   std::shared_ptr<const void> constantsOwner;
   Tables tables;
   enfold_program program{};
 
   void fillTables(const ProgramDesc& desc, const Target& target);
   Result<> fillSteps(const MachineCode& code);
+  void fillSteps();
 };
 
 void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) {
@@ -185,22 +224,25 @@ void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) 
 }
 
 Result<> JitModule::Impl::fillSteps(const MachineCode& code) {
-  std::vector<enfold_kernel_fn> functions;
   for (const MachineCode::Function& function : code.functions) {
     ENFOLD_TRY(const enfold_kernel_fn address, linker.lookUp(function.symbol));
-    functions.push_back(address);
+    kernels.push_back({address, function.iterations, nullptr});
   }
+  fillSteps();
+  return {};
+}
+
+void JitModule::Impl::fillSteps() {
   for (const Step& step : tables.stepInfos) {
     if (step.kernel < 0) {
       tables.steps.push_back(rowOf(step, step.function, step.iterations));
       continue;
     }
     const auto kernel = static_cast<size_t>(step.kernel);
-    ENFOLD_CHECK(kernel < functions.size(), step.name);
-    tables.steps.push_back(rowOf(step, functions[kernel], code.functions[kernel].iterations));
+    ENFOLD_CHECK(kernel < kernels.size(), step.name);
+    tables.steps.push_back(rowOf(step, kernels[kernel].function, kernels[kernel].iterations));
   }
   program.steps = tables.steps.data();
-  return {};
 }
 
 JitModule::JitModule(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -242,6 +284,15 @@ Result<std::unique_ptr<JitModule>> link(const ProgramDesc& program, const Machin
     }
     return std::unique_ptr<JitModule>(new JitModule(std::move(impl)));
   });
+}
+
+std::unique_ptr<JitModule> assemble(const ProgramDesc& program, std::vector<ReadyKernel> kernels,
+                                    const Target& target) {
+  auto impl = std::make_unique<JitModule::Impl>();
+  impl->kernels = std::move(kernels);
+  impl->fillTables(program, target);
+  impl->fillSteps();
+  return std::unique_ptr<JitModule>(new JitModule(std::move(impl)));
 }
 
 Result<std::unique_ptr<JitModule>> jit(const ProgramDesc& program, const Target& target,

@@ -121,6 +121,11 @@ void writeFile(const std::filesystem::path& path, std::string_view text) {
 
 } // namespace
 
+void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix) {
+  kernels.entries.push_back(
+      {&kernel, symbolOf(prefix, kernels.entries.size(), kernel.name), cost(kernel, kernel.body)});
+}
+
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix) {
   UniqueKernels unique;
   std::vector<Diag> diags;
@@ -131,9 +136,7 @@ Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::strin
       continue;
     }
     auto [entry, isNew] = seen.emplace(kir::structure(kernel), unique.entries.size());
-    if (isNew)
-      unique.entries.push_back({&kernel, symbolOf(prefix, unique.entries.size(), kernel.name),
-                                cost(kernel, kernel.body)});
+    if (isNew) add(unique, kernel, prefix);
     unique.entryOf.push_back(entry->second);
   }
   for (const Step& step : program.steps)

@@ -30,6 +30,9 @@ struct UniqueKernels {
 /// `prefix`.
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix);
 
+/// Appends a kernel.
+void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix);
+
 /// Whether code carries the lines of the kernels' text that it comes from.
 enum class DebugInfo : uint8_t { None, Lines };
 

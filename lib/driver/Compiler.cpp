@@ -92,6 +92,7 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
     tune.memory = options.memory;
     ENFOLD_RETURN_IF_ERROR(tuneAlgorithms(graph, target, tune));
   }
+  if (options.pins) options.pins->apply(graph, target);
   return report;
 }
 
@@ -100,9 +101,10 @@ Result<Compilation> compile(std::unique_ptr<Graph> graph, const CompileOptions& 
   const auto start = std::chrono::steady_clock::now();
   ENFOLD_TRY(PipelineReport report, optimize(*graph, options, target));
   const std::chrono::duration<double, std::milli> passes = std::chrono::steady_clock::now() - start;
-  ENFOLD_TRY(auto executable, Executable::build(std::move(graph), target,
-                                                {passes.count(), options.constants, options.memory,
-                                                 options.store, options.interrupted}));
+  ENFOLD_TRY(auto executable,
+             Executable::build(std::move(graph), target,
+                               {passes.count(), options.constants, options.kernels, options.observe,
+                                options.memory, options.store, options.interrupted}));
   const std::shared_ptr<const Graph> optimized = executable->graph();
   return Compilation{std::move(executable), optimized, std::move(report)};
 }

@@ -1,6 +1,7 @@
 // From a loaded graph to an executable: passes, lowering, code generation.
 #pragma once
 
+#include "driver/Algorithms.h"
 #include "driver/Tune.h"
 #include "passes/PassManager.h"
 
@@ -19,6 +20,9 @@ struct CompileOptions {
   std::string machine;        ///< file that describes another (kernel/MachineText.h); or empty
   PipelineOptions passes;     ///< target facts are filled in
   std::shared_ptr<ConstantPool> constants = {};         ///< where programs share constants
+  std::shared_ptr<codegen::KernelStore> kernels = {};   ///< where they share code
+  std::shared_ptr<AlgorithmPins> pins = {};             ///< what they compute with
+  std::function<void()> observe = {};                   ///< see BuildOptions
   std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
   std::optional<MemoryLimit> memory = {};
   /// Asked between passes and between kernels, on the calling thread, whether to stop: compilation

@@ -70,24 +70,38 @@ Result<int64_t> ConstantPool::place(int64_t bytes) {
   return offset;
 }
 
-Result<ConstantPool::Lease> ConstantPool::add(std::span<const std::byte> bytes) {
+std::optional<ConstantPool::Lease> ConstantPool::find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto known = byKey_.find(key);
+  if (known == byKey_.end()) return std::nullopt;
+  ++entries_.at(known->second).uses;
+  return Lease(shared_from_this(), known->second);
+}
+
+Result<ConstantPool::Lease> ConstantPool::add(std::span<const std::byte> bytes,
+                                              const std::string& key) {
   const uint64_t hash = hashBytes(bytes.data(), bytes.size());
   const auto size = static_cast<int64_t>(bytes.size());
   const std::lock_guard lock(mutex_);
+  const auto leased = [&](int64_t offset) {
+    if (!key.empty() && byKey_.try_emplace(key, offset).second)
+      entries_.at(offset).keys.push_back(key);
+    return Lease(shared_from_this(), offset);
+  };
   std::vector<int64_t>& same = byHash_[hash];
   for (const int64_t offset : same) {
     Entry& entry = entries_.at(offset);
     if (entry.bytes != size) continue;
     if (size > 0 && std::memcmp(base_ + offset, bytes.data(), bytes.size()) != 0) continue;
     ++entry.uses;
-    return Lease(shared_from_this(), offset);
+    return leased(offset);
   }
   ENFOLD_TRY(const int64_t offset, place(std::max(roundedUp(size, kAlignment), kAlignment)));
   if (size > 0) std::memcpy(base_ + offset, bytes.data(), bytes.size());
   same.push_back(offset);
   entries_[offset] = {size, 1, hash};
   inUse_ += size;
-  return Lease(shared_from_this(), offset);
+  return leased(offset);
 }
 
 void ConstantPool::release(int64_t offset) {
@@ -96,6 +110,7 @@ void ConstantPool::release(int64_t offset) {
   Entry& entry = found->second;
   if (--entry.uses > 0) return;
   inUse_ -= entry.bytes;
+  for (const std::string& key : entry.keys) byKey_.erase(key);
   std::erase(byHash_.at(entry.hash), offset);
   if (byHash_.at(entry.hash).empty()) byHash_.erase(entry.hash);
   int64_t begin = offset;

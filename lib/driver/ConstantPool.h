@@ -9,7 +9,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -44,8 +46,10 @@ public:
     int64_t offset_;
   };
 
-  /// A copy of the bytes, or the one there is.
-  Result<Lease> add(std::span<const std::byte> bytes);
+  /// A copy of the bytes, or the one there is. It can be found under the key, unless that is empty,
+  /// as long as it is in use.
+  Result<Lease> add(std::span<const std::byte> bytes, const std::string& key = {});
+  std::optional<Lease> find(const std::string& key);
 
   /// All addresses that constants have been given so far.
   std::span<const std::byte> block() const;
@@ -55,6 +59,7 @@ private:
   struct Entry {
     int64_t bytes, uses;
     uint64_t hash;
+    std::vector<std::string> keys = {};
   };
 
   ConstantPool(std::byte* base, int64_t capacity) : base_(base), capacity_(capacity) {}
@@ -68,6 +73,7 @@ private:
   int64_t inUse_ = 0;
   std::unordered_map<int64_t, Entry> entries_; ///< by offset
   std::unordered_map<uint64_t, std::vector<int64_t>> byHash_;
+  std::unordered_map<std::string, int64_t> byKey_;
   std::map<int64_t, int64_t> holes_; ///< bytes by offset; no two touch
 };
 

@@ -13,6 +13,9 @@
 namespace enfold {
 namespace {
 
+/// Lowering for other sizes, to see what varies, pays where one of so many kernels is missing.
+constexpr size_t kManyMissing = 4;
+
 double millisecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
       .count();
@@ -63,15 +66,20 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
                           const BuildOptions& options) {
   times_.passes = options.passMilliseconds;
   auto start = std::chrono::steady_clock::now();
-  ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*graph, target));
+  ENFOLD_TRY(lower::Plan plan,
+             lower::lowerGraph(*graph, target,
+                               options.kernels ? lower::ForSizes::Any : lower::ForSizes::Given));
   const int threads = options.memory ? options.memory->threads : 0;
   memoryNeeds_ = enfold::memoryNeeds(*graph, plan, threads);
   ENFOLD_RETURN_IF_ERROR(checkMemory(memoryNeeds_, options.memory));
   graph->forgetConstants();
   graph_ = std::move(graph);
   referenceOps_ = plan.referenceOps();
-  ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
   times_.lowering = millisecondsSince(start);
+  if (options.kernels) return share(plan, target, options);
+  start = std::chrono::steady_clock::now();
+  ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
+  times_.lowering += millisecondsSince(start);
   start = std::chrono::steady_clock::now();
   codegen::ProgramDesc& desc = parts_.desc;
   ENFOLD_TRY(codegen::MachineCode code,
@@ -82,6 +90,45 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
   times_.codegen = millisecondsSince(start);
   if (options.store && referenceOps_.empty() && !options.constants)
     options.store({desc, std::move(code)});
+  return {};
+}
+
+/// The code comes from the store, and what it wants to know of the sizes from the pool.
+Result<> Executable::share(lower::Plan& plan, const codegen::Target& target,
+                           const BuildOptions& options) {
+  auto start = std::chrono::steady_clock::now();
+  const std::vector<std::string> origins = plan.originsOfKernels();
+  if (options.observe &&
+      kManyMissing * options.kernels->countMissing(plan.kernels, origins) > plan.kernels.size())
+    options.observe();
+  ENFOLD_TRY(auto bound, options.kernels->bind(plan.kernels, origins, target,
+                                               {.interrupted = options.interrupted}));
+  times_.codegen = millisecondsSince(start);
+  start = std::chrono::steady_clock::now();
+  ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
+  codegen::ProgramDesc& desc = parts_.desc;
+  desc.scratchBytes = codegen::scratchBytes(desc);
+  desc.kernels.clear();
+  std::vector<codegen::ReadyKernel> kernels;
+  std::vector<std::optional<int64_t>> sizes;
+  for (codegen::KernelStore::Bound& one : bound) {
+    kernels.push_back(std::move(one.kernel));
+    sizes.emplace_back();
+    if (one.sizes.empty()) continue;
+    ENFOLD_TRY(ConstantPool::Lease lease,
+               options.constants->add(std::as_bytes(std::span(one.sizes))));
+    sizes.back() = lease.offset();
+    parts_.leases.push_back(std::move(lease));
+  }
+  for (codegen::Step& step : desc.steps)
+    if (step.kernel >= 0)
+      if (const auto offset = sizes[static_cast<size_t>(step.kernel)])
+        step.buffers.insert(step.buffers.begin(), {ENFOLD_SPACE_CONSTANT, 0, *offset});
+  desc.constants = options.constants->block();
+  const std::shared_ptr<const codegen::JitModule> module =
+      codegen::assemble(desc, std::move(kernels), target);
+  program_ = std::shared_ptr<const enfold_program>(module, module->program());
+  times_.lowering += millisecondsSince(start);
   return {};
 }
 

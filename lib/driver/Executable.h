@@ -1,7 +1,7 @@
 // A compiled network in memory: immutable, shared by any number of sessions in any threads.
 #pragma once
 
-#include "codegen/Jit.h"
+#include "codegen/KernelStore.h"
 #include "codegen/TargetInfo.h"
 #include "driver/MemoryNeeds.h"
 #include "driver/Program.h"
@@ -31,6 +31,10 @@ struct StoredProgram {
 struct BuildOptions {
   double passMilliseconds = 0;                  ///< what the passes took
   std::shared_ptr<ConstantPool> constants = {}; ///< to share constants with other programs
+  std::shared_ptr<codegen::KernelStore> kernels =
+      {}; ///< to share code with them; needs `constants`
+  /// Shows the store kernels for other sizes, before some for this one are compiled.
+  std::function<void()> observe = {};
   std::optional<MemoryLimit> memory = {};
   /// Is shown the program unless it holds addresses of this process.
   std::function<void(const StoredProgram&)> store = {};
@@ -78,6 +82,7 @@ private:
   Executable() = default;
   Result<> fill(std::unique_ptr<Graph> graph, const codegen::Target& target,
                 const BuildOptions& options);
+  Result<> share(lower::Plan& plan, const codegen::Target& target, const BuildOptions& options);
 
   std::shared_ptr<const Graph> graph_; ///< whose ops the reference functions are given
   std::vector<std::string> referenceOps_;

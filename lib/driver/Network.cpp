@@ -1,6 +1,8 @@
 // Finding, making and forgetting programs.
 #include "driver/Network.h"
 
+#include "driver/Probes.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -112,6 +114,8 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
   }
   if (!how.cache) {
     ENFOLD_TRY(how.compile.constants, ConstantPool::create());
+    how.compile.kernels = std::make_shared<codegen::KernelStore>();
+    how.compile.pins = std::make_shared<AlgorithmPins>();
   }
   return network;
 }
@@ -182,8 +186,15 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   const std::lock_guard making(compiling_);
   if (auto made = find(inputs)) return made;
   const std::vector<NamedTensor> own = copiesOf(inputs);
+  CompileOptions compile = options_.compile;
+  // A network that meets one size only runs kernels for that one.
+  if (*compilations_ == 0) compile.kernels = nullptr;
+  if (compile.kernels)
+    compile.observe = [&] {
+      observeSizes(model_, signature_, own, options_.load, options_.compile);
+    };
   ENFOLD_TRY(CompiledModel compiled,
-             compileModel(model_, own, options_.load, options_.compile,
+             compileModel(model_, own, options_.load, compile,
                           options_.cache ? &*options_.cache : nullptr, true));
   return keep(std::move(compiled), own);
 }
@@ -259,6 +270,10 @@ Result<Network::Run> Network::run(std::span<const NamedTensor> inputs,
 size_t Network::size() const {
   const std::lock_guard lock(mutex_);
   return kept_.size();
+}
+
+int64_t Network::kernelCompilations() const {
+  return options_.compile.kernels ? options_.compile.kernels->compilations() : 0;
 }
 
 int64_t Network::constantBytes() const {

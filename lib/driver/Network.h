@@ -68,6 +68,8 @@ public:
   size_t size() const;
   /// How often the model has been compiled or taken from the cache.
   int64_t compilations() const { return *compilations_; }
+  /// How many kernels have been compiled that the programs share.
+  int64_t kernelCompilations() const;
   /// Bytes of constants that the programs share, equal ones counted once.
   int64_t constantBytes() const;
 

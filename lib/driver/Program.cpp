@@ -2,6 +2,7 @@
 #include "driver/Program.h"
 
 #include "reference/Reference.h"
+#include "support/Hash.h"
 #include "support/Memory.h"
 #include "support/Pages.h"
 #include "support/Parallel.h"
@@ -136,24 +137,46 @@ Result<Constants> materialize(lower::Plan& plan, std::span<const Op* const> ops)
   return constants;
 }
 
+/// The same for packings that give the same bytes: by what is packed and how. Two hashes of the
+/// source stand for its numbers.
+std::string packingKey(const lower::PlanBuffer& buffer) {
+  const Tensor& source = buffer.pack.source;
+  return fmt::format("{} {:x} {:x} {} {}", source.type().str(),
+                     hashLarge(source.bytes(), source.numBytes()),
+                     hashBytes(source.bytes(), source.numBytes()), buffer.bytes, buffer.pack.order);
+}
+
 /// Each constant and pointer in the pool.
 Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan, std::span<const Op* const> ops,
                         std::vector<ConstantPool::Lease>& leases) {
   Constants constants;
-  const auto add = [&](const std::byte* data, int64_t bytes) -> Result<int64_t> {
-    ENFOLD_TRY(ConstantPool::Lease lease, pool.add({data, static_cast<size_t>(bytes)}));
+  const auto add = [&](const std::byte* data, int64_t bytes,
+                       const std::string& key = {}) -> Result<int64_t> {
+    ENFOLD_TRY(ConstantPool::Lease lease, pool.add({data, static_cast<size_t>(bytes)}, key));
     leases.push_back(std::move(lease));
     return leases.back().offset();
   };
   for (lower::PlanBuffer& buffer : plan.buffers) {
     constants.offsets.push_back(0);
     if (buffer.space != lower::Space::Constant) continue;
+    if (buffer.pack.pieces == 0) {
+      ENFOLD_TRY(constants.offsets.back(), add(buffer.data.get(), buffer.bytes));
+      release(buffer);
+      continue;
+    }
+    const std::string key = packingKey(buffer);
+    if (auto known = pool.find(key)) {
+      constants.offsets.back() = known->offset();
+      leases.push_back(*std::move(known));
+      release(buffer);
+      continue;
+    }
     const auto size = static_cast<size_t>(buffer.bytes);
     const std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[size]());
     if (!bytes) return noMemory(size, "a packed constant");
     for (int64_t piece = 0; piece < pieces(buffer); ++piece) write(buffer, piece, bytes.get());
     release(buffer);
-    ENFOLD_TRY(constants.offsets.back(), add(bytes.get(), buffer.bytes));
+    ENFOLD_TRY(constants.offsets.back(), add(bytes.get(), buffer.bytes, key));
   }
   for (const Op* const& op : ops) {
     ENFOLD_TRY(const int64_t slot, add(reinterpret_cast<const std::byte*>(&op), sizeof op));
@@ -172,7 +195,6 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
   for (const Value* input : plan.inputs) desc.inputs.push_back(tensorInfo(input, input->name()));
   for (size_t i = 0; i < plan.outputs.size(); ++i)
     desc.outputs.push_back(tensorInfo(plan.outputs[i], plan.outputNames[i]));
-  desc.kernels = plan.kernels;
   desc.arenaBytes = plan.arenaBytes;
 
   // Addresses of ops run by their reference functions are constants too.
@@ -207,6 +229,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
       step.buffers.push_back(address(plan, constants, ref));
     desc.steps.push_back(std::move(step));
   }
+  desc.kernels = std::move(plan.kernels);
   desc.constants = constants.block;
   desc.constantsOwner = std::move(constants.owner);
   return parts;

@@ -1,7 +1,7 @@
 // Rounds of builds and profiles, one for every rank of the cost model's list.
 #include "driver/Tune.h"
 
-#include "ir/Rewriter.h"
+#include "driver/Algorithms.h"
 #include "lower/Lowering.h"
 #include "lower/conv/Candidates.h"
 
@@ -49,12 +49,6 @@ private:
   std::vector<Case> cases_;
   int rounds_ = 0;
 };
-
-void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm) {
-  Rewriter rewriter(graph);
-  ENFOLD_CHECK(rewriter.begin("tune", op), "nothing limits these rewrites");
-  rewriter.setAttr(&op, "algorithm", algorithm);
-}
 
 Result<> Tuner::findCases() {
   // Convolutions are alike if their calls use the same kernels.

@@ -1,12 +1,33 @@
 // Writing of kernels: blocks under construction are a stack of frames, innermost last.
 #include "kernel/Builder.h"
 
+#include "kernel/LooseRanges.h"
 #include "support/Result.h"
 
 #include <bit>
 #include <numeric>
+#include <utility>
 
 namespace enfold::kir {
+namespace {
+
+thread_local bool wantsLooseRanges = false;
+
+/// More than any size of a kernel is compared with.
+constexpr int64_t kAnything = int64_t{1} << 40;
+/// Loops of more iterations count what sizes decide.
+constexpr int64_t kLongLoop = 4;
+
+} // namespace
+
+LooseRanges::LooseRanges() : outer_(std::exchange(wantsLooseRanges, true)) {}
+LooseRanges::~LooseRanges() { wantsLooseRanges = outer_; }
+bool LooseRanges::areWanted() { return wantsLooseRanges; }
+
+Index looseNumber(Builder& b, int64_t number) {
+  if (!wantsLooseRanges) return number;
+  return b.index(b.constantInt(i64(), number), {std::min<int64_t>(number, 0), kAnything});
+}
 
 Builder::Builder(std::string name) {
   kernel_.name = std::move(name);
@@ -335,7 +356,8 @@ std::optional<Index> Builder::onlyIteration(const Index& lo, const Index& hi, in
 
 Index Builder::beginParallel(std::string_view name, int64_t iterations) {
   kernel_.iterations = iterations;
-  ValueId id = newValue(kir::index(), {0, std::max<int64_t>(iterations - 1, 0)});
+  const int64_t last = wantsLooseRanges ? kAnything : iterations - 1;
+  ValueId id = newValue(kir::index(), {0, std::max<int64_t>(last, 0)});
   Inst loop{.op = Op::Parallel, .result = id, .imm = iterations, .name = std::string(name)};
   frames_.push_back({std::move(loop), {}, {}});
   return {this, 0, {{id, 1}}};
@@ -351,9 +373,15 @@ std::vector<Index> Builder::beginGrid(std::span<const int64_t> extents,
   }
   std::vector<Index> coordinates(extents.size(), 0);
   Index rest = beginParallel(joined, total);
-  for (size_t i = extents.size(); i-- > 0;) {
-    coordinates[i] = i == 0 ? rest : rest % extents[i];
+  size_t outermost = 0;
+  while (outermost + 1 < extents.size() && extents[outermost] == 1) ++outermost;
+  for (size_t i = extents.size(); i-- > outermost;) {
+    if (i > 0 && extents[i] == 1) continue;
+    coordinates[i] = i == outermost ? rest : rest % extents[i];
     rest = rest / extents[i];
+    if (wantsLooseRanges)
+      for (const Index::Term& term : coordinates[i].terms())
+        kernel_.values[term.value].range = {0, kAnything};
   }
   return coordinates;
 }
@@ -365,6 +393,8 @@ Index Builder::beginFor(std::string_view name, const Index& lo, const Index& hi,
   if (range.hi != Range{}.hi) range.hi = std::max(range.hi - 1, range.lo);
   if (auto distance = (hi - lo).constant(); distance && *distance > 0 && lo.constant())
     range.hi = *lo.constant() + (*distance - 1) / step * step;
+  if (wantsLooseRanges && unroll == Unroll::None && range.hi - range.lo >= kLongLoop)
+    range.hi = std::max(range.hi, kAnything);
   ValueId id = newValue(kir::index(), range);
   Inst loop{.op = Op::For,
             .unroll = unroll,

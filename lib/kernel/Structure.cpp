@@ -2,8 +2,6 @@
 // bytes determine the kernel.
 #include "kernel/Structure.h"
 
-#include "support/Hash.h"
-
 namespace enfold::kir {
 namespace {
 
@@ -14,8 +12,11 @@ public:
   void number(int64_t x) {
     // Most numbers are small; the sign goes to the lowest bit.
     auto rest = (static_cast<uint64_t>(x) << 1) ^ static_cast<uint64_t>(x >> 63);
-    for (; rest >= 0x80; rest >>= 7) bytes += static_cast<char>(rest | 0x80);
-    bytes += static_cast<char>(rest);
+    char text[10];
+    size_t length = 0;
+    for (; rest >= 0x80; rest >>= 7) text[length++] = static_cast<char>(rest | 0x80);
+    text[length++] = static_cast<char>(rest);
+    bytes.append(text, length);
   }
 
   void type(Type t) {
@@ -64,7 +65,5 @@ std::string structure(const Kernel& kernel) {
   out.block(kernel.body);
   return std::move(out.bytes);
 }
-
-uint64_t structuralHash(const Kernel& kernel) { return hashString(structure(kernel)); }
 
 } // namespace enfold::kir

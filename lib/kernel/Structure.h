@@ -11,7 +11,4 @@ namespace enfold::kir {
 /// instructions: everything but the names of the kernel, buffers, loops and variables.
 std::string structure(const Kernel& kernel);
 
-/// Hash of structure().
-uint64_t structuralHash(const Kernel& kernel);
-
 } // namespace enfold::kir

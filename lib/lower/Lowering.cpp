@@ -3,6 +3,7 @@
 
 #include "ir/Verifier.h"
 #include "kernel/Builder.h"
+#include "kernel/LooseRanges.h"
 #include "kernel/Structure.h"
 #include "lower/Copy.h"
 #include "lower/Families.h"
@@ -89,14 +90,12 @@ BufferRef Lowering::temporary(int64_t bytes) {
 }
 
 size_t Lowering::addKernel(kir::Kernel kernel) {
-  std::vector<size_t>& same = kernels_[kir::structuralHash(kernel)];
-  for (size_t index : same)
-    if (kir::structure(plan_.kernels[index]) == kir::structure(kernel)) return index;
-  same.push_back(plan_.kernels.size());
+  const auto [known, isNew] = kernels_.try_emplace(kir::structure(kernel), plan_.kernels.size());
+  if (!isNew) return known->second;
   kernel.name = fmt::format("{}_{}", kernel.name, plan_.kernels.size());
   plan_.scratchBytes = std::max(plan_.scratchBytes, kernel.scratchBytes);
   plan_.kernels.push_back(std::move(kernel));
-  return same.back();
+  return known->second;
 }
 
 void Lowering::append(Call call) {
@@ -245,8 +244,10 @@ private:
 
 } // namespace
 
-Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target) {
+Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target, ForSizes sizes) {
   ENFOLD_RETURN_IF_ERROR(verify(graph));
+  std::optional<kir::LooseRanges> loose;
+  if (sizes == ForSizes::Any) loose.emplace();
   Plan plan;
   plan.name = graph.name();
   for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());

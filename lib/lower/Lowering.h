@@ -72,7 +72,7 @@ private:
   std::unordered_map<uint64_t, std::vector<BufferId>> constants_;
   std::unordered_map<const Value*, BufferRef> constantValues_;
   std::unordered_map<std::string, BufferRef> packed_; ///< by source and order
-  std::unordered_map<uint64_t, std::vector<size_t>> kernels_;
+  std::unordered_map<std::string, size_t> kernels_;   ///< by structure
 };
 
 template <typename T> BufferRef Lowering::constant(std::vector<T> values) {
@@ -86,13 +86,20 @@ template <typename T, typename Pack>
 BufferRef Lowering::packed(const Tensor& source, const std::string& order, int64_t count, Pack pack,
                            int64_t pieces) {
   return packedBytes(keyOf(source) + order, count * static_cast<int64_t>(sizeof(T)),
-                     {pieces, [source, pack = std::move(pack)](std::byte* to, int64_t piece) {
+                     {pieces,
+                      [source, pack = std::move(pack)](std::byte* to, int64_t piece) {
                         pack(source, reinterpret_cast<T*>(to), piece);
-                      }});
+                      },
+                      source, order});
 }
+
+/// Whether kernels may depend on the sizes of tensors as it is best for these, or as little as they
+/// can, so that kernels for other sizes differ in numbers only.
+enum class ForSizes : uint8_t { Given, Any };
 
 /// The plan of a graph, which must outlive it. The graph is verified; besides, every blocked layout
 /// must be one that a family takes on this target: all ops of which that is not so are named.
-Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target);
+Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target,
+                        ForSizes sizes = ForSizes::Given);
 
 } // namespace enfold::lower

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel/Builder.h"
+#include "kernel/LooseRanges.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -27,11 +28,19 @@ Nest makeNest(std::vector<int64_t> extents, int64_t grain);
 /// what is left in one.
 struct Widths {
   int wide, lanes;
+  bool mayRepeat = false; ///< elements may be computed twice
 };
 
 /// Calls body(element, width) for consecutive vectors that cover [begin, begin + count).
 template <typename F>
 void forVectors(kir::Builder& b, const kir::Index& begin, int64_t count, Widths widths, F&& body) {
+  if (kir::LooseRanges::areWanted() && widths.mayRepeat && count > widths.wide) {
+    // A last vector overlaps the one before it.
+    b.forLoop("i", 0, kir::looseNumber(b, count / widths.wide),
+              [&](const kir::Index& i) { body(begin + i * widths.wide, widths.wide); });
+    body(begin + (count - widths.wide), widths.wide);
+    return;
+  }
   b.forLoop("i", 0, count / widths.wide,
             [&](const kir::Index& i) { body(begin + i * widths.wide, widths.wide); });
   for (int64_t done = count / widths.wide * widths.wide; done < count;) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace enfold::lower {
 namespace {
@@ -39,6 +40,15 @@ std::vector<std::string> Plan::referenceOps() const {
   for (const Call& call : calls)
     if (call.reference) ops.push_back(call.reference->op->describe());
   return ops;
+}
+
+std::vector<std::string> Plan::originsOfKernels() const {
+  std::vector<std::string> origins(kernels.size());
+  std::unordered_map<std::string, int> seen;
+  for (const Call& call : calls)
+    if (!call.reference && origins[call.kernel].empty())
+      origins[call.kernel] = fmt::format("{} {}", seen[call.origin]++, call.origin);
+  return origins;
 }
 
 // Largest first, each at the lowest free place: within a few percent of the live maximum on CNNs.

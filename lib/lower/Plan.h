@@ -20,6 +20,8 @@ using BufferId = uint32_t;
 struct Packing {
   int64_t pieces = 0; ///< 0: there is nothing to write
   std::function<void(std::byte* to, int64_t piece)> write;
+  Tensor source;     ///< what is packed, and
+  std::string order; ///< how: of equal sources and orders the bytes are equal
 };
 
 struct PlanBuffer {
@@ -77,6 +79,9 @@ struct Plan {
   int64_t constantBytes = 0;
   int64_t scratchBytes = 0; ///< per thread
 
+  /// Of each kernel the nodes that it computes first, and which of their kernels it is. Empty if it
+  /// is never called.
+  std::vector<std::string> originsOfKernels() const;
   /// Ops that need their reference function, described; ahead-of-time output refuses them.
   std::vector<std::string> referenceOps() const;
 };

@@ -59,6 +59,47 @@ TEST(Schedule, TilesFitIntoRegisters) {
       }
 }
 
+TEST(Schedule, AreFoundByTheirNames) {
+  for (const kir::Target& target : machines())
+    for (const int64_t channels : {16, 24, 64}) {
+      const WindowProblem p = square(channels, 14);
+      for (const DirectCandidate& candidate : directCandidates(p, target)) {
+        const auto named = directCandidate(candidate.name(), p, target);
+        ASSERT_TRUE(named) << candidate.name();
+        EXPECT_EQ(named->name(), candidate.name());
+        EXPECT_EQ(named->parts.front().schedule.rows, candidate.parts.front().schedule.rows);
+        EXPECT_EQ(named->parts.front().schedule.unroll, candidate.parts.front().schedule.unroll);
+      }
+      for (const WinogradCandidate& candidate : winogradCandidates(p, target)) {
+        const auto named = winogradCandidate(candidate.name(), p, target);
+        ASSERT_TRUE(named) << candidate.name();
+        EXPECT_EQ(named->kind, candidate.kind);
+        EXPECT_EQ(named->schedule.pixels, candidate.schedule.pixels);
+        EXPECT_EQ(named->schedule.blocks, candidate.schedule.blocks);
+      }
+    }
+}
+
+TEST(Schedule, NamesOfNoneAreRefused) {
+  const kir::Target target = described("znver3", 32);
+  const WindowProblem p = square(64, 14);
+  for (const char* name :
+       {"", "direct", "direct ", "direct 6", "direct 6x", "direct 0x2", "direct -6x2",
+        "direct 99x4", "direct 6x5", "direct 6x3", "direct 6x2 ", "direct 6x2 + 6x2", "direct 6x2x",
+        "auto", "direct 99999999999999999999x2", "direct bytes 6x2", "winograd f4 6x2 of 48"})
+    EXPECT_FALSE(directCandidate(name, p, target)) << name;
+  for (const char* name :
+       {"", "winograd", "winograd f3 6x2 of 48", "winograd f4 6x2", "winograd f4 6x2 of",
+        "winograd f4 6x2 of 48 ", "winograd f4 6x3 of 48", "winograd f4 99x2 of 48",
+        "winograd f4  6x2 of 48", "winograd f4 0x2 of 48", "direct 6x2"})
+    EXPECT_FALSE(winogradCandidate(name, p, target)) << name;
+  WindowProblem pointwise = p;
+  pointwise.kernel = {1, 1, 1};
+  pointwise.padsBegin = pointwise.padsEnd = {0, 0, 0};
+  EXPECT_TRUE(directCandidate("direct 6x2", pointwise, target));
+  EXPECT_FALSE(directCandidate("direct shared 4x2", pointwise, target));
+}
+
 TEST(Schedule, BestTileKeepsTheUnitsBusy) {
   for (const kir::Target& target : machines()) {
     const kir::Machine& machine = target.machine;

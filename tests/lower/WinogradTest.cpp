@@ -37,11 +37,12 @@ std::vector<double> filtered(const lower::WinogradTransforms& w, const std::vect
 TEST(WinogradTransform, ComputesTheConvolution) {
   Sizes random(7);
   std::vector<lower::WinogradTransform> all = {lower::WinogradTransform::of(1, 1)};
-  for (const int64_t taps : {3, 5, 7})
+  for (const int64_t taps : {3, 5, 7, 9})
     for (int64_t m = 2; m + taps - 1 <= lower::WinogradTransform::kMaxTile; m += 2)
       all.push_back(lower::WinogradTransform::of(m, taps));
   for (const auto& y : all)
     for (const auto& x : all) {
+      if (std::max(y.tile, x.tile) > 8 && std::min(y.tile, x.tile) > 1) continue;
       std::vector<double> d;
       std::vector<float> g;
       for (int64_t i = 0; i < y.tile * x.tile; ++i)
@@ -192,7 +193,7 @@ TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
 TEST(Winograd, WindowsAlongOneAxis) {
   Sizes sizes(15);
   int used = 0;
-  for (const int64_t taps : {3, 5, 7})
+  for (const int64_t taps : {3, 5, 7, 9})
     for (int round = 0; round < 8; ++round) {
       // Sequences as tensors of rank 3 and 4, and images.
       const size_t rank = round % 4 == 0 ? 1 : 2, axis = round % 2 ? 0 : rank - 1;
@@ -212,7 +213,7 @@ TEST(Winograd, WindowsAlongOneAxis) {
       w.pads[rank + axis] = sizes.between(0, taps - 1);
       used += usesWinograd(expectWideAgrees(w));
     }
-  EXPECT_GT(used, 16);
+  EXPECT_GT(used, 20);
 }
 
 TEST(Winograd, LargerWindows) {

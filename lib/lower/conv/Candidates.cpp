@@ -51,6 +51,12 @@ std::string algorithmOf(const Op& op) {
   return op.info().attr("algorithm") ? op.string("algorithm") : "auto";
 }
 
+/// Without " of any width".
+std::optional<std::string> nameForAnyWidth(const std::string& algorithm) {
+  if (!algorithm.ends_with(kAnyWidth)) return std::nullopt;
+  return algorithm.substr(0, algorithm.size() - kAnyWidth.size());
+}
+
 const ConvCandidate* find(const std::vector<ConvCandidate>& candidates,
                           const std::string& algorithm) {
   for (const ConvCandidate& candidate : candidates)
@@ -112,16 +118,20 @@ bool maySpanRows(const Op& op) {
   return larger == 1 || (larger <= kMostPadded && areOrdinary(*op.own(1)->constant()));
 }
 
+/// Cycles for a copy of so many numbers.
+double copyCycles(int64_t count, const kir::Machine& machine) {
+  const auto bytes = static_cast<double>(4 * count);
+  return machine.callCycles + bytes / machine.load.bytesPerCycle +
+         bytes / machine.store.bytesPerCycle;
+}
+
 /// With a copy of the input that has its padding around it.
 std::vector<DirectCandidate> spanningCandidates(const Op& op, const kir::Target& target) {
   const WindowProblem p = spanningProblem(op);
   auto candidates = spanningCandidates(mergedGroups(p, op).front().problem, target);
   if (p.inPixels() == windowProblem(op).inPixels()) return candidates;
-  const kir::Machine& machine = target.machine;
-  const auto bytes = static_cast<double>(4 * p.batch * p.cin * p.inPixels());
   for (DirectCandidate& candidate : candidates)
-    candidate.cycles += machine.callCycles + bytes / machine.load.bytesPerCycle +
-                        bytes / machine.store.bytesPerCycle;
+    candidate.cycles += copyCycles(p.batch * p.cin * p.inPixels(), target.machine);
   return candidates;
 }
 
@@ -130,10 +140,32 @@ std::string refuseFloatWinograd(const Op& op, const kir::Target& target) {
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target) || x.layout != y.layout) return "not channel-blocked alike";
-  if (!isWinogradWindow(windowProblem(op))) return "no window of 3, 5 or 7 taps with stride 1";
+  if (!isWinogradWindow(windowProblem(op))) return "no window of 3 to 9 taps with stride 1";
   if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
   if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
   return "";
+}
+
+/// The candidate of that name for an op that has these for its own size.
+std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::string& name,
+                                                  const std::vector<ConvCandidate>& candidates,
+                                                  const kir::Target& target) {
+  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
+  for (const ConvCandidate& candidate : candidates) {
+    if (const auto* own = std::get_if<DirectCandidate>(&candidate.how)) {
+      const GroupRun run = mergedGroups(directProblem(op), op).front();
+      if (auto direct =
+              directCandidate(name, run.problem, narrowed, own->parts.front().schedule.words))
+        return ConvCandidate{name, name, 0, *std::move(direct)};
+    } else if (const auto* tiles = std::get_if<WinogradCandidate>(&candidate.how)) {
+      if (const auto winograd =
+              winogradCandidate(name, windowProblem(op), narrowed, tiles->schedule.words))
+        return ConvCandidate{name, winograd->kind, 0, *winograd};
+    } else if (candidate.name == name) {
+      return candidate;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
@@ -235,6 +267,9 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
   const WindowProblem& first = runs.front().problem;
   std::vector<DirectCandidate> allDirect =
       isInteger ? integerCandidates(op, first, narrowed) : directCandidates(first, narrowed);
+  if (!isInteger && isSampled(op))
+    for (DirectCandidate& candidate : allDirect)
+      candidate.cycles += copyCycles(first.batch * first.cin * first.inPixels(), target.machine);
   if (!isInteger && maySpanRows(op))
     std::ranges::move(spanningCandidates(op, narrowed), std::back_inserter(allDirect));
   for (DirectCandidate& direct : allDirect) {
@@ -253,6 +288,9 @@ ConvChoice chooseConv(const Op& op, const kir::Target& target) {
   const std::vector<ConvCandidate> candidates = convCandidates(op, target);
   const std::string algorithm = algorithmOf(op);
   ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
+  if (const auto name = nameForAnyWidth(algorithm))
+    if (auto named = candidateForAnyWidth(op, *name, candidates, target))
+      return {*std::move(named), ""};
   const ConvCandidate* found = find(candidates, algorithm);
   ConvChoice choice{found ? *found : candidates.front(), ""};
   if (algorithm == "direct") return choice;
@@ -281,13 +319,20 @@ Choice explainConv(const Op& op, const kir::Target& target) {
   return choice;
 }
 
+bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target& target) {
+  if (algorithm == "auto" || algorithm == "direct") return true;
+  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
+  if (const auto name = nameForAnyWidth(algorithm))
+    return candidateForAnyWidth(op, *name, candidates, target).has_value();
+  return find(candidates, algorithm) != nullptr;
+}
+
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
   for (const auto& op : graph.ops()) {
     if (op->kind() != OpKind::Conv && op->kind() != OpKind::ConvInteger) continue;
     const std::string algorithm = algorithmOf(*op);
-    if (algorithm == "auto" || algorithm == "direct") continue;
+    if (hasAlgorithm(*op, algorithm, target)) continue;
     const std::vector<ConvCandidate> candidates = convCandidates(*op, target);
-    if (find(candidates, algorithm)) continue;
     std::vector<std::string> names = {"auto", "direct"};
     for (const ConvCandidate& candidate : candidates) names.push_back(candidate.name);
     return unsupported(fmt::format("has no algorithm '{}' on this target, only: {}", algorithm,

@@ -51,11 +51,15 @@ struct ConvChoice {
   /// takes than the best: "direct 6x2 +40 %". Empty if there is no other.
   std::string secondChoice;
 };
-/// The candidate that the op's `algorithm` names, or else the best. There must be one.
+/// The candidate that the op's `algorithm` names, or else the best. There must be one. What is
+/// named with " of any width" need not be among those that fit the op's size best.
 ConvChoice chooseConv(const Op& op, const kir::Target& target);
 
 /// The kernel an op gets, "conv_direct" say, and why not those that are preferred to it.
 Choice explainConv(const Op& op, const kir::Target& target);
+
+/// Whether the op can be computed by what the attribute `algorithm` might say.
+bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target& target);
 
 /// That `algorithm` of every convolution is "auto", "direct" or the name of a candidate.
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target);

@@ -155,8 +155,8 @@ void DirectConv::lower(const std::string& secondChoice) {
   const int64_t extents[] = {rows_.batch, rows_.out[0], pieces, parts, p_.groups, blockGroups};
   const std::string_view names[] = {"n", "od", "piece", "part", "g", "kb"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Index first = at[2] * schedule_.rows;
-    b_.forLoop("oh", first, min(first + schedule_.rows, Index(rows_.out[1])), [&](const Index& oh) {
+    const Index rows = kir::looseNumber(b_, schedule_.rows), first = at[2] * rows;
+    b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
       row({at[0], at[4], at[5] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart_, oh - first});
     });
   });
@@ -170,9 +170,11 @@ void DirectConv::lower(const std::string& secondChoice) {
 
 void DirectConv::row(const Row& row) {
   int64_t before = 0;
+  const bool isWhole = tilesOfPart_ >= tilesInRow_;
   for (const TileRun& run : tileRow(rows_, schedule_.pixels)) {
-    const Index begin = max(row.firstTile - before, Index(0));
-    const Index end = min(row.firstTile + (tilesOfPart_ - before), Index(run.count));
+    const Index begin = isWhole ? Index(0) : max(row.firstTile - before, Index(0));
+    const Index end =
+        isWhole ? run.bound(b_) : min(row.firstTile + (tilesOfPart_ - before), Index(run.count));
     b_.forLoop("tile", begin, end, [&](const Index& t) {
       tile(row, {run.begin, t * run.pixels, run.pixels,
                  row.number * tilesOfPart_ + before + t - row.firstTile});

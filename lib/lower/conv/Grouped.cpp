@@ -188,10 +188,10 @@ void GroupedConv::lower() {
   const int64_t extents[] = {p_.batch, p_.out[0], (p_.out[1] + rows - 1) / rows, blocks_};
   const std::string_view names[] = {"n", "od", "piece", "cb"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Index first = at[2] * rows;
-    b_.forLoop("oh", first, min(first + rows, Index(p_.out[1])), [&](const Index& oh) {
+    const Index count = kir::looseNumber(b_, rows), first = at[2] * count;
+    b_.forLoop("oh", first, min(first + count, Index(p_.out[1])), [&](const Index& oh) {
       for (const TileRun& run : tileRow(p_, pixels))
-        b_.forLoop("tile", 0, run.count, [&](const Index& t) {
+        b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
           tile({at[0], at[3], at[1], oh}, {run.begin, t * run.pixels, run.pixels});
         });
     });

@@ -2,6 +2,7 @@
 // latency, whichever is longest.
 #include "lower/conv/Schedule.h"
 
+#include "lower/conv/NameReader.h"
 #include "lower/window/Tiles.h"
 
 #include <fmt/format.h>
@@ -67,13 +68,23 @@ double sharedTileCycles(const WindowProblem& p, const kir::Machine& machine, int
                 {static_cast<double>(pixels * blocks), perTap, static_cast<double>(blocks)}, words);
 }
 
+/// Cycles for the weights of a reduction step, which every tile reads from the cache that holds
+/// those of a group of blocks.
+double weightCycles(const WindowProblem& p, const kir::Machine& machine, const ConvSchedule& s) {
+  const int64_t bytes = s.blocks * machine.vectorBytes;
+  const int64_t steps = (p.cinPerGroup() + s.words.channels - 1) / s.words.channels * p.taps();
+  return static_cast<double>(bytes) / machine.bytesPerCycle(steps * bytes);
+}
+
 /// Cycles per reduction step of a row of pixels for a group of s.blocks channel blocks.
 double rowCycles(const WindowProblem& p, const kir::Machine& machine, const ConvSchedule& s) {
   const int64_t width = p.out[2], tiles = (width + s.pixels - 1) / s.pixels;
   const int64_t large = width % tiles, size = width / tiles;
+  const double reading = weightCycles(p, machine, s);
   const auto tile = [&](int64_t pixels) {
-    return s.sharesPixels ? sharedTileCycles(p, machine, pixels, s.blocks, s.words)
-                          : tileCycles(machine, pixels, s.blocks, s.words);
+    return std::max(reading, s.sharesPixels
+                                 ? sharedTileCycles(p, machine, pixels, s.blocks, s.words)
+                                 : tileCycles(machine, pixels, s.blocks, s.words));
   };
   return static_cast<double>(large) * tile(size + 1) +
          static_cast<double>(tiles - large) * tile(size);
@@ -230,6 +241,18 @@ private:
   size_t best_ = 0;
 };
 
+/// Takes "shared 4x3" from the front of a name.
+bool readTile(NameReader& name, ConvSchedule& s) {
+  s.sharesPixels = name.word("shared ");
+  const auto pixels = name.number();
+  if (!pixels || !name.word("x")) return false;
+  const auto blocks = name.number();
+  if (!blocks) return false;
+  s.pixels = *pixels;
+  s.blocks = *blocks;
+  return true;
+}
+
 } // namespace
 
 double tileCycles(const kir::Machine& machine, int64_t pixels, int64_t blocks, const Words& words) {
@@ -294,6 +317,31 @@ std::vector<DirectCandidate> spanningCandidates(const WindowProblem& p, const ki
                           static_cast<double>(part.schedule.blocks);
     }
   return sorted;
+}
+
+std::optional<DirectCandidate> directCandidate(std::string_view text, const WindowProblem& p,
+                                               const kir::Target& target, const Words& words) {
+  const kir::Machine& machine = target.machine;
+  const int64_t all = channelBlocks(p, target);
+  DirectCandidate candidate{{}, 0};
+  int64_t first = 0;
+  NameReader name(text);
+  if (!name.word("direct ") || !name.word(prefix(words))) return std::nullopt;
+  do {
+    ConvSchedule s = {.words = words};
+    if (!readTile(name, s) || s.blocks > kMaxBlocks || (s.sharesPixels && p.kernel[2] == 1) ||
+        registers(p, machine, s) > machine.vectorRegisters)
+      return std::nullopt;
+    const int64_t count = (all - first) / s.blocks * s.blocks;
+    if (count == 0) return std::nullopt;
+    s.pixels = std::min(s.pixels, p.out[2]);
+    s.unroll = s.sharesPixels ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
+    divide(s, p, machine, count / s.blocks);
+    candidate.parts.push_back({first, count, s});
+    first += count;
+  } while (name.word(" + "));
+  if (!name.isAtEnd() || first != all) return std::nullopt;
+  return candidate;
 }
 
 ConvSchedule scheduleConv(const WindowProblem& p, const kir::Target& target) {

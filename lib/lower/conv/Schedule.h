@@ -5,7 +5,9 @@
 #include "lower/Words.h"
 #include "lower/window/WindowProblem.h"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace enfold::lower {
@@ -50,6 +52,11 @@ WindowProblem flattened(const WindowProblem& problem);
 /// The same of tiles that span rows and images, of a problem without padding.
 std::vector<DirectCandidate> spanningCandidates(const WindowProblem& problem,
                                                 const kir::Target& target);
+/// The candidate of that name, which may have other tiles than those that fit the problem best;
+/// none if the name says nothing that the problem and the target allow. Its cycles are not
+/// estimated.
+std::optional<DirectCandidate> directCandidate(std::string_view name, const WindowProblem& problem,
+                                               const kir::Target& target, const Words& words = {});
 
 /// The best schedule for all channels alike.
 ConvSchedule scheduleConv(const WindowProblem& problem, const kir::Target& target);

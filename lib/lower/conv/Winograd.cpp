@@ -158,8 +158,11 @@ BufferRef Winograd::filters() const {
 }
 
 Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
-  const Index lattice = tile / (tilesX_ * tilesY_); // of those that a dilated window sees
-  const Index y = tile / tilesX_ % tilesY_ * (w_.y.outputs * stepY_) + lattice / stepX_ % stepY_;
+  // One of those that a dilated window sees, in all images.
+  const bool isOnly = stepY_ * stepX_ == 1 && (isVolume(p_) || p_.batch == 1);
+  const Index lattice = isOnly ? Index(0) : tile / (tilesX_ * tilesY_);
+  const Index row = isOnly ? tile / tilesX_ : tile / tilesX_ % tilesY_;
+  const Index y = row * (w_.y.outputs * stepY_) + lattice / stepX_ % stepY_;
   const Index x = tile % tilesX_ * (w_.x.outputs * stepX_) + lattice % stepX_;
   if (isVolume(p_)) return {plane / planes, plane % planes, y, x};
   return {lattice / (stepY_ * stepX_), 0, y, x};

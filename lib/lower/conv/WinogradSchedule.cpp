@@ -2,6 +2,7 @@
 // weights, which come from outside the second-level cache, once a chunk.
 #include "lower/conv/WinogradSchedule.h"
 
+#include "lower/conv/NameReader.h"
 #include "lower/conv/Schedule.h"
 
 #include <fmt/format.h>
@@ -34,11 +35,21 @@ constexpr double kOtherThanUsual = 1.02;
 /// by a tenth to a third.
 constexpr double kLargestTile = 1.04;
 /// Inputs of a tile along an axis of several taps. Outputs are two at least.
-constexpr int64_t kSides[] = {4, 6, 8};
+constexpr int64_t kSides[] = {4, 6, 8, 10};
 /// The same of integers.
 constexpr int64_t kPairsSides[] = {6};
+/// Tiles of two long sides would round too much.
+constexpr int64_t kLargestSquare = 8;
 
 int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+std::span<const int64_t> sidesFor(const Words& words) {
+  return words == kPairs ? std::span<const int64_t>(kPairsSides) : std::span<const int64_t>(kSides);
+}
+
+int64_t largestSide(const WindowProblem& p) {
+  return isAlongOneAxis(p) ? std::ranges::max(kSides) : kLargestSquare;
+}
 
 /// As many tiles as keep their transformed inputs in the second-level cache.
 int64_t chunkOf(const WindowProblem& p, const kir::Target& target, const WinogradSchedule& s) {
@@ -62,6 +73,13 @@ double readingCycles(const kir::Machine& machine, int64_t bytes, double chunks) 
   const auto all = static_cast<double>(bytes);
   const double again = bytes <= machine.l2.bytes / 2 ? 0 : all / machine.bytesPerCycle(bytes);
   return all / machine.memoryBytesPerCycle + (chunks - 1) * again;
+}
+
+std::string kindOf(const WindowProblem& p, const WinogradSchedule& s) {
+  const int64_t height = s.outputs(p, 1), width = s.outputs(p, 2);
+  const std::string_view words = s.words == kPairs ? "pairs " : "";
+  return height == width ? fmt::format("winograd {}f{}", words, height)
+                         : fmt::format("winograd {}f{}x{}", words, height, width);
 }
 
 /// Fills in the register tile and evens out the chunks.
@@ -98,11 +116,8 @@ WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, Wino
        static_cast<double>(planesOut * cout) * transformCycles(machine, output));
   const int64_t wordBytes = kir::sizeInBytes(s.words.weight) * s.words.channels;
   const double reading = readingCycles(machine, wordBytes * points * depth * cout * lanes, chunks);
-  const int64_t height = s.outputs(p, 1), width = s.outputs(p, 2);
-  const std::string_view words = pairs ? "pairs " : "";
   return {s, std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms,
-          height == width ? fmt::format("winograd {}f{}", words, height)
-                          : fmt::format("winograd {}f{}x{}", words, height, width)};
+          kindOf(p, s)};
 }
 
 } // namespace
@@ -118,7 +133,7 @@ int64_t WinogradSchedule::tiles(const WindowProblem& p) const {
 bool isWinogradWindow(const WindowProblem& p) {
   const auto fits = [&](size_t d) {
     const int64_t taps = p.kernel[d];
-    return (taps == 1 || taps == 3 || taps == 5 || taps == 7) && p.strides[d] == 1;
+    return taps % 2 == 1 && taps < largestSide(p) && p.strides[d] == 1;
   };
   if (p.groups != 1 || !fits(1) || !fits(2) || (p.kernel[1] == 1 && p.kernel[2] == 1)) return false;
   for (int64_t od = 0; od < p.out[0]; ++od) {
@@ -135,20 +150,45 @@ std::string WinogradCandidate::name() const {
                      schedule.blocks, schedule.chunk);
 }
 
+std::optional<WinogradCandidate> winogradCandidate(std::string_view text, const WindowProblem& p,
+                                                   const kir::Target& target, const Words& words) {
+  NameReader name(text);
+  WinogradSchedule s = {.words = words};
+  const auto isKind = [&](int64_t side) {
+    s.side = side;
+    return side > std::max(p.kernel[1], p.kernel[2]) && name.word(kindOf(p, s) + " ");
+  };
+  if (std::ranges::none_of(sidesFor(words), isKind)) return std::nullopt;
+  name.word("staged ");
+  const auto pixels = name.number();
+  if (!pixels || !name.word("x")) return std::nullopt;
+  const auto blocks = name.number();
+  // The chunk is that of the problem which gave the name.
+  if (!blocks || !name.word(" of ") || !name.number() || !name.isAtEnd()) return std::nullopt;
+  s.pixels = *pixels;
+  s.blocks = *blocks;
+  const kir::Machine& machine = target.machine;
+  if (ceilDiv(p.cout, target.lanes(kir::Scalar::F32)) % s.blocks != 0 ||
+      tileRegisters(machine, s.pixels, s.blocks, 1, words) > machine.vectorRegisters)
+    return std::nullopt;
+  const int64_t tiles = s.tiles(p);
+  s.chunk = ceilDiv(tiles, ceilDiv(tiles, chunkOf(p, target, s)));
+  s.staged = isVolume(p) || s.chunks(p) < kChunks * machine.threads;
+  return WinogradCandidate{s, 0, kindOf(p, s)};
+}
+
 std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p, const kir::Target& target,
                                                   const Words& words) {
   std::vector<WinogradCandidate> candidates;
-  const std::span<const int64_t> sides =
-      words == kPairs ? std::span<const int64_t>(kPairsSides) : std::span<const int64_t>(kSides);
-  for (const int64_t side : sides) {
-    if (side <= std::max(p.kernel[1], p.kernel[2])) continue;
+  for (const int64_t side : sidesFor(words)) {
+    if (side <= std::max(p.kernel[1], p.kernel[2]) || side > largestSide(p)) continue;
     WinogradSchedule schedule = {.side = side, .words = words};
     const int64_t chunk = chunkOf(p, target, schedule);
     double best = 0;
     for (const double share : {1.0, 0.5, 2.0}) {
       schedule.chunk = std::max<int64_t>(1, static_cast<int64_t>(share * double(chunk)));
       WinogradCandidate candidate = costOf(p, target, schedule);
-      if (side == std::ranges::max(kSides)) candidate.cycles *= kLargestTile;
+      if (side == largestSide(p)) candidate.cycles *= kLargestTile;
       const bool staged = candidate.schedule.chunks(p) < kChunks * target.machine.threads;
       for (const bool other : {false, true}) {
         candidate.schedule.staged = isVolume(p) || staged != other;

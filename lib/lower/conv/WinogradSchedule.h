@@ -5,7 +5,9 @@
 #include "lower/Words.h"
 #include "lower/window/WindowProblem.h"
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace enfold::lower {
@@ -53,8 +55,12 @@ inline int64_t planes(const WindowProblem& p, const WindowProblem::Spatial& size
   return isVolume(p) ? p.batch * sizes[0] : 1;
 }
 
-/// The window has 1, 3, 5 or 7 taps along height and width, several along one of them at least, and
-/// stride 1 there, no groups, and no plane of the result lies in the padding only.
+/// Whether the window has taps along one of height and width only.
+inline bool isAlongOneAxis(const WindowProblem& p) { return p.kernel[1] == 1 || p.kernel[2] == 1; }
+
+/// The window has 1, 3, 5 or 7 taps along height and width, or up to 9 along one of them only,
+/// several along one at least, and stride 1 there, no groups, and no plane of the result lies in
+/// the padding only.
 bool isWinogradWindow(const WindowProblem& problem);
 
 struct WinogradCandidate {
@@ -70,5 +76,12 @@ struct WinogradCandidate {
 std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& problem,
                                                   const kir::Target& target,
                                                   const Words& words = {});
+
+/// The candidate with the tiles of that name, and the chunks that suit the problem; none if the
+/// name says nothing that the problem and the target allow. Its cycles are not estimated.
+std::optional<WinogradCandidate> winogradCandidate(std::string_view name,
+                                                   const WindowProblem& problem,
+                                                   const kir::Target& target,
+                                                   const Words& words = {});
 
 } // namespace enfold::lower

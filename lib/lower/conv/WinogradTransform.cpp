@@ -92,7 +92,7 @@ std::optional<Folded> foldColumns(const Matrix& m, const std::vector<Value>& x) 
 } // namespace
 
 WinogradTransform WinogradTransform::of(int64_t m, int64_t taps) {
-  const std::vector<double> all = {0, 1, -1, 2, -2, 0.5, -0.5};
+  const std::vector<double> all = {0, 1, -1, 2, -2, 0.5, -0.5, 0.75, -0.75};
   const int64_t tile = m + taps - 1;
   ENFOLD_CHECK(tile <= kMaxTile, "no interpolation points for so large a tile");
   const std::vector<double> points(all.begin(), all.begin() + static_cast<ptrdiff_t>(tile - 1));

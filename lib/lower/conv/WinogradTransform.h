@@ -33,9 +33,9 @@ struct WinogradTransform {
   Matrix input;    ///< B^T, tile x tile
 
   /// Inputs of a tile at most.
-  static constexpr int64_t kMaxTile = 8;
-  /// With interpolation points 0, ±1, ±2, ±1/2 and infinity, as many as needed. F(1, 1) changes
-  /// nothing.
+  static constexpr int64_t kMaxTile = 10;
+  /// With interpolation points 0, ±1, ±2, ±1/2, ±3/4 and infinity, as many as needed. F(1, 1)
+  /// changes nothing.
   static WinogradTransform of(int64_t m, int64_t taps);
 };
 

@@ -4,6 +4,7 @@
 #include "lower/movement/StridedCopy.h"
 
 #include "kernel/Builder.h"
+#include "kernel/LooseRanges.h"
 #include "lower/Access.h"
 
 #include <algorithm>
@@ -16,6 +17,13 @@ using kir::Index;
 using kir::Value;
 
 constexpr int kMaxTile = 16;
+
+/// Whether what is left of a row of any length is copied by a last piece that overlaps the one
+/// before it.
+bool mayOverlap(int64_t length, int64_t piece) {
+  constexpr int64_t kFewPieces = 4;
+  return kir::LooseRanges::areWanted() && length > kFewPieces * piece;
+}
 
 class Copier {
 public:
@@ -126,6 +134,12 @@ void Copier::copyRow(std::span<const Index> at) {
     return;
   }
   const int64_t whole = length / lanes_ * lanes_;
+  if (mayOverlap(length, lanes_)) {
+    b_.forLoop("i", 0, kir::looseNumber(b_, whole), lanes_,
+               [&](const Index& i) { move(i, lanes_); });
+    move(length - lanes_, lanes_);
+    return;
+  }
   b_.forLoop("i", 0, whole, lanes_, [&](const Index& i) { move(i, lanes_); });
   if (whole < length) move(whole, static_cast<int>(length - whole));
 }
@@ -141,10 +155,22 @@ void Copier::transposeTiles(std::span<const Index> at) {
            height, width);
     };
     const int64_t whole = columns / size * size;
+    if (mayOverlap(columns, size)) {
+      b_.forLoop("column", 0, kir::looseNumber(b_, whole), size,
+                 [&](const Index& column) { part(column, size); });
+      part(columns - size, size);
+      return;
+    }
     b_.forLoop("column", 0, whole, size, [&](const Index& column) { part(column, size); });
     if (whole < columns) part(whole, columns - whole);
   };
   const int64_t whole = rows / size * size;
+  if (mayOverlap(rows, size)) {
+    b_.forLoop("row", 0, kir::looseNumber(b_, whole), size,
+               [&](const Index& row) { strip(row, size); });
+    strip(rows - size, size);
+    return;
+  }
   b_.forLoop("row", 0, whole, size, [&](const Index& row) { strip(row, size); });
   if (whole < rows) strip(whole, rows - whole);
 }

@@ -123,11 +123,11 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
   const int64_t extents[] = {p.batch, p.out[0], (p.out[1] + rows - 1) / rows, blocks};
   const std::string_view names[] = {"n", "od", "piece", "cb"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Index first = at[2] * rows;
-    b.forLoop("oh", first, min(first + rows, Index(p.out[1])), [&](const Index& oh) {
+    const Index count = kir::looseNumber(b, rows), first = at[2] * count;
+    b.forLoop("oh", first, min(first + count, Index(p.out[1])), [&](const Index& oh) {
       const Index place[] = {at[0], at[1], oh, at[3]};
       for (const TileRun& run : tileRow(p, kPixels))
-        b.forLoop("tile", 0, run.count,
+        b.forLoop("tile", 0, run.bound(b),
                   [&](const Index& t) { tile(place, run.begin, t * run.pixels, run.pixels); });
     });
   });

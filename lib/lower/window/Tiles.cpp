@@ -22,17 +22,22 @@ bool allInside(const WindowProblem& p, int64_t begin, int64_t pixels) {
 
 std::vector<TileRun> tileRow(const WindowProblem& p, int64_t pixels) {
   const int64_t width = p.out[2], tiles = (width + pixels - 1) / pixels;
+  const bool overlaps = p.anyWidth && width >= pixels;
   std::vector<TileRun> runs;
   int64_t begin = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     // Larger tiles first; sizes differ by one at most.
-    const int64_t size = width / tiles + (t < width % tiles ? 1 : 0);
+    const int64_t size = overlaps ? pixels : width / tiles + (t < width % tiles ? 1 : 0);
+    if (overlaps && t + 1 == tiles) {
+      runs.push_back({width - pixels, pixels, 1});
+      break;
+    }
     const bool extends = !runs.empty() && runs.back().pixels == size && allInside(p, begin, size) &&
                          allInside(p, runs.back().begin, size);
     if (extends)
       ++runs.back().count;
     else
-      runs.push_back({begin, size, 1});
+      runs.push_back({begin, size, 1, overlaps && allInside(p, begin, size)});
     begin += size;
   }
   return runs;
@@ -81,6 +86,9 @@ int64_t partsOfIteration(int64_t all, int64_t bytes, int64_t others, const kir::
 
 TapRange tapsInside(const WindowProblem& p, size_t d, const kir::Index& o) {
   // The tap k reads o*stride - pad + k*dilation, which must lie in [0, in).
+  if (kir::LooseRanges::areWanted() && p.kernel[d] == 1 && p.inputAt(d, 0, 0) >= 0 &&
+      p.inputAt(d, p.out[d] - 1, 0) < p.in[d])
+    return {0, 1};
   const kir::Index first = o * p.strides[d] - p.padsBegin[d];
   const int64_t dilation = p.dilations[d];
   const kir::Index lo = max((dilation - 1 - first) / dilation, kir::Index(0));

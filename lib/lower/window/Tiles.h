@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernel/Builder.h"
+#include "kernel/LooseRanges.h"
 #include "kernel/Machine.h"
 #include "lower/window/WindowProblem.h"
 
@@ -13,9 +14,16 @@ namespace enfold::lower {
 /// tiles reads inside the input only; at the borders runs are single tiles.
 struct TileRun {
   int64_t begin, pixels, count;
+  bool anyCount = false; ///< whether rows of other widths are to have other counts
+
+  /// To be the bound of a loop.
+  kir::Index bound(kir::Builder& b) const {
+    return anyCount ? kir::looseNumber(b, count) : kir::Index(count);
+  }
 };
 
-/// Covers a row of problem.out[2] pixels by tiles of at most `pixels`, as equal as possible.
+/// Covers a row of problem.out[2] pixels by tiles of at most `pixels`, as equal as possible. Of any
+/// width, all tiles have `pixels`, and the last one overlaps the one before it.
 std::vector<TileRun> tileRow(const WindowProblem& problem, int64_t pixels);
 
 /// True when tap `k` of the pixel `o` along the width lies inside the input.

@@ -2,6 +2,7 @@
 #include "lower/window/WindowProblem.h"
 
 #include "ir/Infer.h"
+#include "kernel/LooseRanges.h"
 
 namespace enfold::lower {
 
@@ -23,6 +24,8 @@ WindowProblem writtenProblem(const Op& op) {
   const auto window = windowOf(op.attrs(), kernel);
   ENFOLD_CHECK(window.has_value(), "a verified op has a valid window");
   WindowProblem p;
+  p.anyWidth = kir::LooseRanges::areWanted() ||
+               (op.info().attr("algorithm") && op.string("algorithm").ends_with(kAnyWidth));
   p.batch = x[0];
   p.cin = x[1];
   p.cout = y[1];

@@ -5,8 +5,13 @@
 #include "ir/Graph.h"
 
 #include <array>
+#include <string_view>
 
 namespace enfold::lower {
+
+/// Ends the name of an algorithm whose kernels are to differ in numbers only, from one width of an
+/// image to another.
+inline constexpr std::string_view kAnyWidth = " of any width";
 
 struct WindowProblem {
   using Spatial = std::array<int64_t, 3>;
@@ -16,6 +21,7 @@ struct WindowProblem {
   Spatial in{1, 1, 1}, out{1, 1, 1};
   Spatial kernel{1, 1, 1}, strides{1, 1, 1}, dilations{1, 1, 1};
   Spatial padsBegin{0, 0, 0}, padsEnd{0, 0, 0};
+  bool anyWidth = false; ///< rows are tiled alike whatever their width
 
   int64_t cinPerGroup() const { return cin / groups; }
   int64_t coutPerGroup() const { return cout / groups; }

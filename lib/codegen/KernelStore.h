@@ -1,0 +1,85 @@
+// Compiled kernels that the programs of one network share. What a network is lowered to for two
+// sizes of its input are mostly kernels that differ in integers only: code that loads these
+// integers (kernel/Template.h) is compiled once, and serves every size that it fits. What fits
+// nothing is compiled when it is met, and kept.
+#pragma once
+
+#include "codegen/Jit.h"
+#include "kernel/Template.h"
+
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+namespace enfold::codegen {
+
+/// Safe to use from several threads.
+class KernelStore {
+public:
+  /// Keeps about so many bytes of templates; those used longest ago are forgotten. Programs keep
+  /// the code that they use.
+  explicit KernelStore(size_t capacity = size_t{64} << 20) : capacity_(capacity) {}
+
+  /// A kernel of a program: its code, and what the code wants in its first buffer, if anything.
+  struct Bound {
+    ReadyKernel kernel;
+    std::vector<int64_t> sizes;
+  };
+
+  /// Code for each kernel. An origin tells what a kernel is for: the kernels of one shape and
+  /// origin are those of several sizes. Kernels with an empty one are left out.
+  Result<std::vector<Bound>> bind(std::span<const kir::Kernel> kernels,
+                                  std::span<const std::string> origins, const Target& target,
+                                  const JitOptions& options = {});
+
+  /// For how many of them there is no code.
+  size_t countMissing(std::span<const kir::Kernel> kernels, std::span<const std::string> origins);
+
+  /// Notes which integers vary, from kernels for other sizes; compiles nothing.
+  void observe(std::span<const kir::Kernel> kernels, std::span<const std::string> origins);
+
+  /// How many kernels have been compiled.
+  int64_t compilations() const;
+  /// How many templates are kept, and about how many bytes they take.
+  size_t size() const;
+  size_t bytes() const;
+
+private:
+  /// Kernels of one shape that compute the same nodes.
+  struct Template {
+    std::string origin;
+    kir::Kernel kernel; ///< one of the samples
+    std::vector<std::vector<int64_t>> samples;
+    kir::Parameters parameters;
+    enfold_kernel_fn function = nullptr; ///< null: not compiled
+    std::shared_ptr<const KernelCode> code;
+    size_t bytes = 0;                   ///< without code
+    size_t codeBytes = 0;               ///< its share of `code`
+    const std::string* shape = nullptr; ///< its key in `templates_`
+  };
+  using Templates = std::list<Template>;
+
+  /// A kernel that no template fits, and the template that will.
+  struct Missing {
+    size_t kernel;
+    Templates::iterator to;
+    kir::Parameters parameters;
+    std::vector<int64_t> numbers;
+  };
+
+  std::optional<Bound> find(const kir::Kernel& kernel, const kir::Skeleton& skeleton,
+                            const std::string& origin);
+  Templates::iterator note(const kir::Kernel& kernel, const kir::Skeleton& skeleton,
+                           const std::string& origin);
+  void use(Templates::iterator one) { kept_.splice(kept_.begin(), kept_, one); }
+  void forgetOldest();
+
+  const size_t capacity_;
+  mutable std::mutex mutex_; ///< guards what follows
+  Templates kept_;           ///< latest first
+  std::unordered_map<std::string, std::vector<Templates::iterator>> templates_; ///< by shape
+  size_t bytes_ = 0;
+  int64_t compilations_ = 0;
+};
+
+} // namespace enfold::codegen

@@ -1,0 +1,15 @@
+// What varies with the size of a network's inputs, found out by lowering it for a few sizes more.
+#pragma once
+
+#include "driver/Compiler.h"
+#include "driver/Model.h"
+
+namespace enfold {
+
+/// Lowers the model for a few sizes beside those of `inputs`, where it leaves them open, and shows
+/// the plans to the store of the options. A size that the model does not allow is passed over.
+void observeSizes(const ModelSource& model, const onnx::Signature& signature,
+                  std::span<const NamedTensor> inputs, const LoadOptions& load,
+                  const CompileOptions& options);
+
+} // namespace enfold

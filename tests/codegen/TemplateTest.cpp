@@ -1,0 +1,126 @@
+// General kernels against those they are made of.
+#include "kernel/Template.h"
+
+#include "Harness.h"
+#include "kernel/Verifier.h"
+
+#include <numeric>
+
+namespace enfold::codegen {
+namespace {
+
+using kir::Buffer;
+using kir::Builder;
+using kir::Index;
+using kir::Scalar;
+
+/// Averages of pairs of rows, times a constant, through the scratch: what sizes decide are bounds,
+/// steps, offsets, a divisor, the scratch and a number that is not an integer.
+kir::Kernel averages(int64_t rows, int64_t columns) {
+  Builder b("averages");
+  const Buffer src = b.input("src", Scalar::F32, 2 * rows * columns);
+  const Buffer dst = b.output("dst", Scalar::F32, rows * columns);
+  const Buffer first = b.scratch("first", Scalar::F32, columns);
+  const Buffer second = b.scratch("second", Scalar::F32, columns);
+  b.parallelFor("i", rows * 2, [&](const Index& i) {
+    const Index row = i / 2, half = i % 2;
+    const Index begin = half * (columns / 2);
+    const Index end = begin + (columns / 2) + half * (columns % 2);
+    b.forLoop("x", begin, end, [&](const Index& x) {
+      b.store(first[x], b.load(src[2 * row * columns + x]));
+      b.store(second[x], b.load(src[(2 * row + 1) * columns + x]));
+    });
+    b.forLoop("x", begin, end, 4, [&](const Index& x) {
+      const kir::Value zero = b.zero(kir::f32(4));
+      const kir::Value sum =
+          b.loadPartial(first[x], end - x, zero) + b.loadPartial(second[x], end - x, zero);
+      b.storePartial(dst[row * columns + x], sum * (1.0 / static_cast<double>(rows)), end - x);
+    });
+    b.forLoop("last", columns - 1, columns, [&](const Index& x) {
+      b.ifThen(half == Index(1), [&] {
+        const Index any = b.index(b.cast(b.value(i), Scalar::I64), {0, 1000});
+        b.store(dst[row * columns + x], b.cast(b.value(x + any / rows), Scalar::F32));
+      });
+    });
+  });
+  return b.finish();
+}
+
+std::vector<float> run(const kir::Kernel& kernel, const Target& target, int64_t rows,
+                       int64_t columns, std::vector<int64_t> sizes) {
+  const auto module = compileAll({kernel}, target);
+  std::vector<float> from(static_cast<size_t>(2 * rows * columns));
+  std::iota(from.begin(), from.end(), -7.0f);
+  Guarded src(from), dst(static_cast<size_t>(rows * columns) * sizeof(float));
+  std::vector<void*> buffers = {src.data(), dst.data()};
+  if (!sizes.empty()) buffers.insert(buffers.begin(), sizes.data());
+  const enfold_program& program = *module->program();
+  std::vector<std::max_align_t> scratch(256);
+  program.steps[0].kernel(buffers.data(), 0, 2 * rows, scratch.data());
+  EXPECT_TRUE(dst.intact());
+  return dst.as<float>();
+}
+
+TEST(Template, GivesTheBitsOfTheKernelsItIsMadeOf) {
+  const std::vector<std::array<int64_t, 2>> sizes = {{3, 9}, {4, 21}, {7, 12}, {5, 40}};
+  std::vector<std::vector<int64_t>> samples;
+  std::vector<int32_t> groups;
+  std::string shape;
+  for (const auto& [rows, columns] : sizes) {
+    const kir::Skeleton skeleton = kir::skeletonOf(averages(rows, columns));
+    if (shape.empty()) shape = skeleton.shape;
+    ASSERT_EQ(skeleton.shape, shape) << rows << "x" << columns;
+    samples.push_back(skeleton.numbers);
+    groups = skeleton.groups;
+  }
+  const auto parameters = kir::Parameters::over(samples, groups);
+  EXPECT_LT(parameters.count(), 24u);
+  const kir::Kernel general = kir::generalized(averages(sizes[0][0], sizes[0][1]), parameters);
+  ASSERT_TRUE(kir::verify(general)) << kir::print(general);
+  for (const auto& [rows, columns] : std::vector<std::array<int64_t, 2>>{
+           {3, 9}, {4, 21}, {7, 12}, {5, 40}, {2, 33}, {6, 10}, {9, 14}}) {
+    const kir::Kernel own = averages(rows, columns);
+    const auto solved = parameters.solve(kir::skeletonOf(own).numbers);
+    ASSERT_TRUE(solved) << rows << "x" << columns;
+    for (const Target& target : targets())
+      EXPECT_EQ(run(general, target, rows, columns, *solved), run(own, target, rows, columns, {}))
+          << rows << "x" << columns;
+  }
+}
+
+TEST(Template, WhatBreaksARelationIsNotServed) {
+  const std::vector<std::vector<int64_t>> samples = {{1, 5, 8, 2}, {2, 5, 9, 4}};
+  const std::vector<int32_t> groups(4);
+  const auto parameters = kir::Parameters::over(samples, groups);
+  EXPECT_EQ(parameters.count(), 2u); // the first and the third differ by 7
+  EXPECT_EQ(parameters.solve({9, 5, 16, 3}), (std::vector<int64_t>{9, 3}));
+  EXPECT_FALSE(parameters.solve({9, 6, 16, 3}));
+  EXPECT_FALSE(parameters.solve({9, 5, 17, 3}));
+  const std::vector<std::vector<int64_t>> more = {{1, 5, 8, 2}, {2, 5, 9, 4}, {9, 6, 17, 3}};
+  EXPECT_EQ(kir::Parameters::over(more, groups).count(), 4u);
+}
+
+TEST(Template, NumbersOfNegativeGroupsShareOnlyIfEqual) {
+  const std::vector<std::vector<int64_t>> samples = {{1, 3, 1}, {2, 4, 2}};
+  EXPECT_EQ(kir::Parameters::over(samples, {-1, -1, -1}).count(), 2u);
+  EXPECT_EQ(kir::Parameters::over(samples, {0, 0, -1}).count(), 2u);
+}
+
+TEST(Template, CodeThatDependsOnANumberIsAnotherShape) {
+  const auto shapeOf = [](int64_t times, int64_t local) {
+    Builder b("k");
+    const Buffer dst = b.output("dst", Scalar::F32, 64);
+    const Buffer tile = b.local("tile", Scalar::F32, local);
+    b.parallelFor("i", 1, [&](const Index& i) {
+      b.unrolledLoop("u", 0, times, [&](const Index& u) { b.store(tile[u], b.load(tile[i])); });
+      b.store(dst[i], b.load(tile[i]));
+    });
+    return kir::skeletonOf(b.finish()).shape;
+  };
+  EXPECT_EQ(shapeOf(3, 8), shapeOf(3, 8));
+  EXPECT_NE(shapeOf(3, 8), shapeOf(4, 8));
+  EXPECT_NE(shapeOf(3, 8), shapeOf(3, 16));
+}
+
+} // namespace
+} // namespace enfold::codegen

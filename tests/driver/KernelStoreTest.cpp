@@ -1,0 +1,285 @@
+// Kernels that serve several sizes give the bits of those that are compiled for one.
+#include "codegen/KernelStore.h"
+
+#include "driver/Compiler.h"
+#include "ir/Builder.h"
+#include "ir/ConstantText.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace enfold {
+namespace {
+
+/// A network of one op behind a convolution, for an image of any size.
+struct Family {
+  const char* name;
+  int64_t channels;
+  std::function<Value*(GraphBuilder& g, Value* x, int64_t height, int64_t width)> op;
+  bool isBlocked = true; ///< whether a convolution comes first
+};
+
+using Ints = std::vector<int64_t>;
+
+Value* ints(GraphBuilder& g, std::string_view name, Ints values) {
+  const Shape shape = {static_cast<int64_t>(values.size())};
+  return g.constant(name, Tensor::of<int64_t>(shape, std::span<const int64_t>(values)));
+}
+
+Value* conv(GraphBuilder& g, Value* x, int64_t cin, int64_t cout, int64_t side, int64_t stride = 1,
+            int64_t group = 1) {
+  const int64_t pad = side / 2;
+  return g.op(
+      OpKind::Conv, "conv", {x, g.uniform("w", {cout, cin / group, side, side}, -1, 1)},
+      {{"pads", Ints{pad, pad, pad, pad}}, {"strides", Ints{stride, stride}}, {"group", group}});
+}
+
+Value* pool(GraphBuilder& g, OpKind kind, Value* x, int64_t side, int64_t stride) {
+  const int64_t pad = side / 2;
+  return g.op(kind, "pool", {x},
+              {{"kernel_shape", Ints{side, side}},
+               {"pads", Ints{pad, pad, pad, pad}},
+               {"strides", Ints{stride, stride}}});
+}
+
+Value* resize(GraphBuilder& g, Value* x, const char* mode) {
+  const float scales[] = {1, 1, 2, 2};
+  return g.op(OpKind::Resize, "resize",
+              {x, nullptr, g.constant("scales", Tensor::of<float>({4}, std::span(scales)))},
+              {{"mode", std::string(mode)}});
+}
+
+const std::vector<Family>& families() {
+  using G = GraphBuilder;
+  static const std::vector<Family> all = {
+      {"direct 3x3", 5, [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 5, 20, 3); }},
+      {"direct 3x3, stride 2", 16,
+       [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 16, 24, 3, 2); }},
+      {"direct 1x1", 24, [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 24, 40, 1); }},
+      {"direct 5x5, relu and residual", 16,
+       [](G& g, Value* x, int64_t, int64_t) {
+         Value* y = g.op(OpKind::Add, "add", {conv(g, x, 16, 16, 5), x});
+         return g.op(OpKind::Relu, "relu", {y});
+       }},
+      {"winograd", 32, [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 32, 64, 3); }},
+      {"depthwise", 24,
+       [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 24, 24, 3, 1, 24); }},
+      {"depthwise, stride 2", 16,
+       [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 16, 16, 5, 2, 16); }},
+      {"grouped", 32, [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 32, 32, 3, 1, 8); }},
+      {"transposed", 16,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::ConvTranspose, "up", {x, g.uniform("w", {16, 8, 4, 4}, -1, 1)},
+                     {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}});
+       }},
+      {"plain result", 8, [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 8, 3, 5); }},
+      {"max pool", 16,
+       [](G& g, Value* x, int64_t, int64_t) { return pool(g, OpKind::MaxPool, x, 3, 2); }},
+      {"average pool", 9,
+       [](G& g, Value* x, int64_t, int64_t) { return pool(g, OpKind::AveragePool, x, 3, 1); }},
+      {"global average", 24,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::GlobalAveragePool, "pool", {x});
+       }},
+      {"squeeze and excite", 16,
+       [](G& g, Value* x, int64_t, int64_t) {
+         Value* y = g.op(OpKind::GlobalAveragePool, "pool", {x});
+         y = g.op(OpKind::Sigmoid, "gate", {conv(g, y, 16, 16, 1)});
+         return g.op(OpKind::Mul, "mul", {x, y});
+       }},
+      {"nearest", 8, [](G& g, Value* x, int64_t, int64_t) { return resize(g, x, "nearest"); }},
+      {"linear", 8, [](G& g, Value* x, int64_t, int64_t) { return resize(g, x, "linear"); }},
+      {"concat of pyramids", 16,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.concat({conv(g, x, 16, 8, 1), pool(g, OpKind::MaxPool, x, 5, 1)});
+       }},
+      {"heads", 16,
+       [](G& g, Value* x, int64_t height, int64_t width) {
+         Value* y = g.transpose(conv(g, x, 16, 6, 1), {0, 2, 3, 1});
+         return g.op(OpKind::Softmax, "softmax", {g.reshape(y, {1, height * width * 2, 3})});
+       }},
+      {"instance norm", 8,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::InstanceNormalization, "norm",
+                     {x, g.uniform("scale", {8}, 0, 1), g.uniform("b", {8}, -1, 1)});
+       }},
+      {"softmax over the width", 4,
+       [](G& g, Value* x, int64_t, int64_t) { return g.op(OpKind::Softmax, "softmax", {x}); },
+       false},
+      {"attention over pixels", 8,
+       [](G& g, Value* x, int64_t height, int64_t width) {
+         Value* rows = g.transpose(g.reshape(x, {1, 8, height * width}), {0, 2, 1});
+         Value* y = g.op(OpKind::MatMul, "scores", {rows, g.transpose(rows, {0, 2, 1})});
+         return g.op(OpKind::MatMul, "mix", {g.op(OpKind::Softmax, "softmax", {y}), rows});
+       },
+       false},
+      {"mean over the height", 6,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::ReduceMean, "mean", {x, ints(g, "axes", {2})});
+       },
+       false},
+      {"largest channel", 6,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::ArgMax, "argmax", {x}, {{"axis", int64_t{1}}});
+       },
+       false},
+      {"pointwise", 3,
+       [](G& g, Value* x, int64_t, int64_t) {
+         Value* y = g.op(OpKind::Sigmoid, "gate", {g.op(OpKind::Exp, "exp", {x})});
+         return g.op(OpKind::Mul, "mul", {x, y});
+       },
+       false},
+      {"broadcast", 3,
+       [](G& g, Value* x, int64_t height, int64_t) {
+         return g.op(OpKind::Add, "add", {x, g.uniform("rows", {3, height, 1}, -1, 1)});
+       },
+       false},
+      {"pad", 3,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::Pad, "pad", {x, ints(g, "pads", {0, 0, 1, 2, 0, 0, 3, 1})});
+       },
+       false},
+      {"depth to space", 8,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::DepthToSpace, "shuffle", {x}, {{"blocksize", int64_t{2}}});
+       },
+       false},
+      {"flipped rows", 3,
+       [](G& g, Value* x, int64_t, int64_t) {
+         return g.op(OpKind::Slice, "slice",
+                     {x, ints(g, "starts", {-1}), ints(g, "ends", {-1000000}), ints(g, "axes", {2}),
+                      ints(g, "steps", {-1})});
+       },
+       false},
+      {"running sums", 2,
+       [](G& g, Value* x, int64_t, int64_t) {
+         const int64_t axis[] = {3};
+         return g.op(OpKind::CumSum, "sums",
+                     {x, g.constant("axis", Tensor::of<int64_t>({}, std::span(axis)))});
+       },
+       false},
+  };
+  return all;
+}
+
+std::unique_ptr<Graph> graphOf(const Family& family, int64_t height, int64_t width) {
+  GraphBuilder g("g");
+  const int64_t channels = family.isBlocked ? 3 : family.channels;
+  Value* x = g.input("x", {ElemType::F32, {1, channels, height, width}, {}});
+  if (family.isBlocked)
+    x = g.op(OpKind::Conv, "stem", {x, g.uniform("stem", {family.channels, 3, 1, 1}, -1, 1)});
+  auto graph = g.finish(family.op(g, x, height, width), "y");
+  EXPECT_TRUE(graph) << family.name << ": " << graph.error().str();
+  return *std::move(graph);
+}
+
+std::shared_ptr<const Executable> compiled(const Family& family, const Shape& size,
+                                           const CompileOptions& options) {
+  auto compilation = compile(graphOf(family, size[0], size[1]), options);
+  EXPECT_TRUE(compilation) << family.name << ": " << compilation.error().str();
+  return compilation->executable;
+}
+
+std::vector<Tensor> run(const std::shared_ptr<const Executable>& executable, int threads) {
+  auto session = Session::create(executable, {.threads = threads});
+  EXPECT_TRUE(session);
+  Tensor input(ElemType::F32, executable->inputs()[0].type.shape);
+  fillRandom(input, 7, -1, 1);
+  auto outputs = (*session)->run(std::span(&input, 1));
+  EXPECT_TRUE(outputs);
+  return *std::move(outputs);
+}
+
+CompileOptions sharing() {
+  CompileOptions options;
+  auto pool = ConstantPool::create(int64_t{1} << 30);
+  EXPECT_TRUE(pool);
+  options.constants = *std::move(pool);
+  options.kernels = std::make_shared<codegen::KernelStore>();
+  options.pins = std::make_shared<AlgorithmPins>();
+  return options;
+}
+
+/// The same algorithms, and kernels of its own.
+CompileOptions forOneSize(const CompileOptions& shared) {
+  CompileOptions options;
+  options.pins = shared.pins;
+  return options;
+}
+
+TEST(KernelStore, EveryFamilyGivesTheBitsOfKernelsForOneSize) {
+  std::mt19937 engine(5);
+  std::uniform_int_distribution<int64_t> any(1, 40);
+  for (const Family& family : families()) {
+    const CompileOptions shared = sharing();
+    std::vector<Shape> sizes = {{24, 31}, {16, 16}, {24, 37}, {33, 31}, {1, 1},
+                                {1, 7},   {3, 2},   {2, 40},  {24, 31}};
+    for (int i = 0; i < 5; ++i) sizes.push_back({any(engine), any(engine)});
+    for (const Shape& size : sizes) {
+      const auto general = compiled(family, size, shared);
+      const std::vector<Tensor> expected = run(compiled(family, size, forOneSize(shared)), 1);
+      for (const int threads : {1, 2})
+        ASSERT_EQ(run(general, threads), expected)
+            << family.name << " at " << str(size) << " with " << threads << " threads";
+    }
+    // Whatever has been met is known.
+    const int64_t compilations = shared.kernels->compilations();
+    for (const Shape& size : sizes) compiled(family, size, shared);
+    EXPECT_EQ(shared.kernels->compilations(), compilations) << family.name;
+  }
+}
+
+TEST(KernelStore, TilesOfAnyWidthGiveTheAnswer) {
+  for (const Family& family : families())
+    for (const Shape& size : {Shape{24, 31}, {16, 16}, {5, 40}, {3, 2}}) {
+      CompileOptions pinned;
+      pinned.pins = std::make_shared<AlgorithmPins>();
+      const Tensor any = run(compiled(family, size, pinned), 2)[0];
+      const Tensor own = run(compiled(family, size, {}), 2)[0];
+      ASSERT_EQ(any.type(), own.type());
+      for (int64_t i = 0; i < own.numElements(); ++i)
+        ASSERT_NEAR(any.asDouble(i), own.asDouble(i), 1e-4)
+            << family.name << " at " << str(size) << ", element " << i;
+    }
+}
+
+TEST(KernelStore, SizesThatTileAlikeShareMostKernels) {
+  for (const char* name : {"pointwise", "mean over the height", "nearest", "direct 1x1"}) {
+    const Family& family = *std::ranges::find_if(
+        families(), [&](const Family& one) { return std::string_view(one.name) == name; });
+    const CompileOptions shared = sharing();
+    int64_t alone = 0;
+    for (const Shape& size : {Shape{64, 64},
+                              {96, 64},
+                              {64, 128},
+                              {160, 192},
+                              {128, 96},
+                              {96, 160},
+                              {192, 64},
+                              {288, 192}}) {
+      const auto general = compiled(family, size, shared);
+      EXPECT_EQ(run(general, 1), run(compiled(family, size, forOneSize(shared)), 1)) << name;
+      const CompileOptions own = sharing();
+      compiled(family, size, own);
+      alone += own.kernels->compilations();
+    }
+    EXPECT_LE(2 * shared.kernels->compilations(), alone) << name;
+  }
+}
+
+TEST(KernelStore, ForgetsWhatWasUsedLongestAgo) {
+  CompileOptions shared = sharing();
+  shared.kernels = std::make_shared<codegen::KernelStore>(100'000);
+  const auto first = compiled(families()[0], {24, 31}, shared);
+  const std::vector<Tensor> expected = run(first, 1);
+  for (const Family& family : families()) {
+    compiled(family, {24, 31}, shared);
+    EXPECT_TRUE(shared.kernels->bytes() <= 100'000 || shared.kernels->size() == 1);
+  }
+  EXPECT_EQ(run(first, 1), expected);
+  EXPECT_EQ(run(compiled(families()[0], {24, 31}, shared), 1), expected);
+}
+
+} // namespace
+} // namespace enfold
