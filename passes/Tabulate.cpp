@@ -124,9 +124,11 @@ void tryTabulate(PassContext& context, Op& root) {
   if (root.result()->shape().empty() || root.result()->type().numElements() == 0) return;
   const auto cone = Search(root).run();
   if (!cone || isLeftToEpilogue(*cone)) return;
-  // Arithmetic in integers alone is no more work than a table.
-  if (std::ranges::none_of(cone->ops, [](const Op* op) { return isFloat(op->result()->elem()); }))
-    return;
+  // Arithmetic in integers alone is no more work than a table; behind a table it is part of it.
+  const bool hasFloats =
+      std::ranges::any_of(cone->ops, [](const Op* op) { return isFloat(op->result()->elem()); });
+  const bool hasTable = std::ranges::any_of(cone->ops, [](const Op* op) { return isLookup(*op); });
+  if (!hasFloats && !(hasTable && cone->ops.size() > 1)) return;
   const auto table = tableOf(*cone, root.result());
   if (!table) return context.refused(Reason::NotEvaluated, root, table.error().str());
   if (!context.begin(root)) return;

@@ -160,8 +160,8 @@ TEST(Network, NewSizesNeedFewKernels) {
   EXPECT_GT(kernels, 0);
   for (const int64_t side : {80, 112}) runAt(side, 224 - side);
   for (const int64_t side : {128, 160, 48, 72, 88}) runAt(side, 240 - side);
-  // Of eight sizes that could share.
-  EXPECT_LE(network->kernelCompilations(), 8 * kernels / 2);
+  // Of those of eight sizes, a third is shared at the least.
+  EXPECT_LE(3 * network->kernelCompilations(), 2 * 8 * kernels);
   EXPECT_EQ(network->compilations(), 9);
 }
 
