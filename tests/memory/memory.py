@@ -64,12 +64,20 @@ def least_addresses(enfold: str) -> int:
     return high * MEBI
 
 
-def check_falling(enfold: str, command: list[str], first: int, last: int, steps: int) -> list[str]:
-    """Runs under limits from `first` down to `last`; what went wrong."""
+def limits(least: int, more: int) -> list[int]:
+    """From `more` addresses above the least down to few; the fewer, the closer to each other."""
+    ratio = (least + 12 * MEBI) / (least + more)
+    return [
+        *(round((least + more) * ratio ** (step / 9)) for step in range(10)),
+        *(least + above * MEBI for above in range(10, 0, -2)),
+    ]
+
+
+def check_falling(enfold: str, command: list[str], limits: list[int]) -> list[str]:
+    """Runs under each of the limits; what went wrong."""
     problems = []
     refused = 0
-    for step in range(steps):
-        addresses = round(first * (last / first) ** (step / (steps - 1)))
+    for addresses in limits:
         ended = run([enfold, *command], addresses)
         what = f"{' '.join(command)} with {addresses} bytes: exit {ended.code}: {ended.text}"
         if ended.code not in (0, 3):
@@ -87,9 +95,9 @@ def falling(enfold: str) -> list[str]:
     least = least_addresses(enfold)
     problems = []
     for network in NETWORKS:
-        first = least + (2400 if network == "vgg16_bn" else 600) * MEBI
+        more = (2400 if network == "vgg16_bn" else 600) * MEBI
         command = ["run", f"zoo:{network}", "--random", "1", "--threads", "2"]
-        problems += check_falling(enfold, command, first, least + 2 * MEBI, 10)
+        problems += check_falling(enfold, command, limits(least, more))
     return problems
 
 
@@ -99,7 +107,7 @@ def files(enfold: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         for network in ["cnn_batchnorm", "mobilenet_v2"]:
             command = ["compile", f"zoo:{network}", "-o", f"{folder}/model.o"]
-            problems += check_falling(enfold, command, least + 400 * MEBI, least + 2 * MEBI, 10)
+            problems += check_falling(enfold, command, limits(least, 400 * MEBI))
         left = [path.name for path in pathlib.Path(folder).iterdir() if path.name != "model.o"]
         if left:
             problems.append(f"left behind: {left}")
