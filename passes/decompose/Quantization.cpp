@@ -155,9 +155,18 @@ Results decomposeMatMulInteger(Parts& parts) {
   return parts.make(OpKind::MatMul, {a, b});
 }
 
+/// Zero points that are all the same, as one: other runtimes take no others.
+Value* asOne(Parts& parts, Value* zeros) {
+  const Tensor* tensor = zeros ? zeros->constant() : nullptr;
+  if (!tensor || tensor->numElements() < 2) return zeros;
+  for (int64_t i = 1; i < tensor->numElements(); ++i)
+    if (tensor->asInt(i) != tensor->asInt(0)) return zeros;
+  return parts.number(tensor->elem(), static_cast<double>(tensor->asInt(0)), "zero");
+}
+
 Results decomposeQLinearMatMul(Parts& parts) {
-  Value* sums =
-      parts.make(OpKind::MatMulInteger, {parts.own(0), parts.own(3), parts.own(2), parts.own(5)});
+  Value* sums = parts.make(OpKind::MatMulInteger,
+                           {parts.own(0), parts.own(3), parts.own(2), asOne(parts, parts.own(5))});
   Value* scaled = rescaled(parts, sums, ofRows(parts, parts.own(1)), ofColumns(parts, parts.own(4)),
                            parts.own(6));
   return quantized(parts, scaled, parts.reshape(parts.own(7), {}), parts.op().result()->elem());
@@ -177,9 +186,9 @@ Results decomposeConvInteger(Parts& parts) {
 }
 
 Results decomposeQLinearConv(Parts& parts) {
-  Value* sums =
-      parts.make(OpKind::ConvInteger, {parts.own(0), parts.own(3), parts.own(2), parts.own(5)},
-                 parts.op().attrs());
+  Value* sums = parts.make(OpKind::ConvInteger,
+                           {parts.own(0), parts.own(3), parts.own(2), asOne(parts, parts.own(5))},
+                           parts.op().attrs());
   if (Value* bias = parts.own(8))
     sums = parts.make(OpKind::Add, {sums, ofOutputs(parts, bias, sums->shape(), 1)});
   Value* wScale = ofOutputs(parts, parts.own(4), sums->shape(), 1);

@@ -54,7 +54,20 @@ def is_empty(node):
     return any(0 in shape for _, shape in (*node.operands, *node.results))
 
 
+UINT8, INT8 = onnx.TensorProto.UINT8, onnx.TensorProto.INT8
+# The operand that holds the weights, of products of integers.
+WEIGHTS = {"ConvInteger": 1, "MatMulInteger": 1, "QLinearConv": 3, "QLinearMatMul": 3}
+
+
+def is_signed_by_unsigned(node):
+    """Weights of i8 by pixels of u8, whose type that of their zero point tells too."""
+    pixels = {node.operands[i][0] for i in (0, 2) if i < len(node.operands)}
+    return UINT8 in pixels and node.operands[WEIGHTS[node.type]][0] == INT8
+
+
 RULES = [
+    *(Rule(ORT, operator, "saturates sums of two products on processors that lack VNNI",
+           is_signed_by_unsigned) for operator in WEIGHTS),
     *(Rule(ORT, operator, "refuses what is empty", is_empty) for operator in WINDOWS),
     Rule(ORT, "Resize", "aligns corners of images reduced by scales by sizes before rounding",
          lambda n: n.text("coordinate_transformation_mode") == "align_corners"
