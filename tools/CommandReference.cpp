@@ -13,24 +13,12 @@
 namespace enfold::tool {
 namespace {
 
-std::vector<const CLI::App*> subcommandsOf(const CLI::App& program) {
-  return program.get_subcommands([](const CLI::App*) { return true; });
-}
-
 /// The options that are written with dashes.
 std::vector<const CLI::Option*> optionsOf(const CLI::App& app) {
   return app.get_options([](const CLI::Option* option) { return option->nonpositional(); });
 }
 
-/// "-o", "--output".
-std::vector<std::string> namesOf(const CLI::Option& option) {
-  std::vector<std::string> names;
-  for (const std::string& name : option.get_snames()) names.push_back("-" + name);
-  for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
-  return names;
-}
-
-std::vector<std::string> namesOf(const CLI::App& app) {
+std::vector<std::string> allNamesOf(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : optionsOf(app))
     std::ranges::move(namesOf(*option), std::back_inserter(names));
@@ -38,20 +26,6 @@ std::vector<std::string> namesOf(const CLI::App& app) {
 }
 
 bool takesValue(const CLI::Option& option) { return option.get_items_expected_max() > 0; }
-
-/// The words that an option is limited to, if it is: the parser names such a type {a,b}.
-std::vector<std::string> choicesOf(const CLI::Option& option) {
-  const std::string type = option.get_type_name();
-  const size_t begin = type.find('{'), end = type.find('}');
-  if (begin == std::string::npos || end == std::string::npos) return {};
-  std::vector<std::string> choices(1);
-  for (const char c : type.substr(begin + 1, end - begin - 1))
-    if (c == ',')
-      choices.emplace_back();
-    else
-      choices.back() += c;
-  return choices;
-}
 
 std::string replaced(std::string text, char from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -62,7 +36,7 @@ std::string replaced(std::string text, char from, std::string_view to) {
 /// Words of options, then files; after an option of few words, these.
 std::string bashScript(const CLI::App& program) {
   std::string commands;
-  for (const CLI::App* command : subcommandsOf(program)) {
+  for (const CLI::App* command : program.get_subcommands({})) {
     std::string choices;
     for (const CLI::Option* option : optionsOf(*command))
       if (const auto words = choicesOf(*option); !words.empty())
@@ -70,10 +44,10 @@ std::string bashScript(const CLI::App& program) {
                                fmt::join(namesOf(*option), "|"), fmt::join(words, " "));
     if (!choices.empty()) choices = "      case $previous in\n" + choices + "      esac\n";
     commands += fmt::format("    {})\n      words='{}'\n{}      ;;\n", command->get_name(),
-                            fmt::join(namesOf(*command), " "), choices);
+                            fmt::join(allNamesOf(*command), " "), choices);
   }
   std::vector<std::string> names;
-  for (const CLI::App* command : subcommandsOf(program)) names.push_back(command->get_name());
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
   return fmt::format(R"(# Completion of enfold's words in bash.
 _enfold() {{
   local word=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}} words= return_words=
@@ -88,7 +62,7 @@ _enfold() {{
 }}
 complete -o filenames -F _enfold enfold
 )",
-                     commands, fmt::join(names, " "), fmt::join(namesOf(program), " "));
+                     commands, fmt::join(names, " "), fmt::join(allNamesOf(program), " "));
 }
 
 /// Quoted for zsh's _arguments and _describe, which read brackets and colons themselves.
@@ -103,7 +77,7 @@ std::string zshQuoted(const std::string& text) {
 
 std::string zshScript(const CLI::App& program) {
   std::string names, commands;
-  for (const CLI::App* command : subcommandsOf(program)) {
+  for (const CLI::App* command : program.get_subcommands({})) {
     names +=
         fmt::format("    '{}:{}'\n", command->get_name(), zshQuoted(command->get_description()));
     std::string specs;
@@ -144,10 +118,10 @@ std::string fishQuoted(const std::string& text) { return replaced(text, '\'', "\
 
 std::string fishScript(const CLI::App& program) {
   std::string text = "# Completion of enfold's words in fish.\n";
-  for (const CLI::App* command : subcommandsOf(program))
+  for (const CLI::App* command : program.get_subcommands({}))
     text += fmt::format("complete -c enfold -n __fish_use_subcommand -f -a {} -d '{}'\n",
                         command->get_name(), fishQuoted(command->get_description()));
-  for (const CLI::App* command : subcommandsOf(program))
+  for (const CLI::App* command : program.get_subcommands({}))
     for (const CLI::Option* option : optionsOf(*command)) {
       text += fmt::format("complete -c enfold -n '__fish_seen_subcommand_from {}'",
                           command->get_name());
@@ -207,7 +181,7 @@ std::string manualPage(const CLI::App& program, const CLI::App* subcommand) {
   }
   text += " \\fIcommand\\fR [\\fIoptions\\fR]\n.SH COMMANDS\n";
   std::vector<std::string> pages;
-  for (const CLI::App* command : subcommandsOf(program)) {
+  for (const CLI::App* command : program.get_subcommands({})) {
     text += fmt::format(".TP\n.B {}\n{}\n", command->get_name(), roff(command->get_description()));
     pages.push_back(fmt::format(".BR enfold\\-{} (1)", command->get_name()));
   }

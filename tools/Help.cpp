@@ -62,23 +62,39 @@ std::string usage(const CLI::App& app) {
 
 } // namespace
 
-std::string namesText(const CLI::Option& option) {
-  if (option.get_positional()) return option.get_name();
+std::vector<std::string> namesOf(const CLI::Option& option) {
   std::vector<std::string> names;
   for (const std::string& name : option.get_snames()) names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) names.push_back("--" + name);
-  return fmt::format("{}", fmt::join(names, ", "));
+  return names;
+}
+
+// The parser names the type of such an option {a,b}.
+std::vector<std::string> choicesOf(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const size_t begin = type.find('{'), end = type.find('}');
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  std::vector<std::string> choices(1);
+  for (const char c : type.substr(begin + 1, end - begin - 1))
+    if (c == ',')
+      choices.emplace_back();
+    else
+      choices.back() += c;
+  return choices;
+}
+
+std::string namesText(const CLI::Option& option) {
+  if (option.get_positional()) return option.get_name();
+  return fmt::format("{}", fmt::join(namesOf(option), ", "));
 }
 
 std::string valueText(const CLI::Option& option) {
   if (option.get_items_expected_max() == 0 || option.get_positional()) return {};
-  // The parser's name of the type, then those of the checks behind colons; of a choice {a,b}.
-  std::string type = option.get_type_name();
-  const size_t begin = type.find('{'), end = type.find('}');
-  if (begin == std::string::npos || end == std::string::npos) return type.substr(0, type.find(':'));
-  type = type.substr(begin + 1, end - begin - 1);
-  std::ranges::replace(type, ',', '|');
-  return type;
+  if (const auto choices = choicesOf(option); !choices.empty())
+    return fmt::format("{}", fmt::join(choices, "|"));
+  // Behind the name of the type stand those of checks, each behind a colon.
+  const std::string type = option.get_type_name();
+  return type.substr(0, type.find(':'));
 }
 
 std::string helpText(const CLI::App& app) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -9,6 +10,12 @@ class Option;
 } // namespace CLI
 
 namespace enfold::tool {
+
+/// "-o" and "--output".
+std::vector<std::string> namesOf(const CLI::Option& option);
+
+/// The words that an option is limited to; none if it is not.
+std::vector<std::string> choicesOf(const CLI::Option& option);
 
 /// "-o, --output".
 std::string namesText(const CLI::Option& option);

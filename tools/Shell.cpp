@@ -14,7 +14,7 @@ Result<> writeAllPages(const CLI::App& program, const std::filesystem::path& fol
   std::filesystem::create_directories(folder, failed);
   if (failed) return usageError(fmt::format("{}: {}", folder.string(), failed.message()));
   ENFOLD_RETURN_IF_ERROR(writeText(folder / "enfold.1", manualPage(program, nullptr)));
-  for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; }))
+  for (const CLI::App* command : program.get_subcommands({}))
     ENFOLD_RETURN_IF_ERROR(writeText(folder / fmt::format("enfold-{}.1", command->get_name()),
                                      manualPage(program, command)));
   return {};
@@ -22,7 +22,7 @@ Result<> writeAllPages(const CLI::App& program, const std::filesystem::path& fol
 
 Result<> printPage(const CLI::App& program, const std::string& name) {
   const CLI::App* command = nullptr;
-  for (const CLI::App* app : program.get_subcommands([](const CLI::App*) { return true; }))
+  for (const CLI::App* app : program.get_subcommands({}))
     if (app->get_name() == name) command = app;
   if (!name.empty() && !command) return usageError("man: there is no command " + name);
   return writeText("-", manualPage(program, command));
