@@ -2,28 +2,13 @@
 // bytes determine the kernel.
 #include "kernel/Structure.h"
 
+#include "kernel/ByteWriter.h"
+
 namespace enfold::kir {
 namespace {
 
-class Writer {
+class Writer : public ByteWriter {
 public:
-  std::string bytes;
-
-  void number(int64_t x) {
-    // Most numbers are small; the sign goes to the lowest bit.
-    auto rest = (static_cast<uint64_t>(x) << 1) ^ static_cast<uint64_t>(x >> 63);
-    char text[10];
-    size_t length = 0;
-    for (; rest >= 0x80; rest >>= 7) text[length++] = static_cast<char>(rest | 0x80);
-    text[length++] = static_cast<char>(rest);
-    bytes.append(text, length);
-  }
-
-  void type(Type t) {
-    number(static_cast<int64_t>(t.scalar));
-    number(t.lanes);
-  }
-
   void block(const Block& insts) {
     number(static_cast<int64_t>(insts.size()));
     for (const Inst& inst : insts) instruction(inst);
@@ -63,7 +48,7 @@ std::string structure(const Kernel& kernel) {
   out.number(kernel.iterations);
   out.number(kernel.scratchBytes);
   out.block(kernel.body);
-  return std::move(out.bytes);
+  return std::move(out).take();
 }
 
 } // namespace enfold::kir

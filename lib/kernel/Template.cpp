@@ -3,6 +3,7 @@
 // are numbers where they are used, so that it does not matter which of them happen to be equal.
 #include "kernel/Template.h"
 
+#include "kernel/ByteWriter.h"
 #include "support/Result.h"
 
 #include <algorithm>
@@ -75,7 +76,7 @@ void visitNumbers(const Kernel& kernel, const std::vector<const Inst*>& definiti
 
 // ---- Taking apart ----
 
-class Reader {
+class Reader : private ByteWriter {
 public:
   explicit Reader(const Kernel& kernel)
       : kernel_(kernel), definitions_(numbersIn(kernel)), names_(kernel.values.size()) {}
@@ -91,25 +92,11 @@ public:
     number(static_cast<int64_t>(kernel_.vars.size()));
     for (const VarInfo& var : kernel_.vars) type(var.type);
     block(kernel_.body);
+    skeleton_.shape = std::move(*this).take();
     return std::move(skeleton_);
   }
 
 private:
-  void number(int64_t x) {
-    // Most numbers are small; the sign goes to the lowest bit.
-    auto rest = (static_cast<uint64_t>(x) << 1) ^ static_cast<uint64_t>(x >> 63);
-    char text[10];
-    size_t length = 0;
-    for (; rest >= 0x80; rest >>= 7) text[length++] = static_cast<char>(rest | 0x80);
-    text[length++] = static_cast<char>(rest);
-    skeleton_.shape.append(text, length);
-  }
-
-  void type(Type t) {
-    number(static_cast<int64_t>(t.scalar));
-    number(t.lanes);
-  }
-
   void block(const Block& insts) {
     for (const Inst& inst : insts)
       if (!isNumber(inst)) instruction(inst);
