@@ -24,9 +24,17 @@ size_t bytesOf(const kir::Block& block) {
 
 } // namespace
 
-std::optional<KernelStore::Bound> KernelStore::find(const kir::Kernel& kernel,
-                                                    const kir::Skeleton& skeleton,
-                                                    const std::string& origin) {
+std::vector<KernelStore::Wanted> KernelStore::wantedOf(std::span<const kir::Kernel> kernels,
+                                                       std::span<const std::string> origins) {
+  std::vector<Wanted> wanted;
+  for (size_t i = 0; i < kernels.size(); ++i)
+    wanted.push_back({&kernels[i], origins[i],
+                      origins[i].empty() ? kir::Skeleton() : kir::skeletonOf(kernels[i])});
+  return wanted;
+}
+
+std::optional<KernelStore::Bound> KernelStore::find(const Wanted& wanted) {
+  const auto& [kernel, origin, skeleton] = wanted;
   const auto same = templates_.find(skeleton.shape);
   if (same == templates_.end()) return std::nullopt;
   const auto bindTo = [&](Templates::iterator one) -> std::optional<Bound> {
@@ -34,7 +42,7 @@ std::optional<KernelStore::Bound> KernelStore::find(const kir::Kernel& kernel,
     auto sizes = one->parameters.solve(skeleton.numbers);
     if (!sizes) return std::nullopt;
     use(one);
-    return Bound{{one->function, kernel.iterations, one->code}, *std::move(sizes)};
+    return Bound{{one->function, kernel->iterations, one->code}, *std::move(sizes)};
   };
   for (const bool own : {true, false})
     for (const auto& one : same->second)
@@ -43,17 +51,16 @@ std::optional<KernelStore::Bound> KernelStore::find(const kir::Kernel& kernel,
   return std::nullopt;
 }
 
-KernelStore::Templates::iterator KernelStore::note(const kir::Kernel& kernel,
-                                                   const kir::Skeleton& skeleton,
-                                                   const std::string& origin) {
+KernelStore::Templates::iterator KernelStore::note(const Wanted& wanted) {
+  const auto& [kernel, origin, skeleton] = wanted;
   const auto [entry, isNew] = templates_.try_emplace(skeleton.shape);
   auto& same = entry->second;
   const auto known =
       std::ranges::find_if(same, [&](const auto& one) { return one->origin == origin; });
   if (known == same.end()) {
-    kept_.push_front({.origin = origin, .kernel = kernel, .samples = {skeleton.numbers}});
+    kept_.push_front({.origin = origin, .kernel = *kernel, .samples = {skeleton.numbers}});
     kept_.front().shape = &entry->first;
-    kept_.front().bytes = bytesOf(kernel.body) + skeleton.shape.size() +
+    kept_.front().bytes = bytesOf(kernel->body) + skeleton.shape.size() +
                           (kMostSamples + 1) * sizeof(int64_t) * skeleton.numbers.size();
     bytes_ += kept_.front().bytes;
     same.push_back(kept_.begin());
@@ -80,42 +87,34 @@ void KernelStore::forgetOldest() {
   }
 }
 
-size_t KernelStore::countMissing(std::span<const kir::Kernel> kernels,
-                                 std::span<const std::string> origins) {
+size_t KernelStore::countMissing(std::span<const Wanted> kernels) {
   const std::lock_guard lock(mutex_);
-  size_t missing = 0;
-  for (size_t i = 0; i < kernels.size(); ++i)
-    missing += !origins[i].empty() && !find(kernels[i], kir::skeletonOf(kernels[i]), origins[i]);
-  return missing;
+  return static_cast<size_t>(std::ranges::count_if(
+      kernels, [&](const Wanted& wanted) { return !wanted.origin.empty() && !find(wanted); }));
 }
 
-void KernelStore::observe(std::span<const kir::Kernel> kernels,
-                          std::span<const std::string> origins) {
+void KernelStore::observe(std::span<const Wanted> kernels) {
   const std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < kernels.size(); ++i)
-    if (!origins[i].empty()) note(kernels[i], kir::skeletonOf(kernels[i]), origins[i]);
+  for (const Wanted& wanted : kernels)
+    if (!wanted.origin.empty()) note(wanted);
   forgetOldest();
 }
 
-Result<std::vector<KernelStore::Bound>> KernelStore::bind(std::span<const kir::Kernel> kernels,
-                                                          std::span<const std::string> origins,
+Result<std::vector<KernelStore::Bound>> KernelStore::bind(std::span<const Wanted> kernels,
                                                           const Target& target,
                                                           const JitOptions& options) {
   const std::lock_guard lock(mutex_);
   std::vector<Bound> bound(kernels.size());
   std::vector<Missing> missing;
   for (size_t i = 0; i < kernels.size(); ++i) {
-    if (origins[i].empty()) continue;
-    const kir::Kernel& kernel = kernels[i];
-    kir::Skeleton skeleton = kir::skeletonOf(kernel);
-    if (auto found = find(kernel, skeleton, origins[i])) {
+    if (kernels[i].origin.empty()) continue;
+    if (auto found = find(kernels[i])) {
       bound[i] = *std::move(found);
       continue;
     }
-    ENFOLD_RETURN_IF_ERROR(kir::verify(kernel));
-    const auto to = note(kernel, skeleton, origins[i]);
-    missing.push_back(
-        {i, to, kir::Parameters::over(to->samples, skeleton.groups), std::move(skeleton.numbers)});
+    ENFOLD_RETURN_IF_ERROR(kir::verify(*kernels[i].kernel));
+    const auto to = note(kernels[i]);
+    missing.push_back({i, to, kir::Parameters::over(to->samples, kernels[i].skeleton.groups)});
   }
   if (missing.empty()) return bound;
 
@@ -126,13 +125,13 @@ Result<std::vector<KernelStore::Bound>> KernelStore::bind(std::span<const kir::K
   ENFOLD_TRY(const auto code, KernelCode::compile(wanted, target, options));
   compilations_ += static_cast<int64_t>(missing.size());
   for (size_t i = 0; i < missing.size(); ++i) {
-    auto& [kernel, to, parameters, numbers] = missing[i];
-    auto sizes = parameters.solve(numbers);
+    auto& [kernel, to, parameters] = missing[i];
+    auto sizes = parameters.solve(kernels[kernel].skeleton.numbers);
     ENFOLD_CHECK(sizes, "a template that does not fit its sample");
     to->function = code->functions()[i];
     to->code = code;
     to->parameters = std::move(parameters);
-    bound[kernel] = {{to->function, kernels[kernel].iterations, code}, *std::move(sizes)};
+    bound[kernel] = {{to->function, kernels[kernel].kernel->iterations, code}, *std::move(sizes)};
     const size_t bytes = code->bytes() / missing.size();
     bytes_ += bytes - to->codeBytes;
     to->codeBytes = bytes;

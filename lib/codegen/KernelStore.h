@@ -26,17 +26,25 @@ public:
     std::vector<int64_t> sizes;
   };
 
-  /// Code for each kernel. An origin tells what a kernel is for: the kernels of one shape and
-  /// origin are those of several sizes. Kernels with an empty one are left out.
-  Result<std::vector<Bound>> bind(std::span<const kir::Kernel> kernels,
-                                  std::span<const std::string> origins, const Target& target,
+  /// A kernel of a program, taken apart. An origin tells what it is for: the kernels of one shape
+  /// and origin are those of several sizes. A kernel with an empty one is left out.
+  struct Wanted {
+    const kir::Kernel* kernel;
+    std::string origin;
+    kir::Skeleton skeleton;
+  };
+  static std::vector<Wanted> wantedOf(std::span<const kir::Kernel> kernels,
+                                      std::span<const std::string> origins);
+
+  /// Code for each kernel.
+  Result<std::vector<Bound>> bind(std::span<const Wanted> kernels, const Target& target,
                                   const JitOptions& options = {});
 
   /// For how many of them there is no code.
-  size_t countMissing(std::span<const kir::Kernel> kernels, std::span<const std::string> origins);
+  size_t countMissing(std::span<const Wanted> kernels);
 
   /// Notes which integers vary, from kernels for other sizes; compiles nothing.
-  void observe(std::span<const kir::Kernel> kernels, std::span<const std::string> origins);
+  void observe(std::span<const Wanted> kernels);
 
   /// How many kernels have been compiled.
   int64_t compilations() const;
@@ -64,13 +72,10 @@ private:
     size_t kernel;
     Templates::iterator to;
     kir::Parameters parameters;
-    std::vector<int64_t> numbers;
   };
 
-  std::optional<Bound> find(const kir::Kernel& kernel, const kir::Skeleton& skeleton,
-                            const std::string& origin);
-  Templates::iterator note(const kir::Kernel& kernel, const kir::Skeleton& skeleton,
-                           const std::string& origin);
+  std::optional<Bound> find(const Wanted& wanted);
+  Templates::iterator note(const Wanted& wanted);
   void use(Templates::iterator one) { kept_.splice(kept_.begin(), kept_, one); }
   void forgetOldest();
 

@@ -97,12 +97,11 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
 Result<> Executable::share(lower::Plan& plan, const codegen::Target& target,
                            const BuildOptions& options) {
   auto start = std::chrono::steady_clock::now();
-  const std::vector<std::string> origins = plan.originsOfKernels();
-  if (options.observe &&
-      kManyMissing * options.kernels->countMissing(plan.kernels, origins) > plan.kernels.size())
+  const auto wanted = codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels());
+  if (options.observe && kManyMissing * options.kernels->countMissing(wanted) > plan.kernels.size())
     options.observe();
-  ENFOLD_TRY(auto bound, options.kernels->bind(plan.kernels, origins, target,
-                                               {.interrupted = options.interrupted}));
+  ENFOLD_TRY(auto bound,
+             options.kernels->bind(wanted, target, {.interrupted = options.interrupted}));
   times_.codegen = millisecondsSince(start);
   start = std::chrono::steady_clock::now();
   ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));

@@ -44,7 +44,7 @@ Result<> observe(const ModelSource& model, std::span<const NamedTensor> inputs,
   ENFOLD_RETURN_IF_ERROR(optimize(*loaded.graph, options, target));
   ENFOLD_TRY(const lower::Plan plan,
              lower::lowerGraph(*loaded.graph, target, lower::ForSizes::Any));
-  options.kernels->observe(plan.kernels, plan.originsOfKernels());
+  options.kernels->observe(codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels()));
   return {};
 }
 
