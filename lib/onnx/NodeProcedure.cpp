@@ -14,6 +14,19 @@ ImportedModel emptyModel(const NodeProcedure::Content& content) {
   return model;
 }
 
+/// An importer of nodes of a procedure into a model of their own.
+struct PartImport {
+  ImportedModel model;
+  ExternalData external;
+  ImportOptions options;
+  GraphImporter importer;
+
+  PartImport(const NodeProcedure::Content& content, GraphImporter::Mode mode)
+      : model(emptyModel(content)), external(content.model->folder),
+        options{.limits = content.model->limits},
+        importer(model, options, content.model->functions, external, mode) {}
+};
+
 } // namespace
 
 ModelContext::ModelContext(const pb::ModelProto& model, const ImportLimits& limits,
@@ -89,12 +102,9 @@ Result<Part> NodeProcedure::cut(const Data& data, bool mayBind) const {
   const auto attempt = [&]() -> Result<Part> {
     std::set<std::string> bound;
     for (;;) {
-      ImportedModel model = emptyModel(content_);
-      ExternalData external(content_.model->folder);
-      ImportOptions options;
-      options.limits = content_.model->limits;
-      GraphImporter importer(model, options, content_.model->functions, external,
-                             GraphImporter::Mode::Cut);
+      PartImport work(content_, GraphImporter::Mode::Cut);
+      GraphImporter& importer = work.importer;
+      ImportedModel& model = work.model;
       importer.importProcedure(*this, data, bound, mayBind);
       if (const auto& deciding = importer.decidingValues(); !deciding.empty()) {
         for (const auto& [name, tensor] : deciding) bound.insert(name);
@@ -116,12 +126,8 @@ Result<Part> NodeProcedure::cut(const Data& data, bool mayBind) const {
 
 Result<ProcedurePtr> NodeProcedure::evaluate(Data& data, Caller& caller) const {
   const auto attempt = [&]() -> Result<ProcedurePtr> {
-    ImportedModel model = emptyModel(content_);
-    ExternalData external(content_.model->folder);
-    ImportOptions options;
-    options.limits = content_.model->limits;
-    GraphImporter importer(model, options, content_.model->functions, external,
-                           GraphImporter::Mode::Evaluate);
+    PartImport work(content_, GraphImporter::Mode::Evaluate);
+    GraphImporter& importer = work.importer;
     const std::vector<int> left = importer.evaluateProcedure(*this, data, caller);
     if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
     if (left.empty()) return nullptr;
