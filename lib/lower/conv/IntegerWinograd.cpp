@@ -54,6 +54,21 @@ std::array<Value, kOutputs> transformedProducts(const std::array<Value, kSide>& 
   return {m[0] + even1 * 4 + even2, odd1 + odd1 + odd2, even1 + even2, odd1 + odd2 + odd2 + m[5]};
 }
 
+/// The transform along the columns of a tile, then along the rows of what that gives.
+template <size_t kCount, typename Load, typename Store>
+void transformTile(std::array<Value, kCount> (*transformed)(const std::array<Value, kSide>&),
+                   Load&& load, Store&& store) {
+  std::vector<std::array<Value, kCount>> columns;
+  for (int64_t j = 0; j < kSide; ++j)
+    columns.push_back(
+        transformed({load(0, j), load(1, j), load(2, j), load(3, j), load(4, j), load(5, j)}));
+  for (size_t i = 0; i < kCount; ++i) {
+    const auto row = transformed(
+        {columns[0][i], columns[1][i], columns[2][i], columns[3][i], columns[4][i], columns[5][i]});
+    for (size_t j = 0; j < kCount; ++j) store(i, j, row[j]);
+  }
+}
+
 /// G g G^T of a filter, `stride` apart.
 void transformFilter(const std::array<int, 9>& g, int16_t* to, int64_t stride) {
   for (const auto& row : kWeights)
@@ -199,16 +214,9 @@ void IntegerWinograd::transformUnit(kir::Builder& b, const kir::Place& to, const
     return zero_.subtractedFrom(b, v);
   };
   const auto transform = [&](const std::function<Value(int64_t, int64_t)>& load) {
-    std::vector<std::array<Value, kSide>> columns;
-    for (int64_t j = 0; j < kSide; ++j)
-      columns.push_back(transformedInputs(
-          {load(0, j), load(1, j), load(2, j), load(3, j), load(4, j), load(5, j)}));
-    for (size_t i = 0; i < kSide; ++i) {
-      const auto row = transformedInputs({columns[0][i], columns[1][i], columns[2][i],
-                                          columns[3][i], columns[4][i], columns[5][i]});
-      for (size_t j = 0; j < kSide; ++j)
-        b.store(to + static_cast<int64_t>(i * kSide + j) * inputPoint_, row[j]);
-    }
+    transformTile(transformedInputs, load, [&](size_t i, size_t j, const Value& point) {
+      b.store(to + static_cast<int64_t>(i * kSide + j) * inputPoint_, point);
+    });
   };
   const int64_t span = (kSide - 1) * step_;
   const kir::Condition inside =
@@ -297,17 +305,10 @@ void IntegerWinograd::outputTile(kir::Builder& b, const Tile& tile, const Index&
     const auto load = [&](int64_t i, int64_t j) {
       return b.load(from + (i * kSide + j) * productPoint_, int(lanes_));
     };
-    std::vector<std::array<Value, kOutputs>> columns;
-    for (int64_t j = 0; j < kSide; ++j)
-      columns.push_back(transformedProducts(
-          {load(0, j), load(1, j), load(2, j), load(3, j), load(4, j), load(5, j)}));
-    for (size_t i = 0; i < kOutputs; ++i) {
-      const auto row = transformedProducts({columns[0][i], columns[1][i], columns[2][i],
-                                            columns[3][i], columns[4][i], columns[5][i]});
-      for (size_t j = 0; j < kOutputs; ++j)
-        b.store((*pixels_)[static_cast<int64_t>(i * kOutputs + j) * lanes_],
-                (row[j] * kInverseOf9) >> (kShift[i] + kShift[j]));
-    }
+    transformTile(transformedProducts, load, [&](size_t i, size_t j, const Value& sum) {
+      b.store((*pixels_)[static_cast<int64_t>(i * kOutputs + j) * lanes_],
+              (sum * kInverseOf9) >> (kShift[i] + kShift[j]));
+    });
     finish(b, tile, group * s_.blocks + k);
   });
 }
