@@ -2,6 +2,8 @@
 // their operands.
 #include "diagnose/QuantizationSteps.h"
 
+#include "ir/Products.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -85,6 +87,7 @@ double termsOf(const Op& op, size_t weights) {
 }
 
 Extent Steps::extentOf(const Op& op) const {
+  if (sumsProducts(op.kind())) return product(of(op, 0), of(op, 1), termsOf(op, 1));
   switch (op.kind()) {
   case OpKind::Constant:
     return {0, greatest(op.tensor("value"))};
@@ -102,13 +105,6 @@ Extent Steps::extentOf(const Op& op) const {
   }
   case OpKind::DequantizeLinear:
     return dequantized(op);
-  case OpKind::Conv:
-  case OpKind::ConvInteger:
-  case OpKind::ConvTranspose:
-  case OpKind::Gemm:
-  case OpKind::MatMul:
-  case OpKind::MatMulInteger:
-    return product(of(op, 0), of(op, 1), termsOf(op, 1));
   case OpKind::Mul:
     return product(of(op, 0), of(op, 1), 1);
   case OpKind::Div: {

@@ -1,6 +1,7 @@
 // The table of kernel families.
 #include "lower/Families.h"
 
+#include "ir/Products.h"
 #include "ir/Verifier.h"
 #include "lower/Layouts.h"
 #include "lower/Pointwise.h"
@@ -52,20 +53,8 @@ bool fits(const Type& type, Layouts layouts, const kir::Target& target) {
 /// need not know of.
 bool readsNothing(const Op& op) {
   const auto isEmpty = [&](size_t i) { return op.own(i) && op.own(i)->type().numElements() == 0; };
-  switch (op.kind()) {
-  case OpKind::Concat:
-  case OpKind::Pad:
-    return false;
-  case OpKind::Conv:
-  case OpKind::ConvInteger:
-  case OpKind::ConvTranspose:
-  case OpKind::Gemm:
-  case OpKind::MatMul:
-  case OpKind::MatMulInteger:
-    return isEmpty(0) || isEmpty(1);
-  default:
-    return isEmpty(0);
-  }
+  if (op.kind() == OpKind::Concat || op.kind() == OpKind::Pad) return false;
+  return isEmpty(0) || (sumsProducts(op.kind()) && isEmpty(1));
 }
 
 std::string refusalOf(const Family& family, const Op& op, const kir::Target& target) {
