@@ -38,6 +38,10 @@ void ModelOptions::add(CLI::App& app) {
   app.add_option("--disable-pass", disabled, "Leave out a pass")
       ->type_name("PASS")
       ->group("Passes");
+  app.add_option("--disable-kernel", disabledKernels,
+                 "Do not compute with this kernel, as `enfold explain` names it: conv_winograd")
+      ->type_name("KERNEL")
+      ->group("Passes");
   app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")
       ->check(isCount())
       ->group("Passes");
@@ -117,6 +121,7 @@ CompileOptions ModelOptions::compileOptions() const {
   options.pipeline = passes;
   options.machine = machine;
   options.disabled.insert(disabled.begin(), disabled.end());
+  options.disabledKernels.insert(disabledKernels.begin(), disabledKernels.end());
   options.fuse = !noFuse;
   options.tolerance = tolerance;
   options.memory = memoryLimit();

@@ -26,7 +26,7 @@ struct ModelOptions {
   bool assumeInferenceBn = false;
   std::string accuracy = "standard";
   bool strictDenormals = false;
-  std::vector<std::string> disabled;
+  std::vector<std::string> disabled, disabledKernels;
   std::string passes;
   std::optional<double> tolerance;
   int64_t maxRewrites = std::numeric_limits<int64_t>::max();

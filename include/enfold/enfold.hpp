@@ -56,6 +56,8 @@ struct ModuleOptions {
   std::string cpu = "native";
   /// Passes left out, by name, as `enfold passes` lists them.
   std::set<std::string> disabledPasses;
+  /// Kernels that are not used, by name, as `enfold explain` names them: "conv_winograd".
+  std::set<std::string, std::less<>> disabledKernels = {};
   enum class Subnormals { Flush, Keep } subnormals = Subnormals::Flush;
   /// Bytes that the process may have resident at the most, what it has already included: a network
   /// that will take more is refused with the figures, before its constants are packed.

@@ -24,7 +24,9 @@ LoadOptions loadOptions(const ModuleOptions& options) {
 }
 
 CompileOptions compileOptions(const ModuleOptions& options) {
-  CompileOptions how{.disabled = options.disabledPasses, .cpu = options.cpu};
+  CompileOptions how{.disabled = options.disabledPasses,
+                     .disabledKernels = options.disabledKernels,
+                     .cpu = options.cpu};
   if (keepsSubnormals(options)) how.passes.passes.denormals = Denormals::Keep;
   if (options.memoryLimit) how.memory = MemoryLimit{.bytes = *options.memoryLimit};
   return how;

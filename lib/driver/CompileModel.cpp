@@ -59,8 +59,8 @@ void describe(const CompileOptions& options, std::string& key) {
 }
 
 void describe(const codegen::Target& target, std::string& key) {
-  key += fmt::format("target {} {}\n{}", target.cpu, target.features,
-                     kir::print(target.machine, target.cpu));
+  key += fmt::format("target {} {} without {}\n{}", target.cpu, target.features,
+                     target.disabledKernels, kir::print(target.machine, target.cpu));
 }
 
 /// All that a program depends on; empty if programs of the model cannot be stored.

@@ -8,6 +8,7 @@
 #include "support/Memory.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 
@@ -52,7 +53,7 @@ Result<Pipeline> pipelineOf(const CompileOptions& options) {
   return options.fuse ? pipeline : pipeline.withoutFusion();
 }
 
-Result<codegen::Target> targetOf(const CompileOptions& options) {
+static Result<codegen::Target> processorOf(const CompileOptions& options) {
   if (options.machine.empty()) return codegen::targetFor(options.cpu);
   if (options.cpu != "native")
     return usageError("the file of --machine names the processor: leave out --target-cpu");
@@ -63,6 +64,16 @@ Result<codegen::Target> targetOf(const CompileOptions& options) {
   if (!target)
     for (Diag& diag : target.error().diags)
       diag.message = fmt::format("{}: {}", options.machine, diag.message);
+  return target;
+}
+
+Result<codegen::Target> targetOf(const CompileOptions& options) {
+  for (const std::string& kernel : options.disabledKernels)
+    if (!lower::isKernelName(kernel))
+      return usageError(fmt::format("no kernel is named '{}'; there are {}", kernel,
+                                    fmt::join(lower::kernelNames(), ", ")));
+  ENFOLD_TRY(codegen::Target target, processorOf(options));
+  target.disabledKernels = options.disabledKernels;
   return target;
 }
 

@@ -1,6 +1,8 @@
 // The table of settings.
 #include "driver/Settings.h"
 
+#include "lower/Families.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -86,6 +88,13 @@ Result<> disablePass(std::set<std::string>& disabled, std::string_view value) {
   return {};
 }
 
+Result<> disableKernel(std::set<std::string, std::less<>>& disabled, std::string_view value) {
+  if (!lower::isKernelName(value))
+    return refuse(value, fmt::format("a kernel: {}", fmt::join(lower::kernelNames(), ", ")));
+  disabled.emplace(value);
+  return {};
+}
+
 Result<> setThreads(int& threads, std::string_view value) {
   ENFOLD_RETURN_IF_ERROR(setCount(threads, value, 0));
   if (threads > ENFOLD_MAX_THREADS)
@@ -121,6 +130,8 @@ std::span<const SettingInfo> settingTable() {
        [](S s, V v) { return setFlag(s.network.compile.fuse, v); }},
       {"disable-pass", "PASS", "leave out a pass; several",
        [](S s, V v) { return disablePass(s.network.compile.disabled, v); }},
+      {"disable-kernel", "KERNEL", "do not compute with this kernel; several",
+       [](S s, V v) { return disableKernel(s.network.compile.disabledKernels, v); }},
       {"passes", "PASS,PASS{option=2},...", "run these passes instead of the default ones",
        [](S s, V v) -> Result<> {
          ENFOLD_RETURN_IF_ERROR(parsePipeline(v));

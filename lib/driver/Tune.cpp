@@ -59,7 +59,7 @@ Result<> Tuner::findCases() {
   size_t number = 0;
   for (const auto& op : graph_.ops()) {
     const size_t at = number++;
-    if (op->kind() != OpKind::Conv || !kernels.contains(op.get())) continue;
+    if (!op->info().attr("algorithm") || !kernels.contains(op.get())) continue;
     const std::string algorithm = op->string("algorithm");
     if (algorithm != "auto" && algorithm != "direct") continue;
     std::vector<std::string> names;

@@ -9,6 +9,7 @@
 #include "ir/Printer.h"
 #include "ir/Rewriter.h"
 #include "ir/Verifier.h"
+#include "lower/Families.h"
 #include "lower/Lowering.h"
 #include "lower/conv/Candidates.h"
 #include "onnx/Export.h"
@@ -211,7 +212,7 @@ private:
     options.observers = {&steps};
     auto pipeline = parsePipeline(pipeline_);
     if (!pipeline) return failed("pipeline", pipeline.error().str());
-    const auto target = codegen::targetFor("native");
+    const auto target = drawTarget();
     if (!target) return failed("target", target.error().str());
     options.passes.target = factsOf(*target);
     optimized_ = graph_.clone();
@@ -240,11 +241,21 @@ private:
     return std::nullopt;
   }
 
+  /// This processor, now and then without some of the kernels.
+  Result<codegen::Target> drawTarget() const {
+    Random random(seed_ + 3);
+    CompileOptions options;
+    if (random.chance(20))
+      for (const std::string_view kernel : lower::kernelNames())
+        if (random.chance(20)) options.disabledKernels.emplace(kernel);
+    return targetOf(options);
+  }
+
   /// Half of the convolutions are computed in any of their candidates instead of the best.
   void chooseAlgorithms(const codegen::Target& target) {
     Random random(seed_ + 1);
     for (const auto& op : optimized_->ops()) {
-      if (op->kind() != OpKind::Conv || op->string("algorithm") != "auto") continue;
+      if (!op->info().attr("algorithm") || op->string("algorithm") != "auto") continue;
       const std::vector<lower::ConvCandidate> candidates = lower::convCandidates(*op, target);
       if (candidates.empty() || random.chance(50)) continue;
       Rewriter rewriter(*optimized_);
@@ -265,7 +276,7 @@ private:
   }
 
   std::optional<Failure> runCompiled() {
-    const auto target = codegen::targetFor("native");
+    const auto target = drawTarget();
     if (auto failure = lowerElsewhere(*target)) return failure;
     chooseAlgorithms(*target);
     const auto executable = Executable::build(std::move(optimized_), *target);

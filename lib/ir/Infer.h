@@ -97,6 +97,9 @@ Result<Window> windowOf(const AttrMap& attrs, const Shape& kernel);
 
 /// The result's shape of a convolution whose weights are operand `weights`, checked.
 Result<Shape> convShape(const InferContext& context, size_t weights);
+/// That `algorithm` is "auto" or begins with the kind of a candidate; which ones there are the
+/// target decides (lower/conv/Candidates.h).
+Result<> checkAlgorithm(const InferContext& context);
 /// The shape of a matrix product with broadcast batch dimensions, as numpy's matmul.
 Result<Shape> matmulShape(const Shape& a, const Shape& b);
 

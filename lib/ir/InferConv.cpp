@@ -97,9 +97,8 @@ Result<Shape> matmulShape(const Shape& a, const Shape& b) {
   return y;
 }
 
-/// The names of candidates begin with their kind; which ones there are the target decides
-/// (lower/conv/Candidates.h).
-static Result<> checkAlgorithm(const std::string& algorithm) {
+Result<> checkAlgorithm(const InferContext& c) {
+  const std::string& algorithm = c.string("algorithm");
   for (const char* kind : {"direct", "winograd", "grouped", "depthwise", "plain"})
     if (algorithm == "auto" || algorithm.starts_with(kind)) return {};
   return invalid(fmt::format("algorithm '{}' is neither auto, direct, winograd, grouped, depthwise "
@@ -108,7 +107,7 @@ static Result<> checkAlgorithm(const std::string& algorithm) {
 }
 
 Types inferConv(const InferContext& c) {
-  ENFOLD_RETURN_IF_ERROR(checkAlgorithm(c.string("algorithm")));
+  ENFOLD_RETURN_IF_ERROR(checkAlgorithm(c));
   ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2}));
   ENFOLD_TRY(Shape y, convShape(c, 1));
   ENFOLD_RETURN_IF_ERROR(checkBias(c, 2, y[1]));

@@ -138,6 +138,7 @@ Types inferQLinearMatMul(const InferContext& c) {
 }
 
 Types inferConvInteger(const InferContext& c) {
+  ENFOLD_RETURN_IF_ERROR(checkAlgorithm(c));
   ENFOLD_RETURN_IF_ERROR(needsBytes(c, {0, 1}));
   ENFOLD_RETURN_IF_ERROR(checkSameElem(c, 0, 2));
   ENFOLD_RETURN_IF_ERROR(checkSameElem(c, 1, 3));

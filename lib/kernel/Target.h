@@ -4,6 +4,7 @@
 
 #include "kernel/Machine.h"
 
+#include <set>
 #include <string>
 
 namespace enfold::kir {
@@ -31,6 +32,8 @@ struct Target {
   bool hasFma = false;
   bool hasF16Conversion = false; ///< between half and single precision
   Machine machine;
+  /// Kernels that are not to be used, of lower/Families.h's kernelNames().
+  std::set<std::string, std::less<>> disabledKernels;
 
   /// Elements in a vector: at least 1.
   int lanes(Scalar scalar) const { return machine.lanes(scalar); }

@@ -58,6 +58,7 @@ bool readsNothing(const Op& op) {
 }
 
 std::string refusalOf(const Family& family, const Op& op, const kir::Target& target) {
+  if (target.disabledKernels.contains(family.name)) return "disabled";
   if (readsNothing(op)) return "an operand has no elements";
   if (dependsOnData(op)) return "the result's shape depends on data";
   const auto wrong = [&](const Value* v) { return v && !fits(v->type(), family.layouts, target); };
@@ -188,6 +189,17 @@ std::span<const Family> families() {
   return table;
 }
 
+std::vector<std::string_view> kernelNames() {
+  std::vector<std::string_view> names(kConvKernels.begin(), kConvKernels.end());
+  for (const Family& family : families()) names.push_back(family.name);
+  return names;
+}
+
+bool isKernelName(std::string_view name) {
+  const std::vector<std::string_view> names = kernelNames();
+  return std::ranges::find(names, name) != names.end();
+}
+
 const Family* familyFor(const Op& op, const kir::Target& target) {
   for (const Family& family : families())
     if (std::ranges::find(family.kinds, op.kind()) != family.kinds.end() &&
@@ -215,6 +227,7 @@ static bool readsBlocks(const Op& op) {
 }
 
 OpLayouts bestLayouts(const Op& op, const kir::Target& target) {
+  if (target.disabledKernels.contains("strided_copy")) return {}; // which makes the blocks
   if (op.numResults() == 0 || !op.own(0) || target.lanes(kir::Scalar::F32) < 2) return {};
   // Only the reference function can compute those.
   if (op.own(0)->type().numElements() == 0 || readsNothing(op) || dependsOnData(op)) return {};
@@ -224,7 +237,9 @@ OpLayouts bestLayouts(const Op& op, const kir::Target& target) {
   const bool computes = !op.info().is(traits::Elementwise) && op.info().supportsEpilogue();
   if (!isBlockable(y) || (computes && !readsBlocks(op))) return {};
   for (const Family& family : families()) {
-    if (!family.best || std::ranges::find(family.kinds, op.kind()) == family.kinds.end()) continue;
+    if (!family.best || target.disabledKernels.contains(family.name) ||
+        std::ranges::find(family.kinds, op.kind()) == family.kinds.end())
+      continue;
     if (OpLayouts layouts = family.best(op, target); !layouts.arePlain()) return layouts;
   }
   return {};

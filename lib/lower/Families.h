@@ -39,6 +39,10 @@ struct Family {
 /// All families, best first.
 std::span<const Family> families();
 
+/// What a target may disable: the families, and the kernels of convolutions.
+std::vector<std::string_view> kernelNames();
+bool isKernelName(std::string_view name);
+
 /// The family that lowers the op, or null if only its reference function can.
 const Family* familyFor(const Op& op, const kir::Target& target);
 

@@ -16,24 +16,27 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def _names(passes: Iterable[str]) -> list[str]:
-    if isinstance(passes, (bytes, bytearray, memoryview)):
-        raise TypeError(f"disabled_passes are names, not {type(passes).__name__}")
-    names = [passes] if isinstance(passes, str) else list(passes)
+def _names(option: str, given: Iterable[str]) -> list[str]:
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        raise TypeError(f"{option} are names, not {type(given).__name__}")
+    names = [given] if isinstance(given, str) else list(given)
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"disabled_passes are names, not {type(name).__name__}")
+            raise TypeError(f"{option} are names, not {type(name).__name__}")
     return names
 
 
 def pairs(
     shapes: Shapes | None = None,
     disabled_passes: Iterable[str] = (),
+    disabled_kernels: Iterable[str] = (),
     cache: bool | str | os.PathLike[str] = False,
     **options: Any,
 ) -> list[tuple[str, str]]:
     """Names with values for the compiler. Options that are None keep their defaults."""
-    settings = [("disable-pass", name) for name in _names(disabled_passes)]
+    settings = [("disable-pass", name) for name in _names("disabled_passes", disabled_passes)]
+    for name in _names("disabled_kernels", disabled_kernels):
+        settings.append(("disable-kernel", name))
     for name, sizes in dict(shapes or {}).items():
         sizes = [sizes] if isinstance(sizes, int) else sizes
         settings.append(("shape", f"{name}={'x'.join(str(size) for size in sizes)}"))

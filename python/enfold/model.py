@@ -270,6 +270,7 @@ def compile(
     tune: bool = False,
     cache: bool | str | os.PathLike[str] = False,
     disabled_passes: Iterable[str] = (),
+    disabled_kernels: Iterable[str] = (),
     fuse: bool = True,
     passes: str | None = None,
     freeze_initializers: bool = False,
@@ -292,6 +293,7 @@ def compile(
     tune: measure which algorithms are fastest, which takes a minute, instead of estimating it.
     cache: keep the program in the user's cache folder, or in the folder given.
     disabled_passes: names as `enfold passes` lists them. fuse=False leaves out all that fold or fuse.
+    disabled_kernels: names as `enfold explain` gives them, such as "conv_winograd".
     passes: run these instead of the default ones: "fold-batchnorm,fuse-activation".
     freeze_initializers: inputs that have a default become constants.
     strict_denormals: keep denormal numbers, which are flushed to zero otherwise.
@@ -318,6 +320,7 @@ def compile(
     settings = _settings.pairs(
         shapes=shapes,
         disabled_passes=disabled_passes,
+        disabled_kernels=disabled_kernels,
         cache=cache,
         threads=threads,
         accuracy=accuracy,

@@ -38,7 +38,7 @@ RandomWindow usual(const Shape& image) { return {{3, 3}, {1, 1}, {1, 1}, {1, 1, 
 TEST(ConvDirect, AnyWindowOfEveryRank) {
   Sizes sizes(21);
   for (const int64_t rank : {1, 2, 3})
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < rounds(20); ++round) {
       ConvCase c{.batch = sizes.between(1, 3), .cout = sizes.between(1, 40)};
       c.cin = round % 2 ? sizes.between(1, 16) : sizes.between(17, 40);
       c.window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
@@ -215,7 +215,7 @@ TEST(ConvDirect, TilesSpanShortRowsAndImages) {
   Sizes sizes(28);
   int spanning = 0;
   for (const int64_t rank : {1, 2, 3})
-    for (int round = 0; round < 16; ++round) {
+    for (int round = 0; round < rounds(16); ++round) {
       ConvCase c{.batch = sizes.between(1, 9), .cin = sizes.between(17, 70)};
       c.groups = sizes.oneOf<int64_t>({1, 1, 1, 2, 3});
       c.cin *= c.groups;
@@ -229,7 +229,7 @@ TEST(ConvDirect, TilesSpanShortRowsAndImages) {
       c.bias = round % 3 == 0;
       spanning += uses(expectBlockedAgrees(c), "conv_direct spanning");
     }
-  EXPECT_GT(spanning, 8);
+  EXPECT_GT(spanning, rounds(8));
 }
 
 TEST(ConvDirect, ImagesOfOnePixelAreARow) {
@@ -288,7 +288,7 @@ TEST(ConvDirect, ChainsStayBlocked) {
 TEST(ConvDepthwise, AnyWindowOfEveryRank) {
   Sizes sizes(23);
   for (const int64_t rank : {1, 2, 3})
-    for (int round = 0; round < 14; ++round) {
+    for (int round = 0; round < rounds(14); ++round) {
       const int64_t channels = sizes.between(2, 40);
       ConvCase c{.batch = sizes.between(1, 3), .cin = channels, .cout = channels};
       c.groups = channels;

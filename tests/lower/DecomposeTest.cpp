@@ -92,7 +92,7 @@ TEST(Decompose, MeanVarianceNormalization) {
 
 TEST(Decompose, CroppedAndPaddedCenters) {
   Sizes sizes(72);
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < rounds(20); ++round) {
     const Shape x = {sizes.between(1, 9), sizes.between(1, 9), sizes.between(1, 20)};
     std::vector<int64_t> to;
     for (int i = 0; i < 3; ++i) to.push_back(sizes.between(1, 20));
@@ -163,7 +163,7 @@ TEST(Decompose, IntegerProducts) {
 TEST(Decompose, LocalResponseNormalization) {
   Sizes sizes(75);
   for (const ElemType elem : {ElemType::F32, ElemType::F64, ElemType::F16})
-    for (int round = 0; round < 12; ++round) {
+    for (int round = 0; round < rounds(12); ++round) {
       Shape shape = {sizes.between(1, 2), sizes.between(1, 20)};
       for (int64_t i = sizes.between(0, 3); i > 0; --i) shape.push_back(sizes.between(1, 7));
       expectCompiledAgrees(
@@ -189,7 +189,7 @@ TEST(Decompose, GlobalLpPools) {
 
 TEST(Decompose, ConvolutionsOfQuantizedNumbers) {
   Sizes sizes(77);
-  for (uint64_t round = 0; round < 60; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(60); ++round) {
     const ElemType xElem = sizes.oneOf({ElemType::U8, ElemType::I8});
     const ElemType wElem = sizes.oneOf({ElemType::U8, ElemType::I8});
     const int64_t group = sizes.oneOf<int64_t>({1, 1, 2}), perGroup = sizes.between(1, 6);

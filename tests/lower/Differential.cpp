@@ -1,11 +1,9 @@
 // Running a graph both ways.
 #include "Differential.h"
 
-#include "codegen/TargetInfo.h"
 #include "driver/Compiler.h"
 #include "ir/ConstantText.h"
 #include "ir/Printer.h"
-#include "kernel/MachineText.h"
 #include "reference/Reference.h"
 
 #include <fmt/format.h>
@@ -15,9 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <limits>
-#include <unistd.h>
 
 namespace enfold {
 namespace {
@@ -139,16 +135,6 @@ void expectOddNumbersStay(const std::shared_ptr<const Executable>& executable, c
                            !(std::fabs(number) > 1e35 && std::isfinite(number)), options);
 }
 
-/// The machine as it is, or as a file describes it.
-CompileOptions optionsOf(const DifferentialOptions& options) {
-  if (!options.machine) return {};
-  codegen::Target target = *codegen::targetFor("native");
-  options.machine(target.machine);
-  const std::string path = fmt::format("{}machine.{}.txt", testing::TempDir(), getpid());
-  std::ofstream(path) << kir::print(target.machine, target.cpu);
-  return {.machine = path, .passes = {}};
-}
-
 } // namespace
 
 std::vector<double> oddNumbers() {
@@ -170,7 +156,7 @@ std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
   const std::vector<Tensor> inputs = randomInputs(**graph, options);
   auto expected = reference::run(**graph, inputs);
   EXPECT_TRUE(expected) << expected.error().str();
-  auto compiled = compile((*graph)->clone(), optionsOf(options));
+  auto compiled = compile((*graph)->clone());
   EXPECT_TRUE(compiled) << compiled.error().str();
   if (!expected || !compiled) return {};
   if (options.generated) {

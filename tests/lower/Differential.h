@@ -3,8 +3,8 @@
 
 #include "diagnose/Compare.h"
 #include "ir/Builder.h"
-#include "kernel/Machine.h"
 
+#include <cstdlib>
 #include <functional>
 #include <random>
 
@@ -29,8 +29,6 @@ struct DifferentialOptions {
   std::vector<double> odd = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
-  /// Changes what the cost models take for the processor, and so what they choose.
-  void (*machine)(kir::Machine&) = nullptr;
 };
 
 /// The graph, compiled with all passes, gives the reference's answer, and the same bits on one
@@ -58,6 +56,12 @@ public:
 private:
   std::mt19937_64 engine_;
 };
+
+/// How often a test repeats itself at random that should do so `all` times, or a third of
+/// that where ENFOLD_FEWER_ROUNDS is set, as for instruction sets other than this processor's.
+template <typename T = int> T rounds(T all) {
+  return std::getenv("ENFOLD_FEWER_ROUNDS") ? (all + 2) / 3 : all;
+}
 
 /// Numbers that are not finite, or huge.
 std::vector<double> oddNumbers();

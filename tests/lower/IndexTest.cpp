@@ -29,7 +29,7 @@ DifferentialOptions exactFor(ElemType elem, uint64_t seed) {
 
 TEST(Gather, EveryAxisOfRandomShapes) {
   Sizes sizes(11);
-  for (uint64_t round = 0; round < 60; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(60); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const ElemType index = sizes.oneOf({ElemType::I32, ElemType::I64});
     const Shape x = randomShape(sizes, static_cast<size_t>(sizes.between(1, 4)), 19);
@@ -74,7 +74,7 @@ TEST(Gather, ConstantIndices) {
 
 TEST(GatherElements, EveryAxisOfRandomShapes) {
   Sizes sizes(12);
-  for (uint64_t round = 0; round < 40; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(40); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const ElemType index = sizes.oneOf({ElemType::I32, ElemType::I64});
     const Shape x = randomShape(sizes, static_cast<size_t>(sizes.between(1, 4)), 13);
@@ -97,7 +97,7 @@ TEST(GatherElements, EveryAxisOfRandomShapes) {
 
 TEST(GatherND, EveryDepthAndBatch) {
   Sizes sizes(13);
-  for (uint64_t round = 0; round < 40; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(40); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const Shape x = randomShape(sizes, 4, 9);
     const int64_t batch = sizes.between(0, 2), depth = sizes.between(1, 4 - batch);
@@ -119,7 +119,7 @@ TEST(GatherND, EveryDepthAndBatch) {
 
 TEST(ReverseSequence, BothAxesAndEveryLength) {
   Sizes sizes(14);
-  for (uint64_t round = 0; round < 20; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(20); ++round) {
     const Shape x = randomShape(sizes, static_cast<size_t>(sizes.between(2, 4)), 11);
     const int64_t time = sizes.between(0, 1);
     const int64_t longest = x[static_cast<size_t>(time)];

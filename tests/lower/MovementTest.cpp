@@ -118,7 +118,7 @@ TEST(Movement, SplitsOfEveryAxis) {
 TEST(Movement, SlicesForwardBackwardAndInSteps) {
   Sizes sizes(54);
   for (const ElemType elem : kElems)
-    for (int round = 0; round < 12; ++round) {
+    for (int round = 0; round < rounds(12); ++round) {
       const int64_t rank = sizes.between(1, 4);
       const Shape shape = randomShape(sizes, rank, 20);
       std::vector<int64_t> starts, ends, axes, steps;

@@ -47,7 +47,7 @@ bool ranPlain(const std::vector<std::string>& algorithms) {
 
 TEST(PlainConv, ComputedWeightsOfEveryType) {
   Sizes sizes(81);
-  for (uint64_t round = 0; round < 40; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(40); ++round) {
     const ElemType elem = sizes.oneOf({ElemType::F32, ElemType::F64});
     const Problem p = randomProblem(sizes, round % 3 + 1);
     const double tolerance = 1e-5;

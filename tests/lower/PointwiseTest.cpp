@@ -154,7 +154,7 @@ Shape broadcastable(Sizes& sizes, const Shape& whole) {
 TEST(Pointwise, AnyBroadcast) {
   Sizes sizes(61);
   for (const OpKind kind : {OpKind::Sub, OpKind::Where, OpKind::Max, OpKind::Less})
-    for (int round = 0; round < 16; ++round) {
+    for (int round = 0; round < rounds(16); ++round) {
       Shape whole;
       for (int64_t i = 0, rank = sizes.between(1, 5); i < rank; ++i)
         whole.push_back(sizes.oneOf<int64_t>({1, 2, 3, 5, 8, 17}));

@@ -28,7 +28,7 @@ TEST(BlockedPool, AnyWindowOfEveryRank) {
   Sizes sizes(31);
   for (const OpKind kind : {OpKind::MaxPool, OpKind::AveragePool})
     for (const int64_t rank : {1, 2, 3})
-      for (int round = 0; round < 12; ++round)
+      for (int round = 0; round < rounds(12); ++round)
         expectPoolAgrees({.kind = kind,
                           .batch = sizes.between(1, 3),
                           .channels = sizes.between(1, 35),
@@ -109,7 +109,7 @@ Shape imagesOf(Sizes& sizes, const RandomWindow& window) {
 
 TEST(PlainPool, AnyWindowOfEveryRankAndFloat) {
   Sizes sizes(33);
-  for (int round = 0; round < 120; ++round) {
+  for (int round = 0; round < rounds(120); ++round) {
     const int64_t rank = round % 3 + 1;
     const RandomWindow window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 30});
     const ElemType elem =
@@ -147,7 +147,7 @@ TEST(PlainPool, MaximaOfIntegers) {
 
 TEST(PlainPool, PlacesOfMaxima) {
   Sizes sizes(35);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < rounds(60); ++round) {
     const int64_t rank = round % 3 + 1;
     const RandomWindow window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 15});
     AttrMap attrs = plainPool(window, round % 2 == 1);

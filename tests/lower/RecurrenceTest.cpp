@@ -105,7 +105,7 @@ Recurrent randomRecurrent(Sizes& sizes) {
 
 TEST(Recurrence, RandomForms) {
   Sizes sizes(71);
-  for (uint64_t round = 0; round < 80; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(80); ++round) {
     const Recurrent r = randomRecurrent(sizes);
     SCOPED_TRACE(round);
     expectCompiledAgrees([&](GraphBuilder& g) { return r.build(g); },
@@ -170,7 +170,7 @@ TEST(Recurrence, SmallOnesGoThroughAllStepsInOneCall) {
 /// What is behind the end of a sequence is not read, whatever it is.
 TEST(Recurrence, OddNumbers) {
   Sizes sizes(75);
-  for (uint64_t round = 0; round < 12; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(12); ++round) {
     Recurrent r = randomRecurrent(sizes);
     r.attrs.erase("activations");
     r.hasLengths = false;

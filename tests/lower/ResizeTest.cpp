@@ -75,12 +75,12 @@ Case randomCase(Sizes& sizes, bool blocked) {
 
 TEST(Resize, SweepsBlocked) {
   Sizes sizes(3);
-  for (int round = 0; round < 60; ++round) expectResized(randomCase(sizes, true));
+  for (int round = 0; round < rounds(60); ++round) expectResized(randomCase(sizes, true));
 }
 
 TEST(Resize, SweepsPlain) {
   Sizes sizes(4);
-  for (int round = 0; round < 60; ++round) expectResized(randomCase(sizes, false));
+  for (int round = 0; round < rounds(60); ++round) expectResized(randomCase(sizes, false));
 }
 
 TEST(Resize, WideRows) {

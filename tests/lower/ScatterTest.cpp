@@ -18,7 +18,7 @@ DifferentialOptions exact(uint64_t seed) {
 
 TEST(ScatterElements, EveryAxisReductionAndType) {
   Sizes sizes(51);
-  for (uint64_t round = 0; round < 60; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(60); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const std::string reduction = kReductions[round % std::size(kReductions)];
     const ElemType index = sizes.oneOf({ElemType::I32, ElemType::I64});
@@ -45,7 +45,7 @@ TEST(ScatterElements, EveryAxisReductionAndType) {
 
 TEST(ScatterND, EveryDepthReductionAndType) {
   Sizes sizes(52);
-  for (uint64_t round = 0; round < 60; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(60); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const std::string reduction = kReductions[round % std::size(kReductions)];
     Shape x;

@@ -15,7 +15,7 @@ double lowest(ElemType elem, double low) {
 
 TEST(TopK, EveryAxisTypeAndCount) {
   Sizes sizes(61);
-  for (uint64_t round = 0; round < 80; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(80); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const Shape x = {sizes.between(1, 4), sizes.between(1, 40), sizes.between(1, 40)};
     const int64_t axis = sizes.between(-3, 2);
@@ -50,7 +50,7 @@ TEST(TopK, LongLines) {
 
 TEST(Scan, EveryAxisDirectionAndType) {
   Sizes sizes(62);
-  for (uint64_t round = 0; round < 60; ++round) {
+  for (uint64_t round = 0; round < rounds<uint64_t>(60); ++round) {
     const ElemType elem = kElems[round % std::size(kElems)];
     const Shape x = {sizes.between(1, 5), sizes.between(1, 21), sizes.between(1, 40)};
     const auto axis = Tensor::of<int64_t>({}, {sizes.between(-3, 2)});

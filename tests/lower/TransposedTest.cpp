@@ -67,7 +67,7 @@ Layer randomLayer(Sizes& sizes, size_t rank) {
 
 TEST(Transposed, RowsLieAlongAnyAxis) {
   Sizes sizes(74);
-  for (int round = 0; round < 24; ++round) {
+  for (int round = 0; round < rounds(24); ++round) {
     Layer l = randomLayer(sizes, 1);
     const size_t rank = 2 + round % 2, axis = round / 2 % rank;
     const auto among = [&](std::vector<int64_t>& of, int64_t unit) {
@@ -107,17 +107,17 @@ TEST(Transposed, NoTapReachesTheResult) {
 
 TEST(Transposed, SweepsImages) {
   Sizes sizes(5);
-  for (int round = 0; round < 60; ++round) expectLayerAgrees(randomLayer(sizes, 2));
+  for (int round = 0; round < rounds(60); ++round) expectLayerAgrees(randomLayer(sizes, 2));
 }
 
 TEST(Transposed, SweepsSequences) {
   Sizes sizes(6);
-  for (int round = 0; round < 25; ++round) expectLayerAgrees(randomLayer(sizes, 1));
+  for (int round = 0; round < rounds(25); ++round) expectLayerAgrees(randomLayer(sizes, 1));
 }
 
 TEST(Transposed, SweepsVolumes) {
   Sizes sizes(7);
-  for (int round = 0; round < 20; ++round) expectLayerAgrees(randomLayer(sizes, 3));
+  for (int round = 0; round < rounds(20); ++round) expectLayerAgrees(randomLayer(sizes, 3));
 }
 
 TEST(Transposed, GroupsThatDoNotFillBlocksInPairs) {

@@ -88,7 +88,7 @@ std::vector<std::string> expectLayerAgrees(const Layer& l, bool residual,
 TEST(Winograd, SweepsSizesPadsAndChannels) {
   Sizes sizes(11);
   std::set<std::string> used;
-  for (int round = 0; round < 24; ++round) {
+  for (int round = 0; round < rounds(24); ++round) {
     const Layer layer{
         sizes.between(1, 3),
         sizes.between(16, 70),
@@ -171,7 +171,7 @@ TEST(Winograd, WeightsThatAreHugeOrNotFiniteAreTakenDirectly) {
 TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
   Sizes sizes(13);
   int used = 0;
-  for (int round = 0; round < 16; ++round) {
+  for (int round = 0; round < rounds(16); ++round) {
     const int64_t depth = sizes.between(1, 3), step = sizes.between(1, 2);
     Wide w = {.image = {sizes.between(1, 2), sizes.between(3, 6), sizes.between(6, 20),
                         sizes.between(6, 20)},
@@ -187,7 +187,7 @@ TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
     if (w.image[1] + w.pads[0] + w.pads[3] <= (depth - 1) * w.dilations[0]) continue;
     used += usesWinograd(expectWideAgrees(w));
   }
-  EXPECT_GT(used, 8);
+  EXPECT_GT(used, rounds(8));
 }
 
 TEST(Winograd, WindowsAlongOneAxis) {
@@ -241,7 +241,7 @@ TEST(Winograd, LargerWindows) {
 TEST(Winograd, DilatedWindowsSeeLatticesOfPixels) {
   Sizes sizes(14);
   int used = 0;
-  for (int round = 0; round < 16; ++round) {
+  for (int round = 0; round < rounds(16); ++round) {
     const int64_t step = sizes.between(2, 4), pad = sizes.between(0, step + 1);
     used += usesWinograd(expectWideAgrees(
         {.image = {sizes.between(1, 2), sizes.between(11, 40), sizes.between(11, 40)},
@@ -252,7 +252,7 @@ TEST(Winograd, DilatedWindowsSeeLatticesOfPixels) {
          .strides = {1, 1},
          .dilations = {step, step}}));
   }
-  EXPECT_GT(used, 8);
+  EXPECT_GT(used, rounds(8));
 }
 
 } // namespace

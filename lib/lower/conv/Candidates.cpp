@@ -27,6 +27,10 @@ constexpr int64_t kLongRow = 32;
 /// A copy of the input with its padding is at most so many times as large.
 constexpr double kMostPadded = 9;
 
+bool isDisabled(std::string_view kernel, const kir::Target& target) {
+  return target.disabledKernels.contains(kernel);
+}
+
 std::string constantsRefusal(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
@@ -61,13 +65,15 @@ const ConvCandidate* find(const std::vector<ConvCandidate>& candidates,
                           const std::string& algorithm) {
   for (const ConvCandidate& candidate : candidates)
     if (algorithm == "auto" || candidate.name == algorithm ||
-        (algorithm == "direct" && candidate.isDirect()))
+        (algorithm == "direct" && candidate.isDirect()) ||
+        (algorithm == "winograd" && candidate.kind.starts_with(algorithm)))
       return &candidate;
   return nullptr;
 }
 
 std::string refuseDirect(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
+  if (isDisabled("conv_direct", target)) return "disabled";
   if (x.elem != ElemType::F32) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target)) return "result is not channel-blocked";
@@ -78,6 +84,7 @@ std::string refuseDirect(const Op& op, const kir::Target& target) {
 
 std::string refuseInteger(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
+  if (isDisabled("conv_direct", target)) return "disabled";
   if (std::string reason = refuseIntegerOperands(op); !reason.empty()) return reason;
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target)) return "result is not channel-blocked";
@@ -169,9 +176,18 @@ std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::strin
 }
 
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
+  if (isDisabled("conv_winograd", target)) return "disabled";
   if (op.kind() != OpKind::ConvInteger) return refuseFloatWinograd(op, target);
   if (std::string reason = refuseInteger(op, target); !reason.empty()) return reason;
   return refuseIntegerWinograd(op, target);
+}
+
+std::string refuseGrouped(const Op& op, const kir::Target& target) {
+  return isDisabled("conv_grouped", target) ? "disabled" : refuseConvGrouped(op, target);
+}
+
+std::string refusePlain(const Op& op, const kir::Target& target) {
+  return isDisabled("conv_plain", target) ? "disabled" : refuseConvPlain(op, target);
 }
 
 /// Whether a plain result is better because its channels fill too little of a block.
@@ -184,10 +200,14 @@ bool isNarrow(const Op& op, int block) {
   return taps >= kManyTaps && y.back() >= 2 * block && 2 * y[1] <= block;
 }
 
-/// Whether a result in narrower blocks than the operand's would cost more than it saves: Winograd's
+/// Whether a result in other blocks than the operand's would cost more than it saves: Winograd's
 /// algorithm takes and gives blocks of one size.
 bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
-  if (layouts.data.block <= layouts.result.block || algorithmOf(op) != "auto") return false;
+  const std::string algorithm = algorithmOf(op);
+  if (!layouts.data.isPlain() && algorithm.starts_with("winograd")) return true;
+  if (layouts.data.block <= layouts.result.block || op.kind() != OpKind::Conv ||
+      algorithm != "auto")
+    return false;
   const WindowProblem p = windowProblem(op);
   if (!isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant())) return false;
   const auto winograd = winogradCandidates(p, target.withLanes(layouts.data.block));
@@ -200,6 +220,8 @@ bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Targ
 OpLayouts convLayouts(const Op& op, const kir::Target& target) {
   const Type& x = op.own(0)->type();
   const bool isInteger = op.kind() == OpKind::ConvInteger;
+  // Only these take any convolution of blocks.
+  if (isDisabled("conv_direct", target) && op.kind() != OpKind::ConvTranspose) return {};
   if (isInteger && !refuseIntegerOperands(op).empty()) return {};
   if (!op.own(1)->constant() || (!isInteger && op.own(2) && !op.own(2)->constant())) return {};
   const Layout result = blockedFor(op.result()->shape()[1], target);
@@ -212,8 +234,7 @@ OpLayouts convLayouts(const Op& op, const kir::Target& target) {
     layouts.data = blockedFor(x.shape[1], target);
   // Groups within a block stay within it.
   if (grouped && x.shape[1] == op.result()->shape()[1]) layouts.result = layouts.data;
-  if (op.kind() == OpKind::Conv && wantsOperandsBlocks(op, layouts, target))
-    layouts.result = layouts.data;
+  if (wantsOperandsBlocks(op, layouts, target)) layouts.result = layouts.data;
   layouts.expanded = misfits(op, layouts.result);
   // A plain result would cost more than large operands; of transposed convolutions nobody knows.
   if (op.kind() == OpKind::ConvTranspose && !layouts.expanded.empty()) return {};
@@ -245,20 +266,20 @@ WindowProblem spanningProblem(const Op& op) {
 }
 
 std::string refuseConv(const Op& op, const kir::Target& target) {
-  if (refuseConvGrouped(op, target).empty()) return "";
+  if (refuseGrouped(op, target).empty()) return "";
   if (op.kind() == OpKind::ConvInteger) return refuseInteger(op, target);
   if (refuseDirect(op, target).empty()) return "";
-  return refuseConvPlain(op, target);
+  return refusePlain(op, target);
 }
 
 std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& target) {
   const bool isInteger = op.kind() == OpKind::ConvInteger;
-  if (refuseConvGrouped(op, target).empty()) {
+  if (refuseGrouped(op, target).empty()) {
     const std::string name = windowProblem(op).cinPerGroup() == 1 ? "depthwise" : "grouped";
     return {{name, name, 0, GroupedCandidate{}}};
   }
   if (isInteger ? !refuseInteger(op, target).empty() : !refuseDirect(op, target).empty()) {
-    if (isInteger || !refuseConvPlain(op, target).empty()) return {};
+    if (isInteger || !refusePlain(op, target).empty()) return {};
     return {{"plain", "plain", 0, PlainCandidate{}}};
   }
   std::vector<ConvCandidate> candidates;
@@ -305,17 +326,16 @@ ConvChoice chooseConv(const Op& op, const kir::Target& target) {
 
 Choice explainConv(const Op& op, const kir::Target& target) {
   const ConvCandidate chosen = chooseConv(op, target).chosen;
-  constexpr const char* kKernels[] = {"conv_grouped", "conv_winograd", "conv_direct", "conv_plain"};
-  Choice choice{kKernels[chosen.how.index()], {}};
-  const auto refused = [&](const char* other, std::string reason) {
+  Choice choice{std::string(kConvKernels[chosen.how.index()]), {}};
+  const auto refused = [&](std::string_view other, std::string reason) {
     if (reason.empty())
       reason = algorithmOf(op) == "auto" ? "direct is faster"
                                          : "the convolution is to be computed directly";
     choice.refused.emplace_back(other, std::move(reason));
   };
-  const std::string reasons[] = {refuseConvGrouped(op, target), refuseWinograd(op, target),
+  const std::string reasons[] = {refuseGrouped(op, target), refuseWinograd(op, target),
                                  refuseDirect(op, target)};
-  for (size_t i = 0; i < chosen.how.index(); ++i) refused(kKernels[i], reasons[i]);
+  for (size_t i = 0; i < chosen.how.index(); ++i) refused(kConvKernels[i], reasons[i]);
   return choice;
 }
 
@@ -333,7 +353,8 @@ Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
     const std::string algorithm = algorithmOf(*op);
     if (hasAlgorithm(*op, algorithm, target)) continue;
     const std::vector<ConvCandidate> candidates = convCandidates(*op, target);
-    std::vector<std::string> names = {"auto", "direct"};
+    std::vector<std::string> names = {"auto", "direct", "winograd"};
+    if (!find(candidates, names.back())) names.pop_back();
     for (const ConvCandidate& candidate : candidates) names.push_back(candidate.name);
     return unsupported(fmt::format("has no algorithm '{}' on this target, only: {}", algorithm,
                                    fmt::join(names, ", ")),

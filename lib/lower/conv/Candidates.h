@@ -7,6 +7,7 @@
 #include "lower/conv/Schedule.h"
 #include "lower/conv/WinogradSchedule.h"
 
+#include <array>
 #include <variant>
 
 namespace enfold::lower {
@@ -24,6 +25,10 @@ struct ConvCandidate {
 
   bool isDirect() const { return std::holds_alternative<DirectCandidate>(how); }
 };
+
+/// What computes them, by the place of `how`.
+inline constexpr std::array<std::string_view, 4> kConvKernels = {"conv_grouped", "conv_winograd",
+                                                                 "conv_direct", "conv_plain"};
 
 /// Plain inputs are read through this many channels at most; above, blocks are better.
 inline constexpr int64_t kMaxPlainChannels = 16;
@@ -61,7 +66,8 @@ Choice explainConv(const Op& op, const kir::Target& target);
 /// Whether the op can be computed by what the attribute `algorithm` might say.
 bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target& target);
 
-/// That `algorithm` of every convolution is "auto", "direct" or the name of a candidate.
+/// That `algorithm` of every convolution is "auto", "direct", "winograd" where there is such a
+/// candidate, or the name of one.
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target);
 
 } // namespace enfold::lower
