@@ -56,9 +56,10 @@ Result<std::vector<std::vector<std::string>>> readSizes(const std::string& path)
 Result<> benchSizes(const BenchOptions& options) {
   ENFOLD_TRY(auto sizes, readSizes(options.shapes));
   ENFOLD_TRY(const LoadOptions load, options.model.loadOptions());
+  ENFOLD_TRY(ModelSource source, options.model.source());
   ProgressLine line;
   ENFOLD_TRY(const auto report,
-             diagnose::benchShapes({.model = options.model.model,
+             diagnose::benchShapes({.model = std::move(source),
                                     .network = {.load = load,
                                                 .compile = options.model.compileOptions(),
                                                 .session = options.model.sessionOptions()},

@@ -1,15 +1,21 @@
 // The `enfold` command as a function.
+#include "diagnose/Json.h"
 #include "support/Memory.h"
 #include "tools/Commands.h"
+#include "tools/Common.h"
+#include "tools/Config.h"
 #include "tools/Help.h"
 
 #include <enfold/enfold_compiler.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
+#include <span>
 
 namespace enfold::tool {
 namespace {
@@ -98,6 +104,17 @@ constexpr const char* kNotes =
     "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar,\n"
     "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR.";
 
+const std::string kVersion = "enfold " ENFOLD_VERSION;
+
+std::string versionJson() {
+  const diagnose::Json json = {{"version", 1},
+                               {"enfold", ENFOLD_VERSION},
+                               {"llvm", ENFOLD_LLVM_VERSION},
+                               {"compiler", __VERSION__},
+                               {"program_version", ENFOLD_PROGRAM_VERSION}};
+  return diagnose::jsonText(json, 2);
+}
+
 /// "Examples:" and the lines, indented.
 std::string examplesText(std::string_view lines) {
   std::string text = "Examples:\n  ";
@@ -105,10 +122,21 @@ std::string examplesText(std::string_view lines) {
   return text;
 }
 
+/// What the parser could not take of a file: the last word of its message.
+std::string unknownIn(const CLI::ConfigError& error) {
+  const std::string message = error.what();
+  return message.substr(message.rfind(' ') + 1);
+}
+
 int runCommand(int argc, char** argv) {
   CLI::App app("enfold compiles ONNX convolutional networks to native CPU code.", "enfold");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "enfold " ENFOLD_VERSION);
+  const std::span<char*> words(argv, static_cast<size_t>(argc));
+  const bool asJson = std::ranges::any_of(
+      words, [](const char* word) { return std::string_view(word) == "--json"; });
+  app.set_version_flag(
+      "--version", [=] { return asJson ? versionJson() : kVersion; },
+      "Show the version, with --json also what it was built of");
   app.set_help_all_flag("--help-all", "Show the help of all commands");
   app.formatter_fn([](const CLI::App* which, const std::string&, CLI::AppFormatMode mode) {
     std::string text = helpText(*which);
@@ -117,9 +145,13 @@ int runCommand(int argc, char** argv) {
         text += "\n\n" + helpText(*command);
     return text;
   });
+  bool dumpConfig = false;
+  addConfig(app, dumpConfig);
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    sub->fallthrough();
+    sub->option_defaults()->always_capture_default();
     sub->set_help_all_flag();
     sub->footer(examplesText(command.examples));
     actions.emplace_back(sub, command.add(*sub));
@@ -127,13 +159,21 @@ int runCommand(int argc, char** argv) {
   app.footer(kNotes);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    fmt::print(stderr, "enfold: --config: {}: not an option of the command, in a line NAME=VALUE\n",
+               unknownIn(error));
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
     app.exit(error);
     return asked ? 0 : 2;
   }
-  for (const auto& [sub, action] : actions)
-    if (sub->parsed()) return action();
+  for (const auto& [sub, action] : actions) {
+    if (!sub->parsed()) continue;
+    if (!dumpConfig) return action();
+    fmt::print("{}", configText(*sub));
+    return 0;
+  }
   return 2;
 }
 

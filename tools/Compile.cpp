@@ -34,11 +34,11 @@ bool isText(const std::string& output) {
 Result<> compileToFile(const FileOptions& options) {
   if (isText(options.output) && !options.header.empty())
     return usageError("--header goes with native code, not with " + options.output);
-  const diagnose::NativeOutput native = {
-      .file = options.output,
-      .header = options.header,
-      .symbol =
-          options.name.empty() ? symbolOf(ModelSource(options.model.model).stem()) : options.name};
+  ENFOLD_TRY(const ModelSource source, options.model.source());
+  const diagnose::NativeOutput native = {.file = options.output,
+                                         .header = options.header,
+                                         .symbol = options.name.empty() ? symbolOf(source.stem())
+                                                                        : options.name};
   if (!isText(options.output)) ENFOLD_RETURN_IF_ERROR(diagnose::checkOutput(native));
   CompileOptions how = options.model.compileOptions();
   how.cpu = options.cpu;
@@ -56,7 +56,7 @@ Result<> compileToFile(const FileOptions& options) {
   ENFOLD_RETURN_IF_ERROR(checkMemory(needs, how.memory));
   if (how.memory) note("memory: at most " + needs.str());
   model.graph->forgetConstants();
-  return diagnose::saveProgram(native, options.model.model, plan, target, report);
+  return diagnose::saveProgram(native, source.name, plan, target, report);
 }
 
 } // namespace
