@@ -65,6 +65,10 @@ constexpr Command kCommands[] = {
      "enfold quantize model.onnx --calibrate images.npy -o model_int8.onnx\n"
      "enfold quantize model.onnx --calibrate DIR -o model_int8.onnx --max-loss 20",
      addQuantize},
+    {"reduce", "Write a model that compiles like this one and tells nothing else of it",
+     "enfold reduce model.onnx -o reduced.onnx\n"
+     "enfold reduce model.onnx -o reduced.onnx --seconds 0 --json -",
+     addReduce},
     {"fuzz", "Check the compiler with random networks and passes",
      "enfold fuzz --count 1000\n"
      "enfold fuzz --seed 7 --count 100 --jobs 2",

@@ -114,6 +114,10 @@ Result<BenchReport> bench(const BenchProblem& problem) {
   for (const std::string& name : problem.others) {
     ENFOLD_TRY(arms.emplace_back(), otherRuns(problem, name, *bound));
   }
+  for (const auto& [name, executable] : problem.programs) {
+    ENFOLD_TRY(auto other, bind(executable, problem.session));
+    arms.push_back(runsOf(name, std::move(other)));
+  }
   ENFOLD_RETURN_IF_ERROR(measure(arms, problem));
   BenchReport report{.model = problem.model,
                      .threads = enfold_get_threads(bound->session->context()),

@@ -13,6 +13,8 @@ struct BenchProblem {
   std::string name = "fused";                   ///< of that network, among the others
   /// Other ways to compute the model: "folded" (not fused), "unfused", "reference".
   std::vector<std::string> others = {};
+  /// Other programs, by name, measured like the first.
+  std::vector<std::pair<std::string, std::shared_ptr<const Executable>>> programs = {};
   /// Loads the model again, for each of the others.
   std::function<Result<std::unique_ptr<Graph>>()> load = {};
   CompileOptions compile = {}; ///< of the others

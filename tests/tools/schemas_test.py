@@ -21,6 +21,7 @@ RUNS = [
     ("inspect", "COMPILED"),
     ("diff", MODEL, "--random", "--against", "reference", "--all"),
     ("diff", QUANTIZED, "--random", "--against", "reference"),
+    ("reduce", MODEL, "--seconds", "0.01", "-o", "WRITTEN"),
     ("quantize", MODEL, "--random", "--samples", "2", "-o", "WRITTEN"),
     ("ops",),
     ("doctor",),
