@@ -15,6 +15,7 @@ QUANTIZED = TREE / "tests/tools/quantized.eir"
 RUNS = [
     ("bench", MODEL, "--seconds", "0.01"),
     ("bench", MODEL, "--seconds", "0.01", "--compare", "unfused", "--profile"),
+    ("bench", MODEL, "--streams", "2", "--seconds", "0.01"),
     ("explain", MODEL),
     ("explain", MODEL, "--measure"),
     ("inspect", MODEL),
