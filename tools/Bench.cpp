@@ -163,6 +163,7 @@ Result<> benchSizes(const BenchOptions& options) {
 Result<> write(const BenchOptions& options, const BenchReport& report) {
   if (options.json != "-" && options.csv != "-" && options.raw != "-")
     ENFOLD_RETURN_IF_ERROR(writeText("-", benchText(report, options.profile)));
+  if (options.model.verbosity > 0 && report.machine) note(machineText(*report.machine));
   if (!options.csv.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.csv, benchCsv(report)));
   if (!options.raw.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.raw, rawCsv(report.arms)));
   return options.json.empty() ? Result<>() : writeJson(options.json, toJson(report));

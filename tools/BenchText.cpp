@@ -68,6 +68,16 @@ std::string benchText(const BenchReport& report, bool withProfile) {
   return text;
 }
 
+std::string machineText(const diagnose::MachineFacts& machine) {
+  std::string text = fmt::format("machine: {}, {}, vectors of {} bytes, {} processors",
+                                 machine.target.cpu, kir::name(machine.target.isa),
+                                 machine.target.machine.vectorBytes, machine.affinityCpus);
+  if (machine.quotaCpus > 0) text += fmt::format(", a quota of {}", machine.quotaCpus);
+  if (machine.megahertz > 0) text += fmt::format(", {:.0f} MHz", machine.megahertz);
+  if (!machine.governor.empty()) text += fmt::format(", governor {}", machine.governor);
+  return text + fmt::format(", load {:.2f}", machine.load);
+}
+
 std::string benchCsv(const BenchReport& report) {
   std::string text = "model,arm,threads,batch,runs,images_per_second,min_ms,p5_ms,p50_ms,p90_ms,"
                      "p95_ms,p99_ms,max_ms,mean_ms,ratio,ratio_low,ratio_high\n";

@@ -12,6 +12,9 @@ namespace enfold::tool {
 /// and what speaks against the times.
 std::string benchText(const diagnose::BenchReport& report, bool withProfile);
 
+/// One line on the machine that measured.
+std::string machineText(const diagnose::MachineFacts& machine);
+
 /// One row of comma-separated values for each arm, below a row of names.
 std::string benchCsv(const diagnose::BenchReport& report);
 
