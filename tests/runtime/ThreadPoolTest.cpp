@@ -23,14 +23,14 @@ void countIterations(void* const* buffers, int64_t begin, int64_t end, void*) {
 }
 
 TEST(ThreadPool, ManyJobsOfChangingSize) {
-  for (const int32_t threads : {2, 3, 8}) {
+  for (const int32_t threads : {2, 3, 8, 64}) {
     for (const int64_t spin : {0, 20'000}) {
       ThreadPool pool;
       ASSERT_EQ(pool.start({.threads = threads, .spinNanoseconds = spin}), ENFOLD_OK);
       std::mt19937 generator(static_cast<unsigned>(threads));
       std::vector<int> counts(500);
       void* buffers[] = {counts.data()};
-      for (int job = 0; job < 3000; ++job) {
+      for (int job = 0; job < (threads > 8 ? 300 : 3000); ++job) {
         const int64_t iterations = 1 + static_cast<int64_t>(generator() % 500);
         const int64_t grain = 1 + static_cast<int64_t>(generator() % 20);
         const auto count = static_cast<int32_t>(2 + generator() % unsigned(threads - 1));

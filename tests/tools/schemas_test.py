@@ -19,6 +19,7 @@ RUNS = [
     ("explain", MODEL),
     ("explain", MODEL, "--measure"),
     ("inspect", MODEL),
+    ("inspect", MODEL, "--threads", "1,16"),
     ("inspect", "COMPILED"),
     ("diff", MODEL, "--random", "--against", "reference", "--all"),
     ("diff", QUANTIZED, "--random", "--against", "reference"),
