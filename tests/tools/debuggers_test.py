@@ -115,6 +115,29 @@ class Debuggers(unittest.TestCase):
             self.assertEqual(pathlib.Path(file), self.texts / f"{symbol}.kir")
             self.assertTrue(0 <= line <= len(text), line)
 
+    def test_perf_reads_the_dump(self):
+        if not shutil.which("perf"):
+            self.skipTest("there is no perf")
+
+        def perf(*words):
+            done = subprocess.run(
+                ["perf", *words],
+                cwd=self.folder,
+                env=dict(os.environ, ENFOLD_PERF="jitdump", ENFOLD_DUMP_IR=str(self.texts)),
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+            if done.returncode != 0:
+                self.skipTest(f"perf {words[0]} does not work here: {done.stderr.strip()}")
+            return done.stdout
+
+        bench = (ENFOLD, "bench", str(self.model), "--threads", "1", "--seconds", "1")
+        perf("record", "-e", "cpu-clock", "-k", "mono", "-o", "perf.data", *bench)
+        perf("inject", "--jit", "-i", "perf.data", "-o", "lines.data")
+        symbol = self.symbol("enfold_k", self.texts)
+        self.assertIn(symbol, perf("report", "-i", "lines.data", "--stdio"))
+
     def test_what_means_nothing_is_refused(self):
         _, output = self.run_model(code=2, ENFOLD_PERF="all")
         self.assertIn("ENFOLD_PERF=all: it is map or jitdump", output)
