@@ -3,6 +3,7 @@
 #include "runtime/ThreadPool.h"
 
 #include "runtime/Clock.h"
+#include "runtime/CpuTopology.h"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,8 @@
 #include <chrono>
 #include <ctime>
 #include <random>
+#include <sched.h>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -39,6 +42,29 @@ TEST(ThreadPool, ManyJobsOfChangingSize) {
         for (int64_t i = 0; i < 500; ++i)
           ASSERT_EQ(counts[size_t(i)], i < iterations) << "iteration " << i << " of job " << job;
       }
+    }
+  }
+}
+
+void noteCpus(void* const* buffers, int64_t begin, int64_t end, void*) {
+  for (int64_t i = begin; i < end; ++i) static_cast<int*>(buffers[0])[i] = sched_getcpu();
+  std::this_thread::sleep_for(1ms); // leaves the others their shares
+}
+
+TEST(ThreadPool, PinnedWorkersStayOnTheirCpus) {
+  int32_t cpus[kMostCpus];
+  const int32_t known = cpusByTopology(cpus, kMostCpus);
+  ASSERT_GT(known, 0);
+  const std::set<int> allowed(cpus, cpus + known);
+  for (const int32_t threads : {2, 3, 64}) {
+    ThreadPool pool;
+    ASSERT_EQ(pool.start({.threads = threads, .spinNanoseconds = 20'000, .pinned = true}),
+              ENFOLD_OK);
+    std::vector<int> seen(500, -1);
+    void* buffers[] = {seen.data()};
+    for (int job = 0; job < 20; ++job) {
+      pool.run({noteCpus, buffers, 500, 1}, threads);
+      for (const int cpu : seen) EXPECT_TRUE(allowed.contains(cpu)) << cpu;
     }
   }
 }
