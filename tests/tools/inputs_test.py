@@ -160,6 +160,8 @@ class Files(unittest.TestCase):
         bytes_ = pathlib.Path(path).read_bytes()
         self.assertIn(b"f32[2]", self.enfold("inspect", "-", stdin=bytes_))
         self.assertIn(b"y: f32[2]", self.enfold("run", "-", "--random", stdin=bytes_))
+        network = self.enfold("zoo", "cnn_batchnorm", "-o", "-")
+        self.assertIn(b"input: f32[16,3,32,32]", self.enfold("inspect", "-", stdin=network))
 
     def test_an_archive_is_compared(self):
         text = self.file("m.eir", model("2"))
