@@ -7,6 +7,7 @@
 #include "runtime/ProgramCheck.h"
 
 #include <cstdint>
+#include <cstdlib>
 
 namespace enfold::rt {
 namespace {
@@ -39,10 +40,14 @@ enfold_status Context::setThreads(int32_t threads) {
                 ENFOLD_MAX_THREADS);
   if (threads == 0) threads = defaultThreads();
   if (pool_ != nullptr && threads == pool_->threads()) return ENFOLD_OK;
+  const int32_t pinning = wantsPinning();
+  if (pinning < 0)
+    return fail(ENFOLD_INVALID_ARGUMENT, "ENFOLD_PIN=%s: it is 0 or 1", getenv("ENFOLD_PIN"));
   ThreadPool::Options wanted;
   wanted.threads = threads;
   wanted.spinNanoseconds = spinNanoseconds(options_.spin_us);
   wanted.denormals = denormals();
+  wanted.pinned = pinning == 1;
   wanted.scratchBytes = static_cast<size_t>(program_.scratch_bytes);
   ThreadPool* pool = create<ThreadPool>();
   const enfold_status status = pool != nullptr ? pool->start(wanted) : ENFOLD_NO_MEMORY;

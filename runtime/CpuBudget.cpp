@@ -159,6 +159,12 @@ int32_t parseThreads(const char* text) {
   return count < ENFOLD_MAX_THREADS ? static_cast<int32_t>(count) : ENFOLD_MAX_THREADS;
 }
 
+int32_t wantsPinning() {
+  const char* text = getenv("ENFOLD_PIN");
+  if (text == nullptr || *text == '\0' || strcmp(text, "0") == 0) return 0;
+  return strcmp(text, "1") == 0 ? 1 : -1;
+}
+
 int32_t defaultThreads() {
   if (const int32_t own = parseThreads(getenv("ENFOLD_NUM_THREADS"))) return own;
   if (const int32_t openMp = parseThreads(getenv("OMP_NUM_THREADS"))) return openMp;

@@ -29,4 +29,8 @@ int32_t parseThreads(const char* text);
 /// ENFOLD_NUM_THREADS, else OMP_NUM_THREADS, else availableCpus().
 int32_t defaultThreads();
 
+/// Whether ENFOLD_PIN asks for workers to stay on CPUs of their own: 1 or 0; -1 if it has a value
+/// that means nothing.
+int32_t wantsPinning();
+
 } // namespace enfold::rt

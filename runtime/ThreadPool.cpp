@@ -7,6 +7,7 @@
 
 #include "runtime/Clock.h"
 #include "runtime/CpuBudget.h"
+#include "runtime/CpuTopology.h"
 
 #include <csignal>
 #include <cstdio>
@@ -54,6 +55,7 @@ enfold_status ThreadPool::start(const Options& options) {
   states_ = reinterpret_cast<ThreadState*>(stateMemory_.data());
   for (int32_t i = 0; i < options.threads; ++i) new (&states_[i]) ThreadState;
   options_ = options;
+  if (options.pinned) chooseCpus();
   oversubscribed_ = options.threads > 1 && options.threads > availableCpus();
   for (int32_t i = 1; i < options.threads; ++i) {
     if (startWorker(i)) continue;
@@ -61,6 +63,13 @@ enfold_status ThreadPool::start(const Options& options) {
     return ENFOLD_NO_THREADS;
   }
   return ENFOLD_OK;
+}
+
+/// The first CPU is the caller's, if it is anywhere.
+void ThreadPool::chooseCpus() {
+  int32_t cpus[kMostCpus];
+  const int32_t count = cpusByTopology(cpus, kMostCpus);
+  for (int32_t i = 1; count > 0 && i < options_.threads; ++i) states_[i].cpu = cpus[i % count];
 }
 
 /// Ends the workers below `count`; the others were not started.
@@ -104,6 +113,7 @@ void* ThreadPool::workerMain(void* argument) {
   snprintf(name, sizeof name, "enfold-%d", static_cast<int>(state.index));
   pthread_setname_np(pthread_self(), name);
 #endif
+  if (state.cpu >= 0) confineTo(&state.cpu, 1);
   const FloatMode mode(pool.options_.denormals);
   while (pool.waitForWork(state)) pool.help(state.index);
   return nullptr;

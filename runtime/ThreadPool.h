@@ -33,6 +33,9 @@ public:
     int64_t spinNanoseconds = 0;
     Denormals denormals = Denormals::Flush;
     size_t scratchBytes = 0; ///< per thread
+    /// Each worker stays on a CPU of its own as long as there are enough, one of every core before
+    /// the others of any. The caller's thread is left alone.
+    bool pinned = false;
   };
 
   ThreadPool() = default;
@@ -68,6 +71,7 @@ private:
     pthread_t handle;
     ThreadPool* pool = nullptr;
     int32_t index = 0;
+    int32_t cpu = -1; ///< where the worker stays; -1: anywhere
   };
   static constexpr int64_t kStop = -1;
 
@@ -81,6 +85,7 @@ private:
   };
 
   static void* workerMain(void* state);
+  void chooseCpus();
   bool startWorker(int32_t index);
   void endWorkers(int32_t count);
   void publish(ThreadState& state, int64_t grains);

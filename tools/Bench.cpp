@@ -1,36 +1,121 @@
-// enfold bench: latency of a model, alone or against itself folded only, unfused and the reference.
+// enfold bench: latency of a model, alone or against itself with less fusion and other runtimes, or
+// its throughput.
 #include "diagnose/Bench.h"
 
 #include "diagnose/BenchStages.h"
 #include "diagnose/ShapeBench.h"
+#include "ir/ConstantText.h"
+#include "onnx/AnonymousSize.h"
 #include "onnx/RegularFile.h"
+#include "tools/BenchText.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
+#include "tools/Inputs.h"
 #include "tools/ProgressLine.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <sstream>
 
 namespace enfold::tool {
 namespace {
 
-using diagnose::BenchArm;
 using diagnose::BenchReport;
-using diagnose::KernelProfile;
-using diagnose::Profile;
 
 struct BenchOptions {
   ModelOptions model;
   CacheOptions cache;
-  double seconds = 2;
+  InputOptions inputs;
+  double seconds = 2, rate = 0;
+  int warmUp = 2, streams = 0, threadsPerStream = 0;
+  int64_t batch = 0, iterations = 0;
   std::vector<std::string> compareWith;
-  std::string json, trace, shapes;
-  bool profile = false;
+  std::string json, csv, raw, trace, shapes;
+  bool profile = false, cold = false;
 };
+
+/// States the batch of every input that leaves it open.
+Result<> setBatch(BenchOptions& options) {
+  if (options.batch == 0) return {};
+  ENFOLD_TRY(const LoadOptions load, options.model.loadOptions());
+  ENFOLD_TRY(const ModelSource source, options.model.source());
+  ENFOLD_TRY(const onnx::Signature signature, loadSignature(source, load));
+  std::vector<std::string> stated;
+  for (const onnx::DeclaredTensor& input : signature.inputs) {
+    if (!input.type.dims || input.type.dims->empty() || load.shapes.contains(input.name)) continue;
+    const onnx::DeclaredType::Dim& first = input.type.dims->front();
+    if (first.size && *first.size != options.batch)
+      return usageError(fmt::format("--batch {}: the model fixes the batch of input '{}' to {}",
+                                    options.batch, input.name, *first.size));
+    if (first.size) continue;
+    if (!onnx::isAnonymous(first.symbol)) {
+      stated.push_back(fmt::format("{}={}", first.symbol, options.batch));
+      continue;
+    }
+    std::string shape = std::to_string(options.batch);
+    for (size_t i = 1; i < input.type.dims->size(); ++i) {
+      const onnx::DeclaredType::Dim& dim = (*input.type.dims)[i];
+      const auto known = load.dims.find(dim.symbol);
+      if (!dim.size && known == load.dims.end())
+        return usageError(fmt::format("--batch {}: input '{}' leaves other sizes open as well: "
+                                      "state them all with --shape",
+                                      options.batch, input.name));
+      shape += fmt::format("x{}", dim.size ? *dim.size : known->second);
+    }
+    stated.push_back(fmt::format("{}={}", input.name, shape));
+  }
+  std::ranges::sort(stated);
+  const auto repeated = std::ranges::unique(stated);
+  options.model.shapes.insert(options.model.shapes.end(), stated.begin(), repeated.begin());
+  return {};
+}
+
+/// What --input gives, and for what it does not, random numbers; nothing without --input.
+Result<std::vector<Tensor>> inputsFor(const BenchOptions& options, const CompiledModel& compiled,
+                                      std::vector<NamedTensor> given) {
+  if (options.inputs.files.empty() && !options.inputs.isRandom()) return std::vector<Tensor>();
+  const std::vector<TensorSpec> wanted = compiled.executable->inputs();
+  uint64_t seed = options.inputs.seed();
+  for (const auto& [name, type] : wanted)
+    if (!compiled.inputDefaults.contains(name) &&
+        std::ranges::find(given, name, &NamedTensor::name) == given.end())
+      given.push_back({name, randomTensor(type, seed++)});
+  ENFOLD_TRY(
+      std::vector<Tensor> inputs,
+      arrange(options.inputs, wanted, {compiled.inputDefaults, compiled.boundInputs}, given));
+  for (size_t i = 0; i < wanted.size(); ++i)
+    if (inputs[i].type() != wanted[i].type)
+      return usageError(fmt::format("input '{}' must be {}, not {}", wanted[i].name,
+                                    wanted[i].type.str(), inputs[i].type().str()));
+  return inputs;
+}
+
+/// Which options cannot be met together.
+Result<> checkTogether(const BenchOptions& options) {
+  if ((options.json == "-") + (options.csv == "-") + (options.raw == "-") > 1)
+    return usageError("only one of --json, --csv and --raw can be stdout");
+  const bool withStreams = options.streams > 0 || options.threadsPerStream > 0;
+  if (withStreams && options.streams == 0)
+    return usageError("--threads-per-stream goes with --streams");
+  if (withStreams && (options.profile || options.cold || options.rate > 0 ||
+                      !options.compareWith.empty() || !options.trace.empty()))
+    return usageError("--streams measures all streams together, without --compare, --profile, "
+                      "--trace, --cold and --rate");
+  if (withStreams && options.model.threads > 0)
+    return usageError("--threads is of one run: with --streams, use --threads-per-stream");
+  if (withStreams && (options.iterations > 0 || !options.csv.empty()))
+    return usageError("--streams goes with --seconds, --json and --raw");
+  if (!options.shapes.empty() &&
+      (withStreams || options.rate > 0 || options.cold || options.iterations > 0 ||
+       options.batch > 0 || !options.csv.empty() || !options.raw.empty() ||
+       !options.inputs.files.empty()))
+    return usageError("--shapes is a measurement of its own, which takes --seconds and --json");
+  return {};
+}
 
 /// Lines of NAME=1x3x224x224, several words if there are several inputs. Empty lines and those that
 /// begin with # say nothing.
@@ -56,9 +141,10 @@ Result<std::vector<std::vector<std::string>>> readSizes(const std::string& path)
 Result<> benchSizes(const BenchOptions& options) {
   ENFOLD_TRY(auto sizes, readSizes(options.shapes));
   ENFOLD_TRY(const LoadOptions load, options.model.loadOptions());
+  ENFOLD_TRY(ModelSource source, options.model.source());
   ProgressLine line;
   ENFOLD_TRY(const auto report,
-             diagnose::benchShapes({.model = options.model.model,
+             diagnose::benchShapes({.model = std::move(source),
                                     .network = {.load = load,
                                                 .compile = options.model.compileOptions(),
                                                 .session = options.model.sessionOptions()},
@@ -73,50 +159,22 @@ Result<> benchSizes(const BenchOptions& options) {
   return options.json.empty() ? Result<>() : writeJson(options.json, diagnose::toJson(report));
 }
 
-std::string comparisonTable(const std::vector<BenchArm>& arms) {
-  std::vector<std::vector<std::string>> rows = {
-      {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval"}};
-  for (const BenchArm& arm : arms)
-    rows.push_back({arm.name, fmt::format("{:.4f}", arm.latency.p50),
-                    fmt::format("{:.4f}", arm.latency.p5), std::to_string(arm.latency.samples),
-                    fmt::format("{:.3f}", arm.ratio.median),
-                    fmt::format("[{:.3f}, {:.3f}]", arm.ratio.low, arm.ratio.high)});
-  return table(rows) + "ratio: time of the arm over that of " + arms[0].name + "\n";
-}
-
-std::string profileTable(const Profile& profile) {
-  double total = 0;
-  for (const KernelProfile& kernel : profile.kernels) total += kernel.seconds;
-  std::vector<std::vector<std::string>> rows = {{"kernel", "us", "%", "GFLOP/s", "GB/s", "of limit",
-                                                 "bound by", "algorithm", "second choice",
-                                                 "nodes"}};
-  for (const KernelProfile& kernel : profile.kernels)
-    rows.push_back({std::to_string(rows.size() - 1), fmt::format("{:.1f}", kernel.seconds * 1e6),
-                    fmt::format("{:.1f}", total > 0 ? 100 * kernel.seconds / total : 0),
-                    fmt::format("{:.1f}", kernel.gflops()), fmt::format("{:.1f}", kernel.gbps()),
-                    fmt::format("{:.0f} %", profile.percentOfLimit(kernel)),
-                    std::string(profile.boundOf(kernel)), kernel.algorithm, kernel.secondChoice,
-                    kernel.nodes});
-  return table(rows) + fmt::format("limits of this machine: {:.0f} GFLOP/s, {:.1f} GB/s from "
-                                   "memory; kernels can exceed them in caches and with Winograd\n",
-                                   profile.limits.gflops, profile.limits.gbps);
-}
-
-std::string text(const BenchReport& report, bool withProfile) {
-  const diagnose::Summary& latency = report.arms.front().latency;
-  std::string text =
-      fmt::format("{}  {} thread{}  median {:.4f} ms  p5 {:.4f}  p90 {:.4f}  ({} runs, compiled in "
-                  "{:.0f} ms)\n",
-                  report.model, report.threads, report.threads == 1 ? "" : "s", latency.p50,
-                  latency.p5, latency.p90, latency.samples, report.compileTimes.total());
-  if (report.arms.size() > 1) text += comparisonTable(report.arms);
-  if (withProfile) text += profileTable(*report.profile);
-  return text;
+/// To the terminal and to files, as asked for; a form that goes to standard output is alone there.
+Result<> write(const BenchOptions& options, const BenchReport& report) {
+  if (options.json != "-" && options.csv != "-" && options.raw != "-")
+    ENFOLD_RETURN_IF_ERROR(writeText("-", benchText(report, options.profile)));
+  if (options.model.verbosity > 0 && report.machine) note(machineText(*report.machine));
+  if (!options.csv.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.csv, benchCsv(report)));
+  if (!options.raw.empty()) ENFOLD_RETURN_IF_ERROR(writeText(options.raw, rawCsv(report.arms)));
+  return options.json.empty() ? Result<>() : writeJson(options.json, toJson(report));
 }
 
 Result<> benchInStages(const BenchOptions& options, CompiledModel compiled) {
-  if (!options.compareWith.empty() || options.profile || !options.trace.empty())
-    return usageError("data decide sizes of the model, which then is measured as a whole only");
+  if (!options.compareWith.empty() || options.profile || !options.trace.empty() ||
+      options.streams > 0 || options.cold || options.rate > 0 || options.iterations > 0 ||
+      !options.inputs.files.empty())
+    return usageError("data decide sizes of the model, which then is measured as a whole, on "
+                      "random inputs and for --seconds only");
   ENFOLD_TRY(const auto stage, stageOf(compiled.executable, std::move(compiled.remainder),
                                        {.compile = options.model.compileOptions(),
                                         .session = options.model.sessionOptions()}));
@@ -124,18 +182,49 @@ Result<> benchInStages(const BenchOptions& options, CompiledModel compiled) {
              diagnose::benchStages(options.model.model, *stage, compiled.signature,
                                    compiled.inputDefaults, options.model.sessionOptions(),
                                    options.seconds));
-  if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text(report, false)));
-  return options.json.empty() ? Result<>() : writeJson(options.json, toJson(report));
+  return write(options, report);
 }
 
-Result<> benchModel(const BenchOptions& options) {
-  ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, {}, true));
+Result<> benchStreams(const BenchOptions& options, const CompiledModel& compiled,
+                      std::vector<Tensor> inputs) {
+  ProgressLine line;
+  ENFOLD_TRY(const diagnose::ThroughputReport report,
+             diagnose::throughput({.executable = compiled.executable,
+                                   .inputs = std::move(inputs),
+                                   .session = options.model.sessionOptions(),
+                                   .streams = options.streams,
+                                   .threadsPerStream = std::max(options.threadsPerStream, 1),
+                                   .warmUpRuns = options.warmUp,
+                                   .seconds = options.seconds,
+                                   .progress = [&](double seconds, double total) {
+                                     line.show(fmt::format("measuring: {:.0f} of {:.0f} s", seconds,
+                                                           total));
+                                   }}));
+  line.clear();
+  const int64_t batch = diagnose::batchOf(*compiled.executable);
+  const std::string& model = options.model.model;
+  if (options.json != "-" && options.raw != "-")
+    ENFOLD_RETURN_IF_ERROR(writeText("-", throughputText(model, batch, report)));
+  if (!options.raw.empty())
+    ENFOLD_RETURN_IF_ERROR(writeText(
+        options.raw,
+        rawCsv({{.name = "streams", .latency = {}, .ratio = {}, .samples = report.samples}})));
+  return options.json.empty() ? Result<>() : writeJson(options.json, toJson(model, batch, report));
+}
+
+Result<> benchModel(BenchOptions& options) {
+  ENFOLD_RETURN_IF_ERROR(setBatch(options));
+  ENFOLD_TRY(std::vector<NamedTensor> given, readInputs(options.inputs, options.model));
+  ENFOLD_TRY(CompiledModel compiled, compileFor(options.model, options.cache, given, true));
   if (compiled.remainder.rest) return benchInStages(options, std::move(compiled));
+  ENFOLD_TRY(std::vector<Tensor> inputs, inputsFor(options, compiled, std::move(given)));
+  if (options.streams > 0) return benchStreams(options, compiled, std::move(inputs));
   ProgressLine line;
   ENFOLD_TRY(const BenchReport report,
              diagnose::bench(
                  {.model = options.model.model,
                   .executable = compiled.executable,
+                  .inputs = std::move(inputs),
                   .name = options.model.noFuse ? "unfused" : "fused",
                   .others = options.compareWith,
                   .load = [&]() -> Result<std::unique_ptr<Graph>> {
@@ -144,7 +233,11 @@ Result<> benchModel(const BenchOptions& options) {
                   },
                   .compile = options.model.compileOptions(),
                   .session = options.model.sessionOptions(),
+                  .warmUpRuns = options.warmUp,
                   .seconds = options.seconds,
+                  .iterations = options.iterations,
+                  .cold = options.cold,
+                  .rate = options.rate,
                   .profile = options.profile || !options.trace.empty(),
                   .progress =
                       [&](double seconds, double total) {
@@ -154,8 +247,7 @@ Result<> benchModel(const BenchOptions& options) {
   if (!options.trace.empty())
     ENFOLD_RETURN_IF_ERROR(
         writeJson(options.trace, diagnose::traceOf(report.profile->kernels, report.compileTimes)));
-  if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text(report, options.profile)));
-  return options.json.empty() ? Result<>() : writeJson(options.json, toJson(report));
+  return write(options, report);
 }
 
 } // namespace
@@ -165,13 +257,46 @@ Action addBench(CLI::App& app) {
   options->model.add(app);
   options->model.addTune(app);
   options->cache.add(app);
+  options->inputs.add(app);
   app.add_option("--seconds", options->seconds, "How long to measure each variant")
       ->check(CLI::Range(0.001, 86400.0));
-  app.add_option("--compare", options->compareWith,
-                 "Also measure the model folded (but not fused), unfused, or by reference")
+  app.add_option("--iterations", options->iterations,
+                 "How many runs of each variant to measure, instead of --seconds")
+      ->check(CLI::PositiveNumber)
+      ->type_name("COUNT");
+  app.add_option("--warm-up", options->warmUp, "Runs of each variant before it is measured")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("COUNT");
+  app.add_option("--batch", options->batch, "Size of the batch, where the model leaves it open")
+      ->check(CLI::PositiveNumber)
+      ->type_name("COUNT");
+  app.add_option("--streams", options->streams,
+                 "Measure throughput: so many contexts that share the weights, each run again and "
+                 "again on processors of its own")
+      ->check(CLI::Range(1, ENFOLD_MAX_THREADS))
+      ->type_name("COUNT");
+  app.add_option("--threads-per-stream", options->threadsPerStream,
+                 "Threads of each stream (default 1)")
+      ->check(CLI::Range(1, ENFOLD_MAX_THREADS))
+      ->type_name("COUNT");
+  app.add_option("--rate", options->rate,
+                 "Start so many runs a second; latency counts from when a run should have started")
+      ->check(CLI::PositiveNumber)
+      ->type_name("RUNS");
+  app.add_flag("--cold", options->cold, "Fill the caches with other data before each run");
+  app.add_option(
+         "--compare", options->compareWith,
+         "Also measure the model folded (but not fused), unfused, by reference, or by onnxruntime "
+         "or openvino in a python3 (or ENFOLD_PYTHON) that has them")
       ->type_name("WHAT")
       ->delimiter(',');
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
+      ->type_name("FILE");
+  app.add_option("--csv", options->csv,
+                 "Write a row of numbers for each variant to this file, - for stdout")
+      ->type_name("FILE");
+  app.add_option("--raw", options->raw,
+                 "Write the time of each run to this file as rows of text, - for stdout")
       ->type_name("FILE");
   app.add_flag("--profile", options->profile,
                "List the time of every kernel, and how close it is to the machine's limits");
@@ -183,6 +308,7 @@ Action addBench(CLI::App& app) {
                  "and tell what a new size costs")
       ->type_name("FILE");
   return [options] {
+    if (const auto possible = checkTogether(*options); !possible) return report(possible.error());
     const auto done = options->shapes.empty() ? benchModel(*options) : benchSizes(*options);
     return done ? kDone : report(done.error());
   };

@@ -103,14 +103,14 @@ Result<CompiledModel> compileFor(const ModelOptions& options, const CacheOptions
   const Deadline deadline(options.limitSeconds);
   ENFOLD_TRY(const LoadOptions load, options.loadOptions());
   ENFOLD_TRY(const std::optional<CompileCache> cache, cacheOptions.cache());
-  ENFOLD_TRY(CompiledModel compiled,
-             compileModel(options.model, inputs, load, options.compileOptions(),
-                          cache ? &*cache : nullptr, staged));
+  ENFOLD_TRY(const ModelSource source, options.source());
+  ENFOLD_TRY(CompiledModel compiled, compileModel(source, inputs, load, options.compileOptions(),
+                                                  cache ? &*cache : nullptr, staged));
   for (const std::string& text : compiled.notes) note("note: " + text);
   if (!compiled.executable) return compiled;
   if (options.limitMemory && !compiled.cached)
     note("memory: at most " + compiled.executable->memoryNeeds().str());
-  if (options.verbosity == 0) return compiled;
+  if (options.verbosity <= 0) return compiled;
   if (compiled.cached) note("the program comes from the cache");
   for (const Remark& remark : compiled.report.remarks.remarks()) note(remark.str());
   const CompileTimes& times = compiled.executable->times();

@@ -1,15 +1,21 @@
 // The `enfold` command as a function.
+#include "diagnose/Json.h"
 #include "support/Memory.h"
 #include "tools/Commands.h"
+#include "tools/Common.h"
+#include "tools/Config.h"
 #include "tools/Help.h"
 
 #include <enfold/enfold_compiler.h>
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
+#include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <new>
+#include <span>
 
 namespace enfold::tool {
 namespace {
@@ -59,6 +65,10 @@ constexpr Command kCommands[] = {
      "enfold quantize model.onnx --calibrate images.npy -o model_int8.onnx\n"
      "enfold quantize model.onnx --calibrate DIR -o model_int8.onnx --max-loss 20",
      addQuantize},
+    {"reduce", "Write a model that compiles like this one and tells nothing else of it",
+     "enfold reduce model.onnx -o reduced.onnx\n"
+     "enfold reduce model.onnx -o reduced.onnx --seconds 0 --json -",
+     addReduce},
     {"fuzz", "Check the compiler with random networks and passes",
      "enfold fuzz --count 1000\n"
      "enfold fuzz --seed 7 --count 100 --jobs 2",
@@ -94,9 +104,22 @@ constexpr Command kCommands[] = {
 };
 
 constexpr const char* kNotes =
-    "MODEL is a .onnx file, an .eir file or zoo:NAME (see `enfold zoo list`).\n"
+    "MODEL is a .onnx file, an .eir file, zoo:NAME (see `enfold zoo list`), or - for\n"
+    "ONNX on standard input.\n"
     "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar,\n"
-    "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR.";
+    "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR, ENFOLD_PERF=map|jitdump,\n"
+    "ENFOLD_GDB=1, ENFOLD_PIN=1, ENFOLD_PYTHON=FILE.";
+
+const std::string kVersion = "enfold " ENFOLD_VERSION;
+
+std::string versionJson() {
+  const diagnose::Json json = {{"version", 1},
+                               {"enfold", ENFOLD_VERSION},
+                               {"llvm", ENFOLD_LLVM_VERSION},
+                               {"compiler", __VERSION__},
+                               {"program_version", ENFOLD_PROGRAM_VERSION}};
+  return diagnose::jsonText(json, 2);
+}
 
 /// "Examples:" and the lines, indented.
 std::string examplesText(std::string_view lines) {
@@ -105,10 +128,21 @@ std::string examplesText(std::string_view lines) {
   return text;
 }
 
+/// What the parser could not take of a file: the last word of its message.
+std::string unknownIn(const CLI::ConfigError& error) {
+  const std::string message = error.what();
+  return message.substr(message.rfind(' ') + 1);
+}
+
 int runCommand(int argc, char** argv) {
   CLI::App app("enfold compiles ONNX convolutional networks to native CPU code.", "enfold");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "enfold " ENFOLD_VERSION);
+  const std::span<char*> words(argv, static_cast<size_t>(argc));
+  const bool asJson = std::ranges::any_of(
+      words, [](const char* word) { return std::string_view(word) == "--json"; });
+  app.set_version_flag(
+      "--version", [=] { return asJson ? versionJson() : kVersion; },
+      "Show the version, with --json also what it was built of");
   app.set_help_all_flag("--help-all", "Show the help of all commands");
   app.formatter_fn([](const CLI::App* which, const std::string&, CLI::AppFormatMode mode) {
     std::string text = helpText(*which);
@@ -117,9 +151,13 @@ int runCommand(int argc, char** argv) {
         text += "\n\n" + helpText(*command);
     return text;
   });
+  bool dumpConfig = false;
+  addConfig(app, dumpConfig);
   std::vector<std::pair<CLI::App*, Action>> actions;
   for (const Command& command : kCommands) {
     CLI::App* sub = app.add_subcommand(command.name, command.summary);
+    sub->fallthrough();
+    sub->option_defaults()->always_capture_default();
     sub->set_help_all_flag();
     sub->footer(examplesText(command.examples));
     actions.emplace_back(sub, command.add(*sub));
@@ -127,13 +165,21 @@ int runCommand(int argc, char** argv) {
   app.footer(kNotes);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ConfigError& error) {
+    fmt::print(stderr, "enfold: --config: {}: not an option of the command, in a line NAME=VALUE\n",
+               unknownIn(error));
+    return kUsage;
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
     app.exit(error);
     return asked ? 0 : 2;
   }
-  for (const auto& [sub, action] : actions)
-    if (sub->parsed()) return action();
+  for (const auto& [sub, action] : actions) {
+    if (!sub->parsed()) continue;
+    if (!dumpConfig) return action();
+    fmt::print("{}", configText(*sub));
+    return 0;
+  }
   return 2;
 }
 

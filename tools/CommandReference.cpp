@@ -14,13 +14,15 @@ namespace enfold::tool {
 namespace {
 
 /// The options that are written with dashes.
-std::vector<const CLI::Option*> optionsOf(const CLI::App& app) {
-  return app.get_options([](const CLI::Option* option) { return option->nonpositional(); });
+std::vector<const CLI::Option*> dashedOptionsOf(const CLI::App& app) {
+  std::vector<const CLI::Option*> options = optionsOf(app);
+  std::erase_if(options, [](const CLI::Option* option) { return !option->nonpositional(); });
+  return options;
 }
 
 std::vector<std::string> allNamesOf(const CLI::App& app) {
   std::vector<std::string> names;
-  for (const CLI::Option* option : optionsOf(app))
+  for (const CLI::Option* option : dashedOptionsOf(app))
     std::ranges::move(namesOf(*option), std::back_inserter(names));
   return names;
 }
@@ -38,7 +40,7 @@ std::string bashScript(const CLI::App& program) {
   std::string commands;
   for (const CLI::App* command : program.get_subcommands({})) {
     std::string choices;
-    for (const CLI::Option* option : optionsOf(*command))
+    for (const CLI::Option* option : dashedOptionsOf(*command))
       if (const auto words = choicesOf(*option); !words.empty())
         choices += fmt::format("        {}) words='{}'; return_words=1 ;;\n",
                                fmt::join(namesOf(*option), "|"), fmt::join(words, " "));
@@ -81,7 +83,7 @@ std::string zshScript(const CLI::App& program) {
     names +=
         fmt::format("    '{}:{}'\n", command->get_name(), zshQuoted(command->get_description()));
     std::string specs;
-    for (const CLI::Option* option : optionsOf(*command)) {
+    for (const CLI::Option* option : dashedOptionsOf(*command)) {
       std::string value;
       if (const auto words = choicesOf(*option); !words.empty())
         value = fmt::format(":word:({})", fmt::join(words, " "));
@@ -122,7 +124,7 @@ std::string fishScript(const CLI::App& program) {
     text += fmt::format("complete -c enfold -n __fish_use_subcommand -f -a {} -d '{}'\n",
                         command->get_name(), fishQuoted(command->get_description()));
   for (const CLI::App* command : program.get_subcommands({}))
-    for (const CLI::Option* option : optionsOf(*command)) {
+    for (const CLI::Option* option : dashedOptionsOf(*command)) {
       text += fmt::format("complete -c enfold -n '__fish_seen_subcommand_from {}'",
                           command->get_name());
       for (const std::string& name : option->get_snames()) text += " -s " + name;
@@ -145,9 +147,11 @@ std::string roff(const std::string& text) {
 
 std::string roffOptions(const CLI::App& app) {
   std::string text;
-  for (const std::string& group : app.get_groups()) {
+  std::vector<std::string> groups = app.get_groups();
+  if (app.get_parent()) groups.emplace_back(kForAllCommands);
+  for (const std::string& group : groups) {
     std::string rows;
-    for (const CLI::Option* option : app.get_options()) {
+    for (const CLI::Option* option : optionsOf(app)) {
       if (option->get_group() != group) continue;
       const std::string value = valueText(*option);
       rows += fmt::format(".TP\n.B {}{}\n{}\n", roff(namesText(*option)),

@@ -32,6 +32,7 @@ Action addReport(CLI::App& app);
 Action addDoctor(CLI::App& app);
 Action addDiff(CLI::App& app);
 Action addQuantize(CLI::App& app);
+Action addReduce(CLI::App& app);
 Action addFuzz(CLI::App& app);
 Action addCache(CLI::App& app);
 Action addMachine(CLI::App& app);

@@ -5,6 +5,7 @@
 #include "ir/Printer.h"
 #include "support/NewFile.h"
 #include "tools/ProgressLine.h"
+#include "tools/StandardInput.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -24,7 +25,9 @@ bool looksNumeric(const std::string& cell) {
 } // namespace
 
 void ModelOptions::add(CLI::App& app) {
-  app.add_option("MODEL", model, "A .onnx or .eir file, or zoo:NAME")->required();
+  app.add_option("MODEL", model,
+                 "A .onnx or .eir file, zoo:NAME, or - for an ONNX model on standard input")
+      ->required();
   app.add_option("--shape", shapes,
                  "Shape of an input, or size of a symbolic dimension: NAME=1x3x224x224")
       ->type_name("NAME=SIZES")
@@ -116,6 +119,15 @@ Result<LoadOptions> ModelOptions::loadOptions() const {
   return load;
 }
 
+Result<ModelSource> ModelOptions::source() const {
+  if (model != "-") return ModelSource(model);
+  if (!standardInput_) {
+    ENFOLD_TRY(std::string bytes, readStandardInput());
+    standardInput_ = ModelSource::inMemory(std::move(bytes));
+  }
+  return *standardInput_;
+}
+
 CompileOptions ModelOptions::compileOptions() const {
   CompileOptions options;
   options.pipeline = passes;
@@ -161,21 +173,13 @@ void note(std::string_view text) { fmt::print(stderr, "{}\n", text); }
 
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
   ENFOLD_TRY(const LoadOptions how, options.loadOptions());
+  ENFOLD_TRY(const ModelSource source, options.source());
   const auto loadNow = [&] {
-    return use == ModelUse::WithDefaults ? loadModelFor(options.model, {}, how)
-                                         : loadModel(options.model, how);
+    return use == ModelUse::WithDefaults ? loadModelFor(source, {}, how) : loadModel(source, how);
   };
-  ENFOLD_TRY(LoadedModel model,
-             use == ModelUse::FirstPart ? loadStaged(options.model, how) : loadNow());
+  ENFOLD_TRY(LoadedModel model, use == ModelUse::FirstPart ? loadStaged(source, how) : loadNow());
   for (const std::string& text : model.notes) note("note: " + text);
   return model;
-}
-
-Tensor scaleImages(Tensor tensor, const Type& input) {
-  if (tensor.elem() != ElemType::U8 || !isFloat(input.elem)) return tensor;
-  Tensor scaled(input.elem, tensor.shape());
-  for (int64_t i = 0; i < tensor.numElements(); ++i) scaled.setDouble(i, tensor.asDouble(i) / 255);
-  return scaled;
 }
 
 Result<> writeText(const std::string& path, const std::string& text) {

@@ -42,10 +42,13 @@ struct ModelOptions {
   /// The option of commands that run or write what they compile.
   void addTune(CLI::App& app);
   Result<LoadOptions> loadOptions() const;
+  /// The model; "-" is one in ONNX's format on standard input, which is read at the first call.
+  Result<ModelSource> source() const;
   CompileOptions compileOptions() const;
   Session::Options sessionOptions() const;
 
 private:
+  mutable std::optional<ModelSource> standardInput_; ///< once it was read
   std::optional<MemoryLimit> memoryLimit() const;
   void addLimits(CLI::App& app);
 };
@@ -61,9 +64,6 @@ enum class ModelUse { Any, WithDefaults, FirstPart };
 
 /// Loads the model, printing its notes.
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Any);
-
-/// For a float input, unsigned bytes are images: scaled by 1/255.
-Tensor scaleImages(Tensor tensor, const Type& input);
 
 /// Writes to a file, whole or not at all, or to stdout for "-".
 Result<> writeText(const std::string& path, const std::string& text);

@@ -17,6 +17,7 @@ struct FileOptions {
   ModelOptions model;
   std::string output, header, name;
   std::string cpu = "native";
+  bool debug = false;
 };
 
 std::string printKernels(const lower::Plan& plan) {
@@ -34,11 +35,14 @@ bool isText(const std::string& output) {
 Result<> compileToFile(const FileOptions& options) {
   if (isText(options.output) && !options.header.empty())
     return usageError("--header goes with native code, not with " + options.output);
-  const diagnose::NativeOutput native = {
-      .file = options.output,
-      .header = options.header,
-      .symbol =
-          options.name.empty() ? symbolOf(ModelSource(options.model.model).stem()) : options.name};
+  if (isText(options.output) && options.debug)
+    return usageError("-g goes with native code, not with " + options.output);
+  ENFOLD_TRY(const ModelSource source, options.model.source());
+  const diagnose::NativeOutput native = {.file = options.output,
+                                         .header = options.header,
+                                         .symbol = options.name.empty() ? symbolOf(source.stem())
+                                                                        : options.name,
+                                         .texts = options.debug ? options.output + ".kir" : ""};
   if (!isText(options.output)) ENFOLD_RETURN_IF_ERROR(diagnose::checkOutput(native));
   CompileOptions how = options.model.compileOptions();
   how.cpu = options.cpu;
@@ -56,7 +60,7 @@ Result<> compileToFile(const FileOptions& options) {
   ENFOLD_RETURN_IF_ERROR(checkMemory(needs, how.memory));
   if (how.memory) note("memory: at most " + needs.str());
   model.graph->forgetConstants();
-  return diagnose::saveProgram(native, options.model.model, plan, target, report);
+  return diagnose::saveProgram(native, source.name, plan, target, report);
 }
 
 } // namespace
@@ -74,6 +78,10 @@ Action addCompile(CLI::App& app) {
   app.add_option("--header", options->header, "Also write a C header for calling it");
   app.add_option("--name", options->name,
                  "Prefix of the names in C; default: made from the model's name");
+  app.add_flag(
+      "-g", options->debug,
+      "Add lines for debuggers and profilers: those of the kernels' text, which is written "
+      "to the folder FILE.kir");
   app.add_option("--target-cpu", options->cpu,
                  "The processor to compile for, by LLVM's name: x86-64-v3, znver5, cortex-a72 ...")
       ->type_name("CPU");

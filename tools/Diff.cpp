@@ -2,12 +2,16 @@
 // another way.
 #include "diagnose/Diff.h"
 
+#include "onnx/Npz.h"
+#include "onnx/RegularFile.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace enfold::tool {
 namespace {
@@ -25,8 +29,25 @@ struct DiffOptions {
   bool all = false;
 };
 
+/// Those tensors of a .npz file that the model has.
+Result<Tensors> archivedTensors(const std::string& path, const Graph& model) {
+  ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
+  if (file.size() == 0) return invalid(path + ": the file is empty");
+  ENFOLD_TRY(const auto bytes, file.map());
+  auto arrays = onnx::decodeNpz({bytes.get(), static_cast<size_t>(file.size())});
+  if (!arrays) return invalid(fmt::format("{}: {}", path, arrays.error().str()));
+  Tensors tensors;
+  for (const Value* value : diagnose::computedValues(model))
+    if (const auto array = std::ranges::find(*arrays, value->name(), &NamedTensor::name);
+        array != arrays->end())
+      tensors.emplace(value->name(), array->tensor);
+  if (tensors.empty()) return usageError(path + ": holds no tensor of the model");
+  return tensors;
+}
+
 /// Tensors saved by `run --output --tap`, as far as there are files of them.
 Result<Tensors> savedTensors(const DiffOptions& options, const Graph& model) {
+  if (options.against.ends_with(".npz")) return archivedTensors(options.against, model);
   Tensors tensors;
   for (const Value* value : diagnose::computedValues(model)) {
     const auto path = tensorPath(options.against, value->name());
@@ -114,8 +135,8 @@ Action addDiff(CLI::App& app) {
   options->inputs.add(app);
   options->tolerance.add(app);
   app.add_option("--against", options->against,
-                 "What to compare with: reference, unfused, onnxruntime, or a folder of "
-                 "test_data_set_* or NAME.npy")
+                 "What to compare with: reference, unfused, onnxruntime, a folder of "
+                 "test_data_set_* or NAME.npy, or a .npz file")
       ->type_name("WHAT")
       ->required();
   app.add_flag("--all", options->all, "Also compare tensors that were fused away");

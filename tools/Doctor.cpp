@@ -72,7 +72,8 @@ Result<int> examine(const DoctorOptions& options) {
   Result<Checkup> checkup = diagnose::checkUp(options.model.compileOptions());
   if (checkup && !options.model.model.empty()) {
     ENFOLD_TRY(const LoadOptions load, options.model.loadOptions());
-    checkup = diagnose::checkUp(options.model.model, load, options.model.compileOptions());
+    ENFOLD_TRY(const ModelSource source, options.model.source());
+    checkup = diagnose::checkUp(source, load, options.model.compileOptions());
   }
   if (!checkup) return std::unexpected(std::move(checkup).error());
   if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text(*checkup)));

@@ -62,6 +62,14 @@ std::string usage(const CLI::App& app) {
 
 } // namespace
 
+std::vector<const CLI::Option*> optionsOf(const CLI::App& app) {
+  std::vector<const CLI::Option*> options = app.get_options();
+  if (const CLI::App* program = app.get_parent())
+    for (const CLI::Option* option : program->get_options())
+      if (option->get_group() == kForAllCommands) options.push_back(option);
+  return options;
+}
+
 std::vector<std::string> namesOf(const CLI::Option& option) {
   std::vector<std::string> names;
   for (const std::string& name : option.get_snames()) names.push_back("-" + name);
@@ -108,9 +116,11 @@ std::string helpText(const CLI::App& app) {
     for (const CLI::App* command : commands)
       out += row(command->get_name(), command->get_description());
   }
-  for (const std::string& group : app.get_groups()) {
+  std::vector<std::string> groups = app.get_groups();
+  if (app.get_parent()) groups.emplace_back(kForAllCommands);
+  for (const std::string& group : groups) {
     std::string rows;
-    for (const CLI::Option* option : app.get_options())
+    for (const CLI::Option* option : optionsOf(app))
       if (option->nonpositional() && option->get_group() == group) rows += optionRow(*option);
     if (!rows.empty()) out += "\n" + group + ":\n" + rows;
   }

@@ -11,6 +11,12 @@ class Option;
 
 namespace enfold::tool {
 
+/// The group of options of the program that go with every command.
+inline constexpr const char* kForAllCommands = "All commands";
+
+/// The options that a command takes: its own, and those of the program that go with every command.
+std::vector<const CLI::Option*> optionsOf(const CLI::App& app);
+
 /// "-o" and "--output".
 std::vector<std::string> namesOf(const CLI::Option& option);
 

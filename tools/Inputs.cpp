@@ -2,6 +2,7 @@
 #include "tools/Inputs.h"
 
 #include "ir/ConstantText.h"
+#include "tools/InputFiles.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -15,11 +16,16 @@ namespace enfold::tool {
 bool InputOptions::isRandom() const { return random->count() > 0; }
 
 void InputOptions::add(CLI::App& app) {
-  app.add_option("--input", files, "Read an input from a file: NAME=FILE.npy or NAME=FILE.pb")
+  app.add_option(
+         "--input", files,
+         "Read an input from a file: .npy, .npz, .pb, .png or .jpg, or raw numbers: NAME=raw:FILE; "
+         "several images are a batch; FILE.npz alone: all its arrays; - is standard input")
       ->type_name("NAME=FILE");
   random = app.add_option("--random", seeds,
                           "Fill missing inputs with random numbers from this seed (default 1)")
-               ->expected(0, 1);
+               ->expected(0, 1)
+               ->default_str("1");
+  pixels.add(app);
 }
 
 void ToleranceOptions::add(CLI::App& app) {
@@ -31,16 +37,9 @@ bool OptionalInputs::has(std::span<const TensorSpec> inputs, const std::string& 
   return bound.contains(name) || std::ranges::find(inputs, name, &TensorSpec::name) != inputs.end();
 }
 
-Result<std::vector<NamedTensor>> readInputs(const InputOptions& options) {
-  std::vector<NamedTensor> inputs;
-  for (const std::string& text : options.files) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return usageError(fmt::format("--input {}: expected NAME=FILE", text));
-    ENFOLD_TRY(NamedTensor file, onnx::readTensorFile(text.substr(equals + 1)));
-    inputs.push_back({text.substr(0, equals), std::move(file.tensor)});
-  }
-  return inputs;
+Result<std::vector<NamedTensor>> readInputs(const InputOptions& options,
+                                            const ModelOptions& model) {
+  return readInputFiles(options.files, options.pixels, model);
 }
 
 Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const TensorSpec> inputs,
@@ -52,7 +51,7 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
     const auto named = std::ranges::find(given, name, &NamedTensor::name);
     const auto known = optional.defaults.find(name);
     if (named != given.end()) {
-      tensors.push_back(scaleImages(named->tensor, type));
+      ENFOLD_TRY(tensors.emplace_back(), options.pixels.asNumbers(named->tensor, type));
     } else if (known != optional.defaults.end()) {
       tensors.push_back(known->second);
     } else if (options.isRandom()) {
@@ -97,10 +96,11 @@ Result<Trial> makeTrial(const ModelOptions& model, const InputOptions& options,
   if (set) {
     given = set->inputs;
   } else {
-    ENFOLD_TRY(given, readInputs(options));
+    ENFOLD_TRY(given, readInputs(options, model));
   }
   ENFOLD_TRY(LoadOptions how, model.loadOptions());
-  ENFOLD_TRY(LoadedModel loaded, loadModelFor(model.model, given, std::move(how)));
+  ENFOLD_TRY(const ModelSource source, model.source());
+  ENFOLD_TRY(LoadedModel loaded, loadModelFor(source, given, std::move(how)));
   for (const std::string& text : loaded.notes) note("note: " + text);
   const OptionalInputs optional{std::move(loaded.inputDefaults), std::move(loaded.boundInputs)};
   const std::vector<TensorSpec> inputs = inputsOf(*loaded.graph);

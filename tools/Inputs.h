@@ -4,6 +4,7 @@
 #include "diagnose/Compare.h"
 #include "onnx/TensorFile.h"
 #include "tools/Common.h"
+#include "tools/Pixels.h"
 
 namespace CLI {
 class Option;
@@ -12,7 +13,8 @@ class Option;
 namespace enfold::tool {
 
 struct InputOptions {
-  std::vector<std::string> files; ///< NAME=FILE
+  std::vector<std::string> files; ///< see tools/InputFiles.h
+  PixelOptions pixels;
   std::vector<uint64_t> seeds;
   CLI::Option* random = nullptr; ///< --random, with a seed or without
 
@@ -43,7 +45,7 @@ struct OptionalInputs {
 };
 
 /// The tensors of --input.
-Result<std::vector<NamedTensor>> readInputs(const InputOptions& options);
+Result<std::vector<NamedTensor>> readInputs(const InputOptions& options, const ModelOptions& model);
 
 /// The tensors in the order of the model's inputs.
 Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const TensorSpec> inputs,

@@ -23,6 +23,7 @@ struct InspectOptions {
   ModelOptions model;
   std::string json;
   bool check = false;
+  std::vector<int> threads;
 };
 
 /// "20, each changes its tensor by at most 1.1e-06 max|x| + 2e-08"
@@ -95,14 +96,37 @@ std::string text(const Artifact& artifact) {
          tableOf(artifact.certificates);
 }
 
+std::string scalingText(const diagnose::Scaling& scaling) {
+  std::vector<std::vector<std::string>> rows = {{"kernel", "iterations", "grain"}};
+  for (const int threads : scaling.threads) rows[0].push_back(fmt::format("x{} %", threads));
+  rows[0].insert(rows[0].end(), {"imbalance", "limit", "algorithm", "nodes"});
+  for (const diagnose::KernelScaling& kernel : scaling.kernels) {
+    std::vector<std::string> row = {std::to_string(rows.size() - 1),
+                                    std::to_string(kernel.iterations),
+                                    std::to_string(kernel.grain)};
+    for (const diagnose::KernelOnThreads& on : kernel.onThreads)
+      row.push_back(fmt::format("{:.0f}", 100 * on.efficiency));
+    row.insert(row.end(), {fmt::format("{:.2f}", kernel.onThreads.back().imbalance),
+                           std::string(name(kernel.limit)), kernel.algorithm, kernel.nodes});
+    rows.push_back(std::move(row));
+  }
+  std::string text = table(rows) + "predicted efficiency of the network:";
+  for (size_t i = 0; i < scaling.threads.size(); ++i)
+    text += fmt::format("{} {:.0f} % on {}", i ? "," : "", 100 * scaling.efficiency[i],
+                        scaling.threads[i]);
+  return text + " threads\n";
+}
+
 Result<> inspectModel(const InspectOptions& options) {
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::FirstPart));
   ENFOLD_TRY(Inspection facts, diagnose::inspect(options.model.model, std::move(model.graph),
-                                                 options.model.compileOptions()));
+                                                 options.model.compileOptions(), options.threads));
   facts.decided = std::move(model.remainder.decided);
   if (options.json != "-")
-    ENFOLD_RETURN_IF_ERROR(writeText("-", text(facts) + (options.check ? "" : opsText(facts))));
+    ENFOLD_RETURN_IF_ERROR(writeText("-", text(facts) + (facts.scaling ? scalingText(*facts.scaling)
+                                                         : options.check ? ""
+                                                                         : opsText(facts))));
   if (options.model.verbosity > 0) fmt::print(stderr, "{}", facts.plan);
   if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(facts)));
   if (options.check && !facts.referenceOps.empty())
@@ -132,6 +156,13 @@ Action addInspect(CLI::App& app) {
   options->model.add(app);
   app.get_option("MODEL")->description(
       "A .onnx or .eir file, zoo:NAME, or a compiled .o, .a or .so");
+  app.remove_option(app.get_option("--threads"));
+  app.add_option("--threads", options->threads,
+                 "Predict how well so many threads share the work of each kernel: 1,2,4,8,16")
+      ->delimiter(',')
+      ->check(CLI::Range(1, ENFOLD_MAX_THREADS))
+      ->type_name("COUNTS")
+      ->group("Running");
   app.add_flag("--check", options->check,
                "Exit with 3 if any op has no generated kernel; leave out the table of ops");
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout")

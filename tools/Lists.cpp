@@ -24,6 +24,10 @@ Result<> listZoo() {
 
 Result<> writeNetwork(const std::string& name, const std::string& output) {
   ENFOLD_TRY(const auto graph, zoo::build(name));
+  if (output == "-") {
+    ENFOLD_TRY(const std::string bytes, onnx::encodeModel(*graph));
+    return writeText(output, bytes);
+  }
   if (!output.ends_with(".onnx")) return usageError("zoo " + name + " needs -o FILE.onnx");
   return onnx::exportModel(*graph, output);
 }
@@ -90,7 +94,8 @@ Action addZoo(CLI::App& app) {
   auto name = std::make_shared<std::string>("list");
   auto output = std::make_shared<std::string>();
   app.add_option("NAME", *name, "A network to write, or list");
-  app.add_option("-o,--output", *output, "The .onnx file to write")->type_name("FILE");
+  app.add_option("-o,--output", *output, "The .onnx file to write, - for stdout")
+      ->type_name("FILE");
   return [name, output] {
     if (*name == "list") return finished(listZoo());
     return finished(writeNetwork(*name, *output));

@@ -9,6 +9,7 @@
 #include "tools/Commands.h"
 #include "tools/Deadline.h"
 #include "tools/Inputs.h"
+#include "tools/OpenSizes.h"
 #include "tools/ProgressLine.h"
 
 #include <CLI/App.hpp>
@@ -22,6 +23,7 @@ namespace {
 
 struct QuantizeOptions {
   ModelOptions model;
+  PixelOptions pixels;
   std::string calibrate, output, method = "auto", labels, json;
   std::vector<uint64_t> seeds;
   CLI::Option* random = nullptr;
@@ -48,13 +50,13 @@ std::optional<quantize::Method> methodOf(const std::string& text) {
 
 /// The tensors of a sample in the order of the graph's inputs.
 Result<std::vector<Tensor>> arranged(std::vector<NamedTensor> sample, const Graph& graph,
-                                     size_t number) {
+                                     size_t number, const PixelOptions& pixels) {
   std::vector<Tensor> tensors;
   for (const auto& input : graph.inputs()) {
     const auto it = std::ranges::find(sample, input->name(), &NamedTensor::name);
     if (it == sample.end())
       return usageError(fmt::format("sample {} has no input '{}'", number, input->name()));
-    tensors.push_back(scaleImages(std::move(it->tensor), input->type()));
+    ENFOLD_TRY(tensors.emplace_back(), pixels.asNumbers(std::move(it->tensor), input->type()));
     if (tensors.back().type() != input->type())
       return usageError(fmt::format("input '{}' must be {}, not {} as in sample {}", input->name(),
                                     input->type().str(), tensors.back().type().str(), number));
@@ -80,16 +82,17 @@ Result<> loadTask(const QuantizeOptions& options, Task& task) {
     };
     return {};
   }
-  ENFOLD_TRY(const onnx::Signature signature, loadSignature(options.model.model, load));
+  ENFOLD_TRY(const ModelSource source, options.model.source());
+  ENFOLD_TRY(const onnx::Signature signature, loadSignature(source, load));
   ENFOLD_TRY(task.data, CalibrationData::open(options.calibrate, signature, load));
   ENFOLD_TRY(const std::vector<NamedTensor> first, task.data->at(0));
-  ENFOLD_TRY(task.model, loadModelFor(options.model.model, first, std::move(load)));
+  ENFOLD_TRY(task.model, loadModelFor(source, first, std::move(load)));
   for (const std::string& text : task.model.notes) note("note: " + text);
   const size_t all = task.data->count();
   task.samples.count = options.samples == 0 ? all : std::min(options.samples, all);
-  task.samples.at = [&task](size_t i) -> Result<std::vector<Tensor>> {
+  task.samples.at = [&task, &options](size_t i) -> Result<std::vector<Tensor>> {
     ENFOLD_TRY(std::vector<NamedTensor> sample, task.data->at(i));
-    return arranged(std::move(sample), *task.model.graph, i);
+    return arranged(std::move(sample), *task.model.graph, i, options.pixels);
   };
   return {};
 }
@@ -143,53 +146,16 @@ void print(const quantize::Report& report) {
                percent(report.after));
 }
 
-/// Types of inputs and outputs with the sizes open that the model leaves open, where its
-/// computation is the same for any: then it is the same for two. None where there is no such size.
-std::map<std::string, onnx::DeclaredType> openTypes(const QuantizeOptions& options,
-                                                    const LoadedModel& model) {
-  auto load = options.model.loadOptions();
-  std::map<std::string, onnx::DeclaredType> types;
-  if (!load) return types;
-  bool isOpen = false;
-  for (const auto& input : model.graph->inputs()) {
-    const auto declared =
-        std::ranges::find(model.signature.inputs, input->name(), &onnx::DeclaredTensor::name);
-    if (declared == model.signature.inputs.end() || !declared->type.dims ||
-        load->shapes.contains(input->name()))
-      continue;
-    onnx::DeclaredType type = declared->type;
-    Shape doubled = input->shape();
-    for (size_t i = 0; i < doubled.size(); ++i) {
-      onnx::DeclaredType::Dim& dim = (*type.dims)[i];
-      if (dim.size) continue;
-      if (load->dims.contains(dim.symbol)) {
-        dim = {doubled[i], ""};
-        continue;
-      }
-      doubled[i] *= 2;
-      isOpen = true;
-    }
-    load->shapes[input->name()] = doubled;
-    types[input->name()] = std::move(type);
-  }
-  if (!isOpen) return {};
-  for (const onnx::DeclaredTensor& output : model.signature.outputs)
-    types[output.name] = output.type;
-  const auto other = loadModelFor(options.model.model, {}, *std::move(load));
-  const CompileOptions compile = options.model.compileOptions();
-  const auto one = quantize::prepared(*model.graph, compile);
-  const auto two = other ? quantize::prepared(*other->graph, compile)
-                         : Result<std::unique_ptr<Graph>>(std::unexpected(other.error()));
-  if (one && two && quantize::areAlike(**one, **two)) return types;
-  note("note: the network computes with its sizes, so those of the samples are fixed");
-  return {};
-}
-
 Result<> save(const Graph& graph, const QuantizeOptions& options, const LoadedModel& model) {
   const std::filesystem::path path = options.output;
   if (path.extension() == ".eir") return saveGraphText(graph, path);
+  const auto prepare = [&](const Graph& loaded) {
+    return quantize::prepared(loaded, options.model.compileOptions());
+  };
   return onnx::exportModel(
-      graph, path, {.inputDefaults = model.inputDefaults, .openTypes = openTypes(options, model)});
+      graph, path,
+      {.inputDefaults = model.inputDefaults,
+       .openTypes = openTypes(options.model, model, ModelUse::WithDefaults, prepare)});
 }
 
 Result<> run(const QuantizeOptions& options) {
@@ -235,7 +201,9 @@ Action addQuantize(CLI::App& app) {
   options->random = app.add_option("--random", options->seeds,
                                    "Calibrate with random numbers from this seed (default 1)")
                         ->expected(0, 1)
+                        ->default_str("1")
                         ->type_name("SEED");
+  options->pixels.add(app);
   app.add_option("--samples", options->samples, "Use the first of the samples only, this many")
       ->check(CLI::PositiveNumber)
       ->type_name("COUNT");

@@ -2,6 +2,7 @@
 #include "diagnose/QuantizationSteps.h"
 #include "diagnose/Tap.h"
 #include "driver/Stage.h"
+#include "onnx/Npz.h"
 #include "reference/Reference.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
@@ -36,7 +37,8 @@ public:
     if (options.reference) {
       const Deadline deadline(options.model.limitSeconds);
       ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
-      ENFOLD_TRY(LoadedModel model, loadStaged(options.model.model, inputs, std::move(how)));
+      ENFOLD_TRY(const ModelSource source, options.model.source());
+      ENFOLD_TRY(LoadedModel model, loadStaged(source, inputs, std::move(how)));
       for (const std::string& text : model.notes) note("note: " + text);
       runner.optional_ = {std::move(model.inputDefaults), std::move(model.boundInputs)};
       if (model.remainder.rest) {
@@ -172,7 +174,8 @@ int printAccuracy(const Tensor& scores, const std::string& path) {
 Result<std::vector<double>> roundingOf(const RunOptions& options,
                                        std::span<const NamedTensor> inputs) {
   ENFOLD_TRY(LoadOptions how, options.model.loadOptions());
-  ENFOLD_TRY(const LoadedModel model, loadStaged(options.model.model, inputs, std::move(how)));
+  ENFOLD_TRY(const ModelSource source, options.model.source());
+  ENFOLD_TRY(const LoadedModel model, loadStaged(source, inputs, std::move(how)));
   if (model.remainder.rest) return std::vector<double>(model.signature.outputs.size(), 0);
   const auto steps = diagnose::quantizationSteps(*model.graph);
   std::vector<double> rounding;
@@ -222,7 +225,7 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
 
 /// Compares with what the reference functions answer to the same inputs, without passes.
 Result<bool> checkAgainstReference(const RunOptions& options) {
-  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs));
+  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs, options.model));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
   ENFOLD_TRY(const std::vector<Tensor> inputs,
              arrange(options.inputs, runner.inputs(), runner.optional(), given));
@@ -250,13 +253,24 @@ Result<bool> check(const RunOptions& options) {
   return same;
 }
 
-/// Prints a tensor, and saves it if asked to.
-Result<> show(const RunOptions& options, const std::string& name, const Tensor& tensor) {
-  printSummary(name, tensor);
-  if (options.output.empty()) return {};
+/// Saves tensors as .npy files of a folder, or in one .npz file or on standard output.
+Result<> save(const std::string& output, std::span<const NamedTensor> tensors) {
+  if (output == "-" || output.ends_with(".npz")) {
+    ENFOLD_TRY(const std::string bytes, onnx::encodeNpz(tensors));
+    return writeText(output, bytes);
+  }
   std::error_code error;
-  std::filesystem::create_directories(options.output, error);
-  return onnx::writeNpy(tensorPath(options.output, name), tensor);
+  std::filesystem::create_directories(output, error);
+  for (const auto& [name, tensor] : tensors)
+    ENFOLD_RETURN_IF_ERROR(onnx::writeNpy(tensorPath(output, name), tensor));
+  return {};
+}
+
+/// Prints tensors, and saves them if asked to.
+Result<> show(const RunOptions& options, std::span<const NamedTensor> tensors) {
+  if (options.output != "-")
+    for (const auto& [name, tensor] : tensors) printSummary(name, tensor);
+  return options.output.empty() ? Result<>() : save(options.output, tensors);
 }
 
 /// Runs with intermediate tensors shown behind the outputs.
@@ -268,10 +282,11 @@ Result<int> runTapped(const RunOptions& options) {
                                              options.model.sessionOptions(), options.taps));
   ENFOLD_TRY(const diagnose::TappedRun result, network->run(trial.inputs));
   const auto names = network->graph().outputNames();
+  std::vector<NamedTensor> tensors;
   for (size_t i = 0; i < result.outputs.size(); ++i)
-    ENFOLD_RETURN_IF_ERROR(show(options, names[i], result.outputs[i]));
-  for (const auto& [name, tensor] : result.taps)
-    ENFOLD_RETURN_IF_ERROR(show(options, name, tensor));
+    tensors.push_back({names[i], result.outputs[i]});
+  for (const auto& [name, tensor] : result.taps) tensors.push_back({name, tensor});
+  ENFOLD_RETURN_IF_ERROR(show(options, tensors));
   if (!result.sameProgram)
     note("note: storing these tensors changed how others are computed: they may differ in the last "
          "bits from what the outputs were computed of");
@@ -279,17 +294,21 @@ Result<int> runTapped(const RunOptions& options) {
 }
 
 Result<int> runOnce(const RunOptions& options) {
-  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs));
+  ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs, options.model));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
   ENFOLD_TRY(std::vector<Tensor> inputs,
              arrange(options.inputs, runner.inputs(), runner.optional(), given));
   ENFOLD_TRY(const std::vector<Tensor> outputs, runInPieces(runner, std::move(inputs)));
+  std::vector<NamedTensor> tensors;
   for (size_t i = 0; i < outputs.size(); ++i)
-    ENFOLD_RETURN_IF_ERROR(show(options, runner.outputs()[i].name, outputs[i]));
+    tensors.push_back({runner.outputs()[i].name, outputs[i]});
+  ENFOLD_RETURN_IF_ERROR(show(options, tensors));
   return options.labels.empty() ? kDone : printAccuracy(outputs.front(), options.labels);
 }
 
 Result<int> run(const RunOptions& options) {
+  if (options.output == "-" && !options.labels.empty())
+    return usageError("-o - writes the outputs where --labels would print the accuracy");
   if (!options.check.empty()) {
     if (!options.taps.empty()) return usageError("--tap and --check do not go together");
     ENFOLD_TRY(const bool same, check(options));
@@ -306,8 +325,9 @@ Action addRun(CLI::App& app) {
   options->model.addTune(app);
   options->cache.add(app);
   options->inputs.add(app);
-  app.add_option("-o,--output", options->output, "Save the outputs as .npy files in this folder")
-      ->type_name("DIR");
+  app.add_option("-o,--output", options->output,
+                 "Save the outputs as .npy files in this folder, or in one .npz file; - for stdout")
+      ->type_name("DIR|FILE.npz");
   app.add_option("--labels", options->labels, "A .npy file of expected classes; print the accuracy")
       ->type_name("FILE");
   app.add_option("--check", options->check,

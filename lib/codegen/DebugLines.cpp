@@ -7,15 +7,16 @@
 
 namespace enfold::codegen {
 
-DebugLines::DebugLines(llvm::Module& module) : builder_(module) {
+DebugLines::DebugLines(llvm::Module& module, const std::string& folder)
+    : builder_(module), folder_(folder) {
   module.addModuleFlag(llvm::Module::Warning, "Debug Info Version", llvm::DEBUG_METADATA_VERSION);
-  builder_.createCompileUnit(llvm::dwarf::DW_LANG_C, builder_.createFile("enfold.kir", "."),
+  builder_.createCompileUnit(llvm::dwarf::DW_LANG_C, builder_.createFile("enfold.kir", folder_),
                              "enfold", /*isOptimized=*/true, /*Flags=*/"", /*RV=*/0);
 }
 
 void DebugLines::begin(llvm::Function& function, const kir::Kernel& kernel) {
   const std::string name = function.getName().str();
-  llvm::DIFile* file = builder_.createFile(name + ".kir", ".");
+  llvm::DIFile* file = builder_.createFile(name + ".kir", folder_);
   function_ = builder_.createFunction(
       file, kernel.name, name, file, 1,
       builder_.createSubroutineType(builder_.getOrCreateTypeArray({})), 1, llvm::DINode::FlagZero,

@@ -10,7 +10,8 @@ namespace enfold::codegen {
 
 class DebugLines {
 public:
-  explicit DebugLines(llvm::Module& module);
+  /// Texts are in the folder.
+  DebugLines(llvm::Module& module, const std::string& folder);
 
   /// The function is that of the kernel, whose text is the file "SYMBOL.kir".
   void begin(llvm::Function& function, const kir::Kernel& kernel);
@@ -21,6 +22,7 @@ public:
 
 private:
   llvm::DIBuilder builder_;
+  std::string folder_;
   llvm::DISubprogram* function_ = nullptr;
   kir::Lines lines_;
 };

@@ -4,6 +4,7 @@
 
 #include "codegen/KernelModule.h"
 #include "codegen/Llvm.h"
+#include "codegen/Profilers.h"
 #include "support/Parallel.h"
 
 #include <fmt/format.h>
@@ -42,6 +43,7 @@ std::vector<std::vector<UniqueKernels::Entry>> grouped(const UniqueKernels& kern
 
 Result<std::vector<std::string>> compile(const UniqueKernels& kernels, const Target& target,
                                          const JitOptions& options) {
+  ENFOLD_RETURN_IF_ERROR(checkProfilers());
   const int threads = options.threads > 0 ? options.threads : hardwareThreads();
   auto groups = grouped(kernels, threads);
   std::vector<std::string> objects(groups.size());
@@ -52,7 +54,7 @@ Result<std::vector<std::string>> compile(const UniqueKernels& kernels, const Tar
       stopped = true;
     if (stopped) return;
     objects[i] = withLlvm([&](LlvmWork& work) {
-      makeModule(work, groups[i], target);
+      makeModule(work, groups[i], target, debugInfoOfJit(), dumpFolder());
       return generate(work, llvm::CodeGenFileType::ObjectFile);
     });
   });
@@ -89,10 +91,14 @@ public:
       Error reported = failure(std::move(error));
       if (!cause_) cause_ = std::move(reported);
     });
+    ENFOLD_RETURN_IF_ERROR(registerWithDebugger(*jit_));
     for (const std::string& object : objects)
       if (auto error = jit_->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
         return std::unexpected(failure(std::move(error)));
-    return {};
+    return tellPerf(objects, [this](const std::string& symbol) -> Result<const void*> {
+      ENFOLD_TRY(const enfold_kernel_fn function, lookUp(symbol));
+      return reinterpret_cast<const void*>(function);
+    });
   }
 
   Result<enfold_kernel_fn> lookUp(const std::string& symbol) {

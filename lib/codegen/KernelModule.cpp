@@ -49,10 +49,24 @@ double cost(const kir::Kernel& kernel, const kir::Block& block) {
   return sum;
 }
 
-std::string symbolOf(const std::string& prefix, size_t number, const std::string& name) {
+std::string symbolOf(const std::string& prefix, size_t number, const std::string& name,
+                     const std::string& node) {
+  constexpr size_t kLongest = 150;
   std::string symbol = fmt::format("{}_k{}_{}", prefix, number, name);
+  if (!node.empty()) symbol += "_" + node;
+  if (symbol.size() > kLongest) symbol.resize(kLongest);
   std::ranges::replace_if(symbol, [](unsigned char c) { return !std::isalnum(c); }, '_');
   return symbol;
+}
+
+/// The first node that each kernel computes; empty if none is known.
+std::vector<std::string> firstNodes(const ProgramDesc& program) {
+  std::vector<std::string> nodes(program.kernels.size());
+  for (const Step& step : program.steps)
+    if (step.kernel >= 0 && std::cmp_less(step.kernel, nodes.size()))
+      if (std::string& node = nodes[static_cast<size_t>(step.kernel)]; node.empty())
+        node = step.origin.substr(0, step.origin.find(" + "));
+  return nodes;
 }
 
 /// What is wrong with a step, or nothing.
@@ -121,22 +135,25 @@ void writeFile(const std::filesystem::path& path, std::string_view text) {
 
 } // namespace
 
-void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix) {
-  kernels.entries.push_back(
-      {&kernel, symbolOf(prefix, kernels.entries.size(), kernel.name), cost(kernel, kernel.body)});
+void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix,
+         const std::string& node) {
+  kernels.entries.push_back({&kernel, symbolOf(prefix, kernels.entries.size(), kernel.name, node),
+                             cost(kernel, kernel.body)});
 }
 
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix) {
   UniqueKernels unique;
   std::vector<Diag> diags;
   std::unordered_map<std::string, size_t> seen;
-  for (const kir::Kernel& kernel : program.kernels) {
+  const std::vector<std::string> nodes = firstNodes(program);
+  for (size_t i = 0; i < program.kernels.size(); ++i) {
+    const kir::Kernel& kernel = program.kernels[i];
     if (auto verified = kir::verify(kernel); !verified) {
       std::ranges::move(verified.error().diags, std::back_inserter(diags));
       continue;
     }
     auto [entry, isNew] = seen.emplace(kir::structure(kernel), unique.entries.size());
-    if (isNew) add(unique, kernel, prefix);
+    if (isNew) add(unique, kernel, prefix, nodes[i]);
     unique.entryOf.push_back(entry->second);
   }
   for (const Step& step : program.steps)
@@ -159,13 +176,13 @@ int64_t scratchBytes(const ProgramDesc& program) {
 }
 
 void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
-                const kir::Target& target, DebugInfo debug) {
+                const kir::Target& target, DebugInfo debug, const std::filesystem::path& folder) {
   work.machine = makeTargetMachine(target);
   work.module = std::make_unique<llvm::Module>("enfold", work.context);
   work.module->setTargetTriple(TripleArgument(tripleOf(target.architecture)));
   work.module->setDataLayout(work.machine->createDataLayout());
   std::optional<DebugLines> lines;
-  if (debug == DebugInfo::Lines) lines.emplace(*work.module);
+  if (debug == DebugInfo::Lines) lines.emplace(*work.module, folder.string());
   for (const UniqueKernels::Entry& entry : kernels) {
     llvm::Function* function =
         Emitter(*entry.kernel, target, *work.module).emit(entry.symbol, lines ? &*lines : nullptr);
@@ -184,6 +201,12 @@ std::string generate(LlvmWork& work, llvm::CodeGenFileType type) {
   work.passes->run(*work.module);
   work.passes.reset();
   return {bytes.begin(), bytes.end()};
+}
+
+std::filesystem::path dumpFolder() {
+  const char* folder = std::getenv("ENFOLD_DUMP_IR");
+  std::error_code failed;
+  return folder && *folder ? std::filesystem::absolute(folder, failed) : ".";
 }
 
 void dumpKernels(std::span<const UniqueKernels::Entry> kernels, const kir::Target& target) {

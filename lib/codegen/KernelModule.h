@@ -9,6 +9,7 @@
 
 #include <llvm/Support/CodeGen.h>
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,18 +31,24 @@ struct UniqueKernels {
 /// `prefix`.
 Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix);
 
-/// Appends a kernel.
-void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix);
+/// Appends a kernel. Its symbol names the node that it computes, if one is given.
+void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix,
+         const std::string& node = {});
 
 /// Whether code carries the lines of the kernels' text that it comes from.
 enum class DebugInfo : uint8_t { None, Lines };
 
-/// Emits and optimizes the kernels into a new module of `work`.
+/// Emits and optimizes the kernels into a new module of `work`. Lines are those of the files
+/// SYMBOL.kir in the folder.
 void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
-                const kir::Target& target, DebugInfo debug = DebugInfo::None);
+                const kir::Target& target, DebugInfo debug = DebugInfo::None,
+                const std::filesystem::path& folder = ".");
 
 /// Machine code of the module, as an object file or as assembly. Consumes the module's IR.
 std::string generate(LlvmWork& work, llvm::CodeGenFileType type);
+
+/// The folder ENFOLD_DUMP_IR names, as a path from the root, or ".".
+std::filesystem::path dumpFolder();
 
 /// Writes NAME.kir, NAME.ll and NAME.s of each kernel to the folder ENFOLD_DUMP_IR names, if set.
 void dumpKernels(std::span<const UniqueKernels::Entry> kernels, const kir::Target& target);

@@ -5,6 +5,8 @@
 #include "codegen/Llvm.h"
 #include "codegen/ProgramTables.h"
 #include "codegen/SharedLibrary.h"
+#include "kernel/Printer.h"
+#include "support/NewFile.h"
 
 #include <fmt/format.h>
 #include <llvm/Bitcode/BitcodeWriter.h>
@@ -52,6 +54,15 @@ std::string bitcode(const llvm::Module& module) {
   return bytes;
 }
 
+Result<> writeTexts(const UniqueKernels& kernels, const std::filesystem::path& folder) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) return usageError(fmt::format("{}: {}", folder.string(), failed.message()));
+  for (const UniqueKernels::Entry& entry : kernels.entries)
+    ENFOLD_RETURN_IF_ERROR(writeFile(folder / (entry.symbol + ".kir"), kir::print(*entry.kernel)));
+  return {};
+}
+
 } // namespace
 
 std::optional<NativeForm> nativeFormOf(std::string_view extension) {
@@ -62,14 +73,18 @@ std::optional<NativeForm> nativeFormOf(std::string_view extension) {
 }
 
 Result<std::string> nativeFile(const ProgramDesc& program, const Target& target, NativeForm form,
-                               const std::string& symbol) {
+                               const std::string& symbol, const std::filesystem::path& texts) {
   for (const Step& step : program.steps)
     ENFOLD_CHECK(step.function == nullptr, "a function of this process cannot be in a file");
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, symbol));
+  std::error_code failed;
+  const std::filesystem::path folder = std::filesystem::absolute(texts, failed);
+  const DebugInfo debug = texts.empty() ? DebugInfo::None : DebugInfo::Lines;
+  if (debug == DebugInfo::Lines) ENFOLD_RETURN_IF_ERROR(writeTexts(kernels, folder));
   return catchLlvmErrors("generating code", [&]() -> Result<std::string> {
     dumpKernels(kernels.entries, target);
     std::string bytes = withLlvm([&](LlvmWork& work) {
-      makeModule(work, kernels.entries, target);
+      makeModule(work, kernels.entries, target, debug, folder);
       addProgramTables(*work.module, program, kernels, target, symbol);
       ENFOLD_CHECK(!llvm::verifyModule(*work.module, &llvm::errs()), program.name);
       if (form == NativeForm::LlvmText) return text(*work.module);

@@ -9,6 +9,7 @@
 #include "codegen/ProgramDesc.h"
 #include "codegen/TargetInfo.h"
 
+#include <filesystem>
 #include <optional>
 
 namespace enfold::codegen {
@@ -27,7 +28,10 @@ std::optional<NativeForm> nativeFormOf(std::string_view extension);
 
 /// The bytes of the file. `symbol`, a C identifier, begins the names of all symbols. Every step
 /// must call a kernel: functions of this process cannot be in a file.
+///
+/// With `texts`, a folder that is made, the code carries lines: those of the kernels' texts, which
+/// are written there. It then holds the folder's path from the root.
 Result<std::string> nativeFile(const ProgramDesc& program, const Target& target, NativeForm form,
-                               const std::string& symbol);
+                               const std::string& symbol, const std::filesystem::path& texts = {});
 
 } // namespace enfold::codegen

@@ -1,6 +1,8 @@
 // Measures all arms in turn, in short bursts.
 #include "diagnose/Bench.h"
 
+#include "diagnose/PeerProcess.h"
+#include "diagnose/Steadiness.h"
 #include "ir/ConstantText.h"
 #include "reference/Reference.h"
 
@@ -8,19 +10,24 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cmath>
+#include <thread>
 
 namespace enfold::diagnose {
 namespace {
 
 constexpr double kProfileSeconds = 0.5;
 constexpr double kLongestBurst = 50; ///< milliseconds
-constexpr int kWarmUpRuns = 2;
 constexpr size_t kFewestRuns = 3;
 
 using Clock = std::chrono::steady_clock;
 
 double elapsedMs(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+Clock::duration durationOf(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 /// A session with its inputs and outputs in place.
@@ -35,17 +42,16 @@ struct Bound {
 struct Runs {
   std::string name;
   std::function<Result<>()> run;
-  std::shared_ptr<Bound> bound = {}; ///< of a compiled program
+  std::shared_ptr<Bound> bound = {};      ///< of a compiled program
+  std::shared_ptr<PeerProcess> peer = {}; ///< of another runtime, which times its runs itself
   std::vector<double> samples = {};
 };
 
 Result<std::shared_ptr<Bound>> bind(const std::shared_ptr<const Executable>& executable,
-                                    const Session::Options& options) {
+                                    const BenchProblem& problem) {
   auto bound = std::make_shared<Bound>();
-  ENFOLD_TRY(bound->session, Session::create(executable, options));
-  uint64_t seed = 1;
-  for (const auto& [name, type] : executable->inputs())
-    bound->inputs.push_back(randomTensor(type, seed++));
+  ENFOLD_TRY(bound->session, Session::create(executable, problem.session));
+  bound->inputs = problem.inputs.empty() ? randomInputs(*executable) : problem.inputs;
   for (const auto& [name, type] : executable->outputs())
     bound->outputs.emplace_back(type.elem, type.shape);
   for (const Tensor& input : bound->inputs) bound->from.push_back(input.bytes());
@@ -67,7 +73,7 @@ Result<Runs> partlyFused(const BenchProblem& problem, const std::string& name) {
   else
     options.fuse = false;
   ENFOLD_TRY(const Compilation compiled, compile(std::move(graph), options));
-  ENFOLD_TRY(auto bound, bind(compiled.executable, problem.session));
+  ENFOLD_TRY(auto bound, bind(compiled.executable, problem));
   return runsOf(name, std::move(bound));
 }
 
@@ -79,48 +85,164 @@ Result<Runs> byReference(const BenchProblem& problem, const Bound& compiled) {
               }};
 }
 
+Result<Runs> byPeer(const BenchProblem& problem, const std::string& name, const Bound& compiled) {
+  ENFOLD_TRY(const std::unique_ptr<Graph> graph, problem.load());
+  ENFOLD_TRY(std::shared_ptr<PeerProcess> peer,
+             PeerProcess::start(name, *graph, compiled.inputs,
+                                enfold_get_threads(compiled.session->context())));
+  const auto run = [peer]() -> Result<> {
+    std::vector<double> samples;
+    return peer->run(0, samples);
+  };
+  return Runs{peer->title(), run, nullptr, peer};
+}
+
 Result<Runs> otherRuns(const BenchProblem& problem, const std::string& name,
                        const Bound& compiled) {
   if (name == "folded" || name == "unfused") return partlyFused(problem, name);
   if (name == "reference") return byReference(problem, compiled);
-  return usageError(fmt::format("--compare {}: known are folded, unfused and reference", name));
+  if (isPeer(name)) return byPeer(problem, name, compiled);
+  return usageError(fmt::format(
+      "--compare {}: known are folded, unfused, reference, onnxruntime and openvino", name));
 }
 
-Result<> measure(std::vector<Runs>& arms, const BenchProblem& problem) {
-  for (Runs& arm : arms)
-    for (int i = 0; i < kWarmUpRuns; ++i) ENFOLD_RETURN_IF_ERROR(arm.run());
-  const double total = problem.seconds * 1e3 * static_cast<double>(arms.size());
-  const double burst = std::min(kLongestBurst, problem.seconds * 1e3 / 4);
+/// Fills the caches with other bytes.
+class CacheFlood {
+public:
+  explicit CacheFlood(const codegen::Target& target)
+      : bytes_(static_cast<size_t>(
+            2 * std::max({target.machine.l2.bytes, target.machine.l3.bytes, int64_t{1} << 22}))) {}
+  void pour() {
+    constexpr size_t kLine = 64;
+    for (size_t i = 0; i < bytes_.size(); i += kLine) ++bytes_[i];
+    asm volatile("" : : "r"(bytes_.data()) : "memory"); // that nobody reads them is not seen
+  }
+
+private:
+  std::vector<char> bytes_;
+};
+
+Result<> addRun(Runs& arm) {
   const auto start = Clock::now();
-  do {
-    for (Runs& arm : arms) {
-      const auto burstStart = Clock::now();
-      do {
-        const auto runStart = Clock::now();
-        ENFOLD_RETURN_IF_ERROR(arm.run());
-        arm.samples.push_back(elapsedMs(runStart));
-      } while (elapsedMs(burstStart) < burst);
-      if (problem.progress) problem.progress(elapsedMs(start) / 1e3, total / 1e3);
+  ENFOLD_RETURN_IF_ERROR(arm.run());
+  arm.samples.push_back(elapsedMs(start));
+  return {};
+}
+
+class Measurement {
+public:
+  explicit Measurement(const BenchProblem& problem) : problem_(problem) {}
+
+  Result<> run(std::vector<Runs>& arms) {
+    for (Runs& arm : arms)
+      for (int i = 0; i < problem_.warmUpRuns; ++i) ENFOLD_RETURN_IF_ERROR(arm.run());
+    if (problem_.cold) {
+      ENFOLD_TRY(const codegen::Target target, targetOf(problem_.compile));
+      flood_.emplace(target);
     }
-  } while (elapsedMs(start) < total || arms[0].samples.size() < kFewestRuns);
+    start_ = Clock::now();
+    return problem_.rate > 0 ? runPaced(arms.front()) : runInTurn(arms);
+  }
+
+private:
+  double total(size_t arms) const { return problem_.seconds * 1e3 * static_cast<double>(arms); }
+
+  bool isDone(const Runs& first, size_t arms) const {
+    const size_t runs = first.samples.size();
+    if (problem_.iterations > 0) return runs >= static_cast<size_t>(problem_.iterations);
+    return elapsedMs(start_) >= total(arms) && runs >= kFewestRuns;
+  }
+
+  void tell(size_t arms) const {
+    if (problem_.progress) problem_.progress(elapsedMs(start_) / 1e3, total(arms) / 1e3);
+  }
+
+  Result<> runInTurn(std::vector<Runs>& arms) {
+    const double burst =
+        problem_.iterations > 0 ? 0 : std::min(kLongestBurst, problem_.seconds * 1e3 / 4);
+    do {
+      for (Runs& arm : arms) {
+        ENFOLD_RETURN_IF_ERROR(runBurst(arm, burst));
+        tell(arms.size());
+      }
+    } while (!isDone(arms[0], arms.size()));
+    return {};
+  }
+
+  Result<> runBurst(Runs& arm, double milliseconds) {
+    if (arm.peer && !flood_) return arm.peer->run(milliseconds, arm.samples);
+    const auto start = Clock::now();
+    do {
+      if (flood_) flood_->pour();
+      // Another process times itself.
+      ENFOLD_RETURN_IF_ERROR(arm.peer ? arm.peer->run(0, arm.samples) : addRun(arm));
+    } while (elapsedMs(start) < milliseconds);
+    return {};
+  }
+
+  Result<> runPaced(Runs& arm) {
+    const auto step = durationOf(1 / problem_.rate);
+    for (auto due = start_; !isDone(arm, 1); due += step) {
+      std::this_thread::sleep_until(due);
+      if (flood_) flood_->pour();
+      ENFOLD_RETURN_IF_ERROR(arm.run());
+      arm.samples.push_back(elapsedMs(due));
+      tell(1);
+    }
+    return {};
+  }
+
+  const BenchProblem& problem_;
+  std::optional<CacheFlood> flood_;
+  Clock::time_point start_;
+};
+
+Result<> check(const BenchProblem& problem) {
+  if (problem.rate > 0 && !(problem.others.empty() && problem.programs.empty()))
+    return usageError("runs at a rate are measured alone, not compared");
   return {};
 }
 
 } // namespace
 
+std::vector<Tensor> randomInputs(const Executable& executable) {
+  std::vector<Tensor> inputs;
+  for (const auto& [name, type] : executable.inputs())
+    inputs.push_back(randomTensor(type, inputs.size() + 1));
+  return inputs;
+}
+
+int64_t batchOf(const Executable& executable) {
+  const std::vector<TensorSpec> inputs = executable.inputs();
+  return inputs.empty() || inputs[0].type.shape.empty() ? 1 : inputs[0].type.shape[0];
+}
+
 Result<BenchReport> bench(const BenchProblem& problem) {
-  ENFOLD_TRY(auto bound, bind(problem.executable, problem.session));
+  ENFOLD_RETURN_IF_ERROR(check(problem));
+  ENFOLD_TRY(auto bound, bind(problem.executable, problem));
   std::vector<Runs> arms = {runsOf(problem.name, bound)};
   for (const std::string& name : problem.others) {
     ENFOLD_TRY(arms.emplace_back(), otherRuns(problem, name, *bound));
   }
-  ENFOLD_RETURN_IF_ERROR(measure(arms, problem));
+  for (const auto& [name, executable] : problem.programs) {
+    ENFOLD_TRY(auto other, bind(executable, problem));
+    arms.push_back(runsOf(name, std::move(other)));
+  }
+  std::vector<int> processes;
+  for (const Runs& arm : arms)
+    if (arm.peer) processes.push_back(arm.peer->process());
+  const SteadinessWatch watch(std::move(processes));
+  ENFOLD_RETURN_IF_ERROR(Measurement(problem).run(arms));
   BenchReport report{.model = problem.model,
                      .threads = enfold_get_threads(bound->session->context()),
-                     .compileTimes = problem.executable->times()};
+                     .batch = batchOf(*problem.executable),
+                     .compileTimes = problem.executable->times(),
+                     .complaints = watch.complaints(arms[0].samples)};
+  ENFOLD_TRY(const codegen::Target target, targetOf(problem.compile));
+  report.machine = machineFacts(target);
   for (const Runs& arm : arms)
     report.arms.push_back(
-        {arm.name, summarize(arm.samples), medianRatio(arm.samples, arms[0].samples)});
+        {arm.name, summarize(arm.samples), medianRatio(arm.samples, arms[0].samples), arm.samples});
   if (!problem.profile) return report;
   ENFOLD_TRY(report.profile, profileOf(*bound->session, kProfileSeconds, arms[0].run));
   report.arms[0].kernels = report.profile->kernels;
@@ -133,8 +255,8 @@ Result<BenchReport> bench(const BenchProblem& problem) {
 }
 
 Json toJson(const Summary& summary) {
-  return {{"min", summary.min}, {"p5", summary.p5},   {"p50", summary.p50},
-          {"p90", summary.p90}, {"p99", summary.p99}, {"mean", summary.mean}};
+  return {{"min", summary.min}, {"p5", summary.p5},   {"p50", summary.p50}, {"p90", summary.p90},
+          {"p95", summary.p95}, {"p99", summary.p99}, {"max", summary.max}, {"mean", summary.mean}};
 }
 
 Json toJson(const BenchReport& report) {
@@ -142,14 +264,19 @@ Json toJson(const BenchReport& report) {
   Json json = {{"version", 1},
                {"model", report.model},
                {"threads", report.threads},
+               {"batch", report.batch},
                {"latency_ms", toJson(first.latency)},
                {"samples", first.latency.samples},
-               {"compile_ms", report.compileTimes.total()}};
+               {"images_per_second", first.imagesPerSecond(report.batch)},
+               {"compile_ms", report.compileTimes.total()},
+               {"complaints", report.complaints}};
+  if (report.machine) json["machine"] = toJson(*report.machine);
   if (report.arms.size() > 1)
     for (const BenchArm& arm : report.arms)
       json["compare"][arm.name] = {
           {"latency_ms", toJson(arm.latency)},
           {"samples", arm.latency.samples},
+          {"images_per_second", arm.imagesPerSecond(report.batch)},
           {"ratio",
            {{"median", arm.ratio.median}, {"low", arm.ratio.low}, {"high", arm.ratio.high}}}};
   if (!report.profile) return json;

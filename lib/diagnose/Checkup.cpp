@@ -33,6 +33,15 @@ std::string firstWord(const char* path) {
   return word;
 }
 
+/// Of the first processor.
+double clockMegahertz() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (const size_t colon = line.find(':'); line.starts_with("cpu MHz") && colon != line.npos)
+      return std::strtod(line.c_str() + colon + 1, nullptr);
+  return 0;
+}
+
 /// A row of /proc/meminfo, in bytes.
 int64_t memoryRow(std::string_view name) {
   std::ifstream file("/proc/meminfo");
@@ -45,8 +54,9 @@ int64_t memoryRow(std::string_view name) {
 
 std::vector<std::pair<std::string, std::string>> environment() {
   std::vector<std::pair<std::string, std::string>> set;
-  for (const char* name : {"ENFOLD_NUM_THREADS", "OMP_NUM_THREADS", "ENFOLD_MAX_ISA",
-                           "ENFOLD_VECTOR_BYTES", "ENFOLD_CACHE_DIR", "ENFOLD_DUMP_IR"})
+  for (const char* name : {"ENFOLD_NUM_THREADS", "OMP_NUM_THREADS", "ENFOLD_PIN", "ENFOLD_MAX_ISA",
+                           "ENFOLD_VECTOR_BYTES", "ENFOLD_CACHE_DIR", "ENFOLD_DUMP_IR",
+                           "ENFOLD_PERF", "ENFOLD_GDB", "ENFOLD_PYTHON"})
     if (const char* value = std::getenv(name)) set.emplace_back(name, value);
   return set;
 }
@@ -148,6 +158,7 @@ MachineFacts machineFacts(const codegen::Target& target) {
                      .affinityCpus = rt::affinityCpus(),
                      .memoryBytes = memoryRow("MemTotal:"),
                      .availableBytes = memoryRow("MemAvailable:"),
+                     .megahertz = clockMegahertz(),
                      .governor = firstWord("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
                      .cacheFolder = CompileCache::defaultFolder().string(),
                      .environment = environment()};
@@ -189,27 +200,28 @@ Result<Checkup> checkUp(const ModelSource& source, const LoadOptions& load,
   return checkup;
 }
 
-Json toJson(const Checkup& checkup) {
-  const MachineFacts& machine = checkup.machine;
+Json toJson(const MachineFacts& machine) {
   const kir::Machine& core = machine.target.machine;
-  Json json = {{"version", 1},
-               {"machine",
-                {{"cpu", machine.target.cpu},
-                 {"isa", name(machine.target.isa)},
-                 {"vector_bytes", core.vectorBytes},
-                 {"cache_bytes", {core.l1.bytes, core.l2.bytes, core.l3.bytes}},
-                 {"threads", machine.threads},
-                 {"affinity_cpus", machine.affinityCpus},
-                 {"quota_cpus", machine.quotaCpus},
-                 {"memory_bytes", machine.memoryBytes},
-                 {"available_bytes", machine.availableBytes},
-                 {"load", machine.load},
-                 {"governor", machine.governor},
-                 {"cache_folder", machine.cacheFolder},
-                 {"environment", Json::object()}}},
-               {"findings", Json::array()}};
-  for (const auto& [name, value] : machine.environment)
-    json["machine"]["environment"][name] = value;
+  Json json = {{"cpu", machine.target.cpu},
+               {"isa", name(machine.target.isa)},
+               {"vector_bytes", core.vectorBytes},
+               {"cache_bytes", {core.l1.bytes, core.l2.bytes, core.l3.bytes}},
+               {"threads", machine.threads},
+               {"affinity_cpus", machine.affinityCpus},
+               {"quota_cpus", machine.quotaCpus},
+               {"memory_bytes", machine.memoryBytes},
+               {"available_bytes", machine.availableBytes},
+               {"load", machine.load},
+               {"clock_mhz", machine.megahertz},
+               {"governor", machine.governor},
+               {"cache_folder", machine.cacheFolder},
+               {"environment", Json::object()}};
+  for (const auto& [name, value] : machine.environment) json["environment"][name] = value;
+  return json;
+}
+
+Json toJson(const Checkup& checkup) {
+  Json json = {{"version", 1}, {"machine", toJson(checkup.machine)}, {"findings", Json::array()}};
   if (!checkup.model.empty()) json["model"] = checkup.model;
   if (const auto& forecast = checkup.forecast)
     json["forecast"] = {

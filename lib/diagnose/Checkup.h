@@ -21,6 +21,7 @@ struct MachineFacts {
   int64_t memoryBytes = 0;    ///< of the machine
   int64_t availableBytes = 0; ///< of that, without swapping
   double load = 0;            ///< processes that ran or waited to, averaged over a minute
+  double megahertz = 0;       ///< of the clock at the moment, as the system tells; 0: it does not
   std::string governor;       ///< of the clock: "performance", "powersave"
   std::string cacheFolder;    ///< of compiled programs
   std::vector<std::pair<std::string, std::string>> environment; ///< variables that enfold reads
@@ -68,6 +69,7 @@ Result<Checkup> checkUp(const CompileOptions& options);
 Result<Checkup> checkUp(const ModelSource& model, const LoadOptions& load,
                         const CompileOptions& options);
 
+Json toJson(const MachineFacts& machine);
 Json toJson(const Checkup& checkup);
 
 } // namespace enfold::diagnose

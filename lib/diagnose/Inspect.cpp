@@ -27,7 +27,7 @@ void countParameters(const Graph& graph, Inspection& inspection) {
 } // namespace
 
 Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> graph,
-                           const CompileOptions& options) {
+                           const CompileOptions& options, std::vector<int> threads) {
   Inspection inspection{.model = model, .ops = countOps(*graph)};
   countParameters(*graph, inspection);
   const std::vector<std::string> batchNorms = batchNormsOf(*graph);
@@ -47,6 +47,8 @@ Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> grap
   inspection.kernels = static_cast<int64_t>(plan.kernels.size());
   inspection.batchNorms = accountOf(batchNorms, *graph, report);
   inspection.certificates = certificatesOf(report);
+  if (!threads.empty())
+    inspection.scaling = predictScaling(plan, target.machine, std::move(threads));
   inspection.plan = print(plan);
   return inspection;
 }
@@ -55,23 +57,25 @@ Json toJson(const Inspection& inspection) {
   Json batchNorms = Json::object();
   for (const auto& [status, count] : countStatuses(inspection.batchNorms))
     batchNorms[name(status)] = count;
-  return {{"version", 1},
-          {"model", inspection.model},
-          {"inputs", tensorsJson(inspection.inputs)},
-          {"outputs", tensorsJson(inspection.outputs)},
-          {"parameters", inspection.parameters},
-          {"parameter_bytes", inspection.parameterBytes},
-          {"flops", inspection.flops},
-          {"ops", inspection.ops},
-          {"ops_after_passes", inspection.opsAfterPasses},
-          {"arena_bytes", inspection.arenaBytes},
-          {"constant_bytes", inspection.constantBytes},
-          {"calls", inspection.calls},
-          {"kernels", inspection.kernels},
-          {"reference_ops", inspection.referenceOps},
-          {"batch_norms", std::move(batchNorms)},
-          {"certificates", toJson(inspection.certificates)},
-          {"decided_by_data", toJson(inspection.decided)}};
+  Json json = {{"version", 1},
+               {"model", inspection.model},
+               {"inputs", tensorsJson(inspection.inputs)},
+               {"outputs", tensorsJson(inspection.outputs)},
+               {"parameters", inspection.parameters},
+               {"parameter_bytes", inspection.parameterBytes},
+               {"flops", inspection.flops},
+               {"ops", inspection.ops},
+               {"ops_after_passes", inspection.opsAfterPasses},
+               {"arena_bytes", inspection.arenaBytes},
+               {"constant_bytes", inspection.constantBytes},
+               {"calls", inspection.calls},
+               {"kernels", inspection.kernels},
+               {"reference_ops", inspection.referenceOps},
+               {"batch_norms", std::move(batchNorms)},
+               {"certificates", toJson(inspection.certificates)},
+               {"decided_by_data", toJson(inspection.decided)}};
+  if (inspection.scaling) json["scaling"] = toJson(*inspection.scaling);
+  return json;
 }
 
 } // namespace enfold::diagnose

@@ -3,6 +3,7 @@
 
 #include "diagnose/BatchNorms.h"
 #include "diagnose/Certificates.h"
+#include "diagnose/Scaling.h"
 #include "driver/Compiler.h"
 #include "onnx/Procedure.h"
 
@@ -26,12 +27,14 @@ struct Inspection {
   std::vector<Certificate> certificates;
   /// Nodes that data decide, with what is behind them no part of the rest of this.
   std::vector<onnx::Remainder::Decided> decided;
+  std::optional<Scaling> scaling; ///< if numbers of threads were given
   std::string plan; ///< text of the memory plan: buffers with offsets and lifetimes, then calls
 };
 
-/// Compiles the graph up to its memory plan. `model` is only a name for the result.
+/// Compiles the graph up to its memory plan. `model` is only a name for the result; with numbers of
+/// threads, it is predicted how well these share the work.
 Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> graph,
-                           const CompileOptions& options);
+                           const CompileOptions& options, std::vector<int> threads = {});
 
 Json toJson(const Inspection& inspection); ///< without the plan
 

@@ -1,6 +1,7 @@
 // Runs ONNX Runtime in its own process, through files in a temporary folder.
 #include "diagnose/OnnxRuntime.h"
 
+#include "diagnose/TemporaryFolder.h"
 #include "onnx/Export.h"
 #include "onnx/TensorFile.h"
 
@@ -31,25 +32,6 @@ for i, result in enumerate(session.run(None, feeds)):
     numpy.save(f"{folder}/out{i}.npy", numpy.ascontiguousarray(result))
 )";
 
-class TemporaryFolder {
-public:
-  TemporaryFolder() {
-    std::string name =
-        (std::filesystem::temp_directory_path() / "enfold-").string() + std::string(6, 'X');
-    if (::mkdtemp(name.data())) path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code error;
-    if (!path_.empty()) std::filesystem::remove_all(path_, error);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
-private:
-  std::filesystem::path path_;
-};
-
 /// Exit status of the program; its messages go to stderr.
 int runProgram(const std::vector<std::string>& arguments) {
   std::vector<char*> raw;
@@ -73,8 +55,7 @@ Result<std::vector<Tensor>> runOnnxRuntime(const Graph& graph, std::span<const T
   ENFOLD_RETURN_IF_ERROR(onnx::exportModel(graph, folder.path() / "model.onnx"));
   for (size_t i = 0; i < inputs.size(); ++i)
     ENFOLD_RETURN_IF_ERROR(onnx::writeNpy(folder.path() / fmt::format("in{}.npy", i), inputs[i]));
-  const char* python = std::getenv("ENFOLD_PYTHON");
-  if (!python) python = "python3";
+  const char* python = pythonInterpreter();
   const int status =
       runProgram({python, "-c", kScript, folder.path().string(), std::to_string(inputs.size()),
                   std::to_string(graph.outputs().size())});

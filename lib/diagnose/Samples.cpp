@@ -37,10 +37,15 @@ std::vector<double> thinned(const std::vector<double>& samples) {
 Summary summarize(std::vector<double> samples) {
   std::sort(samples.begin(), samples.end());
   const double sum = std::accumulate(samples.begin(), samples.end(), 0.0);
-  return {samples.front(),         quantile(samples, 0.05),
-          quantile(samples, 0.5),  quantile(samples, 0.9),
-          quantile(samples, 0.99), sum / static_cast<double>(samples.size()),
-          samples.size()};
+  return {.min = samples.front(),
+          .p5 = quantile(samples, 0.05),
+          .p50 = quantile(samples, 0.5),
+          .p90 = quantile(samples, 0.9),
+          .p95 = quantile(samples, 0.95),
+          .p99 = quantile(samples, 0.99),
+          .max = samples.back(),
+          .mean = sum / static_cast<double>(samples.size()),
+          .samples = samples.size()};
 }
 
 Ratio medianRatio(const std::vector<double>& a, const std::vector<double>& b) {

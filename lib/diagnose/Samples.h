@@ -7,7 +7,7 @@
 namespace enfold::diagnose {
 
 struct Summary {
-  double min = 0, p5 = 0, p50 = 0, p90 = 0, p99 = 0, mean = 0;
+  double min = 0, p5 = 0, p50 = 0, p90 = 0, p95 = 0, p99 = 0, max = 0, mean = 0;
   size_t samples = 0;
 };
 

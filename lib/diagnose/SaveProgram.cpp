@@ -30,7 +30,8 @@ Result<> saveProgram(const NativeOutput& output, const std::string& model, lower
   ENFOLD_TRY(const codegen::NativeForm form, checkOutput(output));
   ENFOLD_TRY(codegen::ProgramDesc program, nativeProgram(plan));
   program.annotation = jsonText(toJson(artifactOf(model, program, target, report)));
-  ENFOLD_TRY(const std::string bytes, codegen::nativeFile(program, target, form, output.symbol));
+  ENFOLD_TRY(const std::string bytes,
+             codegen::nativeFile(program, target, form, output.symbol, output.texts));
   std::unique_ptr<NewFile> header;
   if (!output.header.empty()) {
     ENFOLD_TRY(NewFile file, NewFile::create(output.header));

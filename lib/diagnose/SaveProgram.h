@@ -14,6 +14,8 @@ struct NativeOutput {
   std::filesystem::path file;   ///< its extension selects the form: .so, .o, .a, .s, .ll, .bc
   std::filesystem::path header; ///< of a C header to write as well; may be empty
   std::string symbol;           ///< begins the names in C
+  /// Folder of the kernels' texts, whose lines the code then carries; empty: it carries none.
+  std::filesystem::path texts = {};
 };
 
 /// The form that is asked for. Fails on an extension that is none, on a symbol that C does not

@@ -203,7 +203,8 @@ Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel comp
                                                               std::span<const NamedTensor> inputs) {
   auto program = std::make_shared<Program>();
   if (!compiled.remainder.rest) {
-    ENFOLD_TRY(program->sessions, SessionPool::create(compiled.executable, options_.session));
+    ENFOLD_TRY(program->sessions,
+               SessionPool::create(compiled.executable, options_.session, options_.streams));
   }
   if (compiled.executable) ++*compilations_;
   if (compiled.remainder.rest) {

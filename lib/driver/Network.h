@@ -17,7 +17,8 @@ public:
     LoadOptions load; ///< `samples` is filled in
     CompileOptions compile;
     Session::Options session;
-    size_t capacity = 8;                    ///< how many programs are kept, at least one
+    int streams = 1;     ///< calls at the same time that have all threads of `session` each
+    size_t capacity = 8; ///< how many programs are kept, at least one
     std::optional<CompileCache> cache = {}; ///< without one, the programs share their constants
   };
 

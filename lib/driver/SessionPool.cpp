@@ -6,13 +6,25 @@
 namespace enfold {
 
 Result<std::unique_ptr<SessionPool>>
-SessionPool::create(std::shared_ptr<const Executable> executable, const Session::Options& options) {
-  ENFOLD_TRY(auto first, Session::create(executable, options));
-  Session::Options further = options;
-  further.threads = 1;
-  std::unique_ptr<SessionPool> pool(new SessionPool(std::move(executable), further));
+SessionPool::create(std::shared_ptr<const Executable> executable, Session::Options options,
+                    int streams) {
+  if (options.threads == 0) options.threads = std::max(enfold_default_threads() / streams, 1);
+  std::unique_ptr<SessionPool> pool(new SessionPool(std::move(executable), options, streams));
+  ENFOLD_TRY(auto first, pool->make());
   pool->idle_.push_back(std::move(first));
   return pool;
+}
+
+Result<std::unique_ptr<Session>> SessionPool::make() {
+  Session::Options options = options_;
+  {
+    const std::lock_guard lock(mutex_);
+    if (streamsLeft_ > 0)
+      --streamsLeft_;
+    else
+      options.threads = 1;
+  }
+  return Session::create(executable_, options);
 }
 
 Result<SessionPool::Lease> SessionPool::lend() {
@@ -24,7 +36,7 @@ Result<SessionPool::Lease> SessionPool::lend() {
       return lease;
     }
   }
-  ENFOLD_TRY(auto session, Session::create(executable_, further_));
+  ENFOLD_TRY(auto session, make());
   return Lease(*this, std::move(session));
 }
 

@@ -10,10 +10,11 @@ namespace enfold {
 
 class SessionPool {
 public:
-  /// The first session has `options.threads` threads. Those that calls at the same time need have
-  /// one each, the caller's own: then the callers are what keeps the processor busy.
+  /// So many calls at the same time as there are streams have `options.threads` threads each; where
+  /// that is 0, the threads that the process may use are divided among them. Further calls have one
+  /// each, the caller's own: then the callers are what keeps the processor busy.
   static Result<std::unique_ptr<SessionPool>> create(std::shared_ptr<const Executable> executable,
-                                                     const Session::Options& options);
+                                                     Session::Options options, int streams = 1);
 
   const std::shared_ptr<const Executable>& executable() const { return executable_; }
 
@@ -42,12 +43,14 @@ public:
   Result<Lease> lend();
 
 private:
-  SessionPool(std::shared_ptr<const Executable> executable, Session::Options further)
-      : executable_(std::move(executable)), further_(further) {}
+  SessionPool(std::shared_ptr<const Executable> executable, Session::Options options, int streams)
+      : executable_(std::move(executable)), options_(options), streamsLeft_(streams) {}
+  Result<std::unique_ptr<Session>> make();
 
   std::shared_ptr<const Executable> executable_;
-  Session::Options further_; ///< of sessions made later
-  std::mutex mutex_;
+  const Session::Options options_;             ///< of streams
+  std::mutex mutex_;                           ///< guards what follows
+  int streamsLeft_;                            ///< that have no session yet
   std::vector<std::unique_ptr<Session>> idle_; ///< the one with most threads is lent first
 };
 

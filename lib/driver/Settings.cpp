@@ -102,6 +102,13 @@ Result<> setThreads(int& threads, std::string_view value) {
   return {};
 }
 
+Result<> setStreams(int& streams, std::string_view value) {
+  ENFOLD_RETURN_IF_ERROR(setCount(streams, value, 1));
+  if (streams > ENFOLD_MAX_THREADS)
+    return refuse(value, fmt::format("at most {} streams", ENFOLD_MAX_THREADS));
+  return {};
+}
+
 } // namespace
 
 std::span<const SettingInfo> settingTable() {
@@ -110,6 +117,9 @@ std::span<const SettingInfo> settingTable() {
   static constexpr SettingInfo kTable[] = {
       {"threads", "N", "threads of a run; 0: as many as the process may use",
        [](S s, V v) { return setThreads(s.network.session.threads, v); }},
+      {"streams", "N",
+       "calls at the same time that have so many threads each; further ones have one",
+       [](S s, V v) { return setStreams(s.network.streams, v); }},
       {"shape", "NAME=1x3x224x224", "size of an input, or of a symbolic dimension; several",
        [](S s, V v) { return addShape(s.network.load, v); }},
       {"freeze-initializers", "0|1", "inputs that have a default become constants",

@@ -1,6 +1,7 @@
 // Binding the dimensions of declared types.
 #include "onnx/Inputs.h"
 
+#include "onnx/AnonymousSize.h"
 #include "onnx/TensorCodec.h"
 
 #include <fmt/format.h>
@@ -10,11 +11,6 @@ namespace enfold::onnx {
 namespace {
 
 using Dim = DeclaredType::Dim;
-
-/// Names that exporters write for any unknown dimension: two of them need not be equal.
-bool isAnonymous(const std::string& symbol) {
-  return symbol.empty() || symbol == "?" || symbol == "None" || symbol == "-1";
-}
 
 /// "[N,3,?,?]"
 std::string text(const std::vector<Dim>& dims) {

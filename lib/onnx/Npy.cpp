@@ -91,9 +91,14 @@ Tensor fromFortranOrder(const Tensor& stored) {
 
 } // namespace
 
+bool isNpy(std::span<const std::byte> bytes) {
+  return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size())
+      .starts_with(kMagic);
+}
+
 Result<Tensor> decodeNpy(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with(kMagic) || text.size() < 10) return invalid("it is not a .npy file");
+  if (!isNpy(bytes) || text.size() < 10) return invalid("it is not a .npy file");
   const int version = text[6];
   if (version < 1 || version > 3)
     return unsupported(fmt::format(".npy format version {} is not read", version));

@@ -9,6 +9,9 @@
 
 namespace enfold::onnx {
 
+/// Whether these are the bytes of such a file.
+bool isNpy(std::span<const std::byte> bytes);
+
 /// Reads an array of little-endian numbers or booleans, in C or Fortran order.
 Result<Tensor> decodeNpy(std::span<const std::byte> bytes);
 

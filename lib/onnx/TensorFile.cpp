@@ -62,6 +62,13 @@ Result<NamedTensor> readTensorFile(const std::filesystem::path& path) {
   return tensor;
 }
 
+Result<NamedTensor> decodeTensorFile(std::span<const std::byte> bytes,
+                                     const std::filesystem::path& folder) {
+  if (!isNpy(bytes)) return decodePb(bytes, folder);
+  ENFOLD_TRY(Tensor tensor, decodeNpy(bytes));
+  return NamedTensor{"", std::move(tensor)};
+}
+
 Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor) {
   return writeFile(path, encodeNpy(tensor));
 }

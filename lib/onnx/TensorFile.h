@@ -5,6 +5,7 @@
 #include "support/Result.h"
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,10 @@ namespace enfold::onnx {
 
 /// Reads a .npy file (versions 1 to 3, C order or Fortran order) or a TensorProto.
 Result<NamedTensor> readTensorFile(const std::filesystem::path& path);
+
+/// The same of the bytes of such a file; what they refer to lies in the folder.
+Result<NamedTensor> decodeTensorFile(std::span<const std::byte> bytes,
+                                     const std::filesystem::path& folder);
 
 /// Writes NumPy format 1.0. Element types NumPy lacks are widened to float32.
 Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor);

@@ -246,7 +246,11 @@ _LIMITS = {
 
 
 def load(
-    library: str | os.PathLike[str], *, threads: int = 0, strict_denormals: bool = False
+    library: str | os.PathLike[str],
+    *,
+    threads: int = 0,
+    streams: int = 1,
+    strict_denormals: bool = False,
 ) -> Model:
     """Loads a shared library that Model.save() or `enfold compile -o net.so` wrote, as a model.
 
@@ -256,7 +260,9 @@ def load(
     Raises enfold.NoSuchFile, InvalidGraph if it is no such library, NotImplemented if this processor
     lacks instructions that it needs.
     """
-    settings = _settings.pairs(threads=threads, strict_denormals=strict_denormals)
+    settings = _settings.pairs(
+        threads=threads, streams=streams, strict_denormals=strict_denormals
+    )
     return Model(os.fspath(library), settings, is_library=True)
 
 
@@ -265,6 +271,7 @@ def compile(
     *,
     shapes: _settings.Shapes | None = None,
     threads: int = 0,
+    streams: int = 1,
     accuracy: str = "standard",
     tolerance: float | None = None,
     tune: bool = False,
@@ -287,7 +294,8 @@ def compile(
         onnx.ModelProto, or a torch.nn.Module.
     shapes: sizes of inputs by name, or of symbolic dimensions. What they leave open is compiled for
         the sizes of the first run, and again for others.
-    threads: of a run; 0: as many as the process may use.
+    threads: of a run; 0: as many as the process may use, divided by the streams.
+    streams: calls at the same time that have so many threads each; further ones have one.
     accuracy: "strict" uses no algorithm that rounds more than direct sums.
     tolerance: undo folds that cost more accuracy than this, relative to the largest number.
     tune: measure which algorithms are fastest, which takes a minute, instead of estimating it.
@@ -323,6 +331,7 @@ def compile(
         disabled_kernels=disabled_kernels,
         cache=cache,
         threads=threads,
+        streams=streams,
         accuracy=accuracy,
         tolerance=tolerance,
         tune=tune,

@@ -153,6 +153,7 @@ def test_garbled_models(data: st.DataObject) -> None:
         [
             "shapes",
             "threads",
+            "streams",
             "accuracy",
             "tolerance",
             "cache",

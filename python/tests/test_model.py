@@ -43,8 +43,9 @@ def test_shapes(open_net: bytes, image: numpy.ndarray) -> None:
 
 
 def test_zoo() -> None:
-    model = enfold.compile("zoo:cnn_batchnorm", threads=1)
-    assert model(numpy.zeros((16, 3, 32, 32), numpy.float32)).shape == (16, 10)
+    for streams in (1, 2):
+        model = enfold.compile("zoo:cnn_batchnorm", threads=1, streams=streams)
+        assert model(numpy.zeros((16, 3, 32, 32), numpy.float32)).shape == (16, 10)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_zoo() -> None:
     [
         ({"accuracy": "sloppy"}, "'sloppy' is not standard or strict"),
         ({"threads": -1}, "threads"),
+        ({"streams": 0}, "streams"),
         ({"tolerance": -1.0}, "tolerance"),
         ({"disabled_passes": ["none-such"]}, "none-such"),
         ({"limit_nodes": 1}, "nodes"),

@@ -1,5 +1,6 @@
 // Sessions: what they refuse, that runs neither leak nor disturb each other, and recover.
 #include "driver/Compiler.h"
+#include "driver/SessionPool.h"
 #include "ir/Builder.h"
 #include "ir/ConstantText.h"
 #include "ir/Parser.h"
@@ -43,6 +44,39 @@ void expectRefused(Session& session, const std::vector<Tensor>& inputs,
   EXPECT_EQ(outputs.error().kind, ErrorKind::Usage);
   for (const std::string_view word : words)
     EXPECT_NE(outputs.error().str().find(word), std::string::npos) << outputs.error().str();
+}
+
+int threadsOf(const SessionPool::Lease& lease) { return enfold_get_threads(lease->context()); }
+
+TEST(SessionPool, FurtherCallsHaveOneThread) {
+  const auto pool = SessionPool::create(compiledZoo("cnn_batchnorm"), {.threads = 3});
+  ASSERT_TRUE(pool) << pool.error().str();
+  const auto first = (*pool)->lend(), second = (*pool)->lend();
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(threadsOf(*first), 3);
+  EXPECT_EQ(threadsOf(*second), 1);
+}
+
+TEST(SessionPool, StreamsHaveAllThreadsEach) {
+  const auto pool = SessionPool::create(compiledZoo("cnn_batchnorm"), {.threads = 3}, 2);
+  ASSERT_TRUE(pool) << pool.error().str();
+  for (int round = 0; round < 2; ++round) {
+    const auto first = (*pool)->lend(), second = (*pool)->lend(), third = (*pool)->lend();
+    ASSERT_TRUE(first && second && third);
+    EXPECT_EQ(threadsOf(*first), 3) << round;
+    EXPECT_EQ(threadsOf(*second), 3) << round;
+    EXPECT_EQ(threadsOf(*third), 1) << round;
+  }
+}
+
+TEST(SessionPool, StreamsDivideTheThreadsOfTheProcess) {
+  for (const int streams : {1, 2, 1000}) {
+    const auto pool = SessionPool::create(compiledZoo("cnn_batchnorm"), {}, streams);
+    ASSERT_TRUE(pool) << pool.error().str();
+    const auto lease = (*pool)->lend();
+    ASSERT_TRUE(lease);
+    EXPECT_EQ(threadsOf(*lease), std::max(enfold_default_threads() / streams, 1));
+  }
 }
 
 TEST(Session, RefusesInputsThatAreNotTheNetworks) {

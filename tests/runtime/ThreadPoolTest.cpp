@@ -3,6 +3,7 @@
 #include "runtime/ThreadPool.h"
 
 #include "runtime/Clock.h"
+#include "runtime/CpuTopology.h"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,8 @@
 #include <chrono>
 #include <ctime>
 #include <random>
+#include <sched.h>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -23,14 +26,14 @@ void countIterations(void* const* buffers, int64_t begin, int64_t end, void*) {
 }
 
 TEST(ThreadPool, ManyJobsOfChangingSize) {
-  for (const int32_t threads : {2, 3, 8}) {
+  for (const int32_t threads : {2, 3, 8, 64}) {
     for (const int64_t spin : {0, 20'000}) {
       ThreadPool pool;
       ASSERT_EQ(pool.start({.threads = threads, .spinNanoseconds = spin}), ENFOLD_OK);
       std::mt19937 generator(static_cast<unsigned>(threads));
       std::vector<int> counts(500);
       void* buffers[] = {counts.data()};
-      for (int job = 0; job < 3000; ++job) {
+      for (int job = 0; job < (threads > 8 ? 300 : 3000); ++job) {
         const int64_t iterations = 1 + static_cast<int64_t>(generator() % 500);
         const int64_t grain = 1 + static_cast<int64_t>(generator() % 20);
         const auto count = static_cast<int32_t>(2 + generator() % unsigned(threads - 1));
@@ -39,6 +42,29 @@ TEST(ThreadPool, ManyJobsOfChangingSize) {
         for (int64_t i = 0; i < 500; ++i)
           ASSERT_EQ(counts[size_t(i)], i < iterations) << "iteration " << i << " of job " << job;
       }
+    }
+  }
+}
+
+void noteCpus(void* const* buffers, int64_t begin, int64_t end, void*) {
+  for (int64_t i = begin; i < end; ++i) static_cast<int*>(buffers[0])[i] = sched_getcpu();
+  std::this_thread::sleep_for(1ms); // leaves the others their shares
+}
+
+TEST(ThreadPool, PinnedWorkersStayOnTheirCpus) {
+  int32_t cpus[kMostCpus];
+  const int32_t known = cpusByTopology(cpus, kMostCpus);
+  ASSERT_GT(known, 0);
+  const std::set<int> allowed(cpus, cpus + known);
+  for (const int32_t threads : {2, 3, 64}) {
+    ThreadPool pool;
+    ASSERT_EQ(pool.start({.threads = threads, .spinNanoseconds = 20'000, .pinned = true}),
+              ENFOLD_OK);
+    std::vector<int> seen(500, -1);
+    void* buffers[] = {seen.data()};
+    for (int job = 0; job < 20; ++job) {
+      pool.run({noteCpus, buffers, 500, 1}, threads);
+      for (const int cpu : seen) EXPECT_TRUE(allowed.contains(cpu)) << cpu;
     }
   }
 }
