@@ -327,16 +327,17 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
     ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
     if (const pb::FunctionProto* function = functions_.find(proto))
       return inlineFunction(*function, proto, origin, scope);
-    if (domain.empty()) {
+    if (isStructural(domain, proto.op_type())) {
       if (proto.op_type() == "If") return importIf(proto, origin, scope);
       if (proto.op_type() == "Loop") return importLoop(proto, origin, scope);
       if (proto.op_type() == "Scan") return importScan(proto, origin, scope);
       if (proto.op_type() == "SequenceMap") return importSequenceMap(proto, origin, scope);
+      if (proto.op_type() == "FlexAttention") return importFlexAttention(proto, origin, scope);
+    }
+    if (domain.empty()) {
       ENFOLD_TRY(const bool imported, importSequenceNode(proto, origin, scope));
       if (imported) return {};
     }
-    if (domain == "ai.onnx.preview" && proto.op_type() == "FlexAttention")
-      return importFlexAttention(proto, origin, scope);
     ENFOLD_RETURN_IF_ERROR(findAdapter(domain, proto.op_type(), opset));
     ENFOLD_TRY(auto operands, operandsOf(proto, scope));
     if (!operands) return {};

@@ -419,6 +419,26 @@ Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int6
   return unsupported(fmt::format("the operator ended with opset {}", rows.back().to));
 }
 
+bool isStructural(std::string_view domain, std::string_view type) {
+  constexpr std::string_view kOfOnnx[] = {"ConcatFromSequence",
+                                          "If",
+                                          "Loop",
+                                          "Optional",
+                                          "OptionalGetElement",
+                                          "OptionalHasElement",
+                                          "Scan",
+                                          "SequenceAt",
+                                          "SequenceConstruct",
+                                          "SequenceEmpty",
+                                          "SequenceErase",
+                                          "SequenceInsert",
+                                          "SequenceLength",
+                                          "SequenceMap",
+                                          "SplitToSequence"};
+  if (domain == "ai.onnx.preview") return type == "FlexAttention";
+  return domain.empty() && std::ranges::find(kOfOnnx, type) != std::end(kOfOnnx);
+}
+
 int64_t opsetOf(OpKind kind, const AttrMap& attrs, std::span<const ElemType> elems) {
   const auto rows = rowsOf(onnxOperators(), info(kind).onnxName);
   ENFOLD_CHECK(!rows.empty(), "every op of ONNX has a row");

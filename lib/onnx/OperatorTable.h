@@ -1,6 +1,6 @@
 // Which ONNX operators can be imported, and how each of their versions is brought to the newest
 // form. The table is the whole truth: an operator, or a range of versions, that no row covers is
-// unsupported.
+// unsupported, but for those that the importer takes apart itself.
 #pragma once
 
 #include "onnx/Node.h"
@@ -28,6 +28,10 @@ std::span<const OperatorRow> nchwcOperators();
 /// How a node of that domain, type and opset is imported, or an error of kind Unsupported that says
 /// why it is not.
 Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int64_t opset);
+
+/// Whether nodes of that kind have bodies, or take or give sequences or optional values: the
+/// importer makes of them whatever their bodies and elements are (GraphImporter.h).
+bool isStructural(std::string_view domain, std::string_view type);
 
 /// The oldest opset that is written: from here on, most operators have their newest form.
 constexpr int64_t kLeastOpset = 18;

@@ -36,8 +36,7 @@ std::vector<std::string> unsupportedNodes(const pb::ModelProto& model,
   for (const auto& node : model.graph().node()) {
     const int number = index++;
     const std::string domain = canonicalDomain(node.domain());
-    const bool isBranch = domain.empty() && node.op_type() == "If";
-    if (functions.find(node) != nullptr || isBranch) continue;
+    if (functions.find(node) != nullptr || isStructural(domain, node.op_type())) continue;
     const auto known = opsets.find(domain);
     const int64_t opset = known == opsets.end() ? 1 : known->second;
     const auto adapter = findAdapter(domain, node.op_type(), opset);

@@ -2,6 +2,7 @@
 // of its tensors, and an optional value is there or not.
 #include "onnx/Attributes.h"
 #include "onnx/GraphImporter.h"
+#include "onnx/OperatorTable.h"
 #include "onnx/adapters/Compose.h"
 
 #include <fmt/format.h>
@@ -239,6 +240,7 @@ Result<bool> GraphImporter::importSequenceNode(pb::NodeProto& proto, const std::
   };
   const auto* row = std::ranges::find(kRows, proto.op_type(), &Row::type);
   if (row == std::end(kRows)) return false;
+  ENFOLD_CHECK(row->type == "Identity" || isStructural("", row->type), "signatures refuse it");
   const int64_t opset = opsetOf(proto, scope);
   ENFOLD_TRY(auto inputs, bindingsOf(proto, scope));
   if (!inputs) return true;

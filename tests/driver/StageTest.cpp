@@ -118,6 +118,34 @@ TEST(Stage, DataEndALoop) {
   }
 }
 
+/// Twice each row of a matrix of open size, by a loop, behind the matrix, by a sequence.
+TEST(Stage, LoopsAndSequencesOverOpenSizes) {
+  const Message body = graph(
+      {.inputs = {valueInfo("i", ElemType::I64, {}), valueInfo("c", ElemType::Bool, {})},
+       .outputs = {valueInfo("d", ElemType::Bool, {}), valueInfo("t", ElemType::F32, {"w"})},
+       .nodes = {
+           {"Identity", {"c"}, {"d"}}, {"Gather", {"x", "i"}, {"r"}}, {"Add", {"r", "r"}, {"t"}}}});
+  const auto network = open(
+      model({.graph = {.inputs = {valueInfo("x", ElemType::F32, {"n", "w"})},
+                       .outputs = {valueInfo("y", ElemType::F32)},
+                       .initializers = {ints("zero", {0})},
+                       .nodes = {{"Shape", {"x"}, {"shape"}},
+                                 {"Gather", {"shape", "zero"}, {"n"}},
+                                 {"Loop", {"n", ""}, {"rows"}, {graphAttr("body", body)}},
+                                 {"SequenceConstruct", {"x", "rows"}, {"both"}},
+                                 {"ConcatFromSequence", {"both"}, {"y"}, {intAttr("axis", 0)}}}}}));
+  for (const Shape& shape : {Shape{3, 5}, Shape{1, 2}, Shape{3, 5}}) {
+    const NamedTensor x{"x", random(shape, 5)};
+    const auto run = network->run(std::span(&x, 1));
+    ASSERT_TRUE(run) << run.error().str();
+    const Tensor& y = run->outputs[0];
+    ASSERT_EQ(y.shape(), (Shape{2 * shape[0], shape[1]}));
+    const int64_t count = x.tensor.numElements();
+    for (int64_t i = 0; i < 2 * count; ++i)
+      EXPECT_FLOAT_EQ(y.asDouble(i), (i < count ? 1 : 2) * x.tensor.asDouble(i % count));
+  }
+}
+
 TEST(Stage, AnIndexThatDataMakeInvalid) {
   const auto network =
       open(model({.graph = {.inputs = {valueInfo("x", ElemType::F32, {int64_t{8}}),
