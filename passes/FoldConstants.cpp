@@ -44,15 +44,21 @@ bool givesNothing(const Op& op) {
 /// why not.
 std::optional<std::vector<Tensor>> computed(PassContext& context, const Op& op,
                                             std::span<const Tensor> operands) {
-  int64_t budget = context.options().constantBudget, bytes = 0;
+  int64_t budget = context.options().constantBudget, bytes = 0, elements = 0, most = 0;
   for (const Tensor& tensor : operands)
-    if (tensor.bytes()) budget = std::max(budget, static_cast<int64_t>(tensor.numBytes()));
-  for (size_t i = 0; i < op.numResults(); ++i) bytes += op.result(i)->type().numBytes();
+    if (tensor.bytes()) {
+      budget = std::max(budget, static_cast<int64_t>(tensor.numBytes()));
+      most = std::max(most, tensor.numElements());
+    }
+  for (size_t i = 0; i < op.numResults(); ++i) {
+    bytes += op.result(i)->type().numBytes();
+    elements += op.result(i)->type().numElements();
+  }
   const auto refuse = [&](Reason reason, std::string why) {
     context.refused(reason, op, std::move(why));
     return std::nullopt;
   };
-  if (bytes > budget)
+  if (bytes > budget && elements > most)
     return refuse(Reason::TooLarge, fmt::format("the result would take {} bytes", bytes));
   std::vector<const Tensor*> pointers;
   for (size_t i = 0; i < operands.size(); ++i)

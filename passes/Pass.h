@@ -42,7 +42,8 @@ struct PassOptions {
   bool assumeInferenceBn = false;
   /// Tensors that no fold may compute: those whose measured error was too large.
   std::set<std::string> unfolded;
-  /// A folded constant may be as large as its operands together, or else this many bytes.
+  /// A folded constant may have as many elements, or take as many bytes, as its largest operand, or
+  /// else take this many bytes.
   int64_t constantBudget = int64_t{1} << 20;
 };
 
