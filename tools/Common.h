@@ -25,6 +25,7 @@ struct ModelOptions {
   bool noFuse = false;
   bool assumeInferenceBn = false;
   std::string accuracy = "standard";
+  std::string precision = "fp32";
   bool strictDenormals = false;
   std::vector<std::string> disabled;
   std::string passes;
@@ -44,6 +45,9 @@ struct ModelOptions {
   Result<LoadOptions> loadOptions() const;
   CompileOptions compileOptions() const;
   Session::Options sessionOptions() const;
+  Precision precisionAsked() const {
+    return precision == "bf16" ? Precision::Bf16 : Precision::Fp32;
+  }
 
 private:
   std::optional<MemoryLimit> memoryLimit() const;

@@ -26,6 +26,8 @@ LoadOptions loadOptions(const ModuleOptions& options) {
 CompileOptions compileOptions(const ModuleOptions& options) {
   CompileOptions how{.disabled = options.disabledPasses, .cpu = options.cpu};
   if (keepsSubnormals(options)) how.passes.passes.denormals = Denormals::Keep;
+  if (options.precision == ModuleOptions::Precision::Bf16)
+    how.passes.passes.precision = Precision::Bf16;
   if (options.memoryLimit) how.memory = MemoryLimit{.bytes = *options.memoryLimit};
   return how;
 }

@@ -266,6 +266,7 @@ def compile(
     shapes: _settings.Shapes | None = None,
     threads: int = 0,
     accuracy: str = "standard",
+    precision: str = "fp32",
     tolerance: float | None = None,
     tune: bool = False,
     cache: bool | str | os.PathLike[str] = False,
@@ -288,7 +289,9 @@ def compile(
         the sizes of the first run, and again for others.
     threads: of a run; 0: as many as the process may use.
     accuracy: "strict" uses no algorithm that rounds more than direct sums.
-    tolerance: undo folds that cost more accuracy than this, relative to the largest number.
+    precision: "bf16" lets convolutions and matrix products of f32 multiply bf16, and sum in f32.
+    tolerance: undo folds, and rounding to bf16, that cost more accuracy than this, relative to the
+        largest number.
     tune: measure which algorithms are fastest, which takes a minute, instead of estimating it.
     cache: keep the program in the user's cache folder, or in the folder given.
     disabled_passes: names as `enfold passes` lists them. fuse=False leaves out all that fold or fuse.
@@ -321,6 +324,7 @@ def compile(
         cache=cache,
         threads=threads,
         accuracy=accuracy,
+        precision=precision,
         tolerance=tolerance,
         tune=tune,
         fuse=fuse,

@@ -154,6 +154,7 @@ def test_garbled_models(data: st.DataObject) -> None:
             "shapes",
             "threads",
             "accuracy",
+            "precision",
             "tolerance",
             "cache",
             "disabled_passes",

@@ -51,6 +51,7 @@ def test_zoo() -> None:
     "options, text",
     [
         ({"accuracy": "sloppy"}, "'sloppy' is not standard or strict"),
+        ({"precision": "fp16"}, "'fp16' is not fp32 or bf16"),
         ({"threads": -1}, "threads"),
         ({"tolerance": -1.0}, "tolerance"),
         ({"disabled_passes": ["none-such"]}, "none-such"),
