@@ -1,4 +1,4 @@
-// enfold bench: latency of a model, alone or against itself folded only, unfused and the reference.
+// enfold bench: latency of a model, alone or against itself compiled otherwise and the reference.
 #include "diagnose/Bench.h"
 
 #include "diagnose/BenchStages.h"
@@ -75,13 +75,17 @@ Result<> benchSizes(const BenchOptions& options) {
 
 std::string comparisonTable(const std::vector<BenchArm>& arms) {
   std::vector<std::vector<std::string>> rows = {
-      {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval"}};
+      {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval", "error"}};
   for (const BenchArm& arm : arms)
     rows.push_back({arm.name, fmt::format("{:.4f}", arm.latency.p50),
                     fmt::format("{:.4f}", arm.latency.p5), std::to_string(arm.latency.samples),
                     fmt::format("{:.3f}", arm.ratio.median),
-                    fmt::format("[{:.3f}, {:.3f}]", arm.ratio.low, arm.ratio.high)});
-  return table(rows) + "ratio: time of the arm over that of " + arms[0].name + "\n";
+                    fmt::format("[{:.3f}, {:.3f}]", arm.ratio.low, arm.ratio.high),
+                    arm.error ? fmt::format("{:.2g}", *arm.error) : "-"});
+  return table(rows) +
+         fmt::format("ratio: time of the arm over that of {0}; error: the largest difference of an "
+                     "output from that of {0}, over its largest magnitude or 1\n",
+                     arms[0].name);
 }
 
 std::string profileTable(const Profile& profile) {
@@ -168,7 +172,8 @@ Action addBench(CLI::App& app) {
   app.add_option("--seconds", options->seconds, "How long to measure each variant")
       ->check(CLI::Range(0.001, 86400.0));
   app.add_option("--compare", options->compareWith,
-                 "Also measure the model folded (but not fused), unfused, or by reference")
+                 "Also measure the model folded (but not fused), unfused, in fp32 or bf16, or by "
+                 "reference")
       ->type_name("WHAT")
       ->delimiter(',');
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout")

@@ -1,4 +1,4 @@
-// Latency of a network, alone or against itself compiled with less fusion.
+// Latency of a network, alone or against itself compiled otherwise.
 #pragma once
 
 #include "diagnose/Profile.h"
@@ -11,7 +11,8 @@ struct BenchProblem {
   std::string model;                            ///< as its user names it
   std::shared_ptr<const Executable> executable; ///< the network to measure, on random inputs
   std::string name = "fused";                   ///< of that network, among the others
-  /// Other ways to compute the model: "folded" (not fused), "unfused", "reference".
+  /// Other ways to compute the model: "folded" (not fused), "unfused", "fp32" (integers as floats,
+  /// too), "bf16", "reference".
   std::vector<std::string> others = {};
   /// Loads the model again, for each of the others.
   std::function<Result<std::unique_ptr<Graph>>()> load = {};
@@ -26,8 +27,11 @@ struct BenchProblem {
 /// One way to compute the model.
 struct BenchArm {
   std::string name;
-  Summary latency;                         ///< milliseconds
-  Ratio ratio;                             ///< its median latency over that of the first
+  Summary latency; ///< milliseconds
+  Ratio ratio;     ///< its median latency over that of the first
+  /// Of compiled programs: the largest difference of an output from the first's, over its largest
+  /// magnitude or 1.
+  std::optional<double> error = {};
   std::vector<KernelProfile> kernels = {}; ///< of compiled programs, if profiles were asked for
 };
 
