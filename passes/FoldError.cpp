@@ -18,6 +18,9 @@ namespace {
 /// Passes that change how a tensor is computed but not which tensors there are.
 const std::set<std::string> kLatePasses = {"expand-batchnorm", "fuse-epilogue", "assign-layout"};
 
+/// The pass that rounds operands.
+constexpr std::string_view kRoundingPass = "narrow-operands";
+
 using Tensors = std::unordered_map<std::string, Tensor>;
 
 /// What must be known of the unfolded model to compute `value` in the folded one: the tensors both
@@ -74,7 +77,8 @@ double largestInput(const Value* value, const Tensors& known) {
 }
 
 Result<FoldError> measured(const Remark& remark, const Value* value, const Tensors& known) {
-  FoldError error{.value = remark.facts.value,
+  FoldError error{.pass = remark.pass,
+                  .value = remark.facts.value,
                   .nodes = fmt::format("{}", fmt::join(remark.ops, " + "))};
   const Tensor& expected = known.at(error.value);
   ENFOLD_TRY(const Tensor folded, compute(value, known));
@@ -134,11 +138,25 @@ std::vector<Tensor> sampleInputs(const Graph& graph) {
 Result<std::set<std::string>> foldsExceeding(double tolerance, const Graph& graph,
                                              const Pipeline& pipeline,
                                              const PipelineOptions& options) {
+  PipelineOptions unrounded = options;
+  unrounded.passes.precision = Precision::Fp32;
   ENFOLD_TRY(const std::vector<FoldError> errors,
-             measureFolds(graph, pipeline, options, sampleInputs(graph)));
+             measureFolds(graph, pipeline, unrounded, sampleInputs(graph)));
   std::set<std::string> beyond;
   for (const FoldError& error : errors)
     if (!(error.relative() <= tolerance)) beyond.insert(error.value);
+  return beyond;
+}
+
+Result<std::set<std::string>> roundingsExceeding(double tolerance, const Graph& graph,
+                                                 const Pipeline& pipeline,
+                                                 const PipelineOptions& options) {
+  std::set<std::string> beyond;
+  if (options.passes.precision == Precision::Fp32) return beyond;
+  ENFOLD_TRY(const std::vector<FoldError> errors,
+             measureFolds(graph, pipeline, options, sampleInputs(graph)));
+  for (const FoldError& error : errors)
+    if (error.pass == kRoundingPass && !(error.relative() <= tolerance)) beyond.insert(error.value);
   return beyond;
 }
 

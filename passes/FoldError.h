@@ -1,14 +1,15 @@
-// Measures the error of folding: runs each folded op on the tensors of the unfolded model and
-// compares with what the unfolded model computes there. Both use the reference functions, with
-// accumulators in double, so that only the folded numbers differ.
+// Measures the error of folding, and of rounding operands to bf16: runs each folded op on the
+// tensors of the unfolded model and compares with what the unfolded model computes there. Both use
+// the reference functions, with accumulators in double, so that only the folded numbers differ.
 #pragma once
 
 #include "passes/PassManager.h"
 
 namespace enfold {
 
-/// The certificate of one fold.
+/// The certificate of one fold, or of the operands of one product being rounded.
 struct FoldError {
+  std::string pass;  ///< that did it
   std::string value; ///< the tensor of the model that the folded op computes
   std::string nodes; ///< the folded ONNX nodes
   double bound = 0;  ///< of the error by the folded numbers' rounding, for these inputs
@@ -28,6 +29,11 @@ Result<std::vector<FoldError>> measureFolds(const Graph& graph, const Pipeline& 
 Result<std::set<std::string>> foldsExceeding(double tolerance, const Graph& graph,
                                              const Pipeline& pipeline,
                                              const PipelineOptions& options);
+
+/// The same of products whose operands are rounded, where the options' precision asks for it.
+Result<std::set<std::string>> roundingsExceeding(double tolerance, const Graph& graph,
+                                                 const Pipeline& pipeline,
+                                                 const PipelineOptions& options);
 
 /// Inputs to measure on: floats uniform in [0, 1), small integers.
 std::vector<Tensor> sampleInputs(const Graph& graph);

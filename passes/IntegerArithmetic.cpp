@@ -15,20 +15,6 @@
 namespace enfold {
 namespace {
 
-/// Whether a kernel would compute the op, which is not made yet.
-bool hasKernel(const PassContext& context, const OpSpec& spec) {
-  Graph scratch;
-  OpSpec copy{.kind = spec.kind, .operands = {}, .attrs = spec.attrs};
-  for (const Value* operand : spec.operands) {
-    const Tensor* tensor = operand ? operand->constant() : nullptr;
-    copy.operands.push_back(!operand ? nullptr
-                            : tensor ? scratch.constant(*tensor, "")
-                                     : scratch.addInput("", operand->type()));
-  }
-  const auto op = scratch.create(std::move(copy));
-  return op && context.hasKernel(**op);
-}
-
 Tensor zeroPoints(const Quantization& scale, ElemType elem) {
   Tensor tensor(elem, scale.isUniform() ? Shape{} : Shape{std::ssize(scale.zeros)});
   for (int64_t i = 0; i < tensor.numElements(); ++i)
@@ -116,7 +102,7 @@ void Products::tryRewrite(Op& op) {
   const OpSpec spec = specOf(*p, [&](const Tensor& tensor, std::string_view what) {
     return scratch.constant(tensor, std::string(what));
   });
-  if (!hasKernel(context_, spec))
+  if (!context_.hasKernel(spec))
     return context_.refused(Reason::NoKernel, op,
                             fmt::format("no kernel computes {}", info(p->kind).name));
   if (!context_.begin(op)) return;
@@ -151,7 +137,7 @@ void lookAtSums(PassContext& context, Op& op) {
     spec.kind = op.kind() == OpKind::QLinearConv ? OpKind::ConvInteger : OpKind::MatMulInteger;
     spec.operands = {op.own(0), op.own(3), op.own(2), op.own(5)};
   }
-  if (!hasKernel(context, spec))
+  if (!context.hasKernel(spec))
     context.refused(Reason::NoKernel, op, fmt::format("no kernel computes {}", name(spec.kind)));
 }
 

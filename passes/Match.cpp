@@ -108,4 +108,29 @@ bool isNonNegative(const Value* value) {
   return givesNonNegative(last.kind, value->elem(), bound(1), bound(2));
 }
 
+bool movesElements(OpKind kind) {
+  switch (kind) {
+  case OpKind::DepthToSpace:
+  case OpKind::Expand:
+  case OpKind::Flatten:
+  case OpKind::Gather:
+  case OpKind::MaxPool:
+  case OpKind::Reshape:
+  case OpKind::Slice:
+  case OpKind::SpaceToDepth:
+  case OpKind::Squeeze:
+  case OpKind::Tile:
+  case OpKind::Transpose:
+  case OpKind::Unsqueeze:
+    return true;
+  default:
+    return false;
+  }
+}
+
+bool isNearestResize(const Op& op) {
+  return op.kind() == OpKind::Resize && op.string("mode") == "nearest" && !op.own(1) &&
+         op.string("coordinate_transformation_mode") != "tf_crop_and_resize";
+}
+
 } // namespace enfold

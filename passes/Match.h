@@ -48,6 +48,11 @@ bool isNearly(double value, double wanted, ElemType elem);
 /// where max < min the result is max.
 bool isNonNegative(const Value* value);
 
+/// Ops whose results are elements of their first operand, whatever their other operands are.
+bool movesElements(OpKind kind);
+/// The same of a resize.
+bool isNearestResize(const Op& op);
+
 /// Sizes of all axes behind batch and channels.
 inline Shape spatialShape(const Shape& shape) { return {shape.begin() + 2, shape.end()}; }
 

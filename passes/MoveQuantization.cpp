@@ -15,36 +15,10 @@
 namespace enfold {
 namespace {
 
-/// Ops whose results are elements of their first operand, whatever their other operands are.
-bool moves(OpKind kind) {
-  switch (kind) {
-  case OpKind::DepthToSpace:
-  case OpKind::Expand:
-  case OpKind::Flatten:
-  case OpKind::Gather:
-  case OpKind::MaxPool:
-  case OpKind::Reshape:
-  case OpKind::Slice:
-  case OpKind::SpaceToDepth:
-  case OpKind::Squeeze:
-  case OpKind::Tile:
-  case OpKind::Transpose:
-  case OpKind::Unsqueeze:
-    return true;
-  default:
-    return false;
-  }
-}
-
 /// Those with as many elements as they read, each of them once.
 bool permutes(OpKind kind) {
-  return moves(kind) && kind != OpKind::Expand && kind != OpKind::Gather &&
+  return movesElements(kind) && kind != OpKind::Expand && kind != OpKind::Gather &&
          kind != OpKind::MaxPool && kind != OpKind::Slice && kind != OpKind::Tile;
-}
-
-bool isNearestResize(const Op& op) {
-  return op.kind() == OpKind::Resize && op.string("mode") == "nearest" && !op.own(1) &&
-         op.string("coordinate_transformation_mode") != "tf_crop_and_resize";
 }
 
 /// A padding by zeros that will not become that of a window behind it: then it is one by the zero
@@ -72,7 +46,7 @@ bool mayMissData(const Op& pool) {
 bool runsOnCodes(const Op& op) {
   if (!op.epilogue().empty() || op.numResults() != 1 || dependsOnData(op)) return false;
   if (op.kind() == OpKind::MaxPool && mayMissData(op)) return false;
-  return moves(op.kind()) || isNearestResize(op) || isPadByZeros(op) ||
+  return movesElements(op.kind()) || isNearestResize(op) || isPadByZeros(op) ||
          (op.kind() == OpKind::Pad && op.string("mode") != "constant");
 }
 

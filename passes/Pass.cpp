@@ -18,6 +18,19 @@ void PassContext::refused(const Refusal& refusal, const Op& op) {
                 refusal.message, op.info().name});
 }
 
+bool PassContext::hasKernel(const OpSpec& spec) const {
+  Graph scratch;
+  OpSpec copy{.kind = spec.kind, .operands = {}, .attrs = spec.attrs};
+  for (const Value* operand : spec.operands) {
+    const Tensor* tensor = operand ? operand->constant() : nullptr;
+    copy.operands.push_back(!operand ? nullptr
+                            : tensor ? scratch.constant(*tensor, "")
+                                     : scratch.addInput("", operand->type()));
+  }
+  const auto op = scratch.create(std::move(copy));
+  return op && hasKernel(**op);
+}
+
 void PassContext::count(std::string_view counter, int64_t amount) {
   statistics_[fmt::format("{}.{}", pass_, counter)] += amount;
 }

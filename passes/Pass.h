@@ -22,6 +22,8 @@ struct TargetFacts {
   /// Whether a kernel computes an op of plain tensors, as it is or in the layouts that are best for
   /// it. None: no op has one.
   std::function<bool(const Op& op)> hasKernel;
+  /// Whether instructions multiply bf16 and sum in f32.
+  bool multipliesBf16 = false;
 };
 
 enum class Denormals : uint8_t {
@@ -34,14 +36,22 @@ enum class Accuracy : uint8_t {
   Strict,   ///< no algorithm that rounds more than the definition's own sums of products
 };
 
+enum class Precision : uint8_t {
+  Fp32, ///< networks of f32 are computed in it
+  Bf16, ///< their convolutions and matrix products multiply bf16, summed in f32
+};
+
 struct PassOptions {
   TargetFacts target;
   Accuracy accuracy = Accuracy::Standard;
   Denormals denormals = Denormals::Flush;
+  Precision precision = Precision::Fp32;
   /// Treat training-mode batch normalization as inference with the stored statistics.
   bool assumeInferenceBn = false;
   /// Tensors that no fold may compute: those whose measured error was too large.
   std::set<std::string> unfolded;
+  /// Tensors whose products read f32, whatever the precision: those that rounding costs too much.
+  std::set<std::string> unrounded;
   /// A folded constant may have as many elements, or take as many bytes, as its largest operand, or
   /// else take this many bytes.
   int64_t constantBudget = int64_t{1} << 20;
@@ -85,6 +95,8 @@ public:
   bool hasKernel(const Op& op) const {
     return options_.target.hasKernel && options_.target.hasKernel(op);
   }
+  /// The same of an op that is not made yet.
+  bool hasKernel(const OpSpec& spec) const;
 
   /// Adds to the pass's counter of that name.
   void count(std::string_view counter, int64_t amount = 1);

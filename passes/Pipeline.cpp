@@ -43,7 +43,8 @@ constexpr std::string_view kDefaultPipeline =
     // After the folds, which know the ops by name. Afterwards ops that are arithmetic or movement
     // of others are written so, and what they move may take no kernel at all.
     "decompose,"
-    // Before fusion, which takes the casts into epilogues.
+    // Before fusion, which takes the casts into epilogues. The second looks at networks of halves.
+    "narrow-operands,"
     "widen-halves,"
     // What expansions compute from constants alone, casts of weights among it, and parts that
     // turned out to do nothing.

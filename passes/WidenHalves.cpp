@@ -1,7 +1,9 @@
-// widen-halves: convolutions on f16 and bf16 are computed in f32, which is what their kernels read
-// and hold in registers, and round their result in the first step of their epilogue: the numbers
-// between ops are those of halves. Casts of weights fold away; casts of other operands become the
+// widen-halves: convolutions on f16 and bf16 are computed in f32, which is what their kernels
+// hold in registers, and round their result in the first step of their epilogue: the numbers
+// between ops are those of halves. Where the processor multiplies bf16, they are read as they are;
+// else operands are f32. Casts of weights fold away; casts of other operands become the
 // last step of what computes them, or stand alone where that has other readers.
+#include "ir/Products.h"
 #include "passes/Pass.h"
 
 #include <algorithm>
@@ -10,7 +12,7 @@
 namespace enfold {
 namespace {
 
-/// Ops whose kernels read f32 only. Others convert while they load.
+/// Ops whose kernels sum in f32. Others convert while they load and store.
 constexpr OpKind kKinds[] = {OpKind::Conv, OpKind::ConvTranspose};
 
 bool isHalf(const Value* v) {
@@ -21,10 +23,12 @@ class Widening {
 public:
   explicit Widening(Rewriter& rewriter) : rewriter_(rewriter) {}
 
-  void widen(Op& op) {
+  void widen(Op& op, bool keepsOperands) {
     const ElemType half = op.ownElem();
     OpSpec spec{.kind = op.kind(), .operands = {}, .attrs = op.attrs()};
-    for (Value* operand : op.ownOperands()) spec.operands.push_back(wide(operand, op));
+    if (keepsOperands) spec.attrs["sum"] = ElemType::F32;
+    for (size_t i = 0; i < op.numOwnOperands(); ++i)
+      spec.operands.push_back(keepsOperands && i < 2 ? op.own(i) : wide(op.own(i), op));
     spec.epilogue.push_back({OpKind::Cast, {{"to", half}}, {EpilogueStep::kAccumulator}});
     spec.epilogue.insert(spec.epilogue.end(), op.epilogue().begin(), op.epilogue().end());
     for (Value* operand : op.operands().subspan(op.numOwnOperands()))
@@ -55,6 +59,14 @@ private:
   std::unordered_map<const Value*, Value*> wide_;
 };
 
+/// Whether the target multiplies the op's operands as they are.
+bool multipliesHalves(const PassContext& context, const Op& op) {
+  if (!context.options().target.multipliesBf16 || op.own(0)->elem() != ElemType::BF16) return false;
+  OpSpec spec{.kind = op.kind(), .operands = {op.own(0), op.own(1)}, .attrs = op.attrs()};
+  spec.attrs["sum"] = ElemType::F32;
+  return context.hasKernel(spec);
+}
+
 } // namespace
 
 Result<> widenHalves(PassContext& context) {
@@ -62,11 +74,14 @@ Result<> widenHalves(PassContext& context) {
   for (auto it = context.graph().ops().begin(); it != context.graph().ops().end();) {
     Op& op = **it++;
     if (std::ranges::find(kKinds, op.kind()) == std::end(kKinds) || op.numResults() != 1 ||
-        !isHalf(op.own(0)))
+        !isHalf(op.own(0)) || sumsHalvesInF32(op))
       continue;
+    const bool keepsOperands = multipliesHalves(context, op);
     if (!context.begin(op)) break;
-    context.applied(Reason::Expanded, op, "computed in f32 and rounded once");
-    widening.widen(op);
+    context.applied(Reason::Expanded, op,
+                    keepsOperands ? "sums products of bf16 in f32 and is rounded once"
+                                  : "computed in f32 and rounded once");
+    widening.widen(op, keepsOperands);
   }
   return {};
 }

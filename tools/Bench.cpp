@@ -1,5 +1,5 @@
-// enfold bench: latency of a model, alone or against itself with less fusion and other runtimes, or
-// its throughput.
+// enfold bench: latency of a model, alone or against itself compiled otherwise and other runtimes,
+// or its throughput.
 #include "diagnose/Bench.h"
 
 #include "diagnose/BenchStages.h"
@@ -284,10 +284,10 @@ Action addBench(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->type_name("RUNS");
   app.add_flag("--cold", options->cold, "Fill the caches with other data before each run");
-  app.add_option(
-         "--compare", options->compareWith,
-         "Also measure the model folded (but not fused), unfused, by reference, or by onnxruntime "
-         "or openvino in a python3 (or ENFOLD_PYTHON) that has them")
+  app.add_option("--compare", options->compareWith,
+                 "Also measure the model folded (but not fused), unfused, in fp32 or bf16, by "
+                 "reference, or "
+                 "by onnxruntime or openvino in a python3 (or ENFOLD_PYTHON) that has them")
       ->type_name("WHAT")
       ->delimiter(',');
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout")

@@ -15,13 +15,17 @@ using diagnose::Profile;
 
 std::string comparisonTable(const BenchReport& report) {
   std::vector<std::vector<std::string>> rows = {
-      {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval"}};
+      {"arm", "median ms", "p5 ms", "runs", "ratio", "95% interval", "error"}};
   for (const BenchArm& arm : report.arms)
     rows.push_back({arm.name, fmt::format("{:.4f}", arm.latency.p50),
                     fmt::format("{:.4f}", arm.latency.p5), std::to_string(arm.latency.samples),
                     fmt::format("{:.3f}", arm.ratio.median),
-                    fmt::format("[{:.3f}, {:.3f}]", arm.ratio.low, arm.ratio.high)});
-  return table(rows) + "ratio: time of the arm over that of " + report.arms[0].name + "\n";
+                    fmt::format("[{:.3f}, {:.3f}]", arm.ratio.low, arm.ratio.high),
+                    arm.error ? fmt::format("{:.2g}", *arm.error) : "-"});
+  return table(rows) +
+         fmt::format("ratio: time of the arm over that of {0}; error: the largest difference of an "
+                     "output from that of {0}, over its largest magnitude or 1\n",
+                     report.arms[0].name);
 }
 
 std::string profileTable(const Profile& profile) {

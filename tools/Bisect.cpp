@@ -35,6 +35,7 @@ std::string flagsOf(const ModelOptions& options) {
   if (options.assumeInferenceBn) flags += " --assume-inference-bn";
   if (options.strictDenormals) flags += " --strict-denormals";
   if (options.accuracy != ModelOptions{}.accuracy) flags += " --accuracy " + options.accuracy;
+  if (options.precision != ModelOptions{}.precision) flags += " --precision " + options.precision;
   if (options.threads) flags += fmt::format(" --threads {}", options.threads);
   return flags;
 }
@@ -107,7 +108,8 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
                                   .target = target,
                                   .inputs = trial.inputs,
                                   .expected = std::move(trial.expected),
-                                  .tolerance = options.tolerance.over(trial.tolerance),
+                                  .tolerance = options.tolerance.over(diagnose::atPrecision(
+                                      trial.tolerance, options.model.precisionAsked())),
                                   .session = options.model.sessionOptions(),
                                   .memory = compile.memory};
   ProgressLine line;
@@ -118,6 +120,9 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
   if (compile.tolerance) {
     ENFOLD_TRY(problem.passes.passes.unfolded,
                foldsExceeding(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
+    ENFOLD_TRY(
+        problem.passes.passes.unrounded,
+        roundingsExceeding(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
   }
   if (problem.expected.empty()) {
     ENFOLD_TRY(problem.expected, reference::run(problem.model, problem.inputs));

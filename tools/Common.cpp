@@ -53,13 +53,19 @@ void ModelOptions::add(CLI::App& app) {
                "Treat batch normalization in training mode as inference")
       ->group("Passes");
   app.add_option("--tolerance", tolerance,
-                 "Undo folds whose error exceeds this, relative to the largest element")
+                 "Undo folds, and rounding of operands, whose error exceeds this, relative to the "
+                 "largest element")
       ->check(CLI::NonNegativeNumber)
       ->group("Numbers");
   app.add_flag("--strict-denormals", strictDenormals, "Keep denormal numbers")->group("Numbers");
   app.add_option("--accuracy", accuracy,
                  "standard or strict; strict excludes algorithms that round more, such as Winograd")
       ->check(CLI::IsMember({"standard", "strict"}))
+      ->group("Numbers");
+  app.add_option("--precision", precision,
+                 "fp32 or bf16; bf16: convolutions and matrix products of f32 multiply bf16, and "
+                 "sum in f32")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
       ->group("Numbers");
   addLimits(app);
   app.add_option("--machine", machine,
@@ -140,6 +146,7 @@ CompileOptions ModelOptions::compileOptions() const {
   options.passes.maxRewrites = maxRewrites;
   options.passes.passes.assumeInferenceBn = assumeInferenceBn;
   if (accuracy == "strict") options.passes.passes.accuracy = Accuracy::Strict;
+  options.passes.passes.precision = precisionAsked();
   if (strictDenormals) options.passes.passes.denormals = Denormals::Keep;
   if (tune) {
     const auto line = std::make_shared<ProgressLine>();

@@ -25,6 +25,7 @@ struct ModelOptions {
   bool noFuse = false;
   bool assumeInferenceBn = false;
   std::string accuracy = "standard";
+  std::string precision = "fp32";
   bool strictDenormals = false;
   std::vector<std::string> disabled, disabledKernels;
   std::string passes;
@@ -46,6 +47,9 @@ struct ModelOptions {
   Result<ModelSource> source() const;
   CompileOptions compileOptions() const;
   Session::Options sessionOptions() const;
+  Precision precisionAsked() const {
+    return precision == "bf16" ? Precision::Bf16 : Precision::Fp32;
+  }
 
 private:
   mutable std::optional<ModelSource> standardInput_; ///< once it was read

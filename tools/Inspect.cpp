@@ -63,12 +63,29 @@ std::string opsText(const Inspection& facts) {
   return table(rows);
 }
 
+/// " (f32 1.2 GFLOP, bf16 3.4 GFLOP)" where there are several types.
+template <typename T, typename Text>
+std::string byType(const std::map<std::string, T>& amounts, Text&& text) {
+  if (amounts.size() < 2) return "";
+  std::string out;
+  for (const auto& [type, amount] : amounts)
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", type, text(static_cast<double>(amount)));
+  return " (" + out + ")";
+}
+
 std::string text(const Inspection& facts) {
   std::string out = facts.model + "\n";
   out += tensorsText("input", facts.inputs) + tensorsText("output", facts.outputs);
   out += fmt::format("  parameters  {} ({})\n", facts.parameters,
                      humanBytes(static_cast<double>(facts.parameterBytes)));
-  out += fmt::format("  arithmetic  {}\n", humanCount(facts.flops, "FLOP"));
+  out += fmt::format(
+      "  arithmetic  {}{}\n", humanCount(facts.flops, "FLOP"),
+      byType(facts.flopsByType, [](double amount) { return humanCount(amount, "FLOP"); }));
+  double tensorBytes = 0;
+  for (const auto& [type, bytes] : facts.tensorBytesByType)
+    tensorBytes += static_cast<double>(bytes);
+  out += fmt::format("  tensors     {}{}\n", humanBytes(tensorBytes),
+                     byType(facts.tensorBytesByType, humanBytes));
   out +=
       fmt::format("  memory      arena {}, constants {}, {} calls of {} kernels\n",
                   humanBytes(static_cast<double>(facts.arenaBytes)),

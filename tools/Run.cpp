@@ -215,8 +215,8 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
     const std::string name = runner.outputs()[i].name;
-    const diagnose::Tolerance tolerance =
-        options.tolerance.over({standard.rtol, standard.atol, rounding[i]});
+    const diagnose::Tolerance tolerance = options.tolerance.over(diagnose::atPrecision(
+        {standard.rtol, standard.atol, rounding[i]}, options.model.precisionAsked()));
     same &= checkOutput(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
                         set.outputs[i].tensor, tolerance);
   }
@@ -238,7 +238,8 @@ Result<bool> checkAgainstReference(const RunOptions& options) {
   bool same = true;
   for (size_t i = 0; i < outputs.size(); ++i)
     same &= checkOutput(runner.outputs()[i].name, outputs[i], expected[i],
-                        options.tolerance.over({.rounding = rounding[i]}));
+                        options.tolerance.over(diagnose::atPrecision(
+                            {.rounding = rounding[i]}, options.model.precisionAsked())));
   return same;
 }
 

@@ -59,6 +59,8 @@ struct ModuleOptions {
   /// Kernels that are not used, by name, as `enfold explain` names them: "conv_winograd".
   std::set<std::string, std::less<>> disabledKernels = {};
   enum class Subnormals { Flush, Keep } subnormals = Subnormals::Flush;
+  /// Bf16: convolutions and matrix products of networks of f32 multiply bf16, and sum in f32.
+  enum class Precision { Fp32, Bf16 } precision = Precision::Fp32;
   /// Bytes that the process may have resident at the most, what it has already included: a network
   /// that will take more is refused with the figures, before its constants are packed.
   std::optional<int64_t> memoryLimit = {};

@@ -1,7 +1,8 @@
 // Sums of products of words. Where the processor has an instruction for it, that is used: vpdpbusd,
-// vpdpwssd, sdot, udot, usdot. Other x86 has pmaddwd, which multiplies pairs of i16 and adds the
-// two products; bytes are widened to pairs first. vpmaddubsw, which takes bytes, saturates the sum
-// of two products and is never used. Elsewhere the products are written out.
+// vpdpwssd, vdpbf16ps, sdot, udot, usdot, bfdot. Other x86 has pmaddwd, which multiplies pairs of
+// i16 and adds the two products; bytes are widened to pairs first. vpmaddubsw, which takes bytes,
+// saturates the sum of two products and is never used. Elsewhere the products are written out; bf16
+// are f32 without their low bits, so that shifting and masking words makes f32 of them.
 #include "codegen/Emitter.h"
 
 #include <llvm/IR/IntrinsicsAArch64.h>
@@ -24,6 +25,8 @@ public:
 
   /// Operands of the widest instruction at a time; what is left over is written out.
   llvm::Value* emit(llvm::Value* sum, Scalar a, llvm::Value* x, Scalar b, llvm::Value* y) const {
+    if (a == Scalar::BF16 && !has(DotProduct::Avx512Bf16) && !has(DotProduct::ArmBf16))
+      return halvesWrittenOut(sum, x, y);
     const int words = lanesOf(sum), perWord = lanesOf(x) / words;
     llvm::Value* result = nullptr;
     for (int first = 0; first < words;) {
@@ -77,7 +80,10 @@ private:
   llvm::Value* oneInstruction(llvm::Value* sum, Scalar a, llvm::Value* x, Scalar b,
                               llvm::Value* y) const {
     const int words = lanesOf(sum);
-    if (words != 4 && words != 8 && words != 16) return writtenOut(sum, a, x, b, y);
+    const bool isHalf = a == Scalar::BF16;
+    if (words != 4 && words != 8 && words != 16)
+      return isHalf ? halvesWrittenOut(sum, x, y) : writtenOut(sum, a, x, b, y);
+    if (isHalf) return halfDot(sum, x, y);
     const bool isPair = a == Scalar::I16;
     if (!isX86()) return onArm(sum, a, x, b, y);
     const bool vnni = has(DotProduct::Avx512Vnni) || (has(DotProduct::AvxVnni) && words < 16);
@@ -102,6 +108,38 @@ private:
                                   : words == 8 ? 1
                                                : 2],
                               llvm::ArrayRef<llvm::Type*>{}, {sum, asWords(x), asWords(y)});
+  }
+
+  llvm::Value* halfDot(llvm::Value* sum, llvm::Value* x, llvm::Value* y) const {
+    const int words = lanesOf(sum);
+    llvm::Type* type =
+        llvm::FixedVectorType::get(b_.getBFloatTy(), static_cast<unsigned>(2 * words));
+    x = b_.CreateBitCast(x, type);
+    y = b_.CreateBitCast(y, type);
+    if (!isX86())
+      return b_.CreateIntrinsic(llvm::Intrinsic::aarch64_neon_bfdot, {sum->getType(), type},
+                                {sum, x, y});
+    const ID id = words == 4   ? llvm::Intrinsic::x86_avx512bf16_dpbf16ps_128
+                  : words == 8 ? llvm::Intrinsic::x86_avx512bf16_dpbf16ps_256
+                               : llvm::Intrinsic::x86_avx512bf16_dpbf16ps_512;
+    return b_.CreateIntrinsic(id, llvm::ArrayRef<llvm::Type*>{}, {sum, x, y});
+  }
+
+  llvm::Value* halvesWrittenOut(llvm::Value* sum, llvm::Value* x, llvm::Value* y) const {
+    const auto element = [&](llvm::Value* v, bool isSecond) {
+      llvm::Type* type = sum->getType()->getWithNewType(b_.getInt32Ty());
+      llvm::Value* word = b_.CreateBitCast(v, type);
+      word = isSecond ? b_.CreateAnd(word, llvm::ConstantInt::get(type, 0xffff0000))
+                      : b_.CreateShl(word, llvm::ConstantInt::get(type, 16));
+      return b_.CreateBitCast(word, sum->getType());
+    };
+    for (const bool isSecond : {false, true}) {
+      llvm::Value *first = element(x, isSecond), *second = element(y, isSecond);
+      sum = target_.hasFma
+                ? b_.CreateIntrinsic(llvm::Intrinsic::fma, {sum->getType()}, {first, second, sum})
+                : b_.CreateFAdd(b_.CreateFMul(first, second), sum);
+    }
+    return sum;
   }
 
   llvm::Value* pairs(llvm::Value* sum, llvm::Value* x, llvm::Value* y) const {

@@ -1,16 +1,19 @@
 // Measures all arms in turn, in short bursts.
 #include "diagnose/Bench.h"
 
+#include "diagnose/Compare.h"
 #include "diagnose/PeerProcess.h"
 #include "diagnose/Steadiness.h"
 #include "ir/ConstantText.h"
 #include "reference/Reference.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <cmath>
+#include <ranges>
 #include <thread>
 
 namespace enfold::diagnose {
@@ -64,17 +67,29 @@ Runs runsOf(std::string name, std::shared_ptr<Bound> bound) {
           bound};
 }
 
-/// The model compiled with fewer passes.
-Result<Runs> partlyFused(const BenchProblem& problem, const std::string& name) {
+/// The model compiled otherwise.
+struct Variant {
+  std::string_view name;
+  void (*change)(CompileOptions& options);
+};
+constexpr Variant kVariants[] = {
+    {"folded", [](CompileOptions& options) { options.disabled.insert("fuse-epilogue"); }},
+    {"unfused", [](CompileOptions& options) { options.fuse = false; }},
+    {"fp32",
+     [](CompileOptions& options) {
+       options.disabled.insert("integer-arithmetic");
+       options.passes.passes.precision = Precision::Fp32;
+     }},
+    {"bf16", [](CompileOptions& options) { options.passes.passes.precision = Precision::Bf16; }},
+};
+
+Result<Runs> runsOf(const BenchProblem& problem, const Variant& variant) {
   ENFOLD_TRY(std::unique_ptr<Graph> graph, problem.load());
   CompileOptions options = problem.compile;
-  if (name == "folded")
-    options.disabled.insert("fuse-epilogue");
-  else
-    options.fuse = false;
+  variant.change(options);
   ENFOLD_TRY(const Compilation compiled, compile(std::move(graph), options));
   ENFOLD_TRY(auto bound, bind(compiled.executable, problem));
-  return runsOf(name, std::move(bound));
+  return runsOf(std::string(variant.name), std::move(bound));
 }
 
 Result<Runs> byReference(const BenchProblem& problem, const Bound& compiled) {
@@ -99,11 +114,22 @@ Result<Runs> byPeer(const BenchProblem& problem, const std::string& name, const 
 
 Result<Runs> otherRuns(const BenchProblem& problem, const std::string& name,
                        const Bound& compiled) {
-  if (name == "folded" || name == "unfused") return partlyFused(problem, name);
+  for (const Variant& variant : kVariants)
+    if (variant.name == name) return runsOf(problem, variant);
   if (name == "reference") return byReference(problem, compiled);
   if (isPeer(name)) return byPeer(problem, name, compiled);
-  return usageError(fmt::format(
-      "--compare {}: known are folded, unfused, reference, onnxruntime and openvino", name));
+  return usageError(
+      fmt::format("--compare {}: known are {}, reference, onnxruntime and openvino", name,
+                  fmt::join(kVariants | std::views::transform(&Variant::name), ", ")));
+}
+
+double errorOf(const Bound& arm, const Bound& first) {
+  double error = 0;
+  for (size_t i = 0; i < first.outputs.size(); ++i) {
+    const Comparison comparison = compare(arm.outputs[i], first.outputs[i]);
+    error = std::max(error, comparison.maxAbs / comparison.scale);
+  }
+  return error;
 }
 
 /// Fills the caches with other bytes.
@@ -240,9 +266,11 @@ Result<BenchReport> bench(const BenchProblem& problem) {
                      .complaints = watch.complaints(arms[0].samples)};
   ENFOLD_TRY(const codegen::Target target, targetOf(problem.compile));
   report.machine = machineFacts(target);
-  for (const Runs& arm : arms)
+  for (const Runs& arm : arms) {
     report.arms.push_back(
         {arm.name, summarize(arm.samples), medianRatio(arm.samples, arms[0].samples), arm.samples});
+    if (arm.bound) report.arms.back().error = errorOf(*arm.bound, *bound);
+  }
   if (!problem.profile) return report;
   ENFOLD_TRY(report.profile, profileOf(*bound->session, kProfileSeconds, arms[0].run));
   report.arms[0].kernels = report.profile->kernels;
@@ -272,13 +300,15 @@ Json toJson(const BenchReport& report) {
                {"complaints", report.complaints}};
   if (report.machine) json["machine"] = toJson(*report.machine);
   if (report.arms.size() > 1)
-    for (const BenchArm& arm : report.arms)
-      json["compare"][arm.name] = {
-          {"latency_ms", toJson(arm.latency)},
-          {"samples", arm.latency.samples},
-          {"images_per_second", arm.imagesPerSecond(report.batch)},
-          {"ratio",
-           {{"median", arm.ratio.median}, {"low", arm.ratio.low}, {"high", arm.ratio.high}}}};
+    for (const BenchArm& arm : report.arms) {
+      Json& entry = json["compare"][arm.name];
+      entry = {{"latency_ms", toJson(arm.latency)},
+               {"samples", arm.latency.samples},
+               {"images_per_second", arm.imagesPerSecond(report.batch)},
+               {"ratio",
+                {{"median", arm.ratio.median}, {"low", arm.ratio.low}, {"high", arm.ratio.high}}}};
+      if (arm.error) entry["error"] = *arm.error;
+    }
   if (!report.profile) return json;
   json["limits"] = toJson(report.profile->limits);
   json["profile"] = toJson(*report.profile);

@@ -1,4 +1,4 @@
-// Latency of a network, alone or against itself compiled with less fusion, other programs and other
+// Latency of a network, alone or against itself compiled otherwise, other programs and other
 // runtimes.
 #pragma once
 
@@ -14,8 +14,8 @@ struct BenchProblem {
   std::shared_ptr<const Executable> executable; ///< the network to measure
   std::vector<Tensor> inputs = {};              ///< none: random ones
   std::string name = "fused";                   ///< of that network, among the others
-  /// Other ways to compute the model: "folded" (not fused), "unfused", "reference", "onnxruntime",
-  /// "openvino".
+  /// Other ways to compute the model: "folded" (not fused), "unfused", "fp32" (integers as floats,
+  /// too), "bf16", "reference", "onnxruntime", "openvino".
   std::vector<std::string> others = {};
   /// Other programs, by name, measured like the first.
   std::vector<std::pair<std::string, std::shared_ptr<const Executable>>> programs = {};
@@ -36,9 +36,12 @@ struct BenchProblem {
 /// One way to compute the model.
 struct BenchArm {
   std::string name;
-  Summary latency;                         ///< milliseconds
-  Ratio ratio;                             ///< its median latency over that of the first
-  std::vector<double> samples = {};        ///< in the order of the runs
+  Summary latency;                  ///< milliseconds
+  Ratio ratio;                      ///< its median latency over that of the first
+  std::vector<double> samples = {}; ///< in the order of the runs
+  /// Of compiled programs: the largest difference of an output from the first's, over its largest
+  /// magnitude or 1.
+  std::optional<double> error = {};
   std::vector<KernelProfile> kernels = {}; ///< of compiled programs, if profiles were asked for
 
   /// Run one behind the other.

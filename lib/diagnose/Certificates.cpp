@@ -8,7 +8,8 @@ namespace enfold::diagnose {
 std::vector<Certificate> certificatesOf(const PipelineReport& report) {
   std::vector<Certificate> certificates;
   for (const Remark& remark : report.remarks.remarks())
-    if (remark.outcome == Outcome::Applied && remark.facts.numbers.contains("bound_per_input"))
+    if (remark.outcome == Outcome::Applied && remark.reason != Reason::Narrowed &&
+        remark.facts.numbers.contains("bound_per_input"))
       certificates.push_back({.pass = remark.pass,
                               .reason = std::string(info(remark.reason).code),
                               .nodes = remark.ops,

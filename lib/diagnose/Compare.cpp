@@ -1,6 +1,8 @@
 // Elementwise comparison in double.
 #include "diagnose/Compare.h"
 
+#include "passes/Pass.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,6 +36,12 @@ Comparison compare(const Tensor& a, const Tensor& b, const Tolerance& tolerance)
       ++result.mismatches;
   }
   return result;
+}
+
+Tolerance atPrecision(const Tolerance& standard, Precision precision) {
+  if (precision == Precision::Fp32) return standard;
+  constexpr double kHalves = 0.03;
+  return {std::max(standard.rtol, kHalves), std::max(standard.atol, kHalves), standard.rounding};
 }
 
 std::string Comparison::stepsText(int64_t elements) const {

@@ -6,6 +6,10 @@
 #include <map>
 #include <string>
 
+namespace enfold {
+enum class Precision : uint8_t;
+}
+
 namespace enfold::diagnose {
 
 /// |a-b| <= atol * m + rtol * |b| + rounding with m = max(1, max|b|) over the tensor.
@@ -14,6 +18,10 @@ struct Tolerance {
   double atol = 1e-5;
   double rounding = 0; ///< what integers rounded otherwise make of it
 };
+
+/// What such a tolerance is at least for a network computed so: operands of bf16 are off by 2^-8
+/// each, and these errors add up from op to op.
+Tolerance atPrecision(const Tolerance& standard, Precision precision);
 
 /// Sound computations of a quantized network may be that many of its steps apart
 /// (diagnose/QuantizationSteps.h).

@@ -130,7 +130,8 @@ Result<Diff> diff(const DiffProblem& problem) {
     }
     const Tensor& actual = run.taps.at(name);
     const Tensor& expected = problem.expected.at(name);
-    const Tolerance noise = noiseOf(value->elem());
+    const Tolerance noise =
+        atPrecision(noiseOf(value->elem()), problem.compile.passes.passes.precision);
     Tolerance tolerance{problem.rtol.value_or(noise.rtol), problem.atol.value_or(noise.atol)};
     const bool isStated = problem.rtol || problem.atol;
     if (const auto step = steps.find(name); step != steps.end() && !isStated)

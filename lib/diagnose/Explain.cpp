@@ -53,8 +53,9 @@ Result<Explanation> explain(const std::string& model, std::unique_ptr<Graph> gra
     if (op->kind() != OpKind::Constant) explanation.ops.push_back(accountOf(*op, target));
   if (before) {
     ENFOLD_TRY(const Pipeline pipeline, pipelineOf(compile));
-    ENFOLD_TRY(explanation.folds,
-               measureFolds(*before, pipeline, compile.passes, sampleInputs(*before)));
+    PipelineOptions passes = compile.passes;
+    passes.passes.target = factsOf(target);
+    ENFOLD_TRY(explanation.folds, measureFolds(*before, pipeline, passes, sampleInputs(*before)));
   }
   return explanation;
 }

@@ -2,7 +2,9 @@
 #include "diagnose/Inspect.h"
 
 #include "diagnose/Explain.h"
+#include "ir/Products.h"
 #include "lower/Lowering.h"
+#include "lower/Words.h"
 
 #include <nlohmann/json.hpp>
 
@@ -24,6 +26,27 @@ void countParameters(const Graph& graph, Inspection& inspection) {
     }
 }
 
+/// What the call multiplies, or else computes in. bf16 that are multiplied as f32 count as that.
+ElemType typeOf(const lower::Call& call, const codegen::Target& target) {
+  const Op& op = *call.op;
+  if (!sumsProducts(op.kind())) return op.ownElem();
+  const bool isWord = call.algorithm.find(lower::prefix(lower::kHalves)) != std::string::npos;
+  if (sumsHalvesInF32(op) && !(isWord && lower::hasDot(target.machine, lower::kHalves)))
+    return ElemType::F32;
+  return op.own(0)->elem();
+}
+
+void countByType(const Graph& graph, const lower::Plan& plan, const codegen::Target& target,
+                 Inspection& inspection) {
+  for (const lower::Call& call : plan.calls)
+    if (call.op && call.flops > 0)
+      inspection.flopsByType[std::string(name(typeOf(call, target)))] += call.flops;
+  for (const auto& op : graph.ops())
+    for (size_t i = 0; i < op->numResults() && op->kind() != OpKind::Constant; ++i)
+      inspection.tensorBytesByType[std::string(name(op->result(i)->elem()))] +=
+          op->result(i)->type().numBytes();
+}
+
 } // namespace
 
 Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> graph,
@@ -41,6 +64,7 @@ Result<Inspection> inspect(const std::string& model, std::unique_ptr<Graph> grap
   for (const auto& [op, count] : inspection.opsAfterPasses) inspection.generatedOps += count;
   inspection.generatedOps -= static_cast<int64_t>(inspection.referenceOps.size());
   for (const lower::Call& call : plan.calls) inspection.flops += call.flops;
+  countByType(*graph, plan, target, inspection);
   inspection.arenaBytes = plan.arenaBytes;
   inspection.constantBytes = plan.constantBytes;
   inspection.calls = static_cast<int64_t>(plan.calls.size());
@@ -64,6 +88,8 @@ Json toJson(const Inspection& inspection) {
                {"parameters", inspection.parameters},
                {"parameter_bytes", inspection.parameterBytes},
                {"flops", inspection.flops},
+               {"flops_by_type", inspection.flopsByType},
+               {"tensor_bytes_by_type", inspection.tensorBytesByType},
                {"ops", inspection.ops},
                {"ops_after_passes", inspection.opsAfterPasses},
                {"arena_bytes", inspection.arenaBytes},

@@ -17,6 +17,10 @@ struct Inspection {
   int64_t parameters = 0;     ///< elements of the model's constants
   int64_t parameterBytes = 0; ///< their size in the model
   double flops = 0; ///< multiplications and additions in one run, counted as in direct convolution
+  /// The same by the type of what is multiplied, or computed.
+  std::map<std::string, double> flopsByType;
+  /// Bytes of the tensors that ops compute after the passes, by element type.
+  std::map<std::string, int64_t> tensorBytesByType;
   int64_t arenaBytes = 0;    ///< intermediate tensors
   int64_t constantBytes = 0; ///< weights as kernels read them
   int64_t calls = 0;         ///< kernel calls in one run

@@ -28,6 +28,8 @@ CompileOptions compileOptions(const ModuleOptions& options) {
                      .disabledKernels = options.disabledKernels,
                      .cpu = options.cpu};
   if (keepsSubnormals(options)) how.passes.passes.denormals = Denormals::Keep;
+  if (options.precision == ModuleOptions::Precision::Bf16)
+    how.passes.passes.precision = Precision::Bf16;
   if (options.memoryLimit) how.memory = MemoryLimit{.bytes = *options.memoryLimit};
   return how;
 }

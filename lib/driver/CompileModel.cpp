@@ -55,6 +55,8 @@ void describe(const CompileOptions& options, std::string& key) {
                      options.tolerance.value_or(-1), static_cast<int>(passes.accuracy),
                      static_cast<int>(passes.denormals), passes.assumeInferenceBn, passes.unfolded,
                      passes.constantBudget);
+  key += fmt::format("precision {} unrounded {}\n", static_cast<int>(passes.precision),
+                     passes.unrounded);
   if (options.tune) key += fmt::format("tuned for {} threads\n", options.tune->threads);
 }
 

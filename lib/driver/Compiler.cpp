@@ -2,6 +2,7 @@
 #include "driver/Compiler.h"
 
 #include "lower/Families.h"
+#include "lower/Words.h"
 #include "lower/conv/Candidates.h"
 #include "onnx/RegularFile.h"
 #include "passes/FoldError.h"
@@ -79,7 +80,8 @@ Result<codegen::Target> targetOf(const CompileOptions& options) {
 
 TargetFacts factsOf(const codegen::Target& target) {
   return {.layoutsOf = [target](const Op& op) { return lower::bestLayouts(op, target); },
-          .hasKernel = [target](const Op& op) { return lower::hasKernel(op, target); }};
+          .hasKernel = [target](const Op& op) { return lower::hasKernel(op, target); },
+          .multipliesBf16 = lower::hasDot(target.machine, lower::kHalves)};
 }
 
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
@@ -89,6 +91,8 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   passes.passes.target = factsOf(target);
   if (options.tolerance) {
     ENFOLD_TRY(passes.passes.unfolded, foldsExceeding(*options.tolerance, graph, pipeline, passes));
+    ENFOLD_TRY(passes.passes.unrounded,
+               roundingsExceeding(*options.tolerance, graph, pipeline, passes));
   }
   Interruption interruption(options.interrupted);
   passes.observers.push_back(&interruption);

@@ -15,7 +15,8 @@ struct CompileOptions {
   std::set<std::string> disabled; ///< passes left out
   std::set<std::string, std::less<>> disabledKernels = {}; ///< see kir::Target
   bool fuse = true; ///< false: leave out every pass that folds or fuses
-  /// Folds that cost more accuracy than this, relative to max(1, largest magnitude), are not done.
+  /// Folds, and rounding of operands, that cost more accuracy than this, relative to max(1, largest
+  /// magnitude), are not done.
   std::optional<double> tolerance = {};
   std::string cpu = "native"; ///< LLVM's name of the processor to compile for
   std::string machine;        ///< file that describes another (kernel/MachineText.h); or empty

@@ -60,6 +60,12 @@ Result<> setAccuracy(PassOptions& passes, std::string_view value) {
   return {};
 }
 
+Result<> setPrecision(PassOptions& passes, std::string_view value) {
+  if (value != "fp32" && value != "bf16") return refuse(value, "fp32 or bf16");
+  passes.precision = value == "bf16" ? Precision::Bf16 : Precision::Fp32;
+  return {};
+}
+
 Result<> setTolerance(std::optional<double>& tolerance, std::string_view value) {
   const auto read = number<double>(value);
   if (!read || !(*read >= 0) || std::isinf(*read)) return refuse(value, "a number from 0");
@@ -131,7 +137,9 @@ std::span<const SettingInfo> settingTable() {
        }},
       {"accuracy", "standard|strict", "strict: no algorithm that rounds more than direct sums",
        [](S s, V v) { return setAccuracy(s.network.compile.passes.passes, v); }},
-      {"tolerance", "T", "undo folds that cost more accuracy, relative to the largest number",
+      {"precision", "fp32|bf16", "bf16: networks of f32 multiply bf16, summed in f32",
+       [](S s, V v) { return setPrecision(s.network.compile.passes.passes, v); }},
+      {"tolerance", "T", "undo what costs more accuracy, relative to the largest number",
        [](S s, V v) { return setTolerance(s.network.compile.tolerance, v); }},
       {"strict-denormals", "0|1", "keep denormal numbers", setDenormals},
       {"assume-inference-bn", "0|1", "treat training-mode batch normalization as inference",

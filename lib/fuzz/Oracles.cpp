@@ -43,11 +43,13 @@ double noiseOf(ElemType elem) {
   }
 }
 
+/// Where products multiply bf16: what any number may be off by.
+constexpr double kHalfNoise = 0x1p-7;
+
 /// The result of an op as if it had erred. The logarithm of a softmax is that of a rounded sum:
 /// near zero, where the sum is near one, its error is not relative to it.
-void addNoise(Tensor& tensor, OpKind kind, Random& random) {
+void addNoise(Tensor& tensor, OpKind kind, double noise, Random& random) {
   if (!isFloat(tensor.elem())) return;
-  const double noise = noiseOf(tensor.elem());
   const double absolute = kind == OpKind::LogSoftmax ? noise : 0;
   for (int64_t i = 0; i < tensor.numElements(); ++i) {
     const double error = random.uniform(-1, 1);
@@ -70,11 +72,16 @@ Result<Run> runAll(const Graph& graph, std::span<const Tensor> inputs) {
   return run;
 }
 
-/// The same when every op errs a little.
-Result<Run> runWithNoise(const Graph& graph, std::span<const Tensor> inputs, uint64_t seed) {
+/// The same when every op errs a little; or, with a noise stated, when all numbers are off by that,
+/// inputs and constants too.
+Result<Run> runWithNoise(const Graph& graph, std::span<const Tensor> inputs, uint64_t seed,
+                         std::optional<double> stated = {}) {
   Random random(seed);
   std::unordered_map<const Value*, Tensor> known;
-  for (size_t i = 0; i < inputs.size(); ++i) known[graph.inputs()[i].get()] = inputs[i];
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Tensor& input = known[graph.inputs()[i].get()] = inputs[i];
+    if (stated) addNoise(input, OpKind::Identity, *stated, random);
+  }
   Run run;
   for (const auto& op : graph.ops()) {
     std::vector<const Tensor*> operands;
@@ -82,13 +89,51 @@ Result<Run> runWithNoise(const Graph& graph, std::span<const Tensor> inputs, uin
       operands.push_back(operand ? &known.at(operand) : nullptr);
     ENFOLD_TRY(std::vector<Tensor> results, reference::evaluate(*op, operands));
     for (size_t i = 0; i < op->numResults(); ++i) {
-      if (op->kind() != OpKind::Constant) addNoise(results[i], op->kind(), random);
+      if (op->kind() != OpKind::Constant || stated)
+        addNoise(results[i], op->kind(), stated.value_or(noiseOf(results[i].elem())), random);
       run.values[op->result(i)->name()] = results[i];
       known[op->result(i)] = std::move(results[i]);
     }
   }
   for (const Value* output : graph.outputs()) run.outputs.push_back(known.at(output));
   return run;
+}
+
+/// Whether results move a little when operands do, as they need not where numbers are compared or
+/// cut.
+bool isSmooth(const Op& op) {
+  for (size_t i = 0; i < op.numResults(); ++i)
+    if (op.result(i)->elem() != ElemType::F32 && op.kind() != OpKind::Constant) return false;
+  switch (op.kind()) {
+  case OpKind::Add:
+  case OpKind::AveragePool:
+  case OpKind::Clip:
+  case OpKind::Concat:
+  case OpKind::Constant:
+  case OpKind::Conv:
+  case OpKind::ConvTranspose:
+  case OpKind::Flatten:
+  case OpKind::Gemm:
+  case OpKind::GlobalAveragePool:
+  case OpKind::HardSigmoid:
+  case OpKind::HardSwish:
+  case OpKind::LeakyRelu:
+  case OpKind::MatMul:
+  case OpKind::MaxPool:
+  case OpKind::Mul:
+  case OpKind::Pad:
+  case OpKind::Relu:
+  case OpKind::Reshape:
+  case OpKind::Resize:
+  case OpKind::Sigmoid:
+  case OpKind::Slice:
+  case OpKind::Sub:
+  case OpKind::Tanh:
+  case OpKind::Transpose:
+    return true;
+  default:
+    return false;
+  }
 }
 
 class Examination {
@@ -296,7 +341,38 @@ private:
           return failed(threads == 1 ? "repeat" : "threads", "the bits differ from the first run");
       }
     }
+    if (auto failure = runInBf16()) return failure;
     return oddNumberStays(*executable);
+  }
+
+  /// With products of bf16, results are off by what noise of that size makes of them.
+  std::optional<Failure> runInBf16() const {
+    constexpr double kNearby = 4 * kHalfNoise;
+    const auto isOdd = [](const auto& op) { return !isSmooth(*op); };
+    if (std::ranges::any_of(graph_.ops(), isOdd)) return std::nullopt;
+    CompileOptions options;
+    options.passes.passes.precision = Precision::Bf16;
+    const auto compiled = compile(graph_.clone(), options);
+    if (!compiled) return failed("bf16", compiled.error().str());
+    const auto session = Session::create(compiled->executable, {.threads = 1});
+    if (!session) return failed("session", session.error().str());
+    const auto results = (*session)->run(inputs_);
+    if (!results) return failed("run", results.error().str());
+    const auto noisy = runWithNoise(graph_, inputs_, seed_, kHalfNoise);
+    if (!noisy) return failed("reference", noisy.error().str());
+    for (size_t i = 0; i < results->size(); ++i) {
+      const Tensor& expected = expected_.outputs[i];
+      const Comparison noise = compare(noisy->outputs[i], expected, {});
+      if (!std::isfinite(noise.maxAbs)) continue;
+      const Tolerance tolerance{kNearby, kNearby + 4 * noise.maxAbs / noise.scale};
+      const Comparison c = compare((*results)[i], expected, tolerance);
+      if (!c.same())
+        return failed("bf16", fmt::format("output {} differs by up to {:.3g} (of {:.3g}; noise "
+                                          "{:.2g}) {}",
+                                          graph_.outputNames()[i], c.maxAbs, c.scale, noise.maxAbs,
+                                          c.problem));
+    }
+    return std::nullopt;
   }
 
   /// One number of an input that is infinite, or huge, changes no result that, by the reference,

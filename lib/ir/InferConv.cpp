@@ -20,6 +20,32 @@ Result<> sameElems(const InferContext& c, std::initializer_list<size_t> operands
   return {};
 }
 
+/// The element type of a sum of products: its own for bf16 where the attribute `sum` asks for it,
+/// else that of the operands.
+Result<ElemType> elemOfSums(const InferContext& c) {
+  const ElemType elem = c.type(0).elem;
+  if (c.type(1).elem != elem)
+    return invalid(fmt::format("operands of {} are {} and {}: the element types must agree",
+                               c.info().name, name(elem), name(c.type(1).elem)));
+  if (!c.hasAttr("sum")) return elem;
+  const ElemType sum = c.elem("sum");
+  if (elem != ElemType::BF16 || sum != ElemType::F32)
+    return invalid(fmt::format("{} sums products of {} in {}: there are only sums of bf16 in f32",
+                               c.info().name, name(elem), name(sum)));
+  return sum;
+}
+
+/// The same for convolutions, with a bias of that type as operand 2.
+Result<ElemType> elemOfConv(const InferContext& c) {
+  ENFOLD_TRY(const ElemType sum, elemOfSums(c));
+  if (!isFloat(sum))
+    return invalid(fmt::format("{} is not defined for {}", c.info().name, name(sum)));
+  if (c.has(2) && c.type(2).elem != sum)
+    return invalid(fmt::format("{} gives {}, but its bias is {}: the element types must agree",
+                               c.info().name, name(sum), name(c.type(2).elem)));
+  return sum;
+}
+
 /// Output size of a window along one dimension.
 Result<int64_t> slide(int64_t in, const Window& w, size_t i, bool ceilMode) {
   const int64_t reach = (w.kernel[i] - 1) * w.dilations[i] + 1;
@@ -108,14 +134,14 @@ Result<> checkAlgorithm(const InferContext& c) {
 
 Types inferConv(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(checkAlgorithm(c));
-  ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2}));
+  ENFOLD_TRY(const ElemType elem, elemOfConv(c));
   ENFOLD_TRY(Shape y, convShape(c, 1));
   ENFOLD_RETURN_IF_ERROR(checkBias(c, 2, y[1]));
-  return std::vector{Type{c.type(0).elem, y, {}}};
+  return std::vector{Type{elem, y, {}}};
 }
 
 Types inferConvTranspose(const InferContext& c) {
-  ENFOLD_RETURN_IF_ERROR(sameElems(c, {1, 2}));
+  ENFOLD_TRY(const ElemType elem, elemOfConv(c));
   ENFOLD_TRY(const Window w, convWindow(c, 1));
   const Shape &x = c.shape(0), &weights = c.shape(1);
   const int64_t group = c.integer("group");
@@ -136,7 +162,7 @@ Types inferConvTranspose(const InferContext& c) {
     y.push_back(size);
   }
   ENFOLD_RETURN_IF_ERROR(checkBias(c, 2, y[1]));
-  return std::vector{Type{c.type(0).elem, y, {}}};
+  return std::vector{Type{elem, y, {}}};
 }
 
 Types inferDeformConv(const InferContext& c) {
@@ -154,17 +180,18 @@ Types inferDeformConv(const InferContext& c) {
 }
 
 Types inferMatMul(const InferContext& c) {
-  if (c.type(0).elem != c.type(1).elem) return invalid("operands of matmul differ in element type");
+  ENFOLD_TRY(const ElemType elem, elemOfSums(c));
   ENFOLD_TRY(Shape y, matmulShape(c.shape(0), c.shape(1)));
-  return std::vector{Type{c.type(0).elem, y, {}}};
+  return std::vector{Type{elem, y, {}}};
 }
 
 Types inferGemm(const InferContext& c) {
   const Shape &a = c.shape(0), &b = c.shape(1);
   for (size_t i : {0, 1}) ENFOLD_RETURN_IF_ERROR(needsRank(c, i, 2));
-  for (size_t i : {1, 2})
-    if (c.has(i) && c.type(i).elem != c.type(0).elem)
-      return invalid("operands of gemm differ in element type");
+  ENFOLD_TRY(const ElemType elem, elemOfSums(c));
+  if (c.has(2) && c.type(2).elem != elem)
+    return invalid(fmt::format("gemm gives {}, but adds {}: the element types must agree",
+                               name(elem), name(c.type(2).elem)));
   const bool transA = c.integer("transA") != 0, transB = c.integer("transB") != 0;
   const int64_t m = a[transA], k = a[!transA], kb = b[transB], n = b[!transB];
   if (k != kb) return invalid(fmt::format("gemm of {} by {}: inner sizes differ", str(a), str(b)));
@@ -175,7 +202,7 @@ Types inferGemm(const InferContext& c) {
       return invalid(
           fmt::format("operand 'c' {} does not broadcast to {}", str(c.shape(2)), str(y)));
   }
-  return std::vector{Type{c.type(0).elem, y, {}}};
+  return std::vector{Type{elem, y, {}}};
 }
 
 Types inferPool(const InferContext& c) {

@@ -1,7 +1,7 @@
 // Ops that multiply what two operands hold.
 #pragma once
 
-#include "ir/OpInfo.h"
+#include "ir/Graph.h"
 
 namespace enfold {
 
@@ -19,6 +19,14 @@ inline bool sumsProducts(OpKind kind) {
   default:
     return false;
   }
+}
+
+/// Whether the op multiplies bf16 and gives their sums in f32.
+inline bool sumsHalvesInF32(const Op& op) { return op.hasAttr("sum"); }
+
+/// Whether a product that may sum in f32 does: of numbers that are f32, or bf16.
+inline bool sumsInF32(const Op& op) {
+  return op.own(0)->elem() == ElemType::F32 || sumsHalvesInF32(op);
 }
 
 } // namespace enfold

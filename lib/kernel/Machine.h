@@ -59,7 +59,8 @@ struct Machine {
   int vectorRegisters = 16;
   Throughput fma;        ///< multiplications with addition
   double fmaLatency = 4; ///< cycles from an addend to the sum
-  Throughput dot;        ///< dot products, where there are any
+  Throughput dot;        ///< dot products of integers, where there are any
+  Throughput halfDot;    ///< of bf16, likewise
   Throughput pairs; ///< additions to sums of the products of pairs of 16-bit numbers, which are
                     ///< two instructions, without dot products
   Throughput load;  ///< of vectors, or of one number into all lanes

@@ -12,7 +12,8 @@
 // right within a third. Sizes that vary between models are the least common ones; those of this
 // machine come from the system (codegen/TargetInfo.h).
 //
-// Dot products are as fast as multiply-adds. Elsewhere pairs of 16-bit numbers take a
+// Dot products are as fast as multiply-adds, but those of bf16 on Intel's cores since Sapphire
+// Rapids, which take each apart into several operations. Elsewhere pairs of 16-bit numbers take a
 // multiplication and an addition, which share units on Intel's and Arm's cores. Zen has units
 // enough for both; what it sustains is measured on Zen 3.
 #include "kernel/Machine.h"
@@ -34,6 +35,7 @@ struct Row {
   CacheLevel l1, l2, l3;
   double memoryBytesPerCycle;
   double pairs = kPairs; ///< of multiply-adds
+  double halfDots = 1;   ///< of multiply-adds
 };
 
 constexpr Throughput loads(double perCycle, double bytes) {
@@ -176,7 +178,9 @@ const std::vector<Row>& table() {
        {48_K, 2, 108},
        {2_M, 2, 44},
        {60_M, 64, 8},
-       3},
+       3,
+       kPairs,
+       0.5},
       // Arm's: vectors of 16 bytes.
       {{"cortex-a53", "cortex-a55"},
        {1, 16},
@@ -302,6 +306,7 @@ Machine machineOf(std::string_view cpu, Architecture architecture, int vectorByt
   machine.fma = row.fma;
   machine.fmaLatency = row.fmaLatency;
   machine.dot = row.fma;
+  machine.halfDot = {row.halfDots * row.fma.perCycle, row.halfDots * row.fma.bytesPerCycle};
   machine.pairs = {row.pairs * row.fma.perCycle, row.pairs * row.fma.bytesPerCycle};
   machine.load = row.load;
   machine.store = row.store;

@@ -15,7 +15,8 @@
 // elu is x > 0 ? x : exp(x) - 1. Comparisons with NaN are false but ne.
 //
 // dot(sum, a, b) adds to each lane of the sum the products of a word of a and a word of b: of four
-// 8-bit integers, signed or not, or of two i16. Products and sums are exact modulo 2^32.
+// 8-bit integers, signed or not, or of two i16. Products and sums are exact modulo 2^32. Of two
+// bf16 they are added in f32, in an order and with roundings that are the target's.
 //
 // cast to a narrower integer drops the high bits; from float to integer it truncates, and out of
 // range the result is unspecified; between floats it rounds to nearest even; to bool it is != 0.
@@ -55,7 +56,7 @@ enum class OpKind : uint8_t {
   Unary,       ///< T -> T, numbers that can be computed with
   Binary,      ///< T, T -> T, numbers that can be computed with
   Ternary,     ///< T, T, T -> T, floats
-  Dot,         ///< i32 x n, T x kn, U x kn -> i32 x n, with T and U so narrow that k fill 32 bits
+  Dot,         ///< S x n, T x kn, U x kn -> S x n, with T and U so narrow that k fill 32 bits
   Bitwise,     ///< T… -> T, integers and bool
   Shift,       ///< T, T -> T, integers
   Compare,     ///< T, T -> bool

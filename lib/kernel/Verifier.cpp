@@ -186,10 +186,14 @@ private:
 
   void dot(const Inst& inst) {
     const Type sum = typeOf(inst, 0), a = typeOf(inst, 1), b = typeOf(inst, 2);
-    require(inst.type == sum && sum.scalar == Scalar::I32, "needs sums of i32");
     const auto isByte = [](Type t) { return t.scalar == Scalar::I8 || t.scalar == Scalar::U8; };
-    require((isByte(a) && isByte(b)) || (a.scalar == Scalar::I16 && b.scalar == Scalar::I16),
-            "multiplies 8-bit integers, or i16");
+    const bool both = a.scalar == b.scalar;
+    require((isByte(a) && isByte(b)) ||
+                (both && (a.scalar == Scalar::I16 || a.scalar == Scalar::BF16)),
+            "multiplies 8-bit integers, i16 or bf16");
+    require(inst.type == sum &&
+                sum.scalar == (a.scalar == Scalar::BF16 ? Scalar::F32 : Scalar::I32),
+            "needs sums of i32, or of f32 for bf16");
     require(a.sizeInBytes() == sum.sizeInBytes() && b.sizeInBytes() == sum.sizeInBytes(),
             "needs a word for each sum");
   }

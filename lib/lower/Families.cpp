@@ -215,7 +215,7 @@ static bool readsBlocks(const Op& op) {
   switch (op.kind()) {
   case OpKind::Conv:
   case OpKind::ConvTranspose:
-    return elem == ElemType::F32;
+    return sumsInF32(op);
   case OpKind::ConvInteger:
     return elem == ElemType::U8 || elem == ElemType::I8;
   case OpKind::MaxPool:

@@ -19,8 +19,20 @@ Words bytesFor(const kir::Machine& machine) {
   return signedOnly ? kSignedBytes : kBytes;
 }
 
+const kir::Throughput& dotsOf(const kir::Machine& machine, const Words& words) {
+  return words == kHalves ? machine.halfDot : machine.dot;
+}
+
+std::string_view prefix(const Words& words) {
+  if (words == kHalves) return "bf16 ";
+  return words.channels == 4 ? "bytes " : words.channels == 2 ? "pairs " : "";
+}
+
 bool hasDot(const kir::Machine& machine, const Words& words) {
-  if (words.channels == 2) return hasVnni(machine);
+  if (words == kHalves)
+    return machine.dotProducts.contains(DotProduct::Avx512Bf16) ||
+           machine.dotProducts.contains(DotProduct::ArmBf16);
+  if (words == kPairs) return hasVnni(machine);
   if (words == kBytes) return hasVnni(machine) || machine.dotProducts.contains(DotProduct::ArmI8mm);
   return words == kSignedBytes && machine.dotProducts.contains(DotProduct::ArmDotprod);
 }

@@ -4,6 +4,8 @@
 
 #include "kernel/Machine.h"
 
+#include <string_view>
+
 namespace enfold::lower {
 
 struct Words {
@@ -20,10 +22,20 @@ inline constexpr Words kBytes{kir::Scalar::U8, kir::Scalar::I8, kir::Scalar::I32
 /// The same for processors that multiply signed bytes alone.
 inline constexpr Words kSignedBytes{kir::Scalar::I8, kir::Scalar::I8, kir::Scalar::I32, 4};
 
+/// bf16, as they are stored.
+inline constexpr Words kHalves{kir::Scalar::BF16, kir::Scalar::BF16, kir::Scalar::F32, 2};
+
 /// kBytes or kSignedBytes, which the processor prefers.
 Words bytesFor(const kir::Machine& machine);
 
+/// "bytes ", "pairs ", "bf16 ", or nothing for numbers: in front of the tiles of what multiplies
+/// them.
+std::string_view prefix(const Words& words);
+
 /// Whether one instruction adds up the products of such words.
 bool hasDot(const kir::Machine& machine, const Words& words);
+
+/// How many such instructions there are in a cycle.
+const kir::Throughput& dotsOf(const kir::Machine& machine, const Words& words);
 
 } // namespace enfold::lower

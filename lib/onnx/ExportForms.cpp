@@ -255,6 +255,17 @@ void writeSwiGLU(Expansion& expansion) {
   expansion.finish(OpKind::Mul, {swish, expansion.input(1)});
 }
 
+// ---- Products
+// ------------------------------------------------------------------------------------
+
+void writeProduct(Expansion& expansion) {
+  AttrMap attrs = expansion.node().attrs;
+  if (attrs.erase("sum") == 0) return expansion.finishAsIs();
+  Operands inputs = expansion.node().inputs;
+  for (size_t i : {0, 1}) inputs[i] = expansion.cast(inputs[i], expansion.node().elem);
+  expansion.finish(expansion.node().kind, std::move(inputs), std::move(attrs));
+}
+
 // ---- Reductions
 // ------------------------------------------------------------------------------------
 
@@ -333,7 +344,9 @@ constexpr Row kRows[] = {
     {OpKind::SwiGLU, writeSwiGLU},   {OpKind::Swish, writeSwish},
     {OpKind::TopK, writeTopK},       {OpKind::Select, writeSelect},
     {OpKind::LSTM, writeRecurrence}, {OpKind::GRU, writeRecurrence},
-    {OpKind::RNN, writeRecurrence},
+    {OpKind::RNN, writeRecurrence},  {OpKind::Conv, writeProduct},
+    {OpKind::Gemm, writeProduct},    {OpKind::ConvTranspose, writeProduct},
+    {OpKind::MatMul, writeProduct},
 };
 
 } // namespace

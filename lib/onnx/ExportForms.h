@@ -7,6 +7,7 @@
 //   - shifting unsigned integers by their width or more gives zero, which ONNX says from opset 28
 //     on: such counts are replaced likewise;
 //   - the modulo of floats that has the divisor's sign, of opset 28, is made of the other one;
+//   - products of bf16 that are summed in f32 are those of their operands as f32;
 //   - sums and products of integers of fewer than 32 bits are cut from wide ones;
 //   - the results of topk are sorted, which ONNX says only where it is asked for;
 //   - swish and swiglu are multiplications by a sigmoid;

@@ -10,6 +10,7 @@ _VALUES: dict[str, Any] = {
     "fallback": None,
     "cache": False,
     "accuracy": None,
+    "precision": None,
     "threads": None,
 }
 
@@ -20,6 +21,7 @@ def options(**values: Any) -> dict[str, Any]:
     fallback: "onnxruntime" hands models that cannot be compiled to onnxruntime, if it is installed.
     cache: keep compiled programs in the user's cache folder, or in the folder given.
     accuracy: "standard", or "strict" for no algorithm that rounds more than direct sums.
+    precision: "fp32", or "bf16" for products of bf16 that are summed in f32.
     threads: of sessions whose options leave the number open.
 
     Raises TypeError for other names, ValueError for other values.
@@ -40,7 +42,11 @@ def fallback() -> str | None:
 def session_settings() -> dict[str, Any]:
     """Of all sessions, as settings of the compiler."""
     cache = _VALUES["cache"] or bool(os.environ.get("ENFOLD_CACHE_DIR"))
-    return {"cache": cache, "accuracy": _VALUES["accuracy"]}
+    return {
+        "cache": cache,
+        "accuracy": _VALUES["accuracy"],
+        "precision": _VALUES["precision"],
+    }
 
 
 def default_threads() -> int:

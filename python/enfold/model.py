@@ -273,6 +273,7 @@ def compile(
     threads: int = 0,
     streams: int = 1,
     accuracy: str = "standard",
+    precision: str = "fp32",
     tolerance: float | None = None,
     tune: bool = False,
     cache: bool | str | os.PathLike[str] = False,
@@ -297,7 +298,9 @@ def compile(
     threads: of a run; 0: as many as the process may use, divided by the streams.
     streams: calls at the same time that have so many threads each; further ones have one.
     accuracy: "strict" uses no algorithm that rounds more than direct sums.
-    tolerance: undo folds that cost more accuracy than this, relative to the largest number.
+    precision: "bf16" lets convolutions and matrix products of f32 multiply bf16, and sum in f32.
+    tolerance: undo folds, and rounding to bf16, that cost more accuracy than this, relative to the
+        largest number.
     tune: measure which algorithms are fastest, which takes a minute, instead of estimating it.
     cache: keep the program in the user's cache folder, or in the folder given.
     disabled_passes: names as `enfold passes` lists them. fuse=False leaves out all that fold or fuse.
@@ -333,6 +336,7 @@ def compile(
         threads=threads,
         streams=streams,
         accuracy=accuracy,
+        precision=precision,
         tolerance=tolerance,
         tune=tune,
         fuse=fuse,

@@ -155,6 +155,7 @@ def test_garbled_models(data: st.DataObject) -> None:
             "threads",
             "streams",
             "accuracy",
+            "precision",
             "tolerance",
             "cache",
             "disabled_passes",

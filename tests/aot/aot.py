@@ -295,6 +295,17 @@ SMALL_NETWORKS = {"cnn_batchnorm": [16, 3, 32, 32], "cnn_elu": [16, 3, 32, 32],
 
 def case_aarch64(tools):
     """Code for 64-bit Arm, run by an emulator, gives what this machine does but for rounding."""
+    return run_on_arm(tools, "cortex-a72", SMALL_NETWORKS, 1e-4)
+
+
+def case_aarch64_bf16(tools):
+    """So does code that multiplies bf16, which this machine may round otherwise."""
+    names = ["cnn_batchnorm", "cnn_1d", "resnet20_cifar", "mobilenet_v2"]
+    networks = {name: SMALL_NETWORKS[name] for name in names}
+    return run_on_arm(tools, "neoverse-v1", networks, 2e-2, "--precision", "bf16")
+
+
+def run_on_arm(tools, cpu, networks, tolerance, *flags):
     compiler, emulator = shutil.which("aarch64-linux-gnu-g++"), shutil.which("qemu-aarch64")
     if not compiler or not emulator:
         return SKIPPED
@@ -306,22 +317,23 @@ def case_aarch64(tools):
         tools.run(compiler, "-std=c++23", "-O2", *includes, "-c", source, "-o", runtime[-1])
     main = tools.folder / "network.o"
     tools.run(compiler, "-x", "c", "-O1", *includes, "-c", HERE / "network.c", "-o", main)
-    for name, shape in SMALL_NETWORKS.items():
-        size = ["--shape", "input=" + "x".join(map(str, shape))]
+    for name, shape in networks.items():
+        size = ["--shape", "input=" + "x".join(map(str, shape)), *flags]
         answers = Answers(tools, f"zoo:{name}", {"input": (shape, "f")}, ["output"], *size)
         net, linked = tools.folder / "net.o", tools.folder / "linked.o"
-        tools.enfold("compile", f"zoo:{name}", "-o", net, "--target-cpu", "cortex-a72", *size)
+        tools.enfold("compile", f"zoo:{name}", "-o", net, "--target-cpu", cpu, *size)
         tools.run(compiler, "-x", "c", f"-DPROGRAM={name}_program", *includes, "-c",
                   HERE / "linked.c", "-o", linked)
         tools.run(compiler, "-static", linked, main, net, *runtime, *LIBRARIES, "-o", "program")
         for threads in (1, 2):
-            tools.run(emulator, tools.folder / "program", threads, *answers.inputs, "out.raw")
+            tools.run(emulator, "-cpu", "max", tools.folder / "program", threads, *answers.inputs,
+                      "out.raw")
             ours, theirs = array.array("f"), array.array("f")
             ours.frombytes((tools.folder / "out.raw").read_bytes())
             theirs.frombytes(answers.expected[0])
             expect(len(ours) == len(theirs), f"{name}: {len(ours)} numbers")
-            worst = max(abs(a - b) - 1e-4 * abs(b) for a, b in zip(ours, theirs))
-            expect(worst <= 1e-4, f"{name}, {threads} threads: off by {worst}")
+            worst = max(abs(a - b) - tolerance * abs(b) for a, b in zip(ours, theirs))
+            expect(worst <= tolerance, f"{name}, {threads} threads: off by {worst}")
 
 
 def case_foreign_code(tools):
@@ -329,6 +341,10 @@ def case_foreign_code(tools):
     tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "net.s", "--header", "net.h",
                  "--target-cpu", "aarch64")
     expect("fmla" in (tools.folder / "net.s").read_text(), "no Arm instructions")
+    for cpu, instruction in {"znver4": "vdpbf16ps", "neoverse-v1": "bfdot"}.items():
+        tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "half.s", "--target-cpu", cpu,
+                     "--precision", "bf16")
+        expect(instruction in (tools.folder / "half.s").read_text(), f"no {instruction}")
     expect("AArch64 Linux" in (tools.folder / "net.h").read_text(), "the header says otherwise")
     if not shutil.which("aarch64-linux-gnu-gcc") and not shutil.which("ld.lld"):
         said = tools.enfold("compile", "zoo:cnn_batchnorm", "-o", "net.so", "--target-cpu",

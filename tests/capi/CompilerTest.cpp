@@ -201,6 +201,7 @@ TEST(Compiler, RefusedSettings) {
                                                         {"shape", "=3"},
                                                         {"shape", "x=1x"},
                                                         {"accuracy", "sloppy"},
+                                                        {"precision", "fp16"},
                                                         {"tolerance", "nan"},
                                                         {"tolerance", "-1"},
                                                         {"cache", "yes"},

@@ -2,6 +2,7 @@
 // dot products that this machine has.
 #include "tests/codegen/Harness.h"
 
+#include <bit>
 #include <random>
 
 namespace enfold::codegen {
@@ -33,7 +34,8 @@ kir::Kernel dotKernel(Scalar a, Scalar b, int lanes, int64_t words, bool repeats
   Builder builder("dot");
   const kir::Buffer x = builder.input("x", a, words * perWord);
   const kir::Buffer y = builder.input("y", b, words * perWord);
-  const kir::Buffer sum = builder.inout("sum", Scalar::I32, words);
+  const kir::Buffer sum =
+      builder.inout("sum", a == Scalar::BF16 ? Scalar::F32 : Scalar::I32, words);
   builder.parallelFor("i", words / lanes, [&](const kir::Index& i) {
     const kir::Index at = i * (lanes * perWord);
     const kir::Value pixel = repeats ? builder.broadcastWord(x[at], perWord, lanes)
@@ -83,6 +85,44 @@ TEST(Dot, BytesOfAllSigns) {
 }
 
 TEST(Dot, PairsOfHalfWords) { checkDot<int16_t, int16_t>(); }
+
+/// Of whole numbers, whose products and sums f32 holds: then the order does not matter.
+TEST(Dot, PairsOfBf16) {
+  constexpr int64_t kWords = 2 * 3 * 7 * 16;
+  std::mt19937 random(6);
+  const auto draw = [&](std::vector<uint16_t>& bits) {
+    std::vector<int> wholes;
+    for (uint16_t& x : bits) {
+      wholes.push_back(static_cast<int>(random() % 257) - 128);
+      x = static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(wholes.back())) >> 16);
+    }
+    return wholes;
+  };
+  std::vector<uint16_t> xBits(2 * kWords), yBits(2 * kWords);
+  const std::vector<int> x = draw(xBits), y = draw(yBits);
+  std::vector<float> sums(kWords);
+  for (float& sum : sums) sum = static_cast<float>(random() % 1000);
+  for (const Target& target : targets())
+    for (const int lanes : {1, 2, 3, 4, 6, 7, 8, 16})
+      for (const bool repeats : {false, true}) {
+        SCOPED_TRACE(fmt::format("{} lanes, {}", lanes, name(target.isa)));
+        std::vector<kir::Kernel> kernels;
+        kernels.push_back(dotKernel(Scalar::BF16, Scalar::BF16, lanes, kWords, repeats));
+        auto module = compileAll(std::move(kernels), target);
+        Guarded a(xBits), b(yBits), to(sums);
+        runStep(*module, 0, {a.data(), b.data(), to.data()});
+        const auto result = to.as<float>();
+        for (int64_t i = 0; i < kWords; ++i) {
+          const int64_t word = repeats ? i / lanes * lanes : i;
+          float wanted = sums[static_cast<size_t>(i)];
+          for (int64_t k = 0; k < 2; ++k)
+            wanted += static_cast<float>(x[static_cast<size_t>(2 * word + k)] *
+                                         y[static_cast<size_t>(2 * i + k)]);
+          ASSERT_EQ(result[static_cast<size_t>(i)], wanted) << i;
+        }
+        EXPECT_TRUE(to.intact());
+      }
+}
 
 } // namespace
 } // namespace enfold::codegen

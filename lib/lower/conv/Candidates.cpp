@@ -1,6 +1,7 @@
 // Gathering the candidates, and choosing among them.
 #include "lower/conv/Candidates.h"
 
+#include "ir/Products.h"
 #include "lower/Epilogue.h"
 #include "lower/Layouts.h"
 #include "lower/conv/Grouped.h"
@@ -41,12 +42,14 @@ std::string constantsRefusal(const Op& op) {
 /// Whether all are finite and below the bound: the bits of magnitudes are in their order, so that
 /// differences from those of the bound are all negative.
 bool areOrdinary(const Tensor& weights) {
-  const float* data = weights.data<float>();
   constexpr auto kBound = std::bit_cast<int32_t>(kLargestPoint);
   constexpr int32_t kMagnitude = 0x7fffffff;
   int32_t signs = -1;
-  for (int64_t i = 0; i < weights.numElements(); ++i)
-    signs &= (std::bit_cast<int32_t>(data[i]) & kMagnitude) - kBound;
+  const auto look = [&](const auto* data) {
+    for (int64_t i = 0; i < weights.numElements(); ++i)
+      signs &= (std::bit_cast<int32_t>(static_cast<float>(data[i])) & kMagnitude) - kBound;
+  };
+  weights.elem() == ElemType::BF16 ? look(weights.data<BFloat16>()) : look(weights.data<float>());
   return signs < 0;
 }
 
@@ -74,7 +77,7 @@ const ConvCandidate* find(const std::vector<ConvCandidate>& candidates,
 std::string refuseDirect(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   if (isDisabled("conv_direct", target)) return "disabled";
-  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (!sumsInF32(op)) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target)) return "result is not channel-blocked";
   if (!x.layout.isPlain() && !isVector(x.layout, target)) return "operand is blocked otherwise";
@@ -109,6 +112,41 @@ std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem
   return candidates;
 }
 
+/// Bytes of so many numbers of the op's input.
+int64_t bytesOf(const Op& op, int64_t count) {
+  return count * static_cast<int64_t>(byteSize(op.own(0)->elem()));
+}
+
+/// What a float convolution multiplies: words of bf16, if all of one are of one group.
+Words floatWords(const Op& op, const WindowProblem& problem) {
+  const bool isPlain = op.own(0)->type().layout.isPlain();
+  if (!sumsHalvesInF32(op) || (isPlain && op.integer("group") != 1)) return {};
+  const auto isMixed = [](const GroupRun& run) {
+    return run.merge > 1 && run.problem.cinPerGroup() / run.merge % 2 != 0;
+  };
+  return std::ranges::any_of(mergedGroups(problem, op), isMixed) ? Words{} : kHalves;
+}
+
+/// Cycles for a copy of so many bytes.
+double copyCycles(int64_t size, const kir::Machine& machine) {
+  const auto bytes = static_cast<double>(size);
+  return machine.callCycles + bytes / machine.load.bytesPerCycle +
+         bytes / machine.store.bytesPerCycle;
+}
+
+/// With a copy of the pixels that a strided window of one tap reads.
+std::vector<DirectCandidate> floatCandidates(const Op& op, const WindowProblem& problem,
+                                             const kir::Target& target) {
+  const Words words = floatWords(op, directProblem(op));
+  const int64_t count = problem.batch * problem.cin * problem.inPixels();
+  const double copying = words.channels > 1 ? stageCycles(op, words, target.machine)
+                         : isSampled(op)    ? copyCycles(bytesOf(op, count), target.machine)
+                                            : 0;
+  std::vector<DirectCandidate> candidates = directCandidates(problem, target, words);
+  for (DirectCandidate& candidate : candidates) candidate.cycles += copying;
+  return candidates;
+}
+
 /// Whether tiles may take their pixels from several rows or images: where rows are short, or there
 /// are several images. Padding, which is multiplied as zeros, takes weights that are finite.
 bool maySpanRows(const Op& op) {
@@ -125,26 +163,20 @@ bool maySpanRows(const Op& op) {
   return larger == 1 || (larger <= kMostPadded && areOrdinary(*op.own(1)->constant()));
 }
 
-/// Cycles for a copy of so many numbers.
-double copyCycles(int64_t count, const kir::Machine& machine) {
-  const auto bytes = static_cast<double>(4 * count);
-  return machine.callCycles + bytes / machine.load.bytesPerCycle +
-         bytes / machine.store.bytesPerCycle;
-}
-
 /// With a copy of the input that has its padding around it.
 std::vector<DirectCandidate> spanningCandidates(const Op& op, const kir::Target& target) {
   const WindowProblem p = spanningProblem(op);
-  auto candidates = spanningCandidates(mergedGroups(p, op).front().problem, target);
+  auto candidates =
+      spanningCandidates(mergedGroups(p, op).front().problem, target, floatWords(op, p));
   if (p.inPixels() == windowProblem(op).inPixels()) return candidates;
   for (DirectCandidate& candidate : candidates)
-    candidate.cycles += copyCycles(p.batch * p.cin * p.inPixels(), target.machine);
+    candidate.cycles += copyCycles(bytesOf(op, p.batch * p.cin * p.inPixels()), target.machine);
   return candidates;
 }
 
 std::string refuseFloatWinograd(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (!sumsInF32(op)) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target) || x.layout != y.layout) return "not channel-blocked alike";
   if (!isWinogradWindow(windowProblem(op))) return "no window of 3 to 9 taps with stride 1";
@@ -211,7 +243,8 @@ bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Targ
   const WindowProblem p = windowProblem(op);
   if (!isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant())) return false;
   const auto winograd = winogradCandidates(p, target.withLanes(layouts.data.block));
-  const auto direct = directCandidates(p, target.withLanes(layouts.result.block));
+  const auto direct = directCandidates(p, target.withLanes(layouts.result.block),
+                                       sumsHalvesInF32(op) ? kHalves : Words{});
   return winograd.front().cycles < direct.front().cycles;
 }
 
@@ -287,10 +320,7 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
   const auto runs = mergedGroups(directProblem(op), op);
   const WindowProblem& first = runs.front().problem;
   std::vector<DirectCandidate> allDirect =
-      isInteger ? integerCandidates(op, first, narrowed) : directCandidates(first, narrowed);
-  if (!isInteger && isSampled(op))
-    for (DirectCandidate& candidate : allDirect)
-      candidate.cycles += copyCycles(first.batch * first.cin * first.inPixels(), target.machine);
+      isInteger ? integerCandidates(op, first, narrowed) : floatCandidates(op, first, narrowed);
   if (!isInteger && maySpanRows(op))
     std::ranges::move(spanningCandidates(op, narrowed), std::back_inserter(allDirect));
   for (DirectCandidate& direct : allDirect) {

@@ -15,6 +15,7 @@
 #include "lower/conv/BorderSums.h"
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
+#include "lower/conv/FloatWeights.h"
 #include "lower/conv/Groups.h"
 #include "lower/conv/IntegerOperands.h"
 #include "lower/conv/TapRow.h"
@@ -41,8 +42,8 @@ public:
       : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block), run_(run),
         p_(run_.problem), source_(std::move(source)), part_(part), schedule_(part.schedule),
         rows_(schedule_.spansRows ? flattened(p_) : p_), words_(schedule_.words),
-        input_(source_.type, run_), result_(op, lowering),
-        border_(op, run_, words_.channels > 1 ? zeroPointOf(op, words_) : 0, lanes_),
+        isPadded_(op.own(0)->type().layout.isPlain()), input_(source_.type, run_),
+        result_(op, lowering), border_(op, run_, zeroPointOf(op, words_), lanes_),
         channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
         vectors_(schedule_.blocks * lanes_), rowWeights_(input_.step * p_.kernel[2] * vectors_),
         groupWeights_(rowWeights_ * input_.blocks * p_.kernel[0] * p_.kernel[1]) {
@@ -89,6 +90,7 @@ private:
   const ConvSchedule schedule_;
   const WindowProblem rows_; ///< as they are tiled: all one row if tiles span them
   const Words words_;
+  const bool isPadded_; ///< channels that fill up the last word are zero
   const ConvInput input_;
   ConvResult result_;
   BorderSums border_;
@@ -102,7 +104,7 @@ private:
 };
 
 /// [group][block group][input block][kd][kh][a row as TapRow reads it][block][lane][of a word].
-/// of(weights, i, channel) is number i of the op's weights, which is of that output channel.
+/// of(weights)(i, channel) is number i of the op's weights, which is of that output channel.
 template <typename T, typename NumberOf>
 BufferRef DirectConv::packed(std::string order, NumberOf of) const {
   const int64_t taps = p_.taps(), kw = p_.kernel[2], outer = p_.kernel[0] * p_.kernel[1];
@@ -111,6 +113,7 @@ BufferRef DirectConv::packed(std::string order, NumberOf of) const {
   const int64_t perWord = words_.channels;
   const auto pack = [=, run = run_, order = TapRow::weightOrder(schedule_, step / perWord, kw)](
                         const Tensor& weights, T* to, int64_t) {
+    const auto number = of(weights);
     const int64_t cown = run.problem.cinPerGroup() / run.merge;
     for (int64_t g = 0; g < run.problem.groups; ++g)
       for (int64_t first = begin; first < end; first += vectors)
@@ -120,7 +123,7 @@ BufferRef DirectConv::packed(std::string order, NumberOf of) const {
                 run, order, perWord, cb * step, first, vectors, to,
                 [&](int64_t c, int64_t k, int64_t x) {
                   const int64_t channel = run.firstOutput() + g * run.problem.coutPerGroup() + k;
-                  return of(weights, (channel * cown + c % cown) * taps + t * kw + x, channel);
+                  return number((channel * cown + c % cown) * taps + t * kw + x, channel);
                 });
   };
   order += fmt::format(" {} {} {} {} {} {} {} {}", p_.groups, run_.first, run_.merge, begin, end,
@@ -131,20 +134,30 @@ BufferRef DirectConv::packed(std::string order, NumberOf of) const {
 
 BufferRef DirectConv::packedWeights() const {
   if (words_.channels == 1)
-    return packed<float>("direct", [](const Tensor& weights, int64_t i, int64_t) {
-      return weights.data<float>()[i];
+    return packed<float>("direct", [](const Tensor& weights) {
+      return [values = std::make_shared<FloatWeights>(weights)](int64_t i, int64_t) {
+        return values->data()[i];
+      };
     });
-  const IntegerWeights values(op_);
-  const auto of = [values](const Tensor& weights, int64_t i, int64_t channel) {
-    return values.at(weights, i, channel);
+  if (words_ == kHalves)
+    return packed<uint16_t>("direct bf16", [](const Tensor& weights) {
+      return [halves = weights.data<BFloat16>()](int64_t i, int64_t) {
+        return halves[i].bits == TapRow::kHalfOfOtherGroup ? uint16_t{0} : halves[i].bits;
+      };
+    });
+  const auto of = [values = IntegerWeights(op_)](const Tensor& weights) {
+    return
+        [&values, &weights](int64_t i, int64_t channel) { return values.at(weights, i, channel); };
   };
+  const IntegerWeights values(op_);
   return words_.channels == 2 ? packed<int16_t>("direct pairs " + values.key(), of)
                               : packed<int8_t>("direct bytes " + values.key(), of);
 }
 
 void DirectConv::lower(const std::string& secondChoice) {
   std::vector<BufferRef> buffers = {source_.memory, packedWeights()};
-  src_ = b_.input("src", words_.pixel, p_.batch * p_.inPixels() * storedChannels(source_.type));
+  src_ = b_.input("src", *scalarOf(source_.type.elem),
+                  p_.batch * p_.inPixels() * storedChannels(source_.type));
   const int64_t blockGroups = part_.numBlocks / schedule_.blocks;
   wei_ = b_.input("wei", words_.weight, p_.groups * blockGroups * groupWeights_);
   border_.declare(b_, buffers, lowering_);
@@ -208,7 +221,8 @@ void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& s
                 ((tile.begin + tile.shift) * p_.strides[2] - p_.padsBegin[2]) * input_.pixel[2];
   const Index weights =
       (row.group * part_.numBlocks + row.block) * (groupWeights_ / schedule_.blocks);
-  const auto block = [&](const Index& cb, int64_t count) {
+  const auto block = [&](const Index& cb, int64_t channels) {
+    const int64_t count = (channels + words_.channels - 1) / words_.channels;
     b_.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
       b_.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
         const Index src = input_.at(row.image, row.group, cb) + corner +
@@ -216,9 +230,10 @@ void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& s
                           kh * (p_.dilations[1] * input_.pixel[1]);
         const Index wei = weights + ((cb * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowWeights_;
         fetchAhead(wei, tile);
-        const bool merged = run_.merge > 1 && words_.channels == 1;
+        const bool merged = run_.merge > 1 && words_.sum == kir::Scalar::F32;
         TapRow(b_, p_, schedule_, lanes_, merged)
-            .reduce({*src_, src, input_.channel * words_.channels, input_.pixel[2], pixels},
+            .reduce({*src_, src, input_.channel * words_.channels, input_.pixel[2], pixels,
+                     words_ == kHalves && count * words_.channels > channels && !isPadded_},
                     {*wei_, wei, input_.step / words_.channels}, count, tile.begin, tile.pixels,
                     sums);
       });
@@ -226,12 +241,9 @@ void DirectConv::taps(const Row& row, const Tile& tile, std::vector<kir::Var>& s
   };
   // Lanes past the last channel hold anything, so a ragged last block is shorter. Of integers in
   // the last word anything times a weight of zero is zero.
-  const auto words = [&](int64_t channels) {
-    return (channels + words_.channels - 1) / words_.channels;
-  };
   const int64_t rest = p_.cinPerGroup() % input_.step, whole = p_.cinPerGroup() / input_.step;
-  b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, words(input_.step)); });
-  if (rest) block(whole, words(rest));
+  b_.forLoop("cb", 0, whole, [&](const Index& cb) { block(cb, input_.step); });
+  if (rest) block(whole, rest);
 }
 
 /// Where the pixels of a tile that spans rows begin in the input.
@@ -267,21 +279,22 @@ void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir:
   result_.store(b_, sums, {image, block, pixel, schedule_.blocks});
 }
 
-/// The pixels of a float input that a window of one tap reads.
+/// The pixels of an input of floats that a window of one tap reads.
 BufferRef copySamples(const Op& op, const WindowProblem& p, Lowering& lowering) {
   const Type& x = op.own(0)->type();
   const int64_t lanes = x.layout.block;
-  const int64_t size = x.numBytes() / 4, planes = size / (p.inPixels() * lanes);
+  const kir::Scalar scalar = *scalarOf(x.elem);
+  const int64_t size = elementsOf(x), planes = size / (p.inPixels() * lanes);
   const int64_t rows = p.out[1], columns = p.out[2];
   StridedCopy copy = {
-      .elem = kir::Scalar::F32,
+      .elem = scalar,
       .extents = {planes, p.out[0], rows, columns, lanes},
       .srcStrides = {p.inPixels() * lanes, p.strides[0] * p.in[1] * p.in[2] * lanes,
                      p.strides[1] * p.in[2] * lanes, p.strides[2] * lanes, 1},
       .dstStrides = {p.outPixels() * lanes, rows * columns * lanes, columns * lanes, lanes, 1},
       .srcSize = size,
       .dstSize = planes * p.outPixels() * lanes};
-  const BufferRef samples = lowering.temporary(4 * copy.dstSize);
+  const BufferRef samples = lowering.temporary(kir::sizeInBytes(scalar) * copy.dstSize);
   lowering.call(stridedCopyKernel(std::move(copy), int(lanes)),
                 {lowering.storage(op.own(0)), samples}, {.algorithm = "strided_copy"});
   return samples;
@@ -293,16 +306,18 @@ BufferRef copyPadded(const Op& op, const WindowProblem& p, Lowering& lowering) {
   const int lanes = x.layout.block;
   const int64_t planes = elementsOf(x) / (p.inPixels() * lanes);
   const WindowProblem padded = spanningProblem(op);
+  const kir::Scalar scalar = *scalarOf(x.elem);
+  const int64_t size = planes * padded.inPixels() * lanes;
   kir::Builder b("pad_input");
-  const kir::Buffer src = b.input("src", kir::Scalar::F32, elementsOf(x));
-  const kir::Buffer dst = b.output("dst", kir::Scalar::F32, planes * padded.inPixels() * lanes);
+  const kir::Buffer src = b.input("src", scalar, elementsOf(x));
+  const kir::Buffer dst = b.output("dst", scalar, size);
   const int64_t extents[] = {planes, padded.in[0], padded.in[1]};
   const std::string_view names[] = {"plane", "d", "h"};
   b.parallelGrid(extents, names, [&](std::span<const Index> at) {
     const Index to = ((at[0] * extents[1] + at[1]) * extents[2] + at[2]) * padded.in[2];
     const auto zeros = [&](int64_t begin, int64_t end) {
       b.forLoop("w", begin, end,
-                [&](const Index& w) { b.store(dst[(to + w) * lanes], b.zero(kir::f32(lanes))); });
+                [&](const Index& w) { b.store(dst[(to + w) * lanes], b.zero({scalar, lanes})); });
     };
     const Index d = at[1] - p.padsBegin[0], h = at[2] - p.padsBegin[1];
     const Index from = ((at[0] * p.in[0] + d) * p.in[1] + h) * p.in[2];
@@ -317,19 +332,19 @@ BufferRef copyPadded(const Op& op, const WindowProblem& p, Lowering& lowering) {
              },
              [&] { zeros(0, padded.in[2]); });
   });
-  const BufferRef copy = lowering.temporary(4 * planes * padded.inPixels() * lanes);
+  const BufferRef copy = lowering.temporary(kir::sizeInBytes(scalar) * size);
   lowering.call(b.finish(), {lowering.storage(op.own(0)), copy}, {.algorithm = "pad_input"});
   return copy;
 }
 
 ConvSource sourceOf(const Op& op, const ConvSchedule& schedule, Lowering& lowering) {
-  if (schedule.words.channels > 1) return stageInput(op, schedule.words, lowering);
   const Type& x = op.own(0)->type();
   if (schedule.spansRows) {
     const WindowProblem p = windowProblem(op);
     const bool isPadded = spanningProblem(op).inPixels() != p.inPixels();
     return {isPadded ? copyPadded(op, p, lowering) : lowering.storage(op.own(0)), x};
   }
+  if (schedule.words.channels > 1) return stageInput(op, schedule.words, lowering);
   if (isSampled(op)) return {copySamples(op, windowProblem(op), lowering), x};
   return {lowering.storage(op.own(0)), x};
 }
@@ -338,8 +353,8 @@ ConvSource sourceOf(const Op& op, const ConvSchedule& schedule, Lowering& loweri
 DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProblem& run,
                               const kir::Target& target) {
   const std::vector<DirectCandidate> candidates =
-      candidate.spansRows() ? spanningCandidates(run, target)
-                            : directCandidates(run, target, candidate.parts.front().schedule.words);
+      (candidate.spansRows() ? spanningCandidates : directCandidates)(
+          run, target, candidate.parts.front().schedule.words);
   const auto same = std::ranges::find(candidates, candidate.name(), &DirectCandidate::name);
   return same == candidates.end() ? candidates.front() : *same;
 }

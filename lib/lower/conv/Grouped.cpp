@@ -12,10 +12,12 @@
 // and a second number with a weight of zero.
 #include "lower/conv/Grouped.h"
 
+#include "ir/Products.h"
 #include "lower/Layouts.h"
 #include "lower/Scalars.h"
 #include "lower/conv/BorderSums.h"
 #include "lower/conv/ConvOperands.h"
+#include "lower/conv/FloatWeights.h"
 #include "lower/conv/IntegerOperands.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
@@ -124,7 +126,7 @@ private:
 
 /// [channel block][kd][kh] rows of [channel of a group][kw][lane], or [kw][channel of a
 /// group][lane] for many taps. A lane of integers is a pair; rows of pairs are [even, then odd
-/// pair][lane]. of(weights, i, channel) is number i of the op's weights, which is of that output
+/// pair][lane]. of(weights)(i, channel) is number i of the op's weights, which is of that output
 /// channel.
 template <typename T, typename NumberOf>
 BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
@@ -133,12 +135,12 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
   const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_, fewTaps = fewTaps_,
                      pairs = pairs_,
                      rowVectors = rowVectors_](const Tensor& weights, T* to, int64_t) {
+    const auto number = of(weights);
     for (int64_t k = 0; k < cout; ++k)
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t c = 0; c < width; ++c)
           for (int64_t x = 0; x < kw; ++x) {
-            const auto weight =
-                static_cast<T>(of(weights, ((k * width + c) * rows + row) * kw + x, k));
+            const auto weight = static_cast<T>(number(((k * width + c) * rows + row) * kw + x, k));
             const auto at = [&](int64_t inRow) {
               const int64_t vector = (k / lanes * rows + row) * rowVectors + inRow;
               return to + (vector * lanes + k % lanes) * perLane;
@@ -157,15 +159,16 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
 
 BufferRef GroupedConv::packedWeights() const {
   if (!isInteger_)
-    return packed<float>("grouped", [](const Tensor& weights, int64_t i, int64_t) {
-      return weights.data<float>()[i];
+    return packed<float>("grouped", [](const Tensor& weights) {
+      return [values = std::make_shared<FloatWeights>(weights)](int64_t i, int64_t) {
+        return values->data()[i];
+      };
     });
   const IntegerWeights values(op_);
   const std::string order = fmt::format("grouped pairs {} {} ", pairs_.even, pairs_.odd);
-  return packed<int16_t>(order + values.key(),
-                         [values](const Tensor& weights, int64_t i, int64_t channel) {
-                           return values.at(weights, i, channel);
-                         });
+  return packed<int16_t>(order + values.key(), [values](const Tensor& weights) {
+    return [&](int64_t i, int64_t channel) { return values.at(weights, i, channel); };
+  });
 }
 
 void GroupedConv::lower() {
@@ -302,8 +305,7 @@ void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile
 
 /// A lane for every channel.
 Value GroupedConv::loadPixel(const Index& at) {
-  const Value v = b_.load((*src_)[at], lanes_);
-  return isInteger_ ? b_.cast(v, kir::Scalar::I32) : v;
+  return b_.loadAs(isInteger_ ? kir::Scalar::I32 : kir::Scalar::F32, (*src_)[at], lanes_);
 }
 
 Value GroupedConv::loadWeight(const Index& vector) {
@@ -338,7 +340,7 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
     if (std::string reason = refuseIntegerOperands(op); !reason.empty()) return reason;
     if (!InputZero(op).isKnown()) return "the input's zero point is not constant";
   } else {
-    if (x.elem != ElemType::F32) return "element type is not f32";
+    if (!sumsInF32(op)) return "element type is not f32";
     if (!op.own(1)->constant()) return "weights are not constant";
     if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
     if (op.own(2) && !op.own(2)->constant()) return "bias is not constant";

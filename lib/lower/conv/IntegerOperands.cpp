@@ -26,23 +26,24 @@ constexpr int64_t kPiece = 4096;
 constexpr double kInstructions = 4;
 
 ElemType elemOf(kir::Scalar scalar) {
-  return scalar == kir::Scalar::I16  ? ElemType::I16
-         : scalar == kir::Scalar::U8 ? ElemType::U8
-                                     : ElemType::I8;
+  return scalar == kir::Scalar::BF16  ? ElemType::BF16
+         : scalar == kir::Scalar::I16 ? ElemType::I16
+         : scalar == kir::Scalar::U8  ? ElemType::U8
+                                      : ElemType::I8;
 }
 
 class Stage {
 public:
   Stage(const Op& op, const Words& words, Lowering& lowering)
-      : op_(op), lowering_(lowering), words_(words), zero_(op), p_(windowProblem(op)),
-        x_(op.own(0)->type()), to_(stagedType(op, words)),
+      : op_(op), lowering_(lowering), words_(words), p_(windowProblem(op)), x_(op.own(0)->type()),
+        to_(stagedType(op, words)),
         lanes_(std::max(1, lowering.target().machine.vectorBytes /
                                static_cast<int>(kir::sizeInBytes(words.pixel)))) {}
 
   /// `buffers` are the kernel's inputs: the tensor, and what else it reads.
   kir::Kernel kernel(std::vector<BufferRef>& buffers) {
     src_ = b_.input("src", *scalarOf(x_.elem), elementsOf(x_));
-    zero_.declare(b_, buffers, lowering_);
+    if (words_ == kPairs) zero_.emplace(op_).declare(b_, buffers, lowering_);
     dst_ = b_.output("dst", words_.pixel, elementsOf(to_));
     if (x_.layout.isPlain())
       interleave();
@@ -55,7 +56,7 @@ public:
 
 private:
   Value word(const Value& pixel) {
-    if (words_ == kPairs) return zero_.subtractedFrom(b_, b_.cast(pixel, kir::Scalar::I16));
+    if (words_ == kPairs) return zero_->subtractedFrom(b_, b_.cast(pixel, kir::Scalar::I16));
     if (pixel.type().scalar == words_.pixel) return pixel;
     return b_.bitcast(pixel, words_.pixel) ^ (words_.pixel == kir::Scalar::U8 ? 128 : -128);
   }
@@ -137,7 +138,7 @@ private:
   const Op& op_;
   Lowering& lowering_;
   const Words words_;
-  InputZero zero_;
+  std::optional<InputZero> zero_; ///< subtracted from pixels
   const WindowProblem p_;
   const Type x_, to_;
   const int lanes_;
@@ -162,7 +163,7 @@ std::string refuseIntegerOperands(const Op& op) {
 }
 
 int64_t zeroPointOf(const Op& op, const Words& words) {
-  if (words == kPairs) return 0;
+  if (words == kPairs || words.sum != kir::Scalar::I32) return 0;
   const kir::Scalar stored = *scalarOf(op.own(0)->elem());
   const int64_t shift = stored == words.pixel ? 0 : words.pixel == kir::Scalar::U8 ? 128 : -128;
   return InputZero(op).number() + shift;

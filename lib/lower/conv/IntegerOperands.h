@@ -1,5 +1,5 @@
-// Operands of an integer convolution as its kernels read them: pixels and weights less their zero
-// points, in words of 8 or 16 bits.
+// Operands of a convolution of words as its kernels read them: pixels, of which some have to become
+// words first, and of integers pixels and weights less their zero points.
 #pragma once
 
 #include "lower/InputZero.h"

@@ -29,7 +29,7 @@ class PlainConv {
 public:
   PlainConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), epilogue_(op, lowering), p_(problem()),
-        stored_(*scalarOf(op.ownElem())), compute_(computeScalar(stored_)),
+        stored_(*scalarOf(op.own(0)->elem())), compute_(computeScalar(stored_)),
         lanes_(lowering.target().lanes(compute_)) {}
 
   void lower();
@@ -109,7 +109,7 @@ void PlainConv::lower() {
   src_ = b_.input("src", stored_, p_.batch * p_.cin * paddedPixels());
   wei_ = b_.input("wei", stored_, op_.own(1)->type().numElements());
   if (op_.own(2)) {
-    bia_ = b_.input("bia", stored_, p_.cout);
+    bia_ = b_.input("bia", *scalarOf(op_.own(2)->elem()), p_.cout);
     buffers.push_back(lowering_.storage(op_.own(2)));
   }
   epilogue_.declare(b_);

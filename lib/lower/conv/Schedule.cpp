@@ -30,6 +30,9 @@ constexpr size_t kEvenRuns = 2;
 constexpr double kShareOfCache = 0.5;
 /// Of reading weights again, what does not hide behind the products.
 constexpr double kNotHidden = 0.3;
+/// Vector instructions that a core completes, of those that are not only multiply-adds, for every
+/// multiply-add that it could.
+constexpr double kBesideFmas = 1.5;
 /// Cycles for the place of a pixel of a tile that spans rows.
 constexpr double kPlaceCycles = 6;
 /// Relative difference of estimates that says nothing.
@@ -49,7 +52,12 @@ double cycles(const kir::Machine& machine, const Step& step, const Words& words)
   if (words.channels == 1)
     return std::max({sums / machine.fma.of(bytes), loads, machine.fmaLatency});
   if (hasDot(machine, words))
-    return std::max({sums / machine.dot.of(bytes), loads, machine.fmaLatency});
+    return std::max({sums / dotsOf(machine, words).of(bytes), loads, machine.fmaLatency});
+  if (words == kHalves) { // two multiply-adds, and two instructions that make f32 of words
+    const double fmas = machine.fma.of(bytes), widening = 2 * (step.pixels + step.weights);
+    return std::max({2 * sums / fmas, (2 * step.sums + widening) / (kBesideFmas * fmas), loads,
+                     2 * machine.fmaLatency});
+  }
   // Sums grow by an addition, which is the only thing they wait for.
   if (words.channels == 2) return std::max(sums / machine.pairs.of(bytes), loads);
   // Bytes are split in two vectors of pairs, with an instruction for each, two for signed ones.
@@ -192,11 +200,6 @@ double steps(const WindowProblem& p, const Words& words) {
   return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * inputs * p.taps());
 }
 
-/// "bytes " of what is not f32.
-std::string_view prefix(const Words& words) {
-  return words.channels == 4 ? "bytes " : words.channels == 2 ? "pairs " : "";
-}
-
 /// Candidates, the best first, of those for every number of blocks in a tile.
 class Candidates {
 public:
@@ -266,6 +269,8 @@ int64_t tileRegisters(const kir::Machine& machine, int64_t pixels, int64_t block
                       const Words& words) {
   const int64_t usual = (pixels + taps) * blocks + 1;
   if (words.channels == 1 || hasDot(machine, words)) return usual;
+  // Both numbers of every weight and of a pixel.
+  if (words == kHalves) return usual + taps * blocks + 1;
   // A product; of bytes also the second halves of weights and pixel, and a mask.
   return words.channels == 2 ? usual + 1 : usual + 1 + taps * blocks + 2;
 }
@@ -304,9 +309,10 @@ WindowProblem flattened(const WindowProblem& p) {
   return flat;
 }
 
-std::vector<DirectCandidate> spanningCandidates(const WindowProblem& p, const kir::Target& target) {
+std::vector<DirectCandidate> spanningCandidates(const WindowProblem& p, const kir::Target& target,
+                                                const Words& words) {
   const WindowProblem flat = flattened(p);
-  Candidates candidates(flat, target, {});
+  Candidates candidates(flat, target, words);
   for (int64_t blocks = 1; blocks <= candidates.mostBlocks(); ++blocks)
     candidates.add(blocks, false);
   std::vector<DirectCandidate> sorted = std::move(candidates).sorted();

@@ -37,7 +37,8 @@ struct DirectCandidate {
   double cycles; ///< estimated, on one core
 
   bool spansRows() const { return parts.front().schedule.spansRows; }
-  /// "direct 6x2", "direct shared 4x3 + 6x1", "direct spanning 6x2", "direct bytes 6x2"
+  /// "direct 6x2", "direct shared 4x3 + 6x1", "direct spanning 6x2", "direct bytes 6x2", "direct
+  /// bf16 6x2"
   std::string name() const;
 };
 
@@ -51,7 +52,7 @@ WindowProblem flattened(const WindowProblem& problem);
 
 /// The same of tiles that span rows and images, of a problem without padding.
 std::vector<DirectCandidate> spanningCandidates(const WindowProblem& problem,
-                                                const kir::Target& target);
+                                                const kir::Target& target, const Words& words = {});
 /// The candidate of that name, which may have other tiles than those that fit the problem best;
 /// none if the name says nothing that the problem and the target allow. Its cycles are not
 /// estimated.

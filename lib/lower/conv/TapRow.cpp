@@ -22,20 +22,16 @@ struct TapRow::Tile {
   std::vector<kir::Var>& accumulators;
 };
 
-namespace {
-
-/// A loop over `count` words of channels, `unroll` of them at a time.
-template <typename Body>
-void forWords(kir::Builder& b, int64_t count, int64_t unroll, Body&& body) {
-  unroll = std::min(unroll, count);
+template <typename Body> void TapRow::forWords(const Tile& tile, Body&& body) {
+  const int64_t count = tile.words - tile.source.endsInHalfWord;
+  const int64_t unroll = std::clamp<int64_t>(schedule_.unroll, 1, std::max<int64_t>(1, count));
   const int64_t rest = count % unroll;
-  b.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
-    for (int64_t u = 0; u < unroll; ++u) body(c + u);
+  b_.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
+    for (int64_t u = 0; u < unroll; ++u) body(c + u, false);
   });
-  for (int64_t u = 0; u < rest; ++u) body(Index(count - rest + u));
+  for (int64_t u = 0; u < rest; ++u) body(Index(count - rest + u), false);
+  if (tile.source.endsInHalfWord) body(Index(count), true);
 }
-
-} // namespace
 
 std::vector<TapWeight> TapRow::weightOrder(const ConvSchedule& schedule, int64_t words,
                                            int64_t taps) {
@@ -59,35 +55,42 @@ TapRow::Weight TapRow::load(const Weights& weights, const Index& vector) {
   const auto elements = static_cast<int>(lanes_ * schedule_.words.channels);
   const Value value = b_.load(weights.buffer[weights.at + vector * elements], elements);
   if (!merged_) return {value, std::nullopt};
-  return {value, b_.bitcast(value, kir::Scalar::I32) !=
-                     static_cast<int64_t>(std::bit_cast<int32_t>(kOfOtherGroup))};
+  constexpr uint32_t kWord = kHalfOfOtherGroup * 0x10001u;
+  const auto other = schedule_.words == kHalves ? std::bit_cast<int32_t>(kWord)
+                                                : std::bit_cast<int32_t>(kOfOtherGroup);
+  return {value, b_.bitcast(value, kir::Scalar::I32) != static_cast<int64_t>(other)};
 }
 
 /// Of pixel `i` of a tile, `column` columns behind it.
-Value TapRow::pixel(const Source& source, const Index& word, const Index& column, int64_t i) {
+Value TapRow::pixel(const Source& source, const Index& word, const Index& column, int64_t i,
+                    bool isHalf) {
   const Index at = source.pixels.empty() ? Index(i * p_.strides[2] * source.pixelStride)
                                          : source.pixels[static_cast<size_t>(i)];
-  return b_.broadcastWord(
-      source.buffer[source.at + word * source.wordStride + column * source.pixelStride + at],
-      schedule_.words.channels, int(lanes_));
+  const kir::Place place =
+      source.buffer[source.at + word * source.wordStride + column * source.pixelStride + at];
+  if (place.buffer.elem() != schedule_.words.pixel)
+    return b_.splat(b_.loadAs(schedule_.words.pixel, place), int(lanes_));
+  const Value value = b_.broadcastWord(place, schedule_.words.channels, int(lanes_));
+  if (!isHalf) return value;
+  return b_.bitcast(b_.bitcast(value, kir::Scalar::I32) & 0xffff, value.type().scalar);
 }
 
 void TapRow::accumulate(kir::Var& sum, const Value& pixel, const Weight& weight) {
-  if (schedule_.words.sum == kir::Scalar::I32) return sum.set(b_.dot(sum, pixel, weight.value));
-  const Value next = b_.fma(pixel, weight.value, sum);
+  const Value next = schedule_.words.channels > 1 ? b_.dot(sum, pixel, weight.value)
+                                                  : b_.fma(pixel, weight.value, sum);
   sum.set(weight.isOwn ? b_.select(*weight.isOwn, next, sum) : next);
 }
 
 void TapRow::tapByTap(const Tile& tile) {
   const int64_t blocks = schedule_.blocks;
   const bool isAnywhere = !tile.source.pixels.empty();
-  const auto product = [&](const Index& x, const Index& c, int64_t anyTap) {
+  const auto product = [&](const Index& x, const Index& c, int64_t anyTap, bool isHalf) {
     std::vector<Weight> w;
     for (int64_t block = 0; block < blocks; ++block)
       w.push_back(load(tile.weights, (x * tile.weights.words + c) * blocks + block));
     for (int64_t i = 0; i < tile.pixels; ++i) {
       if (!isAnywhere && !tapInside(p_, tile.begin + i, anyTap)) continue;
-      const Value v = pixel(tile.source, c, x * p_.dilations[2], i);
+      const Value v = pixel(tile.source, c, x * p_.dilations[2], i, isHalf);
       for (int64_t block = 0; block < blocks; ++block) {
         kir::Var& acc = tile.accumulators[static_cast<size_t>(i * blocks + block)];
         accumulate(acc, v, w[static_cast<size_t>(block)]);
@@ -98,27 +101,26 @@ void TapRow::tapByTap(const Tile& tile) {
       isAnywhere ? std::vector<TapRun>{{0, p_.kernel[2]}} : tapRuns(p_, tile.begin, tile.pixels);
   for (const TapRun& run : runs)
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
-      forWords(b_, tile.words, schedule_.unroll, [&](const Index& c) { product(x, c, run.lo); });
+      forWords(tile, [&](const Index& c, bool isHalf) { product(x, c, run.lo, isHalf); });
     });
 }
 
 void TapRow::sharing(const Tile& tile) {
   const int64_t blocks = schedule_.blocks, kw = p_.kernel[2];
   const std::vector<TileColumn> columns = tileColumns(p_, tile.begin, tile.pixels);
-  const auto word = [&](const Index& c) {
+  forWords(tile, [&](const Index& c, bool isHalf) {
     std::vector<Weight> w;
     for (int64_t i = 0; i < kw * blocks; ++i)
       w.push_back(load(tile.weights, c * (kw * blocks) + i));
     for (const TileColumn& column : columns) {
-      const Value v = pixel(tile.source, c, column.at, 0);
+      const Value v = pixel(tile.source, c, column.at, 0, isHalf);
       for (const auto& [i, tap] : column.uses)
         for (int64_t block = 0; block < blocks; ++block) {
           kir::Var& acc = tile.accumulators[static_cast<size_t>(i * blocks + block)];
           accumulate(acc, v, w[static_cast<size_t>(tap * blocks + block)]);
         }
     }
-  };
-  forWords(b_, tile.words, schedule_.unroll, word);
+  });
 }
 
 } // namespace enfold::lower

@@ -30,8 +30,9 @@ public:
 
   /// Packed in the place of a weight between channels of different groups that were merged: no
   /// product, since that of zero and a number that is not finite is not zero. A weight that is
-  /// negative zero itself is packed as zero.
+  /// negative zero itself is packed as zero. Of words all channels are of one group.
   static constexpr float kOfOtherGroup = -0.0f;
+  static constexpr uint16_t kHalfOfOtherGroup = 0x8000;
 
   /// The order in which a row reads its weights, `words` being those of an input block. Each is
   /// schedule.blocks vectors.
@@ -51,6 +52,8 @@ public:
     for (const auto& [word, tap] : order) {
       if constexpr (std::is_same_v<T, float>)
         if (run.merge > 1) std::fill_n(to, vectors * perWord, kOfOtherGroup);
+      if constexpr (std::is_same_v<T, uint16_t>)
+        if (run.merge > 1) std::fill_n(to, vectors * perWord, kHalfOfOtherGroup);
       for (int64_t i = 0; i < perWord; ++i) {
         const int64_t c = firstIn + word * perWord + i, group = c / cown;
         const int64_t end = c < cin ? std::min(firstOut + vectors, (group + 1) * kown) : 0;
@@ -69,6 +72,8 @@ public:
     /// Of a tile whose pixels do not lie in a row: from the first channel to each of them. All taps
     /// are inside the input.
     std::span<const kir::Index> pixels = {};
+    /// The last word holds one channel, and beside it anything.
+    bool endsInHalfWord = false;
   };
   struct Weights {
     kir::Buffer buffer;
@@ -87,8 +92,11 @@ private:
     std::optional<kir::Value> isOwn; ///< the lanes that are not of another group
   };
   Weight load(const Weights& weights, const kir::Index& vector);
+  /// Calls body(word, isHalf) for words of channels, several of them in an iteration; isHalf of the
+  /// last one where the source endsInHalfWord.
+  template <typename Body> void forWords(const Tile& tile, Body&& body);
   kir::Value pixel(const Source& source, const kir::Index& word, const kir::Index& column,
-                   int64_t i);
+                   int64_t i, bool isHalf);
   void accumulate(kir::Var& sum, const kir::Value& pixel, const Weight& weight);
   void tapByTap(const Tile& tile);
   void sharing(const Tile& tile);

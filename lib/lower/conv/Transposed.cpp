@@ -5,10 +5,13 @@
 // over taps step by the stride. The register tile is that of conv/Direct.cpp.
 #include "lower/conv/Transposed.h"
 
+#include "ir/Products.h"
 #include "lower/FetchAhead.h"
 #include "lower/Layouts.h"
+#include "lower/Scalars.h"
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
+#include "lower/conv/FloatWeights.h"
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
@@ -105,7 +108,8 @@ BufferRef TransposedConv::packedWeights() const {
   const int64_t step = input_.step, blocks = input_.blocks, vectors = vectors_;
   const auto pack = [=, run = run_, phases = phases_, schedule = schedule_](const Tensor& weights,
                                                                             float* to, int64_t) {
-    const float* data = weights.data<float>();
+    const FloatWeights values(weights);
+    const float* data = values.data();
     const int64_t cing = run.problem.cinPerGroup(), coutg = run.problem.coutPerGroup();
     const int64_t kown = coutg / run.merge;
     for (int64_t g = 0; g < run.problem.groups; ++g)
@@ -131,7 +135,7 @@ BufferRef TransposedConv::packedWeights() const {
 
 void TransposedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
-  src_ = b_.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
+  src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
   wei_ = b_.input("wei", kir::Scalar::F32, p_.groups * channelBlocks_ * weightsPerBlock());
   result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
@@ -230,7 +234,7 @@ void TransposedConv::finish(const Row& row, const PartOfRow& part, const Tile& t
 
 std::string refuseConvTransposed(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
-  if (x.elem != ElemType::F32) return "element type is not f32";
+  if (!sumsInF32(op)) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (y.numElements() == 0) return "the result is empty";
   if (!op.own(1)->constant()) return "weights are not constant";

@@ -20,7 +20,9 @@
 #include "lower/conv/Winograd.h"
 
 #include "lower/FetchAhead.h"
+#include "lower/Scalars.h"
 #include "lower/conv/ConvOperands.h"
+#include "lower/conv/FloatWeights.h"
 #include "lower/conv/WinogradTransform.h"
 #include "lower/window/Tiles.h"
 
@@ -133,7 +135,8 @@ BufferRef Winograd::packedWeights() const {
   const int64_t vectors = s_.blocks * lanes_, depth = cin_ * lanes_;
   const int64_t taps = p_.kernel[1] * p_.kernel[2];
   const auto pack = [=, w = w_](const Tensor& weights, float* to, int64_t) {
-    const float* data = weights.data<float>();
+    const FloatWeights values(weights);
+    const float* data = values.data();
     for (int64_t first = 0; first < cout; first += vectors)
       for (int64_t plane = 0; plane < planes; ++plane)
         for (int64_t c = 0; c < cin; ++c)
@@ -152,7 +155,7 @@ BufferRef Winograd::packedWeights() const {
 BufferRef Winograd::filters() const {
   const int64_t count = op_.own(1)->type().numElements();
   const auto pack = [count](const Tensor& weights, float* to, int64_t) {
-    std::copy_n(weights.data<float>(), count, to);
+    std::copy_n(FloatWeights(weights).data(), count, to);
   };
   return lowering_.packed<float>(*op_.own(1)->constant(), "as they are", count, pack);
 }
@@ -187,8 +190,9 @@ void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile&
       (y >= Index(0)) & (x >= Index(0)) & (lastY < Index(height)) & (lastX < Index(width));
   const auto whole = [&] {
     const auto load = [&](int64_t i, int64_t j) {
-      return b.load((*src_)[(plane + (y + i * stepY_) * width + x + j * stepX_) * lanes_],
-                    int(lanes_));
+      return b.loadAs(kir::Scalar::F32,
+                      (*src_)[(plane + (y + i * stepY_) * width + x + j * stepX_) * lanes_],
+                      int(lanes_));
     };
     emitTransform(b, w_.y.input, w_.x.input, load, store);
   };
@@ -209,7 +213,8 @@ void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile&
     clip(x, w_.x.tile, stepX_, width, columns, columnInside);
     const auto load = [&](int64_t i, int64_t j) {
       const auto r = static_cast<size_t>(i), c = static_cast<size_t>(j);
-      const Value v = b.load((*src_)[(plane + rows[r] * width + columns[c]) * lanes_], int(lanes_));
+      const Value v = b.loadAs(
+          kir::Scalar::F32, (*src_)[(plane + rows[r] * width + columns[c]) * lanes_], int(lanes_));
       const kir::Condition both = rowInside[r] & columnInside[c];
       if (const auto known = both.known()) return *known ? v : zero;
       return b.select(both.value(), v, zero);
@@ -290,7 +295,8 @@ Value Winograd::pixel(kir::Builder& b, const Tile& tile, const Index& plane, con
   const Index column = max(min(x, Index(p_.in[2] - 1)), Index(0));
   const Index block = (tile.image * cin_ + channel / lanes_) * p_.in[0] + plane;
   const Index element = ((block * p_.in[1] + row) * p_.in[2] + column) * lanes_;
-  const Value v = b.broadcast((*src_)[element + channel % lanes_], int(lanes_));
+  const Value v =
+      b.splat(b.loadAs(kir::Scalar::F32, (*src_)[element + channel % lanes_]), int(lanes_));
   const kir::Condition inside =
       (y >= Index(0)) & (y < Index(p_.in[1])) & (x >= Index(0)) & (x < Index(p_.in[2]));
   if (const auto known = inside.known()) return *known ? v : b.zero(v.type());
@@ -411,7 +417,7 @@ void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlo
 }
 
 void Winograd::declareSource(kir::Builder& b, std::vector<BufferRef>& buffers) {
-  src_ = b.input("src", kir::Scalar::F32, op_.own(0)->type().numBytes() / 4);
+  src_ = b.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
   buffers = {lowering_.storage(op_.own(0))};
 }
 

@@ -5,9 +5,11 @@
 // High-Performance Matrix Multiplication", TOMS 2008, section 4.2, with the loops over panels and
 // rows exchanged: B comes packed, A is read as it is).
 //
-// 8-bit integers are multiplied as pairs along k, less their zero points: then k counts pairs.
+// 8-bit integers are multiplied as pairs along k, less their zero points, and so are bf16 with a
+// constant B: then k counts pairs.
 #include "lower/gemm/Gemm.h"
 
+#include "ir/Products.h"
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
 #include "lower/Scalars.h"
@@ -80,13 +82,31 @@ GemmProblem gemmProblem(const Op& op) {
   p.aBatch = batchStrides(a, p.hasM ? 2 : 1, p.batch);
   p.bBatch = batchStrides(b, p.hasN ? 2 : 1, p.batch);
   if (p.hasM) p.rows = {p.m};
-  if (op.kind() == OpKind::MatMulInteger) p.k = p.aRow = pairsOf(p.k);
   // One matrix for the whole batch: its products are one product with more rows.
   if (b.size() <= 2 && !p.batch.empty()) {
     p.rows.insert(p.rows.begin(), p.batch.begin(), p.batch.end());
     p.m *= numElements(p.batch);
     p.batch.clear();
   }
+  return p;
+}
+
+/// What a step multiplies: pairs along k where the op has them in memory, and bf16 are not to be
+/// multiplied as f32.
+Words wordsOf(const Op& op, const GemmProblem& p, const kir::Machine& machine) {
+  if (op.kind() == OpKind::MatMulInteger) return kPairs;
+  const bool isPacked = op.own(1)->constant() && p.batch.empty() && p.aCol == 1;
+  const bool areHalves =
+      op.own(0)->elem() == ElemType::BF16 && (sumsHalvesInF32(op) || hasDot(machine, kHalves));
+  return isPacked && areHalves ? kHalves : Words{};
+}
+
+/// The same product, its steps being words.
+GemmProblem inWords(GemmProblem p, const Words& words) {
+  if (words.channels == 1) return p;
+  p.k = pairsOf(p.k);
+  p.aCol = 2;
+  if (words == kPairs) p.aRow = 2 * p.k; // of rows that end in a whole pair
   return p;
 }
 
@@ -99,16 +119,33 @@ struct Tile {
   int64_t rows, vectors, split; ///< split: accumulators per result, over interleaved k
 };
 
-Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine, bool ofIntegers) {
+/// Steps of one sum that a core completes per cycle.
+double stepsPerCycle(const kir::Machine& machine, const Words& words) {
+  const int bytes = machine.vectorBytes;
+  if (words.channels == 1) return machine.fma.of(bytes);
+  if (hasDot(machine, words)) return dotsOf(machine, words).of(bytes);
+  return words == kPairs ? machine.pairs.of(bytes) : machine.fma.of(bytes) / 2;
+}
+
+/// Registers beside the sums and vectors of B: a number of A, products of integers, and of bf16 as
+/// f32 the second ones of pairs.
+int64_t registersBeside(const kir::Machine& machine, const Words& words, int64_t vectors) {
+  if (words.channels == 1 || hasDot(machine, words)) return 1;
+  return words == kPairs ? 2 : vectors + 2;
+}
+
+Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine,
+                const Words& words) {
   const int64_t needed = (p.n + lanes - 1) / lanes;
-  const bool apart = ofIntegers && !hasDot(machine, kPairs); // products and additions
-  const double fmas = (apart ? machine.pairs : machine.fma).of(machine.vectorBytes);
+  const double fmas = stepsPerCycle(machine, words);
   const double loads = machine.load.of(machine.vectorBytes);
   Tile best{1, std::min(kMaxRowVectors, needed), 1};
   if (p.m > 1) {
     double bestCost = 1e300;
     for (int64_t v = 1; v <= std::min(kMaxVectors, needed); ++v)
-      for (int64_t r = 1; r * v + v + 1 + apart <= machine.vectorRegisters && r <= p.m; ++r) {
+      for (int64_t r = 1;
+           r * v + v + registersBeside(machine, words, v) <= machine.vectorRegisters && r <= p.m;
+           ++r) {
         const auto tiles = [](int64_t size, int64_t tile) { return (size + tile - 1) / tile; };
         const double step =
             std::max({double(r * v) / fmas, double(r + v) / loads, machine.fmaLatency});
@@ -131,11 +168,13 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine
 class GemmKernel {
 public:
   GemmKernel(const Op& op, Lowering& lowering)
-      : op_(op), lowering_(lowering), p_(gemmProblem(op)), stored_(*scalarOf(op.ownElem())),
+      : op_(op), lowering_(lowering), depth_(gemmProblem(op).k),
+        words_(wordsOf(op, gemmProblem(op), lowering.target().machine)),
+        p_(inWords(gemmProblem(op), words_)), isInteger_(op.kind() == OpKind::MatMulInteger),
+        stored_(*scalarOf(isInteger_ ? op.ownElem() : op.own(0)->elem())),
         compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
-        isInteger_(op.kind() == OpKind::MatMulInteger),
-        tile_(chooseTile(p_, lanes_, lowering.target().machine, isInteger_)),
-        epilogue_(op, lowering), b_(op.info().name) {
+        tile_(chooseTile(p_, lanes_, lowering.target().machine, words_)), epilogue_(op, lowering),
+        b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
     if (addsBias(op)) bias_.emplace(op.own(2), op.result()->type(), lowering);
@@ -145,6 +184,7 @@ public:
 
 private:
   template <typename T> BufferRef packed() const;
+  BufferRef packedHalves() const;
   void declareIntegers();
   int64_t rowBlocks(int64_t rowTiles) const;
   void fetchAhead(const Index& k, const Index& n, int64_t steps);
@@ -152,7 +192,7 @@ private:
   void declareRest();
   void tile(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
             int64_t columns);
-  Value loadA(const Index& element, int lanes);
+  Value loadA(const Index& element, int lanes, bool isHalf);
   Value loadB(const Index& base, const Index& k, const Index& n, int64_t vector, int lanes);
   Value multiplyAdd(const Value& a, const Value& w, const Value& sum);
   void finish(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
@@ -160,10 +200,12 @@ private:
 
   const Op& op_;
   Lowering& lowering_;
-  const GemmProblem p_;
+  const int64_t depth_; ///< numbers along k
+  const Words words_;
+  const GemmProblem p_; ///< in words
+  const bool isInteger_;
   const kir::Scalar stored_, compute_;
   const int64_t lanes_;
-  const bool isInteger_;
   const Tile tile_;
   Epilogue epilogue_;
   std::optional<Operand> bias_;
@@ -203,6 +245,24 @@ template <typename T> BufferRef GemmKernel::packed() const {
       panels * p_.k * panel_, pack, panels);
 }
 
+/// [panel][pair of k][column in the panel][number of the pair], zero past the last of them.
+BufferRef GemmKernel::packedHalves() const {
+  const int64_t panels = (p_.n + panel_ - 1) / panel_;
+  const auto pack = [n = p_.n, pairs = p_.k, depth = depth_, bRow = p_.bRow, bCol = p_.bCol,
+                     panel = panel_](const Tensor& b, uint16_t* to, int64_t piece) {
+    const BFloat16* data = b.data<BFloat16>();
+    const int64_t first = piece * panel, last = std::min(first + panel, n);
+    to += first * pairs * 2;
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t j = first; j < last; ++j)
+        to[((k / 2) * panel + j - first) * 2 + k % 2] = data[k * bRow + j * bCol].bits;
+  };
+  return lowering_.packed<uint16_t>(
+      *op_.own(1)->constant(),
+      fmt::format("gemm bf16 {} {} {} {}", depth_, p_.bRow, p_.bCol, panel_),
+      panels * panel_ * p_.k * 2, pack, panels);
+}
+
 void GemmKernel::declareIntegers() {
   const IntegerRows rows(op_);
   buffers_ = {rows.stage(lowering_), rows.packedColumns(lowering_, panel_)};
@@ -218,7 +278,10 @@ void GemmKernel::declare() {
   }
   buffers_ = {lowering_.storage(op_.own(0))};
   a_ = b_.input("a", stored_, count(op_.own(0)));
-  if (packed_) {
+  if (words_ == kHalves) {
+    buffers_.push_back(packedHalves());
+    w_ = b_.input("b", stored_, 2 * ((p_.n + panel_ - 1) / panel_) * p_.k * panel_);
+  } else if (packed_) {
     BufferRef ref;
     switch (compute_) {
     case kir::Scalar::F32:
@@ -258,7 +321,8 @@ void GemmKernel::declareRest() {
 
 /// Rows of A that the second-level cache keeps while they are multiplied with all of B.
 int64_t GemmKernel::rowBlocks(int64_t rowTiles) const {
-  const int64_t tileBytes = tile_.rows * p_.k * static_cast<int64_t>(kir::sizeInBytes(stored_));
+  const int64_t tileBytes =
+      tile_.rows * p_.k * words_.channels * static_cast<int64_t>(kir::sizeInBytes(stored_));
   const auto cacheBytes = kShareOfCache * double(lowering_.target().machine.l2.share());
   const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(cacheBytes) / tileBytes);
   return (rowTiles + most - 1) / most;
@@ -301,23 +365,26 @@ void GemmKernel::lower() {
       b_.ifElse(row < rowTiles, rows, [] {});
   });
   const double results = static_cast<double>(op_.result()->type().numElements());
-  lowering_.call(b_.finish(), std::move(buffers_),
-                 {.algorithm = fmt::format("gemm {}{}x{}", isInteger_ ? "pairs " : "", tile_.rows,
-                                           tile_.vectors),
-                  .flops = results * ((isInteger_ ? 4.0 : 2.0) * static_cast<double>(p_.k) +
-                                      epilogue_.flopsPerElement())});
+  lowering_.call(
+      b_.finish(), std::move(buffers_),
+      {.algorithm = fmt::format("gemm {}{}x{}", prefix(words_), tile_.rows, tile_.vectors),
+       .flops = results * (2.0 * static_cast<double>(depth_) + epilogue_.flopsPerElement())});
 }
 
-/// One number in all lanes.
-Value GemmKernel::loadA(const Index& element, int lanes) {
-  if (isInteger_) return b_.broadcastWord((*a_)[element * 2], 2, lanes);
+/// One number or word in all lanes; of half a word the second number is zero.
+Value GemmKernel::loadA(const Index& element, int lanes, bool isHalf) {
+  if (isHalf) {
+    const Value bits = b_.bitcast(b_.load((*a_)[element]), kir::Scalar::U16);
+    return b_.bitcast(b_.splat(b_.cast(bits, kir::Scalar::U32), lanes), stored_);
+  }
+  if (words_.channels > 1) return b_.broadcastWord((*a_)[element], 2, lanes);
   const Value a = b_.load((*a_)[element]);
   return b_.splat(stored_ == compute_ ? a : b_.cast(a, compute_), lanes);
 }
 
 Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64_t vector,
                         int lanes) {
-  if (isInteger_)
+  if (words_.channels > 1)
     return b_.load((*w_)[(n * p_.k + k * panel_ + vector * lanes_) * 2],
                    static_cast<int>(2 * lanes_));
   if (packed_)
@@ -334,13 +401,13 @@ void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
   const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
   if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching)
     return;
-  const int64_t each = isInteger_ ? 2 : 1;
+  const int64_t each = words_.channels;
   fetchShare(b_, (*w_)[((n + panel_) * p_.k + k * panel_) * each], steps * panel_ * each,
              tileInBlock_, fetchingTiles_, w_->elem());
 }
 
 Value GemmKernel::multiplyAdd(const Value& a, const Value& w, const Value& sum) {
-  if (isInteger_) return b_.dot(sum, a, w);
+  if (words_.channels > 1) return b_.dot(sum, a, w);
   return kir::isFloat(compute_) ? b_.fma(a, w, sum) : a * w + sum;
 }
 
@@ -361,25 +428,26 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t v = 0; v < vectors; ++v)
         acc.push_back(b_.var("acc", b_.zero({compute_, width(v)})));
-  const auto step = [&](const Index& k, int64_t s) {
+  const auto step = [&](const Index& k, int64_t s, bool isHalf) {
     std::vector<Value> w;
     for (int64_t v = 0; v < vectors; ++v) w.push_back(loadB(bBase, k, n, v, width(v)));
     for (int64_t r = 0; r < rows; ++r) {
-      const Value a = loadA(aBase + (m + r) * p_.aRow + k * p_.aCol, width(0));
+      const Value a = loadA(aBase + (m + r) * p_.aRow + k * p_.aCol, width(0), isHalf);
       for (int64_t v = 0; v < vectors; ++v) {
         kir::Var& sum = acc[static_cast<size_t>((s * rows + r) * vectors + v)];
-        const Value own = width(v) == width(0) ? a : b_.slice(a, 0, width(v));
+        const Value own = width(v) == width(0) ? a : b_.slice(a, 0, words_.channels * width(v));
         sum.set(multiplyAdd(own, w[static_cast<size_t>(v)], sum));
       }
     }
   };
   const int64_t unroll = std::max<int64_t>(tile_.split, rows > 1 ? 4 : 2);
-  const int64_t whole = p_.k / unroll * unroll;
+  const bool endsInHalf = words_ == kHalves && depth_ % 2 != 0;
+  const int64_t full = p_.k - endsInHalf, whole = full / unroll * unroll;
   b_.forLoop("k", 0, whole, unroll, [&](const Index& k) {
     fetchAhead(k, n, unroll);
-    for (int64_t u = 0; u < unroll; ++u) step(k + u, u % tile_.split);
+    for (int64_t u = 0; u < unroll; ++u) step(k + u, u % tile_.split, false);
   });
-  for (int64_t k = whole; k < p_.k; ++k) step(k, (k - whole) % tile_.split);
+  for (int64_t k = whole; k < p_.k; ++k) step(k, (k - whole) % tile_.split, k == full);
   finish(batch, m, rows, n, columns, acc);
 }
 
