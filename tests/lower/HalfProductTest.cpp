@@ -72,6 +72,12 @@ RandomWindow pointwise(const Shape& image, int64_t stride = 1) {
   return {{1, 1}, {stride, stride}, {1, 1}, {0, 0, 0, 0}, image};
 }
 
+/// Of words, or with the input as f32.
+void expectDirect(const std::vector<std::string>& algorithms) {
+  EXPECT_TRUE(uses(algorithms, "conv_direct bf16") || uses(algorithms, "conv_widen") ||
+              uses(algorithms, "conv_direct spanning"));
+}
+
 Behind behindOf(int round) {
   constexpr Behind kAll[] = {Behind::Nothing, Behind::Rounded, Behind::Residual};
   return kAll[round % 3];
@@ -87,7 +93,7 @@ TEST(HalfConv, AnyWindowOfEveryRank) {
       c.window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
       c.bias = round % 3 == 0;
       c.behind = behindOf(round / 3);
-      direct |= uses(expectConvAgrees(c), "conv_direct bf16");
+      direct |= uses(expectConvAgrees(c), "conv_direct");
     }
   EXPECT_TRUE(direct);
 }
@@ -98,7 +104,7 @@ TEST(HalfConv, DirectWhereWinogradIsFaster) {
     for (const int64_t cout : {7, 8, 33}) {
       HalfCase c{.cin = cin, .cout = cout, .window = usual({sizes.between(1, 9), 11})};
       c.algorithm = "direct";
-      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct bf16"));
+      expectDirect(expectConvAgrees(c));
     }
 }
 
@@ -110,8 +116,17 @@ TEST(HalfConv, PointwiseAndSampled) {
         HalfCase c{.batch = batch, .cin = cin, .cout = sizes.between(8, 50), .bias = true};
         c.window = pointwise({sizes.between(1, 20), sizes.between(1, 40)}, stride);
         c.behind = behindOf(static_cast<int>(cin));
-        EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct bf16"));
+        expectDirect(expectConvAgrees(c));
       }
+}
+
+TEST(HalfConv, EveryTileOfWords) {
+  for (const std::string tile : {"4x2", "5x1", "3x2", "shared 3x1"})
+    for (const int64_t cin : {24, 37}) {
+      HalfCase c{.cin = cin, .cout = 32, .window = usual({7, 12}), .bias = true};
+      c.algorithm = "direct bf16 " + tile + " of any width";
+      expectDirect(expectConvAgrees(c));
+    }
 }
 
 TEST(HalfConv, Winograd) {

@@ -134,16 +134,25 @@ double copyCycles(int64_t size, const kir::Machine& machine) {
          bytes / machine.store.bytesPerCycle;
 }
 
-/// With a copy of the pixels that a strided window of one tap reads.
+/// With a copy of the pixels that a strided window of one tap reads; of bf16 that no instruction
+/// multiplies also with the input as f32.
 std::vector<DirectCandidate> floatCandidates(const Op& op, const WindowProblem& problem,
                                              const kir::Target& target) {
+  const kir::Machine& machine = target.machine;
   const Words words = floatWords(op, directProblem(op));
   const int64_t count = problem.batch * problem.cin * problem.inPixels();
-  const double copying = words.channels > 1 ? stageCycles(op, words, target.machine)
-                         : isSampled(op)    ? copyCycles(bytesOf(op, count), target.machine)
-                                            : 0;
-  std::vector<DirectCandidate> candidates = directCandidates(problem, target, words);
-  for (DirectCandidate& candidate : candidates) candidate.cycles += copying;
+  std::vector<DirectCandidate> candidates;
+  const auto add = [&](const Words& multiplied, double copying) {
+    for (DirectCandidate& candidate : directCandidates(problem, target, multiplied)) {
+      candidate.cycles += copying;
+      candidates.push_back(std::move(candidate));
+    }
+  };
+  if (words.channels > 1) add(words, stageCycles(op, words, machine));
+  if (words.channels == 1 || (!hasDot(machine, words) && isWidened(op)))
+    add({}, isWidened(op)   ? copyCycles(3 * bytesOf(op, count), machine)
+            : isSampled(op) ? copyCycles(bytesOf(op, count), machine)
+                            : 0);
   return candidates;
 }
 
@@ -281,6 +290,8 @@ bool isSampled(const Op& op) {
          p.out[2] < kLongRow && !op.own(0)->type().layout.isPlain();
 }
 
+bool isWidened(const Op& op) { return sumsHalvesInF32(op) && !isSampled(op); }
+
 WindowProblem directProblem(const Op& op) {
   WindowProblem p = windowProblem(op);
   if (isSampled(op)) {
@@ -357,6 +368,9 @@ ConvChoice chooseConv(const Op& op, const kir::Target& target) {
 Choice explainConv(const Op& op, const kir::Target& target) {
   const ConvCandidate chosen = chooseConv(op, target).chosen;
   Choice choice{std::string(kConvKernels[chosen.how.index()]), {}};
+  if (const auto* direct = std::get_if<DirectCandidate>(&chosen.how);
+      direct && direct->parts.front().schedule.words == kHalves)
+    choice.how += " bf16";
   const auto refused = [&](std::string_view other, std::string reason) {
     if (reason.empty())
       reason = algorithmOf(op) == "auto" ? "direct is faster"

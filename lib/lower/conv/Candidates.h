@@ -43,6 +43,8 @@ WindowProblem directProblem(const Op& op);
 bool isSampled(const Op& op);
 /// The same for tiles that span rows: padding is part of the input.
 WindowProblem spanningProblem(const Op& op);
+/// Whether kernels that multiply f32, in tiles along rows, read a copy of the input as f32.
+bool isWidened(const Op& op);
 
 /// Why there is no candidate. Empty if there is one.
 std::string refuseConv(const Op& op, const kir::Target& target);

@@ -337,6 +337,29 @@ BufferRef copyPadded(const Op& op, const WindowProblem& p, Lowering& lowering) {
   return copy;
 }
 
+/// An input of bf16 as f32.
+ConvSource copyWidened(const Op& op, Lowering& lowering) {
+  constexpr int64_t kPiece = 4096;
+  Type type = op.own(0)->type();
+  const int64_t size = elementsOf(type), lanes = lowering.target().lanes(kir::Scalar::F32);
+  kir::Builder b("conv_widen");
+  const kir::Buffer src = b.input("src", *scalarOf(type.elem), size);
+  const kir::Buffer dst = b.output("dst", kir::Scalar::F32, size);
+  b.parallelFor("piece", (size + kPiece - 1) / kPiece, [&](const Index& piece) {
+    const Index begin = piece * kPiece, end = min(begin + kPiece, Index(size));
+    const Index whole = begin + (end - begin) / lanes * lanes;
+    const auto copy = [&](const Index& i, int64_t count) {
+      b.store(dst[i], b.loadAs(kir::Scalar::F32, src[i], static_cast<int>(count)));
+    };
+    b.forLoop("i", begin, whole, lanes, [&](const Index& i) { copy(i, lanes); });
+    b.forLoop("i", whole, end, [&](const Index& i) { copy(i, 1); });
+  });
+  type.elem = ElemType::F32;
+  const BufferRef widened = lowering.temporary(type.numBytes());
+  lowering.call(b.finish(), {lowering.storage(op.own(0)), widened}, {.algorithm = "conv_widen"});
+  return {widened, type};
+}
+
 ConvSource sourceOf(const Op& op, const ConvSchedule& schedule, Lowering& lowering) {
   const Type& x = op.own(0)->type();
   if (schedule.spansRows) {
@@ -345,6 +368,7 @@ ConvSource sourceOf(const Op& op, const ConvSchedule& schedule, Lowering& loweri
     return {isPadded ? copyPadded(op, p, lowering) : lowering.storage(op.own(0)), x};
   }
   if (schedule.words.channels > 1) return stageInput(op, schedule.words, lowering);
+  if (isWidened(op)) return copyWidened(op, lowering);
   if (isSampled(op)) return {copySamples(op, windowProblem(op), lowering), x};
   return {lowering.storage(op.own(0)), x};
 }
