@@ -7,15 +7,14 @@ namespace enfold {
 
 Result<std::unique_ptr<SessionPool>>
 SessionPool::create(std::shared_ptr<const Executable> executable, const Session::Options& options) {
-  ENFOLD_TRY(auto first, Session::create(executable, options));
-  Session::Options further = options;
-  further.threads = 1;
-  std::unique_ptr<SessionPool> pool(new SessionPool(std::move(executable), further));
-  pool->idle_.push_back(std::move(first));
+  std::unique_ptr<SessionPool> pool(new SessionPool(std::move(executable), options));
+  // The first session is made at once, so that what there is no memory for is known.
+  ENFOLD_RETURN_IF_ERROR(pool->lend());
   return pool;
 }
 
 Result<SessionPool::Lease> SessionPool::lend() {
+  Session::Options how = options_;
   {
     const std::lock_guard lock(mutex_);
     if (!idle_.empty()) {
@@ -23,9 +22,23 @@ Result<SessionPool::Lease> SessionPool::lend() {
       idle_.pop_back();
       return lease;
     }
+    if (main_) {
+      how.threads = 1;
+    } else {
+      ENFOLD_TRY(auto session, Session::create(executable_, how));
+      main_ = session.get();
+      return Lease(*this, std::move(session));
+    }
   }
-  ENFOLD_TRY(auto session, Session::create(executable_, further_));
+  ENFOLD_TRY(auto session, Session::create(executable_, how));
   return Lease(*this, std::move(session));
+}
+
+void SessionPool::dropIdle() {
+  const std::lock_guard lock(mutex_);
+  if (std::ranges::find(idle_, main_, &std::unique_ptr<Session>::get) != idle_.end())
+    main_ = nullptr;
+  idle_.clear();
 }
 
 SessionPool::Lease::~Lease() {

@@ -10,8 +10,8 @@ namespace enfold {
 
 class SessionPool {
 public:
-  /// The first session has `options.threads` threads. Those that calls at the same time need have
-  /// one each, the caller's own: then the callers are what keeps the processor busy.
+  /// One session has `options.threads` threads. Those that calls at the same time need have one
+  /// each, the caller's own: then the callers are what keeps the processor busy.
   static Result<std::unique_ptr<SessionPool>> create(std::shared_ptr<const Executable> executable,
                                                      const Session::Options& options);
 
@@ -40,15 +40,18 @@ public:
     std::unique_ptr<Session> session_;
   };
   Result<Lease> lend();
+  /// Lets go of the memory of sessions that nobody uses; later calls make them anew.
+  void dropIdle();
 
 private:
-  SessionPool(std::shared_ptr<const Executable> executable, Session::Options further)
-      : executable_(std::move(executable)), further_(further) {}
+  SessionPool(std::shared_ptr<const Executable> executable, Session::Options options)
+      : executable_(std::move(executable)), options_(options) {}
 
   std::shared_ptr<const Executable> executable_;
-  Session::Options further_; ///< of sessions made later
+  const Session::Options options_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_; ///< the one with most threads is lent first
+  const Session* main_ = nullptr;              ///< that has all threads, if there is one
 };
 
 } // namespace enfold
