@@ -17,7 +17,7 @@ public:
     LoadOptions load; ///< `samples` is filled in
     CompileOptions compile;
     Session::Options session;
-    size_t capacity = 8;                    ///< how many programs are kept, at least one
+    size_t capacity = 64;                   ///< how many programs are kept, at least one
     std::optional<CompileCache> cache = {}; ///< without one, the programs share their constants
   };
 
@@ -96,6 +96,7 @@ private:
 
   std::vector<NamedTensor> named(std::span<const NamedTensor> inputs) const;
   std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
+  void touch(std::list<Kept>::iterator one);
   Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
   Result<std::shared_ptr<const Program>> keep(CompiledModel compiled,
                                               std::span<const NamedTensor> inputs);
@@ -103,7 +104,7 @@ private:
   /// `bound` are the inputs whose contents decide shapes, as far as they are known.
   Key keyOf(std::span<const NamedTensor> inputs, const std::set<std::string>& bound) const;
 
-  const ModelSource model_;
+  ModelSource model_;
   Options options_;
   onnx::Signature signature_;
   bool isLibrary_ = false;

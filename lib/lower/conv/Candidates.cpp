@@ -27,6 +27,9 @@ constexpr int64_t kLongRow = 32;
 /// A copy of the input with its padding is at most so many times as large.
 constexpr double kMostPadded = 9;
 
+/// Whether its rows are short, or taken to be so because they must not be told apart.
+bool hasShortRows(const WindowProblem& p) { return p.anyWidth || p.out[2] < kLongRow; }
+
 std::string constantsRefusal(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
@@ -87,14 +90,21 @@ std::string refuseInteger(const Op& op, const kir::Target& target) {
   return epilogueRefusal(op);
 }
 
-/// For pairs of widened pixels, and for bytes where the weights are such.
-std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem& problem,
-                                               const kir::Target& target) {
+/// The words of direct candidates: of integers pairs of widened pixels, and bytes where the weights
+/// are such.
+std::vector<Words> directWords(const Op& op, const kir::Target& target) {
+  if (op.kind() != OpKind::ConvInteger) return {Words()};
   std::vector<Words> all = {kPairs};
   if (InputZero(op).isKnown() && IntegerWeights(op).areBytes(*op.own(1)->constant()))
     all.push_back(bytesFor(target.machine));
+  return all;
+}
+
+/// With what staging the input takes.
+std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem& problem,
+                                               const kir::Target& target) {
   std::vector<DirectCandidate> candidates;
-  for (const Words& words : all)
+  for (const Words& words : directWords(op, target))
     for (DirectCandidate& candidate : directCandidates(problem, target, words)) {
       candidate.cycles += stageCycles(op, words, target.machine);
       candidates.push_back(std::move(candidate));
@@ -146,32 +156,38 @@ std::string refuseFloatWinograd(const Op& op, const kir::Target& target) {
   return "";
 }
 
-/// The candidate of that name for an op that has these for its own size.
-std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::string& name,
-                                                  const std::vector<ConvCandidate>& candidates,
-                                                  const kir::Target& target) {
-  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
-  for (const ConvCandidate& candidate : candidates) {
-    if (const auto* own = std::get_if<DirectCandidate>(&candidate.how)) {
-      const GroupRun run = mergedGroups(directProblem(op), op).front();
-      if (auto direct =
-              directCandidate(name, run.problem, narrowed, own->parts.front().schedule.words))
-        return ConvCandidate{name, name, 0, *std::move(direct)};
-    } else if (const auto* tiles = std::get_if<WinogradCandidate>(&candidate.how)) {
-      if (const auto winograd =
-              winogradCandidate(name, windowProblem(op), narrowed, tiles->schedule.words))
-        return ConvCandidate{name, winograd->kind, 0, *winograd};
-    } else if (candidate.name == name) {
-      return candidate;
-    }
-  }
-  return std::nullopt;
-}
-
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
   if (op.kind() != OpKind::ConvInteger) return refuseFloatWinograd(op, target);
   if (std::string reason = refuseInteger(op, target); !reason.empty()) return reason;
   return refuseIntegerWinograd(op, target);
+}
+
+/// The candidate of that name for images of any width. None of the others is looked at.
+std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::string& name,
+                                                  const kir::Target& target) {
+  const bool isInteger = op.kind() == OpKind::ConvInteger;
+  const bool isDirect = name.starts_with("direct ");
+  if (!isDirect && !name.starts_with("winograd ")) {
+    for (const ConvCandidate& candidate : convCandidates(op, target))
+      if (candidate.name == name) return candidate;
+    return std::nullopt;
+  }
+  if (refuseConvGrouped(op, target).empty()) return std::nullopt;
+  if (!(isInteger ? refuseInteger(op, target) : refuseDirect(op, target)).empty())
+    return std::nullopt;
+  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
+  if (isDirect) {
+    const GroupRun run = mergedGroups(directProblem(op), op).front();
+    for (const Words& words : directWords(op, narrowed))
+      if (auto direct = directCandidate(name, run.problem, narrowed, words))
+        return ConvCandidate{name, name, 0, *std::move(direct)};
+    return std::nullopt;
+  }
+  if (!refuseWinograd(op, target).empty()) return std::nullopt;
+  const auto winograd =
+      winogradCandidate(name, windowProblem(op), narrowed, isInteger ? kPairs : Words());
+  if (!winograd) return std::nullopt;
+  return ConvCandidate{name, winograd->kind, 0, *winograd};
 }
 
 /// Whether a plain result is better because its channels fill too little of a block.
@@ -224,7 +240,7 @@ bool isSampled(const Op& op) {
   const WindowProblem p = windowProblem(op);
   const WindowProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
   return p.kernel == ones && p.strides != ones && p.padsBegin == zeros && p.padsEnd == zeros &&
-         p.out[2] < kLongRow && !op.own(0)->type().layout.isPlain();
+         hasShortRows(p) && !op.own(0)->type().layout.isPlain();
 }
 
 WindowProblem directProblem(const Op& op) {
@@ -233,7 +249,7 @@ WindowProblem directProblem(const Op& op) {
     p.in = p.out;
     p.strides = {1, 1, 1};
   }
-  if (p.isPointwise() && p.out[2] < kLongRow) p.in = p.out = {1, 1, p.outPixels()};
+  if (p.isPointwise() && hasShortRows(p)) p.in = p.out = {1, 1, p.outPixels()};
   return p;
 }
 
@@ -285,12 +301,11 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
 }
 
 ConvChoice chooseConv(const Op& op, const kir::Target& target) {
-  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
   const std::string algorithm = algorithmOf(op);
-  ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
   if (const auto name = nameForAnyWidth(algorithm))
-    if (auto named = candidateForAnyWidth(op, *name, candidates, target))
-      return {*std::move(named), ""};
+    if (auto named = candidateForAnyWidth(op, *name, target)) return {*std::move(named), ""};
+  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
+  ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
   const ConvCandidate* found = find(candidates, algorithm);
   ConvChoice choice{found ? *found : candidates.front(), ""};
   if (algorithm == "direct") return choice;
@@ -321,10 +336,9 @@ Choice explainConv(const Op& op, const kir::Target& target) {
 
 bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target& target) {
   if (algorithm == "auto" || algorithm == "direct") return true;
-  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
   if (const auto name = nameForAnyWidth(algorithm))
-    return candidateForAnyWidth(op, *name, candidates, target).has_value();
-  return find(candidates, algorithm) != nullptr;
+    return candidateForAnyWidth(op, *name, target).has_value();
+  return find(convCandidates(op, target), algorithm) != nullptr;
 }
 
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
