@@ -9,77 +9,78 @@
 namespace enfold::codegen {
 namespace {
 
-/// So many samples tell what varies; more come from templates that met something new.
-constexpr size_t kMostSamples = 8;
-
-size_t bytesOf(const kir::Block& block) {
-  size_t bytes = 0;
-  for (const kir::Inst& inst : block) {
-    bytes += sizeof inst + sizeof(int64_t) * inst.ints.size() +
-             sizeof(kir::ValueId) * inst.operands.size();
-    for (const kir::Block& inner : inst.blocks) bytes += bytesOf(inner);
-  }
-  return bytes;
+/// The kernel that takes these parameters, if there are any.
+kir::Kernel withParameters(const kir::Kernel& kernel, const kir::Parameters& parameters) {
+  return parameters.count() > 0 ? kir::generalized(kernel, parameters) : kernel;
 }
 
 } // namespace
-
 std::vector<KernelStore::Wanted> KernelStore::wantedOf(std::span<const kir::Kernel> kernels,
                                                        std::span<const std::string> origins) {
+  const auto skeleton = [](const kir::Kernel& kernel, const std::string& origin) {
+    if (origin.empty()) return std::make_shared<const kir::Skeleton>();
+    if (kernel.skeleton) return kernel.skeleton;
+    return std::make_shared<const kir::Skeleton>(kir::skeletonOf(kernel));
+  };
   std::vector<Wanted> wanted;
   for (size_t i = 0; i < kernels.size(); ++i)
-    wanted.push_back({&kernels[i], origins[i],
-                      origins[i].empty() ? kir::Skeleton() : kir::skeletonOf(kernels[i])});
+    wanted.push_back({&kernels[i], origins[i], skeleton(kernels[i], origins[i])});
   return wanted;
 }
 
-std::optional<KernelStore::Bound> KernelStore::find(const Wanted& wanted) {
-  const auto& [kernel, origin, skeleton] = wanted;
-  const auto same = templates_.find(skeleton.shape);
-  if (same == templates_.end()) return std::nullopt;
+std::optional<KernelStore::Bound> KernelStore::findOne(const Wanted& wanted) {
+  const kir::Skeleton& skeleton = *wanted.skeleton;
+  const std::vector<Templates::iterator> same = sameShape(skeleton);
   const auto bindTo = [&](Templates::iterator one) -> std::optional<Bound> {
     if (!one->function) return std::nullopt;
     auto sizes = one->parameters.solve(skeleton.numbers);
     if (!sizes) return std::nullopt;
     use(one);
-    return Bound{{one->function, kernel->iterations, one->code}, *std::move(sizes)};
+    return Bound{{one->function, wanted.kernel->iterations, one->code}, *std::move(sizes)};
   };
   for (const bool own : {true, false})
-    for (const auto& one : same->second)
-      if ((one->origin == origin) == own)
+    for (const auto& one : same)
+      if ((one->origin == wanted.origin) == own)
         if (auto bound = bindTo(one)) return bound;
   return std::nullopt;
 }
 
+std::vector<KernelStore::Templates::iterator>
+KernelStore::sameShape(const kir::Skeleton& skeleton) const {
+  std::vector<Templates::iterator> same;
+  if (const auto found = templates_.find(skeleton.hash); found != templates_.end())
+    std::ranges::copy_if(found->second, std::back_inserter(same),
+                         [&](const auto& one) { return one->first->shape == skeleton.shape; });
+  return same;
+}
+
 KernelStore::Templates::iterator KernelStore::note(const Wanted& wanted) {
-  const auto& [kernel, origin, skeleton] = wanted;
-  const auto [entry, isNew] = templates_.try_emplace(skeleton.shape);
-  auto& same = entry->second;
+  const std::string& origin = wanted.origin;
+  const kir::Skeleton& skeleton = *wanted.skeleton;
+  const std::vector<Templates::iterator> same = sameShape(skeleton);
   const auto known =
       std::ranges::find_if(same, [&](const auto& one) { return one->origin == origin; });
-  if (known == same.end()) {
-    kept_.push_front({.origin = origin, .kernel = *kernel, .samples = {skeleton.numbers}});
-    kept_.front().shape = &entry->first;
-    kept_.front().bytes = bytesOf(kernel->body) + skeleton.shape.size() +
-                          (kMostSamples + 1) * sizeof(int64_t) * skeleton.numbers.size();
-    bytes_ += kept_.front().bytes;
-    same.push_back(kept_.begin());
-    return kept_.begin();
+  if (known != same.end()) {
+    (*known)->needed.admit(skeleton.numbers, skeleton.groups);
+    use(*known);
+    return *known;
   }
-  Template& one = **known;
-  if (std::ranges::find(one.samples, skeleton.numbers) == one.samples.end()) {
-    // The first one is of `kernel`.
-    if (one.samples.size() == kMostSamples) one.samples.erase(one.samples.begin() + 1);
-    one.samples.push_back(skeleton.numbers);
-  }
-  use(*known);
-  return *known;
+  // What varies in other nodes of this shape is likely to vary in this one.
+  kir::Parameters needed = same.empty()
+                               ? kir::Parameters(skeleton.numbers, skeleton.groups)
+                               : same.front()->needed.like(skeleton.numbers, skeleton.groups);
+  kept_.push_front({.origin = origin, .needed = std::move(needed), .first = wanted.skeleton});
+  kept_.front().bytes =
+      skeleton.shape.size() + 2 * sizeof(kir::Parameters::Number) * skeleton.numbers.size();
+  bytes_ += kept_.front().bytes;
+  templates_[skeleton.hash].push_back(kept_.begin());
+  return kept_.begin();
 }
 
 void KernelStore::forgetOldest() {
   while (bytes_ > capacity_ && kept_.size() > 1) {
     const auto oldest = std::prev(kept_.end());
-    const auto same = templates_.find(*oldest->shape);
+    const auto same = templates_.find(oldest->first->hash);
     std::erase(same->second, oldest);
     if (same->second.empty()) templates_.erase(same);
     bytes_ -= oldest->bytes + oldest->codeBytes;
@@ -87,10 +88,16 @@ void KernelStore::forgetOldest() {
   }
 }
 
-size_t KernelStore::countMissing(std::span<const Wanted> kernels) {
+std::optional<std::vector<KernelStore::Bound>> KernelStore::find(std::span<const Wanted> kernels) {
   const std::lock_guard lock(mutex_);
-  return static_cast<size_t>(std::ranges::count_if(
-      kernels, [&](const Wanted& wanted) { return !wanted.origin.empty() && !find(wanted); }));
+  std::vector<Bound> bound(kernels.size());
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    if (kernels[i].origin.empty()) continue;
+    auto found = findOne(kernels[i]);
+    if (!found) return std::nullopt;
+    bound[i] = *std::move(found);
+  }
+  return bound;
 }
 
 void KernelStore::observe(std::span<const Wanted> kernels) {
@@ -108,29 +115,28 @@ Result<std::vector<KernelStore::Bound>> KernelStore::bind(std::span<const Wanted
   std::vector<Missing> missing;
   for (size_t i = 0; i < kernels.size(); ++i) {
     if (kernels[i].origin.empty()) continue;
-    if (auto found = find(kernels[i])) {
+    if (auto found = findOne(kernels[i])) {
       bound[i] = *std::move(found);
       continue;
     }
     ENFOLD_RETURN_IF_ERROR(kir::verify(*kernels[i].kernel));
-    const auto to = note(kernels[i]);
-    missing.push_back({i, to, kir::Parameters::over(to->samples, kernels[i].skeleton.groups)});
+    missing.push_back({i, note(kernels[i])});
   }
   if (missing.empty()) return bound;
 
   std::vector<kir::Kernel> wanted;
   for (const Missing& one : missing)
-    wanted.push_back(one.parameters.count() > 0 ? kir::generalized(one.to->kernel, one.parameters)
-                                                : one.to->kernel);
+    wanted.push_back(withParameters(*kernels[one.kernel].kernel, one.to->needed));
+  for (const kir::Kernel& kernel : wanted) ENFOLD_RETURN_IF_ERROR(kir::verify(kernel));
   ENFOLD_TRY(const auto code, KernelCode::compile(wanted, target, options));
   compilations_ += static_cast<int64_t>(missing.size());
   for (size_t i = 0; i < missing.size(); ++i) {
-    auto& [kernel, to, parameters] = missing[i];
-    auto sizes = parameters.solve(kernels[kernel].skeleton.numbers);
-    ENFOLD_CHECK(sizes, "a template that does not fit its sample");
+    const auto [kernel, to] = missing[i];
     to->function = code->functions()[i];
     to->code = code;
-    to->parameters = std::move(parameters);
+    to->parameters = to->needed;
+    auto sizes = to->parameters.solve(kernels[kernel].skeleton->numbers);
+    ENFOLD_CHECK(sizes, "a template that does not fit its sample");
     bound[kernel] = {{to->function, kernels[kernel].kernel->iterations, code}, *std::move(sizes)};
     const size_t bytes = code->bytes() / missing.size();
     bytes_ += bytes - to->codeBytes;

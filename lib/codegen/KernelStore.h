@@ -31,17 +31,17 @@ public:
   struct Wanted {
     const kir::Kernel* kernel;
     std::string origin;
-    kir::Skeleton skeleton;
+    std::shared_ptr<const kir::Skeleton> skeleton;
   };
   static std::vector<Wanted> wantedOf(std::span<const kir::Kernel> kernels,
                                       std::span<const std::string> origins);
 
-  /// Code for each kernel.
+  /// Code for each kernel, if there is code for all of them.
+  std::optional<std::vector<Bound>> find(std::span<const Wanted> kernels);
+
+  /// Code for each kernel; what there is none for is compiled, and must be written out.
   Result<std::vector<Bound>> bind(std::span<const Wanted> kernels, const Target& target,
                                   const JitOptions& options = {});
-
-  /// For how many of them there is no code.
-  size_t countMissing(std::span<const Wanted> kernels);
 
   /// Notes which integers vary, from kernels for other sizes; compiles nothing.
   void observe(std::span<const Wanted> kernels);
@@ -56,14 +56,13 @@ private:
   /// Kernels of one shape that compute the same nodes.
   struct Template {
     std::string origin;
-    kir::Kernel kernel; ///< one of the samples
-    std::vector<std::vector<int64_t>> samples;
-    kir::Parameters parameters;
+    kir::Parameters needed;              ///< for all kernels met
+    kir::Parameters parameters;          ///< that the code takes
     enfold_kernel_fn function = nullptr; ///< null: not compiled
     std::shared_ptr<const KernelCode> code;
-    size_t bytes = 0;                   ///< without code
-    size_t codeBytes = 0;               ///< its share of `code`
-    const std::string* shape = nullptr; ///< its key in `templates_`
+    size_t bytes = 0;                           ///< without code
+    size_t codeBytes = 0;                       ///< its share of `code`
+    std::shared_ptr<const kir::Skeleton> first; ///< of the kernels met
   };
   using Templates = std::list<Template>;
 
@@ -71,18 +70,20 @@ private:
   struct Missing {
     size_t kernel;
     Templates::iterator to;
-    kir::Parameters parameters;
   };
 
-  std::optional<Bound> find(const Wanted& wanted);
+  std::optional<Bound> findOne(const Wanted& wanted);
   Templates::iterator note(const Wanted& wanted);
+  /// The templates of the skeleton's shape.
+  std::vector<Templates::iterator> sameShape(const kir::Skeleton& skeleton) const;
   void use(Templates::iterator one) { kept_.splice(kept_.begin(), kept_, one); }
   void forgetOldest();
 
   const size_t capacity_;
   mutable std::mutex mutex_; ///< guards what follows
   Templates kept_;           ///< latest first
-  std::unordered_map<std::string, std::vector<Templates::iterator>> templates_; ///< by shape
+  /// By the hashes of their shapes.
+  std::unordered_map<uint64_t, std::vector<Templates::iterator>> templates_;
   size_t bytes_ = 0;
   int64_t compilations_ = 0;
 };

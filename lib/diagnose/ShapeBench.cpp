@@ -147,15 +147,18 @@ Json toJson(const ShapeBenchReport& report) {
   Json shapes = Json::array();
   for (const ShapeTimes& one : report.shapes)
     shapes.push_back({{"sizes", one.sizes},
-                      {"firstMs", one.first},
-                      {"steadyMs", one.steady},
-                      {"fixedMs", one.fixed},
+                      {"first_ms", one.first},
+                      {"steady_ms", one.steady},
+                      {"fixed_ms", one.fixed},
                       {"equal", one.equal},
-                      {"passesMs", one.stages.passes},
-                      {"loweringMs", one.stages.lowering},
-                      {"codegenMs", one.stages.codegen},
+                      {"passes_ms", one.stages.passes},
+                      {"lowering_ms", one.stages.lowering},
+                      {"codegen_ms", one.stages.codegen},
                       {"kernels", one.kernels}});
-  return {{"model", report.model}, {"kernels", report.kernels}, {"shapes", std::move(shapes)}};
+  return {{"version", 1},
+          {"model", report.model},
+          {"kernels", report.kernels},
+          {"shapes", std::move(shapes)}};
 }
 
 } // namespace enfold::diagnose

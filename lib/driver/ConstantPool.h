@@ -2,6 +2,7 @@
 // most of their packed weights in common, and equal ones are held once.
 #pragma once
 
+#include "driver/TensorHashes.h"
 #include "support/Result.h"
 
 #include <cstddef>
@@ -54,6 +55,8 @@ public:
   /// All addresses that constants have been given so far.
   std::span<const std::byte> block() const;
   int64_t bytesInUse() const;
+  /// Of what packed constants are made of.
+  TensorHashes& hashes() { return hashes_; }
 
 private:
   struct Entry {
@@ -66,6 +69,7 @@ private:
   Result<int64_t> place(int64_t bytes);
   void release(int64_t offset);
 
+  TensorHashes hashes_;
   std::byte* const base_;
   const int64_t capacity_;
   mutable std::mutex mutex_;

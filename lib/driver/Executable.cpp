@@ -13,9 +13,6 @@
 namespace enfold {
 namespace {
 
-/// Lowering for other sizes, to see what varies, pays where one of so many kernels is missing.
-constexpr size_t kManyMissing = 4;
-
 double millisecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
       .count();
@@ -65,21 +62,12 @@ Result<std::shared_ptr<const Executable>> Executable::build(std::unique_ptr<Grap
 Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& target,
                           const BuildOptions& options) {
   times_.passes = options.passMilliseconds;
+  if (options.kernels) return share(std::move(graph), target, options);
   auto start = std::chrono::steady_clock::now();
-  ENFOLD_TRY(lower::Plan plan,
-             lower::lowerGraph(*graph, target,
-                               options.kernels ? lower::ForSizes::Any : lower::ForSizes::Given));
-  const int threads = options.memory ? options.memory->threads : 0;
-  memoryNeeds_ = enfold::memoryNeeds(*graph, plan, threads);
-  ENFOLD_RETURN_IF_ERROR(checkMemory(memoryNeeds_, options.memory));
-  graph->forgetConstants();
-  graph_ = std::move(graph);
-  referenceOps_ = plan.referenceOps();
-  times_.lowering = millisecondsSince(start);
-  if (options.kernels) return share(plan, target, options);
-  start = std::chrono::steady_clock::now();
+  ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*graph, target));
+  ENFOLD_RETURN_IF_ERROR(take(std::move(graph), plan, options));
   ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
-  times_.lowering += millisecondsSince(start);
+  times_.lowering = millisecondsSince(start);
   start = std::chrono::steady_clock::now();
   codegen::ProgramDesc& desc = parts_.desc;
   ENFOLD_TRY(codegen::MachineCode code,
@@ -93,24 +81,50 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
   return {};
 }
 
-/// The code comes from the store, and what it wants to know of the sizes from the pool.
-Result<> Executable::share(lower::Plan& plan, const codegen::Target& target,
+/// What is known of the program before its constants are packed.
+Result<> Executable::take(std::unique_ptr<Graph> graph, const lower::Plan& plan,
+                          const BuildOptions& options) {
+  const int threads = options.memory ? options.memory->threads : 0;
+  memoryNeeds_ = enfold::memoryNeeds(*graph, plan, threads);
+  ENFOLD_RETURN_IF_ERROR(checkMemory(memoryNeeds_, options.memory));
+  graph->forgetConstants();
+  graph_ = std::move(graph);
+  referenceOps_ = plan.referenceOps();
+  return {};
+}
+
+/// The code comes from the store, and what it wants to know of the sizes from the pool. Kernels are
+/// written out only if there is no code for some of them.
+Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& target,
                            const BuildOptions& options) {
   auto start = std::chrono::steady_clock::now();
-  const auto wanted = codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels());
-  if (options.observe && kManyMissing * options.kernels->countMissing(wanted) > plan.kernels.size())
-    options.observe();
-  ENFOLD_TRY(auto bound,
-             options.kernels->bind(wanted, target, {.interrupted = options.interrupted}));
-  times_.codegen = millisecondsSince(start);
-  start = std::chrono::steady_clock::now();
+  const auto lowered = [&](lower::Kernels kernels) {
+    return lower::lowerGraph(*graph, target, lower::ForSizes::Any, kernels);
+  };
+  const auto wantedOf = [](const lower::Plan& plan) {
+    return codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels());
+  };
+  ENFOLD_TRY(lower::Plan plan, lowered(lower::Kernels::Outlined));
+  auto bound = options.kernels->find(wantedOf(plan));
+  if (!bound) {
+    options.kernels->observe(wantedOf(plan));
+    if (options.observe) options.observe();
+    ENFOLD_TRY(plan, lowered(lower::Kernels::Whole));
+    times_.lowering = millisecondsSince(start);
+    start = std::chrono::steady_clock::now();
+    ENFOLD_TRY(bound,
+               options.kernels->bind(wantedOf(plan), target, {.interrupted = options.interrupted}));
+    times_.codegen = millisecondsSince(start);
+    start = std::chrono::steady_clock::now();
+  }
+  ENFOLD_RETURN_IF_ERROR(take(std::move(graph), plan, options));
   ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
   codegen::ProgramDesc& desc = parts_.desc;
   desc.scratchBytes = codegen::scratchBytes(desc);
   desc.kernels.clear();
   std::vector<codegen::ReadyKernel> kernels;
   std::vector<std::optional<int64_t>> sizes;
-  for (codegen::KernelStore::Bound& one : bound) {
+  for (codegen::KernelStore::Bound& one : *bound) {
     kernels.push_back(std::move(one.kernel));
     sizes.emplace_back();
     if (one.sizes.empty()) continue;

@@ -82,7 +82,9 @@ private:
   Executable() = default;
   Result<> fill(std::unique_ptr<Graph> graph, const codegen::Target& target,
                 const BuildOptions& options);
-  Result<> share(lower::Plan& plan, const codegen::Target& target, const BuildOptions& options);
+  Result<> take(std::unique_ptr<Graph> graph, const lower::Plan& plan, const BuildOptions& options);
+  Result<> share(std::unique_ptr<Graph> graph, const codegen::Target& target,
+                 const BuildOptions& options);
 
   std::shared_ptr<const Graph> graph_; ///< whose ops the reference functions are given
   std::vector<std::string> referenceOps_;

@@ -50,8 +50,9 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
   import.cut = options.cut;
   import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported,
-             source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
-                          : onnx::importModel(std::filesystem::path(source.name), import));
+             source.parsed && !import.cut ? source.parsed->import(import)
+             : source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
+                            : onnx::importModel(std::filesystem::path(source.name), import));
   if (imported.graph && verifiesAlways())
     ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, Stage::Imported));
   return LoadedModel{source.stem(),
@@ -92,6 +93,9 @@ Result<LoadedModel> loadZoo(const std::string& name, const LoadOptions& options)
 }
 
 Result<LoadedModel> load(const ModelSource& model, const LoadOptions& options) {
+  if (!options.ranges.empty() && options.samples.empty() && !options.onlyClosed)
+    return usageError(fmt::format("'{}' has a range of sizes: a program for one needs a size",
+                                  options.ranges.begin()->first));
   if (model.isZoo()) return loadZoo(model.name.substr(4), options);
   std::error_code error;
   if (!model.bytes && !std::filesystem::exists(model.name, error))
@@ -108,6 +112,73 @@ std::string ModelSource::stem() const {
   return isZoo() ? name.substr(4) : std::filesystem::path(name).stem().string();
 }
 
+Result<> ModelSource::readAhead(const onnx::ImportLimits& limits) {
+  if (isZoo() || isText()) return {};
+  ENFOLD_TRY(parsed, bytes ? onnx::ParsedModel::open(bytesOf(*this), limits, folder)
+                           : onnx::ParsedModel::open(std::filesystem::path(name), limits));
+  return {};
+}
+
+namespace {
+
+/// "224", or "32..640".
+std::optional<SizeRange> readSizes(std::string_view text) {
+  const auto number = [](std::string_view digits) -> std::optional<int64_t> {
+    int64_t size = 0;
+    const char* end = digits.data() + digits.size();
+    const auto [read, error] = std::from_chars(digits.data(), end, size);
+    return error == std::errc() && read == end && size >= 0 ? std::optional(size) : std::nullopt;
+  };
+  const size_t dots = text.find("..");
+  const auto least = number(text.substr(0, dots));
+  const auto most = dots == text.npos ? least : number(text.substr(dots + 2));
+  if (!least || !most || *least > *most) return std::nullopt;
+  return SizeRange{*least, *most};
+}
+
+Result<> checkRange(const SizeRange& range, const std::string& input, const Tensor& tensor,
+                    size_t axis) {
+  const int64_t size = tensor.shape()[axis];
+  if (size >= range.least && size <= range.most) return {};
+  return usageError(fmt::format("dimension {} of input '{}' is {}, not within {}..{}", axis, input,
+                                size, range.least, range.most));
+}
+
+/// An error naming the first dimension that is not within its range, or the first range that is of
+/// nothing.
+Result<> checkRanges(const onnx::Signature& signature, std::span<const NamedTensor> inputs,
+                     const std::map<std::string, std::vector<SizeRange>>& ranges) {
+  for (const auto& [wanted, sizes] : ranges) {
+    bool isKnown = false;
+    for (size_t i = 0; i < signature.inputs.size(); ++i) {
+      const auto& [name, type] = signature.inputs[i];
+      const Tensor* given = nullptr;
+      for (size_t k = 0; k < inputs.size(); ++k)
+        if (inputs[k].name.empty() ? k == i : inputs[k].name == name) given = &inputs[k].tensor;
+      if (name == wanted) {
+        isKnown = true;
+        if (!given) continue;
+        if (static_cast<size_t>(given->rank()) != sizes.size())
+          return usageError(fmt::format("input '{}' has {} dimensions, its ranges have {}", name,
+                                        given->rank(), sizes.size()));
+        for (size_t axis = 0; axis < sizes.size(); ++axis)
+          ENFOLD_RETURN_IF_ERROR(checkRange(sizes[axis], name, *given, axis));
+      }
+      for (size_t axis = 0; type.dims && axis < type.dims->size(); ++axis) {
+        if (sizes.size() != 1 || (*type.dims)[axis].symbol != wanted) continue;
+        isKnown = true;
+        if (given && axis < given->shape().size())
+          ENFOLD_RETURN_IF_ERROR(checkRange(sizes[0], name, *given, axis));
+      }
+    }
+    if (!isKnown)
+      return usageError(fmt::format("the model has no input or open dimension '{}'", wanted));
+  }
+  return {};
+}
+
+} // namespace
+
 Result<> addShape(LoadOptions& load, std::string_view text) {
   const auto wrong = [&](const std::string& why = "") {
     return usageError(fmt::format("'{}' is not like NAME=1x3x224x224{}", text, why));
@@ -118,18 +189,22 @@ Result<> addShape(LoadOptions& load, std::string_view text) {
   std::string_view sizes = text.substr(split + 1);
   const bool isList = sizes.starts_with('[') && sizes.ends_with(']');
   if (isList) sizes = sizes.substr(1, sizes.size() - 2);
-  Shape shape;
+  std::vector<SizeRange> ranges;
   for (size_t begin = 0; begin <= sizes.size() && !(isList && sizes.empty());) {
     const size_t end = std::min(sizes.find(isList ? ',' : 'x', begin), sizes.size());
     if (isList) begin = std::min(sizes.find_first_not_of(' ', begin), end);
-    const char* last = sizes.data() + end;
-    int64_t size = 0;
-    const auto [read, error] = std::from_chars(sizes.data() + begin, last, size);
-    if (error != std::errc() || read != last || size < 0)
-      return wrong(fmt::format(": '{}' is no size", sizes.substr(begin, end - begin)));
-    shape.push_back(size);
+    const auto range = readSizes(sizes.substr(begin, end - begin));
+    if (!range) return wrong(fmt::format(": '{}' is no size", sizes.substr(begin, end - begin)));
+    ranges.push_back(*range);
     begin = end + 1;
   }
+  const auto isOpen = [](const SizeRange& range) { return range.least < range.most; };
+  if (std::ranges::any_of(ranges, isOpen)) {
+    load.ranges[name] = std::move(ranges);
+    return {};
+  }
+  Shape shape;
+  for (const SizeRange& range : ranges) shape.push_back(range.least);
   if (shape.size() == 1) load.dims[name] = shape[0];
   load.shapes[name] = std::move(shape);
   return {};
@@ -191,7 +266,9 @@ Result<LoadedModel> loadModelFor(const ModelSource& model, std::span<const Named
       return loaded;
   }
   options.samples.assign(inputs.begin(), inputs.end());
-  return loadModel(model, options);
+  ENFOLD_TRY(LoadedModel loaded, loadModel(model, options));
+  ENFOLD_RETURN_IF_ERROR(checkRanges(loaded.signature, inputs, options.ranges));
+  return loaded;
 }
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include "driver/MemoryNeeds.h"
 #include "ir/Graph.h"
-#include "onnx/Import.h"
+#include "onnx/ParsedModel.h"
 
 #include <filesystem>
 #include <map>
@@ -17,6 +17,7 @@ struct ModelSource {
   std::string name; ///< the path or "zoo:NAME"; of bytes, what messages call them
   std::shared_ptr<const std::string> bytes = {};
   std::filesystem::path folder = {}; ///< of bytes: where external data lies; empty: it is refused
+  std::shared_ptr<const onnx::ParsedModel> parsed = {}; ///< what was read of it ahead, if anything
 
   ModelSource(std::string path) : name(std::move(path)) {}
   ModelSource(const char* path) : name(path) {}
@@ -25,12 +26,22 @@ struct ModelSource {
 
   bool isZoo() const { return !bytes && name.starts_with("zoo:"); }
   bool isText() const { return !bytes && name.ends_with(".eir"); }
+  /// Reads an ONNX model, which is to be loaded for inputs of many sizes.
+  Result<> readAhead(const onnx::ImportLimits& limits);
   /// The file's name without folder and extension, or the zoo's name for it.
   std::string stem() const;
 };
 
+/// The sizes that a dimension may have.
+struct SizeRange {
+  int64_t least, most;
+};
+
 struct LoadOptions {
   std::map<std::string, Shape> shapes; ///< sizes of inputs, by input name
+  /// Of each dimension of an input, or of a symbolic dimension, within which the sizes of samples
+  /// must be.
+  std::map<std::string, std::vector<SizeRange>> ranges = {};
   /// Data at hand, in the order of the inputs, nameless or not: it settles what is still open.
   std::vector<NamedTensor> samples;
   std::map<std::string, int64_t> dims;    ///< sizes of symbolic dimensions, by their name
@@ -45,7 +56,8 @@ struct LoadOptions {
 };
 
 /// Reads "NAME=1x3x224x224", "NAME:1x3x224x224" or "NAME=[1,3,224,224]". One number may be the
-/// shape of a one-dimensional input or the size of a symbolic dimension: the importer knows.
+/// shape of a one-dimensional input or the size of a symbolic dimension: the importer knows. Where
+/// a number is a range, like 32..640, the whole is that of `ranges`.
 Result<> addShape(LoadOptions& load, std::string_view text);
 
 /// The declaration of a tensor all of whose sizes are known.

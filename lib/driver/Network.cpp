@@ -11,6 +11,9 @@
 namespace enfold {
 namespace {
 
+/// So many of the latest programs keep the memory that runs take.
+constexpr size_t kReady = 8;
+
 /// "f32[batch,3,?,?]"
 std::string str(const onnx::DeclaredType& type) {
   std::vector<std::string> sizes;
@@ -116,6 +119,7 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
     ENFOLD_TRY(how.compile.constants, ConstantPool::create());
     how.compile.kernels = std::make_shared<codegen::KernelStore>();
     how.compile.pins = std::make_shared<AlgorithmPins>();
+    ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
   }
   return network;
 }
@@ -177,8 +181,16 @@ std::shared_ptr<const Network::Program> Network::find(std::span<const NamedTenso
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(kept_, key, &Kept::key);
   if (found == kept_.end()) return nullptr;
-  kept_.splice(kept_.begin(), kept_, found);
+  touch(found);
   return found->program;
+}
+
+/// Makes the program the latest. Those behind the first few keep no memory for runs.
+void Network::touch(std::list<Kept>::iterator one) {
+  kept_.splice(kept_.begin(), kept_, one);
+  if (kept_.size() <= kReady) return;
+  const auto idle = std::next(kept_.begin(), kReady);
+  if (idle->program->sessions) idle->program->sessions->dropIdle();
 }
 
 Result<std::shared_ptr<const Network::Program>>
@@ -189,9 +201,11 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   CompileOptions compile = options_.compile;
   // A network that meets one size only runs kernels for that one.
   if (*compilations_ == 0) compile.kernels = nullptr;
+  // The second size is when sizes turn out to vary: others are compiled for ahead.
+  const bool isSecond = *compilations_ == 1;
   if (compile.kernels)
     compile.observe = [&] {
-      observeSizes(model_, signature_, own, options_.load, options_.compile);
+      observeSizes(model_, signature_, own, options_.load, options_.compile, isSecond);
     };
   ENFOLD_TRY(CompiledModel compiled,
              compileModel(model_, own, options_.load, compile,
@@ -221,6 +235,7 @@ Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel comp
   bound_ = std::move(bound);
   while (kept_.size() >= options_.capacity) kept_.pop_back();
   kept_.push_front({std::move(key), program});
+  touch(kept_.begin());
   return program;
 }
 

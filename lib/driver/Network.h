@@ -17,8 +17,8 @@ public:
     LoadOptions load; ///< `samples` is filled in
     CompileOptions compile;
     Session::Options session;
-    int streams = 1;     ///< calls at the same time that have all threads of `session` each
-    size_t capacity = 8; ///< how many programs are kept, at least one
+    int streams = 1;      ///< calls at the same time that have all threads of `session` each
+    size_t capacity = 64; ///< how many programs are kept, at least one
     std::optional<CompileCache> cache = {}; ///< without one, the programs share their constants
   };
 
@@ -97,6 +97,7 @@ private:
 
   std::vector<NamedTensor> named(std::span<const NamedTensor> inputs) const;
   std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
+  void touch(std::list<Kept>::iterator one);
   Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
   Result<std::shared_ptr<const Program>> keep(CompiledModel compiled,
                                               std::span<const NamedTensor> inputs);
@@ -104,7 +105,7 @@ private:
   /// `bound` are the inputs whose contents decide shapes, as far as they are known.
   Key keyOf(std::span<const NamedTensor> inputs, const std::set<std::string>& bound) const;
 
-  const ModelSource model_;
+  ModelSource model_;
   Options options_;
   onnx::Signature signature_;
   bool isLibrary_ = false;

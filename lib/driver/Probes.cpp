@@ -16,11 +16,26 @@ constexpr int64_t kLeast = 16;
 
 /// By which sizes are changed together, in turn.
 constexpr int64_t kUnits[] = {4, 6, 1};
+/// In narrow images rows are tiled otherwise.
+constexpr int64_t kDivisors[] = {2, 4};
+
+/// What becomes of a size.
+struct Change {
+  int64_t units = 0, divisor = 1;
+
+  int64_t of(int64_t size) const {
+    if (units == 0 && divisor == 1) return size;
+    return std::max(size / divisor / kUnit * kUnit + size % kUnit + units * kUnit, kUnit);
+  }
+};
+
+/// Of each name of a size.
+using Probe = std::vector<Change>;
 
 /// Calls change(name, size) for each size that the model leaves open: those of one name are equal.
-template <typename Change>
+template <typename F>
 void changeSizes(const onnx::Signature& signature, const LoadOptions& load,
-                 std::vector<NamedTensor>& inputs, Change&& change) {
+                 std::vector<NamedTensor>& inputs, F&& change) {
   for (NamedTensor& input : inputs) {
     const auto declared =
         std::ranges::find(signature.inputs, input.name, &onnx::DeclaredTensor::name);
@@ -36,15 +51,47 @@ void changeSizes(const onnx::Signature& signature, const LoadOptions& load,
   }
 }
 
-Result<> observe(const ModelSource& model, std::span<const NamedTensor> inputs,
-                 const LoadOptions& load, const CompileOptions& options) {
+/// Each alone, by as little as there may be, then all by different amounts, so that what they
+/// decide is told apart.
+std::vector<Probe> probesOf(size_t numNames) {
+  std::vector<Probe> probes;
+  for (size_t i = 0; i < std::min<size_t>(numNames, 2); ++i)
+    for (const int64_t unit : {1, -1}) {
+      probes.emplace_back(numNames);
+      probes.back()[i].units = unit;
+    }
+  for (const size_t turn : {0, 1}) {
+    probes.emplace_back();
+    for (size_t i = 0; i < numNames; ++i)
+      probes.back().push_back({kUnits[(turn + i) % std::size(kUnits)], 1});
+  }
+  for (const int64_t divisor : kDivisors) probes.emplace_back(numNames, Change{0, divisor});
+  return probes;
+}
+
+enum class Purpose : uint8_t { Observe, Compile };
+
+/// Shows the store the network for these sizes, or has it compile what it has no code for.
+Result<> show(const ModelSource& model, std::span<const NamedTensor> inputs,
+              const LoadOptions& load, const CompileOptions& options, Purpose purpose) {
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
   ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, inputs, load));
   if (!loaded.boundInputs.empty()) return {};
   ENFOLD_RETURN_IF_ERROR(optimize(*loaded.graph, options, target));
-  ENFOLD_TRY(const lower::Plan plan,
-             lower::lowerGraph(*loaded.graph, target, lower::ForSizes::Any));
-  options.kernels->observe(codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels()));
+  const auto lowered = [&](lower::Kernels kernels) {
+    return lower::lowerGraph(*loaded.graph, target, lower::ForSizes::Any, kernels);
+  };
+  const auto wantedOf = [](const lower::Plan& plan) {
+    return codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels());
+  };
+  ENFOLD_TRY(lower::Plan plan, lowered(lower::Kernels::Outlined));
+  if (purpose == Purpose::Observe) {
+    options.kernels->observe(wantedOf(plan));
+  } else if (!options.kernels->find(wantedOf(plan))) {
+    ENFOLD_TRY(plan, lowered(lower::Kernels::Whole));
+    ENFOLD_RETURN_IF_ERROR(
+        options.kernels->bind(wantedOf(plan), target, {.interrupted = options.interrupted}));
+  }
   return {};
 }
 
@@ -52,32 +99,26 @@ Result<> observe(const ModelSource& model, std::span<const NamedTensor> inputs,
 
 void observeSizes(const ModelSource& model, const onnx::Signature& signature,
                   std::span<const NamedTensor> inputs, const LoadOptions& load,
-                  const CompileOptions& options) {
+                  const CompileOptions& options, bool compiles) {
   std::vector<std::string> names;
   std::vector<NamedTensor> all(inputs.begin(), inputs.end());
   changeSizes(signature, load, all, [&](const std::string& name, int64_t&) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   });
   if (names.empty()) return;
-  // Each alone, then all by different amounts, so that what they decide is told apart.
-  std::vector<std::vector<int64_t>> probes;
-  for (size_t i = 0; i < std::min<size_t>(names.size(), 3); ++i) {
-    probes.emplace_back(names.size());
-    probes.back()[i] = 2;
-  }
-  for (const size_t turn : {0, 1}) {
-    probes.emplace_back();
-    for (size_t i = 0; i < names.size(); ++i)
-      probes.back().push_back(kUnits[(turn + i) % std::size(kUnits)]);
-  }
-  for (const std::vector<int64_t>& units : probes) {
+  std::vector<std::vector<NamedTensor>> allowed;
+  for (const Probe& probe : probesOf(names.size())) {
     std::vector<NamedTensor> changed(inputs.begin(), inputs.end());
     changeSizes(signature, load, changed, [&](const std::string& name, int64_t& size) {
       const auto which = std::ranges::find(names, name) - names.begin();
-      size += kUnit * units[static_cast<size_t>(which)];
+      size = probe[static_cast<size_t>(which)].of(size);
     });
-    if (const auto done = observe(model, changed, load, options); !done) continue;
+    if (show(model, changed, load, options, Purpose::Observe))
+      allowed.push_back(std::move(changed));
   }
+  if (!compiles) return;
+  for (const std::vector<NamedTensor>& changed : allowed)
+    if (const auto done = show(model, changed, load, options, Purpose::Compile); !done) continue;
 }
 
 } // namespace enfold

@@ -2,7 +2,6 @@
 #include "driver/Program.h"
 
 #include "reference/Reference.h"
-#include "support/Hash.h"
 #include "support/Memory.h"
 #include "support/Pages.h"
 #include "support/Parallel.h"
@@ -137,13 +136,9 @@ Result<Constants> materialize(lower::Plan& plan, std::span<const Op* const> ops)
   return constants;
 }
 
-/// The same for packings that give the same bytes: by what is packed and how. Two hashes of the
-/// source stand for its numbers.
-std::string packingKey(const lower::PlanBuffer& buffer) {
-  const Tensor& source = buffer.pack.source;
-  return fmt::format("{} {:x} {:x} {} {}", source.type().str(),
-                     hashLarge(source.bytes(), source.numBytes()),
-                     hashBytes(source.bytes(), source.numBytes()), buffer.bytes, buffer.pack.order);
+/// The same for packings that give the same bytes: by what is packed and how.
+std::string packingKey(const lower::PlanBuffer& buffer, TensorHashes& hashes) {
+  return fmt::format("{} {} {}", hashes.of(buffer.pack.source), buffer.bytes, buffer.pack.order);
 }
 
 /// Each constant and pointer in the pool.
@@ -164,7 +159,7 @@ Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan, std::span<const O
       release(buffer);
       continue;
     }
-    const std::string key = packingKey(buffer);
+    const std::string key = packingKey(buffer, pool.hashes());
     if (auto known = pool.find(key)) {
       constants.offsets.back() = known->offset();
       leases.push_back(*std::move(known));

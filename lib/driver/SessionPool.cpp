@@ -9,22 +9,11 @@ Result<std::unique_ptr<SessionPool>>
 SessionPool::create(std::shared_ptr<const Executable> executable, Session::Options options,
                     int streams) {
   if (options.threads == 0) options.threads = std::max(enfold_default_threads() / streams, 1);
-  std::unique_ptr<SessionPool> pool(new SessionPool(std::move(executable), options, streams));
-  ENFOLD_TRY(auto first, pool->make());
-  pool->idle_.push_back(std::move(first));
+  std::unique_ptr<SessionPool> pool(
+      new SessionPool(std::move(executable), options, static_cast<size_t>(streams)));
+  // The first session is made at once, so that what there is no memory for is known.
+  ENFOLD_RETURN_IF_ERROR(pool->lend());
   return pool;
-}
-
-Result<std::unique_ptr<Session>> SessionPool::make() {
-  Session::Options options = options_;
-  {
-    const std::lock_guard lock(mutex_);
-    if (streamsLeft_ > 0)
-      --streamsLeft_;
-    else
-      options.threads = 1;
-  }
-  return Session::create(executable_, options);
 }
 
 Result<SessionPool::Lease> SessionPool::lend() {
@@ -35,9 +24,24 @@ Result<SessionPool::Lease> SessionPool::lend() {
       idle_.pop_back();
       return lease;
     }
+    if (streams_.size() < numStreams_) {
+      ENFOLD_TRY(auto session, Session::create(executable_, options_));
+      streams_.push_back(session.get());
+      return Lease(*this, std::move(session));
+    }
   }
-  ENFOLD_TRY(auto session, make());
+  Session::Options alone = options_;
+  alone.threads = 1;
+  ENFOLD_TRY(auto session, Session::create(executable_, alone));
   return Lease(*this, std::move(session));
+}
+
+void SessionPool::dropIdle() {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(streams_, [&](const Session* stream) {
+    return std::ranges::find(idle_, stream, &std::unique_ptr<Session>::get) != idle_.end();
+  });
+  idle_.clear();
 }
 
 SessionPool::Lease::~Lease() {

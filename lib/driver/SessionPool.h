@@ -41,17 +41,20 @@ public:
     std::unique_ptr<Session> session_;
   };
   Result<Lease> lend();
+  /// Lets go of the memory of sessions that nobody uses; later calls make them anew.
+  void dropIdle();
 
 private:
-  SessionPool(std::shared_ptr<const Executable> executable, Session::Options options, int streams)
-      : executable_(std::move(executable)), options_(options), streamsLeft_(streams) {}
-  Result<std::unique_ptr<Session>> make();
+  SessionPool(std::shared_ptr<const Executable> executable, Session::Options options,
+              size_t numStreams)
+      : executable_(std::move(executable)), options_(options), numStreams_(numStreams) {}
 
   std::shared_ptr<const Executable> executable_;
   const Session::Options options_;             ///< of streams
+  const size_t numStreams_;                    ///< how many may have all threads
   std::mutex mutex_;                           ///< guards what follows
-  int streamsLeft_;                            ///< that have no session yet
   std::vector<std::unique_ptr<Session>> idle_; ///< the one with most threads is lent first
+  std::vector<const Session*> streams_;        ///< that are there, lent or idle
 };
 
 } // namespace enfold

@@ -2,8 +2,10 @@
 #include "kernel/Builder.h"
 
 #include "kernel/LooseRanges.h"
+#include "kernel/Skeleton.h"
 #include "support/Result.h"
 
+#include <algorithm>
 #include <bit>
 #include <numeric>
 #include <utility>
@@ -32,6 +34,7 @@ Index looseNumber(Builder& b, int64_t number) {
 Builder::Builder(std::string name) {
   kernel_.name = std::move(name);
   frames_.emplace_back();
+  if (Outlines::areWanted()) outline_ = std::make_unique<SkeletonWriter>(kernel_);
 }
 
 Builder::~Builder() = default;
@@ -39,6 +42,10 @@ Builder::~Builder() = default;
 Kernel Builder::finish() {
   ENFOLD_CHECK(frames_.size() == 1, "finish() inside a block");
   kernel_.body = std::move(frames_.back().block);
+  if (outline_) {
+    outline_->endBlock();
+    kernel_.skeleton = std::make_shared<const Skeleton>(std::move(*outline_).finish());
+  }
   return std::move(kernel_);
 }
 
@@ -82,24 +89,24 @@ ValueId Builder::newValue(Type type, Range range) {
 Value Builder::emit(Inst inst) {
   inst.result = newValue(inst.type);
   Value value(this, inst.result, inst.type);
-  frames_.back().block.push_back(std::move(inst));
+  append(std::move(inst));
   return value;
 }
 
-void Builder::emitEffect(Inst inst) { frames_.back().block.push_back(std::move(inst)); }
+void Builder::emitEffect(Inst inst) { append(std::move(inst)); }
+
+void Builder::append(Inst inst) {
+  if (outline_)
+    outline_->instruction(inst);
+  else
+    frames_.back().block.push_back(std::move(inst));
+}
 
 ValueId Builder::emitShared(Inst inst, Range range) {
-  std::vector<int64_t> key = {static_cast<int64_t>(inst.op), static_cast<int64_t>(inst.type.scalar),
-                              inst.type.lanes, inst.imm};
-  key.insert(key.end(), inst.operands.begin(), inst.operands.end());
-  key.insert(key.end(), inst.ints.begin(), inst.ints.end());
-  for (size_t i = frames_.size(); i-- > 0;)
-    if (auto found = frames_[i].known.find(key); found != frames_[i].known.end())
-      return found->second;
-  inst.result = newValue(inst.type, range);
-  frames_.back().known.emplace(std::move(key), inst.result);
-  ValueId id = inst.result;
-  frames_.back().block.push_back(std::move(inst));
+  if (const auto known = shared_.find(inst)) return *known;
+  const ValueId id = inst.result = newValue(inst.type, range);
+  shared_.add(id);
+  append(std::move(inst));
   return id;
 }
 
@@ -359,29 +366,39 @@ Index Builder::beginParallel(std::string_view name, int64_t iterations) {
   const int64_t last = wantsLooseRanges ? kAnything : iterations - 1;
   ValueId id = newValue(kir::index(), {0, std::max<int64_t>(last, 0)});
   Inst loop{.op = Op::Parallel, .result = id, .imm = iterations, .name = std::string(name)};
-  frames_.push_back({std::move(loop), {}, {}});
+  open(std::move(loop));
   return {this, 0, {{id, 1}}};
 }
 
 std::vector<Index> Builder::beginGrid(std::span<const int64_t> extents,
-                                      std::span<const std::string_view> names) {
+                                      std::span<const std::string_view> names,
+                                      std::initializer_list<size_t> varying) {
   int64_t total = 1;
   std::string joined;
   for (size_t i = 0; i < extents.size(); ++i) {
     total *= extents[i];
     joined += names[i];
   }
+  const auto isAny = [&](size_t i) {
+    return wantsLooseRanges && std::ranges::find(varying, i) != varying.end();
+  };
+  const auto isOne = [&](size_t i) { return extents[i] == 1 && !isAny(i); };
   std::vector<Index> coordinates(extents.size(), 0);
   Index rest = beginParallel(joined, total);
   size_t outermost = 0;
-  while (outermost + 1 < extents.size() && extents[outermost] == 1) ++outermost;
+  while (outermost + 1 < extents.size() && isOne(outermost)) ++outermost;
   for (size_t i = extents.size(); i-- > outermost;) {
-    if (i > 0 && extents[i] == 1) continue;
-    coordinates[i] = i == outermost ? rest : rest % extents[i];
-    rest = rest / extents[i];
-    if (wantsLooseRanges)
-      for (const Index::Term& term : coordinates[i].terms())
-        kernel_.values[term.value].range = {0, kAnything};
+    if (i > 0 && isOne(i)) continue;
+    if (i == outermost) {
+      coordinates[i] = rest;
+    } else if (wantsLooseRanges) {
+      const Index extent = isAny(i) ? looseNumber(*this, extents[i]) : Index(extents[i]);
+      coordinates[i] = indexOp(Op::FloorMod, rest, extent, {0, kAnything});
+      rest = indexOp(Op::FloorDiv, rest, extent, {0, kAnything});
+    } else {
+      coordinates[i] = rest % extents[i];
+      rest = rest / extents[i];
+    }
   }
   return coordinates;
 }
@@ -402,25 +419,33 @@ Index Builder::beginFor(std::string_view name, const Index& lo, const Index& hi,
             .imm = step,
             .operands = {from, to},
             .name = std::string(name)};
-  frames_.push_back({std::move(loop), {}, {}});
+  open(std::move(loop));
   return {this, 0, {{id, 1}}};
 }
 
+void Builder::open(Inst owner) {
+  if (outline_) outline_->instruction(owner);
+  frames_.push_back({std::move(owner), {}, shared_.size()});
+}
+
 void Builder::beginIf(const Value& condition) {
-  frames_.push_back({{.op = Op::If, .operands = {condition.id()}}, {}, {}});
+  open({.op = Op::If, .operands = {condition.id()}});
 }
 
 void Builder::beginElse() {
   Frame& frame = frames_.back();
   frame.owner.blocks.push_back(std::move(frame.block));
   frame.block = {};
-  frame.known.clear();
+  if (outline_) outline_->endBlock();
+  shared_.shrink(frame.numShared);
 }
 
 void Builder::endBlock() {
   ENFOLD_CHECK(frames_.size() > 1, "no open block");
   Frame frame = std::move(frames_.back());
   frames_.pop_back();
+  shared_.shrink(frame.numShared);
+  if (outline_) return outline_->endBlock();
   frame.owner.blocks.push_back(std::move(frame.block));
   frames_.back().block.push_back(std::move(frame.owner));
 }

@@ -14,13 +14,15 @@
 // the verifier reports it when the kernel is finished and checked, naming the instruction.
 #pragma once
 
+#include "kernel/SharedValues.h"
 #include "kernel/Value.h"
 
-#include <map>
 #include <memory>
 #include <string>
 
 namespace enfold::kir {
+
+class SkeletonWriter;
 
 class Builder {
 public:
@@ -45,13 +47,20 @@ public:
     body(beginParallel(name, iterations));
     endBlock();
   }
-  /// The same over a grid, the last dimension fastest: body(i0, i1, …) through a span.
+  /// The same over a grid, the last dimension fastest: body(i0, i1, …) through a span. Where loose
+  /// ranges are wanted, the dimensions `varying` may have any extent, even if they have 1.
+  template <typename F>
+  void parallelGrid(std::span<const int64_t> extents, std::span<const std::string_view> names,
+                    std::initializer_list<size_t> varying, F&& body) {
+    const std::vector<Index> coordinates = beginGrid(extents, names, varying);
+    body(std::span<const Index>(coordinates));
+    endBlock();
+  }
+
   template <typename F>
   void parallelGrid(std::span<const int64_t> extents, std::span<const std::string_view> names,
                     F&& body) {
-    const std::vector<Index> coordinates = beginGrid(extents, names);
-    body(std::span<const Index>(coordinates));
-    endBlock();
+    parallelGrid(extents, names, {}, std::forward<F>(body));
   }
 
   /// for (i = lo; i < hi; i += step). A loop of one iteration is just its body; one of none is not
@@ -208,21 +217,25 @@ public:
 
 private:
   friend class Var;
-  /// A block being written, and the constants and index expressions computed in it so far.
+  /// A block being written, and how many values were shared when it began.
   struct Frame {
     Inst owner;
     Block block;
-    std::map<std::vector<int64_t>, ValueId> known;
+    size_t numShared = 0;
   };
 
   Buffer addBuffer(BufferInfo info);
   ValueId newValue(Type type, Range range = {});
+  void append(Inst inst);
+  /// Begins a block of the instruction.
+  void open(Inst owner);
   /// The value of a pure instruction, reused if an enclosing block has computed it.
   ValueId emitShared(Inst inst, Range range);
   Inst memoryInst(Op op, const Place& place, Type type);
   Index beginParallel(std::string_view name, int64_t iterations);
   std::vector<Index> beginGrid(std::span<const int64_t> extents,
-                               std::span<const std::string_view> names);
+                               std::span<const std::string_view> names,
+                               std::initializer_list<size_t> varying);
   Index beginFor(std::string_view name, const Index& lo, const Index& hi, int64_t step,
                  Unroll unroll);
   void beginIf(const Value& condition);
@@ -234,6 +247,8 @@ private:
 
   Kernel kernel_;
   std::vector<Frame> frames_;
+  SharedValues shared_;                     ///< constants and index expressions, in the open blocks
+  std::unique_ptr<SkeletonWriter> outline_; ///< set if the kernel is not to be written out
 };
 
 } // namespace enfold::kir

@@ -14,6 +14,7 @@ public:
   void number(int64_t x) {
     // Most numbers are small; the sign goes to the lowest bit.
     auto rest = (static_cast<uint64_t>(x) << 1) ^ static_cast<uint64_t>(x >> 63);
+    if (rest < 0x80) return bytes_.push_back(static_cast<char>(rest));
     char text[10];
     size_t length = 0;
     for (; rest >= 0x80; rest >>= 7) text[length++] = static_cast<char>(rest | 0x80);

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,8 @@ struct Inst {
   std::vector<Block> blocks; ///< Parallel, For: body; If: then, else
 };
 
+struct Skeleton;
+
 struct Kernel {
   std::string name;
   std::vector<BufferInfo> buffers;
@@ -92,6 +95,8 @@ struct Kernel {
   Block body;
   int64_t iterations = 0;   ///< of the parallel loop
   int64_t scratchBytes = 0; ///< needed per thread
+  /// Of a kernel that is not written out (kernel/Skeleton.h), else null.
+  std::shared_ptr<const Skeleton> skeleton = {};
 
   int64_t numParams() const;
 };

@@ -1,166 +1,34 @@
-// Numbers are visited in one order, by whoever reads them and by whoever replaces them: of each
-// instruction the constants among its operands, then its offset, then its coefficients. Constants
-// are numbers where they are used, so that it does not matter which of them happen to be equal.
+// Parameters as classes of numbers, and kernels with their numbers replaced.
 #include "kernel/Template.h"
 
-#include "kernel/ByteWriter.h"
 #include "support/Result.h"
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
 #include <iterator>
 #include <map>
 #include <tuple>
+#include <type_traits>
 
 namespace enfold::kir {
 namespace {
 
-/// What of an instruction a number is.
-enum class Part : uint8_t { Operand, Offset, Coefficient, Stride };
-
-/// Doubles that are not normal as floats are no numbers: threads that flush them would read others.
-bool isOrdinary(double x) {
-  return x == 0 ? !std::signbit(x) : std::isnormal(static_cast<float>(x));
+/// a - b, which wraps: numbers may be the bits of doubles.
+int64_t difference(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
 }
 
-/// Whether the instruction defines a number. Bool and half floats are part of the shape.
-bool isNumber(const Inst& inst) {
-  if (inst.op != Op::Const || inst.type.scalar == Scalar::Bool || isHalf(inst.type.scalar))
-    return false;
-  return !isFloat(inst.type.scalar) || isOrdinary(std::bit_cast<double>(inst.imm));
-}
-
-void collect(const Block& block, std::vector<const Inst*>& definitions) {
+void defineNumbers(const Block& block, NumberTable& numbers) {
   for (const Inst& inst : block) {
-    if (isNumber(inst)) definitions[inst.result] = &inst;
-    for (const Block& inner : inst.blocks) collect(inner, definitions);
+    if (NumberTable::isNumber(inst)) numbers.define(inst);
+    for (const Block& inner : inst.blocks) defineNumbers(inner, numbers);
   }
 }
-
-/// The definitions of values that are numbers, by value; null for others.
-std::vector<const Inst*> numbersIn(const Kernel& kernel) {
-  std::vector<const Inst*> definitions(kernel.values.size());
-  collect(kernel.body, definitions);
-  return definitions;
-}
-
-bool isUnrolled(const Inst& inst) { return inst.op == Op::For && inst.unroll == Unroll::Full; }
-
-/// Whether a load by strides is made of loads of single lanes, whatever the stride.
-bool hasAnyStride(const Inst& inst) {
-  return inst.op == Op::LoadStrided && inst.type.isVector() &&
-         (inst.stride > 2 || inst.stride < -1);
-}
-
-/// Where a buffer of the scratch begins, in its elements.
-int64_t beginOf(const BufferInfo& buffer) {
-  return buffer.space == Space::Scratch ? buffer.offset / sizeInBytes(buffer.elem) : 0;
-}
-
-/// Calls visit(part, which, number, isFloat) for each number of the instruction itself.
-template <typename Visit>
-void visitNumbers(const Kernel& kernel, const std::vector<const Inst*>& definitions,
-                  const Inst& inst, Visit&& visit) {
-  if (!isUnrolled(inst))
-    for (size_t i = 0; i < inst.operands.size(); ++i)
-      if (const Inst* number = definitions[inst.operands[i]])
-        visit(Part::Operand, i, number->imm, isFloat(number->type.scalar));
-  if (info(inst.op).kind == OpKind::Memory)
-    visit(Part::Offset, 0, inst.imm + beginOf(kernel.buffers[inst.buffer]), false);
-  if (hasAnyStride(inst)) visit(Part::Stride, 0, inst.stride, false);
-  if (inst.op != Op::Affine) return;
-  visit(Part::Offset, 0, inst.imm, false);
-  for (size_t i = 0; i < inst.ints.size(); ++i) visit(Part::Coefficient, i, inst.ints[i], false);
-}
-
-// ---- Taking apart ----
-
-class Reader : private ByteWriter {
-public:
-  explicit Reader(const Kernel& kernel)
-      : kernel_(kernel), definitions_(numbersIn(kernel)), names_(kernel.values.size()) {}
-
-  Skeleton run() && {
-    number(static_cast<int64_t>(kernel_.buffers.size()));
-    for (const BufferInfo& buffer : kernel_.buffers) {
-      number(static_cast<int64_t>(buffer.elem));
-      number(static_cast<int64_t>(buffer.access));
-      number(static_cast<int64_t>(buffer.space));
-      number(buffer.space == Space::Local ? buffer.size : 0);
-    }
-    number(static_cast<int64_t>(kernel_.vars.size()));
-    for (const VarInfo& var : kernel_.vars) type(var.type);
-    block(kernel_.body);
-    skeleton_.shape = std::move(*this).take();
-    return std::move(skeleton_);
-  }
-
-private:
-  void block(const Block& insts) {
-    for (const Inst& inst : insts)
-      if (!isNumber(inst)) instruction(inst);
-    number(-1);
-  }
-
-  void operand(const Inst& inst, ValueId id) {
-    const Inst* definition = definitions_[id];
-    if (!definition) return number(names_[id]);
-    number(-1);
-    type(definition->type);
-    if (isUnrolled(inst)) number(definition->imm);
-  }
-
-  /// Offsets of one buffer, and coefficients of one value, tend to differ by constants whatever the
-  /// size. Of other numbers that would mostly be so by chance.
-  int32_t groupOf(const Inst& inst, Part part, size_t which, bool isFloat) const {
-    constexpr int32_t kFloats = -1, kStrides = -2, kSums = -3, kOperands = -4;
-    if (isFloat) return kFloats;
-    if (part == Part::Stride) return kStrides;
-    if (part == Part::Operand) return kOperands - static_cast<int32_t>(inst.op);
-    if (part == Part::Coefficient)
-      return static_cast<int32_t>(2 * names_[inst.operands[which]] + 1);
-    return inst.op == Op::Affine ? kSums : static_cast<int32_t>(2 * inst.buffer);
-  }
-
-  void instruction(const Inst& inst) {
-    number(static_cast<int64_t>(inst.op));
-    number(static_cast<int64_t>(inst.unroll));
-    type(inst.type);
-    number(static_cast<int32_t>(inst.buffer));
-    number(static_cast<int32_t>(inst.var));
-    number(hasAnyStride(inst) ? 0 : inst.stride);
-    number(static_cast<int64_t>(inst.operands.size()));
-    for (const ValueId id : inst.operands) operand(inst, id);
-    if (inst.op == Op::FloorDiv || inst.op == Op::FloorMod)
-      for (const ValueId id : inst.operands) number(kernel_.values[id].range.lo >= 0);
-    visitNumbers(kernel_, definitions_, inst,
-                 [&](Part part, size_t which, int64_t x, bool isFloat) {
-                   skeleton_.numbers.push_back(x);
-                   skeleton_.groups.push_back(groupOf(inst, part, which, isFloat));
-                 });
-    const bool isMemory = info(inst.op).kind == OpKind::Memory;
-    if (!isMemory && inst.op != Op::Affine && inst.op != Op::Parallel) number(inst.imm);
-    number(static_cast<int64_t>(inst.ints.size()));
-    if (inst.op != Op::Affine)
-      for (const int64_t x : inst.ints) number(x);
-    if (inst.result != kNoId) names_[inst.result] = next_++;
-    for (const Block& inner : inst.blocks) block(inner);
-  }
-
-  const Kernel& kernel_;
-  const std::vector<const Inst*> definitions_;
-  std::vector<int64_t> names_; ///< of values, in the order of their definitions
-  int64_t next_ = 0;
-  Skeleton skeleton_;
-};
-
-// ---- Putting together ----
 
 class Generalizer {
 public:
   Generalizer(const Kernel& kernel, const Parameters& parameters)
-      : kernel_(kernel), definitions_(numbersIn(kernel)), parameters_(parameters) {}
+      : kernel_(kernel), parameters_(parameters) {
+    defineNumbers(kernel.body, numbers_);
+  }
 
   Kernel run() && {
     Kernel& made = made_;
@@ -170,11 +38,12 @@ public:
             .vars = kernel_.vars,
             .body = {},
             .iterations = kernel_.iterations,
-            .scratchBytes = kernel_.scratchBytes};
+            .scratchBytes = kernel_.scratchBytes,
+            .skeleton = nullptr};
     for (BufferInfo& buffer : made.buffers)
       if (buffer.space == Space::Scratch) buffer.offset = 0;
-    for (size_t id = 0; id < made.values.size(); ++id)
-      if (!definitions_[id]) made.values[id].range = signOf(made.values[id].range);
+    for (ValueId id = 0; id < made.values.size(); ++id)
+      if (!numbers_.of(id)) made.values[id].range = signOf(made.values[id].range);
     made.buffers.insert(made.buffers.begin(),
                         {"sizes", Scalar::I64, static_cast<int64_t>(parameters_.count()),
                          Access::Read, Space::Param});
@@ -256,7 +125,7 @@ private:
     Inst made = inst;
     if (made.buffer != kNoId) ++made.buffer;
     ValueId stride = kNoId; // where it varies
-    visitNumbers(kernel_, definitions_, inst, [&](Part part, size_t which, int64_t, bool) {
+    visitNumbers(kernel_, numbers_, inst, [&](Part part, size_t which, int64_t, bool) {
       const Parameters::Number& number = parameters_.numbers()[next_++];
       if (part == Part::Offset) made.imm = number.offset;
       if (number.parameter < 0) return;
@@ -298,9 +167,9 @@ private:
                const Parameters::Number& number, Block& to) {
     switch (part) {
     case Part::Operand: {
-      const Inst& definition = *definitions_[inst.operands[which]];
+      const ValueId constant = inst.operands[which];
       made.operands[which] =
-          value(number, definition.type, signOf(kernel_.values[definition.result].range));
+          value(number, numbers_.of(constant)->type, signOf(kernel_.values[constant].range));
       break;
     }
     case Part::Offset: {
@@ -335,7 +204,7 @@ private:
   }
 
   const Kernel& kernel_;
-  const std::vector<const Inst*> definitions_;
+  NumberTable numbers_;
   const Parameters& parameters_;
   Kernel made_;
   Block top_;
@@ -347,38 +216,52 @@ private:
 
 } // namespace
 
-Skeleton skeletonOf(const Kernel& kernel) { return Reader(kernel).run(); }
-
-Parameters Parameters::over(std::span<const std::vector<int64_t>> samples,
-                            const std::vector<int32_t>& groups) {
-  Parameters made;
-  const std::vector<int64_t>& first = samples.front();
-  // Of each parameter the group, how far the samples are from the first one, and, if that counts,
-  // the number of the first one.
-  std::map<std::vector<int64_t>, int32_t> parameters;
-  std::vector<int64_t> key(samples.size() + 2);
-  for (size_t i = 0; i < first.size(); ++i) {
-    bool varies = false;
-    for (size_t k = 0; k < samples.size(); ++k) {
-      key[k] = static_cast<int64_t>(static_cast<uint64_t>(samples[k][i]) -
-                                    static_cast<uint64_t>(first[i]));
-      varies |= key[k] != 0;
-    }
-    if (!varies) {
-      made.numbers_.push_back({-1, first[i]});
+template <typename KeyOf>
+void Parameters::assign(const std::vector<int64_t>& numbers, const KeyOf& keyOf) {
+  sources_.clear();
+  numbers_.resize(numbers.size());
+  std::map<typename std::invoke_result_t<KeyOf, size_t>::value_type, int32_t> parameters;
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const auto key = keyOf(i);
+    if (!key) {
+      numbers_[i] = {-1, numbers[i]};
       continue;
     }
-    key[samples.size()] = groups[i];
-    key[samples.size() + 1] = groups[i] < 0 ? first[i] : 0;
-    const auto [known, isNew] =
-        parameters.try_emplace(key, static_cast<int32_t>(made.sources_.size()));
-    if (isNew) made.sources_.push_back(i);
-    const size_t source = made.sources_[static_cast<size_t>(known->second)];
-    made.numbers_.push_back(
-        {known->second, static_cast<int64_t>(static_cast<uint64_t>(first[i]) -
-                                             static_cast<uint64_t>(first[source]))});
+    const auto [known, isNew] = parameters.try_emplace(*key, static_cast<int32_t>(sources_.size()));
+    if (isNew) sources_.push_back(i);
+    const size_t source = sources_[static_cast<size_t>(known->second)];
+    numbers_[i] = {known->second, difference(numbers[i], numbers[source])};
   }
+}
+
+Parameters::Parameters(const std::vector<int64_t>& numbers, const std::vector<int32_t>& groups) {
+  assign(numbers,
+         [&](size_t i) { return groups[i] == Skeleton::kLoose ? std::optional(i) : std::nullopt; });
+}
+
+Parameters Parameters::like(const std::vector<int64_t>& numbers,
+                            const std::vector<int32_t>& groups) const {
+  using Key = std::tuple<int32_t, int64_t>; // the parameter there, and what must be equal
+  Parameters made;
+  made.assign(numbers, [&](size_t i) -> std::optional<Key> {
+    if (numbers_[i].parameter < 0) return std::nullopt;
+    return Key(numbers_[i].parameter, groups[i] < 0 ? numbers[i] : 0);
+  });
   return made;
+}
+
+void Parameters::admit(const std::vector<int64_t>& numbers, const std::vector<int32_t>& groups) {
+  // Parameters are split where their numbers do not differ by what they did; of constants that
+  // vary, those of a group share a parameter that vary by the same amount.
+  using Key = std::tuple<int32_t, int64_t, int32_t, int64_t>;
+  const std::vector<Number> before = numbers_;
+  assign(numbers, [&](size_t i) -> std::optional<Key> {
+    const auto [parameter, offset] = before[i];
+    const int64_t moved = difference(numbers[i], offset);
+    if (parameter >= 0) return Key(parameter, moved, 0, 0);
+    if (moved == 0) return std::nullopt;
+    return Key(-1, moved, groups[i], groups[i] < 0 ? numbers[i] : 0);
+  });
 }
 
 std::optional<std::vector<int64_t>> Parameters::solve(const std::vector<int64_t>& numbers) const {
@@ -386,10 +269,8 @@ std::optional<std::vector<int64_t>> Parameters::solve(const std::vector<int64_t>
   for (const size_t source : sources_) parameters.push_back(numbers[source]);
   for (size_t i = 0; i < numbers.size(); ++i) {
     const auto [parameter, offset] = numbers_[i];
-    const auto base =
-        parameter < 0 ? 0 : static_cast<uint64_t>(parameters[static_cast<size_t>(parameter)]);
-    if (static_cast<int64_t>(base + static_cast<uint64_t>(offset)) != numbers[i])
-      return std::nullopt;
+    const int64_t base = parameter < 0 ? 0 : parameters[static_cast<size_t>(parameter)];
+    if (difference(numbers[i], offset) != base) return std::nullopt;
   }
   return parameters;
 }

@@ -4,6 +4,7 @@
 #include "ir/Verifier.h"
 #include "kernel/Builder.h"
 #include "kernel/LooseRanges.h"
+#include "kernel/Skeleton.h"
 #include "kernel/Structure.h"
 #include "lower/Copy.h"
 #include "lower/Families.h"
@@ -89,13 +90,36 @@ BufferRef Lowering::temporary(int64_t bytes) {
   return {static_cast<BufferId>(plan_.buffers.size() - 1)};
 }
 
+/// The same for kernels that do the same; of skeletons only if their shapes are the same as well,
+/// of which there is but a hash.
+static std::string structureOf(const kir::Kernel& kernel) {
+  if (!kernel.skeleton) return kir::structure(kernel);
+  kir::ByteWriter text;
+  text.number(static_cast<int64_t>(kernel.skeleton->hash));
+  for (const int64_t number : kernel.skeleton->numbers) text.number(number);
+  for (const kir::BufferInfo& buffer : kernel.buffers) text.number(buffer.size);
+  text.number(kernel.iterations);
+  text.number(kernel.scratchBytes);
+  return std::move(text).take();
+}
+
 size_t Lowering::addKernel(kir::Kernel kernel) {
-  const auto [known, isNew] = kernels_.try_emplace(kir::structure(kernel), plan_.kernels.size());
-  if (!isNew) return known->second;
-  kernel.name = fmt::format("{}_{}", kernel.name, plan_.kernels.size());
+  std::string structure = structureOf(kernel);
+  const auto isOther = [&](size_t number) {
+    return kernel.skeleton && kernel.skeleton->shape != plan_.kernels[number].skeleton->shape;
+  };
+  auto known = kernels_.find(structure);
+  while (known != kernels_.end() && isOther(known->second)) {
+    structure += ' ';
+    known = kernels_.find(structure);
+  }
+  if (known != kernels_.end()) return known->second;
+  const size_t number = plan_.kernels.size();
+  kernels_.emplace(std::move(structure), number);
+  kernel.name = fmt::format("{}_{}", kernel.name, number);
   plan_.scratchBytes = std::max(plan_.scratchBytes, kernel.scratchBytes);
   plan_.kernels.push_back(std::move(kernel));
-  return known->second;
+  return number;
 }
 
 void Lowering::append(Call call) {
@@ -244,10 +268,13 @@ private:
 
 } // namespace
 
-Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target, ForSizes sizes) {
+Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target, ForSizes sizes,
+                        Kernels kernels) {
   ENFOLD_RETURN_IF_ERROR(verify(graph));
   std::optional<kir::LooseRanges> loose;
+  std::optional<kir::Outlines> outlines;
   if (sizes == ForSizes::Any) loose.emplace();
+  if (kernels == Kernels::Outlined) outlines.emplace();
   Plan plan;
   plan.name = graph.name();
   for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());

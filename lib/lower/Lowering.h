@@ -97,9 +97,12 @@ BufferRef Lowering::packed(const Tensor& source, const std::string& order, int64
 /// can, so that kernels for other sizes differ in numbers only.
 enum class ForSizes : uint8_t { Given, Any };
 
+/// Whether kernels are written out, or have a skeleton only, which takes a fraction of the time.
+enum class Kernels : uint8_t { Whole, Outlined };
+
 /// The plan of a graph, which must outlive it. The graph is verified; besides, every blocked layout
 /// must be one that a family takes on this target: all ops of which that is not so are named.
 Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target,
-                        ForSizes sizes = ForSizes::Given);
+                        ForSizes sizes = ForSizes::Given, Kernels kernels = Kernels::Whole);
 
 } // namespace enfold::lower

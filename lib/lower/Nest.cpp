@@ -2,6 +2,12 @@
 #include "lower/Nest.h"
 
 namespace enfold::lower {
+namespace {
+
+/// Dimensions of the parallel loop where the extents must not decide on it.
+constexpr size_t kParallelOfAny = 2;
+
+} // namespace
 
 int64_t Nest::iterations() const {
   int64_t count = (extents.back() + piece - 1) / piece;
@@ -14,7 +20,8 @@ Nest makeNest(std::vector<int64_t> extents, int64_t grain) {
   grain = std::max<int64_t>(1, grain);
   int64_t inner = nest.extents.back();
   nest.parallel = nest.extents.size() - 1;
-  while (nest.parallel > 0 && inner < grain) {
+  if (kir::LooseRanges::areWanted()) nest.parallel = std::min(nest.parallel, kParallelOfAny);
+  while (!kir::LooseRanges::areWanted() && nest.parallel > 0 && inner < grain) {
     // Keep at least a few iterations for the threads.
     if (nest.parallel == 1 && nest.extents[0] > 1) break;
     inner *= nest.extents[--nest.parallel];

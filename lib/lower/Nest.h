@@ -28,17 +28,24 @@ Nest makeNest(std::vector<int64_t> extents, int64_t grain);
 /// what is left in one.
 struct Widths {
   int wide, lanes;
-  bool mayRepeat = false; ///< elements may be computed twice
+  bool mayRepeat = true; ///< elements may be computed twice
 };
+
+/// Calls body(element, width) for consecutive vectors of one width that cover the elements of which
+/// there are at least that many; the last vector overlaps the one before it.
+template <typename F>
+void forOverlapping(kir::Builder& b, const kir::Index& begin, const kir::Index& count, int width,
+                    F&& body) {
+  b.forLoop("i", 0, count / width, [&](const kir::Index& i) { body(begin + i * width, width); });
+  if (width > 1) body(begin + count - width, width);
+}
 
 /// Calls body(element, width) for consecutive vectors that cover [begin, begin + count).
 template <typename F>
 void forVectors(kir::Builder& b, const kir::Index& begin, int64_t count, Widths widths, F&& body) {
-  if (kir::LooseRanges::areWanted() && widths.mayRepeat && count > widths.wide) {
-    // A last vector overlaps the one before it.
-    b.forLoop("i", 0, kir::looseNumber(b, count / widths.wide),
-              [&](const kir::Index& i) { body(begin + i * widths.wide, widths.wide); });
-    body(begin + (count - widths.wide), widths.wide);
+  if (kir::LooseRanges::areWanted() && widths.mayRepeat && count >= widths.lanes && count > 1) {
+    const int width = count >= widths.wide ? widths.wide : widths.lanes;
+    forOverlapping(b, begin, kir::looseNumber(b, count), width, body);
     return;
   }
   b.forLoop("i", 0, count / widths.wide,
@@ -68,15 +75,35 @@ void forVectorsIn(kir::Builder& b, std::span<const int64_t> extents, size_t firs
   });
 }
 
+/// Walks a nest of one dimension of any extent: all pieces are alike, but the last one takes what
+/// is left as well.
+template <typename F>
+void walkAnyRow(kir::Builder& b, int64_t count, int64_t piece, int width, F&& body) {
+  const int64_t iterations = std::max<int64_t>(1, count / piece);
+  b.parallelFor("p", iterations, [&](const kir::Index& p) {
+    const kir::Index begin = p * kir::looseNumber(b, piece);
+    const kir::Index size = b.index(b.select(b.value(p < kir::looseNumber(b, iterations - 1)),
+                                             b.value(kir::looseNumber(b, piece)),
+                                             b.value(kir::looseNumber(b, count) - begin)));
+    forOverlapping(b, begin, size, width, body);
+  });
+}
+
 /// Walks the nest in a parallel loop, calling body(coordinates, width) once a vector.
 template <typename F> void walkNest(kir::Builder& b, const Nest& nest, Widths widths, F&& body) {
   using kir::Index;
   std::vector<Index> at(nest.extents.size(), 0);
+  const auto take = [&](const Index& element, int width) {
+    at.back() = element;
+    body(at, width);
+  };
+  if (kir::LooseRanges::areWanted() && widths.mayRepeat && nest.extents.size() == 1 &&
+      nest.extents[0] >= widths.wide && nest.extents[0] > 1) {
+    walkAnyRow(b, nest.extents[0], std::max<int64_t>(nest.piece, widths.wide), widths.wide, take);
+    return;
+  }
   const auto vectors = [&](const Index& begin, int64_t count) {
-    forVectors(b, begin, count, widths, [&](const Index& element, int width) {
-      at.back() = element;
-      body(at, width);
-    });
+    forVectors(b, begin, count, widths, take);
   };
   const int64_t iterations = nest.iterations();
   b.parallelFor("p", iterations, [&](const Index& p) {

@@ -99,7 +99,7 @@ void lowerPointwise(const Op& op, Lowering& lowering) {
         epilogue.apply(b, emitElementwise(b, op.kind(), op.attrs(), args, op.ownElem()), at);
     b.storeAs(dst[elementAt(at, dense)], value);
   };
-  walkNest(b, makeNest(extents, kElementsPerIteration), {lanes * kUnroll, lanes, true},
+  walkNest(b, makeNest(extents, kElementsPerIteration), {lanes * kUnroll, lanes},
            [&](std::vector<kir::Index> at, int width) {
              const int parts = width == lanes * kUnroll ? kUnroll : 1;
              for (int u = 0; u < parts; ++u) {

@@ -23,7 +23,7 @@ void lowerSelect(const Op& op, Lowering& lowering) {
   const kir::Buffer no = b.input("else", Scalar::U8, bytes);
   const kir::Buffer dst = b.output("dst", Scalar::U8, bytes);
   const std::vector<int64_t> extents = {bytes};
-  walkNest(b, makeNest(extents, kBytesPerIteration), {4 * lanes, lanes, true},
+  walkNest(b, makeNest(extents, kBytesPerIteration), {4 * lanes, lanes},
            [&](const std::vector<Index>& at, int width) {
              const kir::Value chosen = b.load(condition[0]);
              b.ifElse(

@@ -85,6 +85,13 @@ void GraphImporter::reserveNames(const pb::GraphProto& proto) {
     reserved_.insert(node.output().begin(), node.output().end());
 }
 
+Result<Tensor> GraphImporter::tensorOf(pb::TensorProto& proto, bool isInSubgraph) {
+  if (decoded_ && !isInSubgraph)
+    if (const auto known = decoded_->find(proto.name()); known != decoded_->end())
+      return known->second;
+  return decodeTensor(proto, external_, options_.limits);
+}
+
 void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
   const bool subgraph = scope.caller != nullptr;
   std::unordered_set<std::string> inputs, frozenInputs;
@@ -118,8 +125,7 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
   std::unordered_set<std::string> wanted = scope.read;
   for (const auto& input : proto.input()) wanted.insert(input.name());
   for (auto& tensor : *proto.mutable_initializer())
-    if (wanted.contains(tensor.name()))
-      define(tensor.name(), decodeTensor(tensor, external_, options_.limits));
+    if (wanted.contains(tensor.name())) define(tensor.name(), tensorOf(tensor, subgraph));
   for (auto& sparse : *proto.mutable_sparse_initializer())
     if (wanted.contains(sparse.values().name()))
       define(sparse.values().name(), decodeSparseTensor(sparse, external_, options_.limits));

@@ -49,6 +49,8 @@ public:
                 ExternalData& external, Mode mode = Mode::Whole,
                 std::shared_ptr<const ModelContext> context = {});
 
+  /// Tensors of initializers that were decoded before, by their names.
+  void useTensors(const std::unordered_map<std::string, Tensor>& tensors) { decoded_ = &tensors; }
   /// Fills the model's graph. Problems are collected, not returned.
   void import(pb::GraphProto& proto);
   /// The same of a procedure whose inputs are `data`: those in `bound` are constants, and with
@@ -102,6 +104,7 @@ private:
     const Binding* find(const std::string& name) const;
   };
 
+  Result<Tensor> tensorOf(pb::TensorProto& proto, bool isInSubgraph);
   void importInitializers(pb::GraphProto& proto, Scope& scope);
   void importInputs(const pb::GraphProto& proto, Scope& scope);
   void importInput(const pb::ValueInfoProto& info, Scope& scope);
@@ -202,6 +205,7 @@ private:
   std::function<std::string(std::string)> freshName_;
   std::unordered_map<std::string, DeclaredType> valueInfos_;
   std::unordered_map<std::string, Tensor> initializers_;
+  const std::unordered_map<std::string, Tensor>* decoded_ = nullptr;
   std::unordered_set<std::string> reserved_; ///< names of the main graph, which inventions avoid
   int64_t nchwcBlock_ = 0;
   int64_t numNodes_ = 0;

@@ -3,7 +3,9 @@
 
 #include "onnx/NodeProcedure.h"
 #include "onnx/ParseModel.h"
+#include "onnx/ParsedModel.h"
 #include "onnx/ReadSignature.h"
+#include "onnx/TensorCodec.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -60,10 +62,12 @@ Result<> checkSizes(const Graph& graph, int64_t limit) {
   return std::unexpected(Error(ErrorKind::Unsupported, std::move(problems)));
 }
 
+using Tensors = std::unordered_map<std::string, Tensor>;
+
 /// Imports once. Inputs whose default or sample a shape turned out to depend on are put into
 /// `deciding`: then the result is of no use, and the import has to be done with those bound.
 Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& options,
-                                 const std::filesystem::path& folder,
+                                 const std::filesystem::path& folder, const Tensors& decoded,
                                  std::map<std::string, Tensor>& deciding) {
   ImportedModel model;
   ENFOLD_RETURN_IF_ERROR(checkVersions(proto));
@@ -78,6 +82,7 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   GraphImporter importer(model, options, functions, external,
                          options.cut ? GraphImporter::Mode::Cut : GraphImporter::Mode::Whole,
                          context);
+  importer.useTensors(decoded);
   importer.import(*proto.mutable_graph());
   deciding = importer.decidingValues();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
@@ -86,16 +91,29 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   return model;
 }
 
+/// Names the file where a problem has no node.
+template <typename T> Result<T> of(const std::filesystem::path& file, Result<T> result) {
+  if (!result && !file.empty())
+    for (Diag& diag : result.error().diags)
+      if (diag.node.empty()) diag.node = fmt::format("'{}'", file.string());
+  return result;
+}
+
+std::filesystem::path folderOf(const std::filesystem::path& file) {
+  const auto folder = file.parent_path();
+  return folder.empty() ? "." : folder;
+}
+
 using Parse = std::function<Result<>(pb::ModelProto&)>;
 
 Result<ImportedModel> import(const Parse& parse, ImportOptions options,
-                             const std::filesystem::path& folder) {
+                             const std::filesystem::path& folder, const Tensors& decoded = {}) {
   std::vector<std::string> notes;
   for (;;) {
     pb::ModelProto proto;
     ENFOLD_RETURN_IF_ERROR(parse(proto));
     std::map<std::string, Tensor> deciding;
-    auto model = importOnce(proto, options, folder, deciding);
+    auto model = importOnce(proto, options, folder, decoded, deciding);
     if (deciding.empty()) {
       if (model) model->notes.insert(model->notes.end(), notes.begin(), notes.end());
       return model;
@@ -116,12 +134,7 @@ Result<ImportedModel> importModel(const std::filesystem::path& file, const Impor
   const auto parse = [&](pb::ModelProto& proto) {
     return parseModel(opened, options.limits, proto);
   };
-  const auto folder = file.parent_path();
-  auto model = import(parse, options, folder.empty() ? "." : folder);
-  if (!model)
-    for (Diag& diag : model.error().diags)
-      if (diag.node.empty()) diag.node = fmt::format("'{}'", file.string());
-  return model;
+  return of(file, import(parse, options, folderOf(file)));
 }
 
 Result<ImportedModel> importModel(std::span<const std::byte> bytes, const ImportOptions& options,
@@ -130,6 +143,54 @@ Result<ImportedModel> importModel(std::span<const std::byte> bytes, const Import
     return parseModel(bytes, options.limits, proto);
   };
   return import(parse, options, folder);
+}
+
+struct ParsedModel::Impl {
+  pb::ModelProto proto; ///< without the bytes of `tensors`
+  Tensors tensors;
+  std::filesystem::path file; ///< empty: the model came from memory
+  std::filesystem::path folder;
+
+  void takeTensors(const ImportLimits& limits) {
+    ExternalData none({});
+    for (pb::TensorProto& tensor : *proto.mutable_graph()->mutable_initializer())
+      if (!tensor.raw_data().empty())
+        if (auto decoded = decodeTensor(tensor, none, limits)) // what is wrong stays as it is
+          tensors.emplace(tensor.name(), *std::move(decoded));
+  }
+};
+
+ParsedModel::ParsedModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ParsedModel::~ParsedModel() = default;
+
+Result<std::shared_ptr<const ParsedModel>> ParsedModel::open(const std::filesystem::path& file,
+                                                             const ImportLimits& limits) {
+  ENFOLD_TRY(const RegularFile opened, RegularFile::open(file));
+  auto impl = std::make_unique<Impl>();
+  impl->file = file;
+  impl->folder = folderOf(file);
+  if (auto parsed = of(file, parseModel(opened, limits, impl->proto)); !parsed)
+    return std::unexpected(std::move(parsed).error());
+  impl->takeTensors(limits);
+  return std::shared_ptr<const ParsedModel>(new ParsedModel(std::move(impl)));
+}
+
+Result<std::shared_ptr<const ParsedModel>> ParsedModel::open(std::span<const std::byte> bytes,
+                                                             const ImportLimits& limits,
+                                                             const std::filesystem::path& folder) {
+  auto impl = std::make_unique<Impl>();
+  impl->folder = folder;
+  ENFOLD_RETURN_IF_ERROR(parseModel(bytes, limits, impl->proto));
+  impl->takeTensors(limits);
+  return std::shared_ptr<const ParsedModel>(new ParsedModel(std::move(impl)));
+}
+
+Result<ImportedModel> ParsedModel::import(const ImportOptions& options) const {
+  const auto copy = [&](pb::ModelProto& proto) -> Result<> {
+    proto = impl_->proto;
+    return {};
+  };
+  return of(impl_->file, enfold::onnx::import(copy, options, impl_->folder, impl_->tensors));
 }
 
 } // namespace enfold::onnx

@@ -63,47 +63,85 @@ std::vector<float> run(const kir::Kernel& kernel, const Target& target, int64_t 
 
 TEST(Template, GivesTheBitsOfTheKernelsItIsMadeOf) {
   const std::vector<std::array<int64_t, 2>> sizes = {{3, 9}, {4, 21}, {7, 12}, {5, 40}};
-  std::vector<std::vector<int64_t>> samples;
-  std::vector<int32_t> groups;
-  std::string shape;
+  const kir::Kernel first = averages(sizes[0][0], sizes[0][1]);
+  const kir::Skeleton own = kir::skeletonOf(first);
+  kir::Parameters parameters(own.numbers, own.groups);
   for (const auto& [rows, columns] : sizes) {
     const kir::Skeleton skeleton = kir::skeletonOf(averages(rows, columns));
-    if (shape.empty()) shape = skeleton.shape;
-    ASSERT_EQ(skeleton.shape, shape) << rows << "x" << columns;
-    samples.push_back(skeleton.numbers);
-    groups = skeleton.groups;
+    ASSERT_EQ(skeleton.shape, own.shape) << rows << "x" << columns;
+    parameters.admit(skeleton.numbers, skeleton.groups);
   }
-  const auto parameters = kir::Parameters::over(samples, groups);
   EXPECT_LT(parameters.count(), 24u);
-  const kir::Kernel general = kir::generalized(averages(sizes[0][0], sizes[0][1]), parameters);
+  const kir::Kernel general = kir::generalized(first, parameters);
   ASSERT_TRUE(kir::verify(general)) << kir::print(general);
   for (const auto& [rows, columns] : std::vector<std::array<int64_t, 2>>{
            {3, 9}, {4, 21}, {7, 12}, {5, 40}, {2, 33}, {6, 10}, {9, 14}}) {
-    const kir::Kernel own = averages(rows, columns);
-    const auto solved = parameters.solve(kir::skeletonOf(own).numbers);
+    const kir::Kernel kernel = averages(rows, columns);
+    const auto solved = parameters.solve(kir::skeletonOf(kernel).numbers);
     ASSERT_TRUE(solved) << rows << "x" << columns;
     for (const Target& target : targets())
-      EXPECT_EQ(run(general, target, rows, columns, *solved), run(own, target, rows, columns, {}))
+      EXPECT_EQ(run(general, target, rows, columns, *solved),
+                run(kernel, target, rows, columns, {}))
           << rows << "x" << columns;
   }
+}
+
+kir::Parameters parametersOf(const std::vector<std::vector<int64_t>>& samples,
+                             const std::vector<int32_t>& groups) {
+  kir::Parameters parameters(samples.front(), groups);
+  for (const std::vector<int64_t>& numbers : samples) parameters.admit(numbers, groups);
+  return parameters;
 }
 
 TEST(Template, WhatBreaksARelationIsNotServed) {
   const std::vector<std::vector<int64_t>> samples = {{1, 5, 8, 2}, {2, 5, 9, 4}};
   const std::vector<int32_t> groups(4);
-  const auto parameters = kir::Parameters::over(samples, groups);
+  kir::Parameters parameters = parametersOf(samples, groups);
   EXPECT_EQ(parameters.count(), 2u); // the first and the third differ by 7
   EXPECT_EQ(parameters.solve({9, 5, 16, 3}), (std::vector<int64_t>{9, 3}));
   EXPECT_FALSE(parameters.solve({9, 6, 16, 3}));
   EXPECT_FALSE(parameters.solve({9, 5, 17, 3}));
-  const std::vector<std::vector<int64_t>> more = {{1, 5, 8, 2}, {2, 5, 9, 4}, {9, 6, 17, 3}};
-  EXPECT_EQ(kir::Parameters::over(more, groups).count(), 4u);
+  parameters.admit({9, 6, 17, 3}, groups);
+  EXPECT_EQ(parameters.count(), 4u);
+  EXPECT_TRUE(parameters.solve({1, 2, 3, 4}));
+}
+
+TEST(Template, LooseNumbersAreParametersFromTheStart) {
+  constexpr int32_t kLoose = kir::Skeleton::kLoose;
+  const std::vector<int32_t> groups = {kLoose, 0, kLoose, kLoose};
+  kir::Parameters parameters({3, 3, 3, 4}, groups);
+  EXPECT_EQ(parameters.count(), 3u);
+  EXPECT_TRUE(parameters.solve({5, 3, 6, 7}));
+  EXPECT_FALSE(parameters.solve({5, 4, 6, 7}));
+  parameters.admit({5, 4, 6, 7}, groups);
+  EXPECT_EQ(parameters.count(), 4u);
+}
+
+TEST(Template, WhatIsAParameterStaysOne) {
+  const std::vector<int32_t> groups(4);
+  kir::Parameters parameters = parametersOf({{1, 5, 8, 2}, {2, 5, 9, 4}}, groups);
+  for (const std::vector<int64_t>& numbers :
+       {std::vector<int64_t>{1, 5, 8, 2}, {1, 5, 8, 4}, {7, 5, 14, 4}}) {
+    parameters.admit(numbers, groups);
+    EXPECT_EQ(parameters.count(), 2u);
+    EXPECT_TRUE(parameters.solve(numbers));
+  }
+}
+
+TEST(Template, AnotherKernelOfTheShapeHasTheSameParameters) {
+  const kir::Parameters parameters = parametersOf({{1, 5, 8, 3}, {2, 5, 9, 4}}, {0, 0, 0, -1});
+  const kir::Parameters other = parameters.like({4, 6, 20, 7}, {0, 0, 0, -1});
+  EXPECT_EQ(other.count(), 2u);
+  EXPECT_TRUE(other.solve({5, 6, 21, 9}));
+  EXPECT_FALSE(other.solve({5, 7, 21, 9}));
+  EXPECT_FALSE(other.solve({5, 6, 22, 9}));
 }
 
 TEST(Template, NumbersOfNegativeGroupsShareOnlyIfEqual) {
   const std::vector<std::vector<int64_t>> samples = {{1, 3, 1}, {2, 4, 2}};
-  EXPECT_EQ(kir::Parameters::over(samples, {-1, -1, -1}).count(), 2u);
-  EXPECT_EQ(kir::Parameters::over(samples, {0, 0, -1}).count(), 2u);
+  EXPECT_EQ(parametersOf(samples, {-1, -1, -1}).count(), 2u);
+  EXPECT_EQ(parametersOf(samples, {0, 0, -1}).count(), 2u);
+  EXPECT_EQ(parametersOf(samples, {0, 0, 0}).like({1, 3, 2}, {-1, -1, -1}).count(), 3u);
 }
 
 TEST(Template, CodeThatDependsOnANumberIsAnotherShape) {

@@ -4,6 +4,8 @@
 #include "driver/Compiler.h"
 #include "ir/Builder.h"
 #include "ir/ConstantText.h"
+#include "kernel/Skeleton.h"
+#include "lower/Lowering.h"
 
 #include <gtest/gtest.h>
 
@@ -227,6 +229,40 @@ TEST(KernelStore, EveryFamilyGivesTheBitsOfKernelsForOneSize) {
     const int64_t compilations = shared.kernels->compilations();
     for (const Shape& size : sizes) compiled(family, size, shared);
     EXPECT_EQ(shared.kernels->compilations(), compilations) << family.name;
+  }
+}
+
+TEST(KernelStore, OutlinesAreWhatKernelsAreTakenApartInto) {
+  const auto target = targetOf({});
+  ASSERT_TRUE(target);
+  for (const Family& family : families()) {
+    CompileOptions options;
+    options.pins = std::make_shared<AlgorithmPins>();
+    for (const Shape& size : {Shape{24, 31}, {16, 17}, {5, 40}, {3, 2}, {1, 1}}) {
+      const auto graph = graphOf(family, size[0], size[1]);
+      ASSERT_TRUE(optimize(*graph, options, *target));
+      const auto lowered = [&](lower::Kernels kernels) {
+        auto plan = lower::lowerGraph(*graph, *target, lower::ForSizes::Any, kernels);
+        EXPECT_TRUE(plan) << plan.error().str();
+        return *std::move(plan);
+      };
+      const lower::Plan whole = lowered(lower::Kernels::Whole);
+      const lower::Plan outlined = lowered(lower::Kernels::Outlined);
+      ASSERT_EQ(whole.kernels.size(), outlined.kernels.size()) << family.name;
+      EXPECT_EQ(whole.arenaBytes, outlined.arenaBytes);
+      for (size_t i = 0; i < whole.kernels.size(); ++i) {
+        const kir::Kernel &kernel = whole.kernels[i], &outline = outlined.kernels[i];
+        const kir::Skeleton skeleton = kir::skeletonOf(kernel);
+        EXPECT_EQ(kernel.skeleton, nullptr);
+        ASSERT_NE(outline.skeleton, nullptr);
+        EXPECT_TRUE(outline.body.empty());
+        ASSERT_EQ(outline.skeleton->shape, skeleton.shape) << kernel.name << " at " << str(size);
+        ASSERT_EQ(outline.skeleton->numbers, skeleton.numbers) << kernel.name;
+        ASSERT_EQ(outline.skeleton->groups, skeleton.groups) << kernel.name;
+        EXPECT_EQ(outline.iterations, kernel.iterations);
+        EXPECT_EQ(outline.scratchBytes, kernel.scratchBytes);
+      }
+    }
   }
 }
 

@@ -207,6 +207,48 @@ TEST(Network, RefuseWhatDoesNotFit) {
   EXPECT_FALSE(Network::open(file.path(), {.capacity = 0}));
 }
 
+TEST(Network, SizesOutsideTheirRangesAreRefused) {
+  const File file(convNet());
+  Network::Options options = {.session = {.threads = 1}};
+  ASSERT_TRUE(addShape(options.load, "x=1..2x3x4..16x8"));
+  auto network = Network::open(file.path(), options);
+  ASSERT_TRUE(network) << network.error().str();
+  const auto run = [&](const Shape& shape) {
+    const NamedTensor input = random("x", shape, 1);
+    return (*network)->run(std::span(&input, 1));
+  };
+  EXPECT_TRUE(run({1, 3, 4, 8}));
+  EXPECT_TRUE(run({2, 3, 16, 8}));
+  const auto refused = run({1, 3, 17, 8});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::Usage);
+  EXPECT_EQ(refused.error().str(), "dimension 2 of input 'x' is 17, not within 4..16");
+  EXPECT_FALSE(run({1, 3, 8, 9}));
+  EXPECT_TRUE(run({1, 3, 5, 8})) << "after a refusal";
+
+  options.load.ranges.clear();
+  ASSERT_TRUE(addShape(options.load, "z=1..2"));
+  EXPECT_FALSE(Network::open(file.path(), options)) << "there is no such dimension";
+}
+
+TEST(Network, ManyProgramsKeepMemoryForFew) {
+  const File file(convNet());
+  const auto network = open(file, 64);
+  std::vector<std::vector<Tensor>> results;
+  for (const bool again : {false, true})
+    for (int64_t side = 4; side < 24; ++side) {
+      const NamedTensor input = random("x", {1, 3, side, side}, 1);
+      auto run = network->run(std::span(&input, 1));
+      ASSERT_TRUE(run) << run.error().str();
+      if (again)
+        EXPECT_EQ(run->outputs, results[static_cast<size_t>(side - 4)]);
+      else
+        results.push_back(run->outputs);
+    }
+  EXPECT_EQ(network->compilations(), 20);
+  EXPECT_EQ(network->size(), 20u);
+}
+
 TEST(DynamicContext, RunsThroughThePublicInterface) {
   const File file(convNet());
   auto context = DynamicContext::open(file.path(), {.context = {.threads = 1}, .capacity = 2});

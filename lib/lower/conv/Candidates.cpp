@@ -32,6 +32,9 @@ bool isDisabled(std::string_view kernel, const kir::Target& target) {
   return target.disabledKernels.contains(kernel);
 }
 
+/// Whether its rows are short, or taken to be so because they must not be told apart.
+bool hasShortRows(const WindowProblem& p) { return p.anyWidth || p.out[2] < kLongRow; }
+
 std::string constantsRefusal(const Op& op) {
   if (!op.own(1)->constant()) return "weights are not constant";
   if (op.own(1)->type().numElements() == 0) return "nothing to multiply";
@@ -97,14 +100,36 @@ std::string refuseInteger(const Op& op, const kir::Target& target) {
   return epilogueRefusal(op);
 }
 
-/// For pairs of widened pixels, and for bytes where the weights are such.
+/// What a float convolution multiplies: words of bf16, if all of one are of one group.
+Words floatWords(const Op& op, const WindowProblem& problem) {
+  const bool isPlain = op.own(0)->type().layout.isPlain();
+  if (!sumsHalvesInF32(op) || (isPlain && op.integer("group") != 1)) return {};
+  const auto isMixed = [](const GroupRun& run) {
+    return run.merge > 1 && run.problem.cinPerGroup() / run.merge % 2 != 0;
+  };
+  return std::ranges::any_of(mergedGroups(problem, op), isMixed) ? Words{} : kHalves;
+}
+
+/// The words of direct candidates: of integers pairs of widened pixels, and bytes where the weights
+/// are such; bf16 that no instruction multiplies may be read as f32.
+std::vector<Words> directWords(const Op& op, const kir::Target& target) {
+  if (op.kind() == OpKind::ConvInteger) {
+    std::vector<Words> all = {kPairs};
+    if (InputZero(op).isKnown() && IntegerWeights(op).areBytes(*op.own(1)->constant()))
+      all.push_back(bytesFor(target.machine));
+    return all;
+  }
+  const Words words = floatWords(op, directProblem(op));
+  std::vector<Words> all = {words};
+  if (words.channels > 1 && !hasDot(target.machine, words) && isWidened(op)) all.push_back(Words());
+  return all;
+}
+
+/// With what staging the input takes.
 std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem& problem,
                                                const kir::Target& target) {
-  std::vector<Words> all = {kPairs};
-  if (InputZero(op).isKnown() && IntegerWeights(op).areBytes(*op.own(1)->constant()))
-    all.push_back(bytesFor(target.machine));
   std::vector<DirectCandidate> candidates;
-  for (const Words& words : all)
+  for (const Words& words : directWords(op, target))
     for (DirectCandidate& candidate : directCandidates(problem, target, words)) {
       candidate.cycles += stageCycles(op, words, target.machine);
       candidates.push_back(std::move(candidate));
@@ -117,16 +142,6 @@ int64_t bytesOf(const Op& op, int64_t count) {
   return count * static_cast<int64_t>(byteSize(op.own(0)->elem()));
 }
 
-/// What a float convolution multiplies: words of bf16, if all of one are of one group.
-Words floatWords(const Op& op, const WindowProblem& problem) {
-  const bool isPlain = op.own(0)->type().layout.isPlain();
-  if (!sumsHalvesInF32(op) || (isPlain && op.integer("group") != 1)) return {};
-  const auto isMixed = [](const GroupRun& run) {
-    return run.merge > 1 && run.problem.cinPerGroup() / run.merge % 2 != 0;
-  };
-  return std::ranges::any_of(mergedGroups(problem, op), isMixed) ? Words{} : kHalves;
-}
-
 /// Cycles for a copy of so many bytes.
 double copyCycles(int64_t size, const kir::Machine& machine) {
   const auto bytes = static_cast<double>(size);
@@ -134,25 +149,22 @@ double copyCycles(int64_t size, const kir::Machine& machine) {
          bytes / machine.store.bytesPerCycle;
 }
 
-/// With a copy of the pixels that a strided window of one tap reads; of bf16 that no instruction
-/// multiplies also with the input as f32.
+/// With a copy of the pixels that a strided window of one tap reads, and of the input where it is
+/// widened.
 std::vector<DirectCandidate> floatCandidates(const Op& op, const WindowProblem& problem,
                                              const kir::Target& target) {
-  const kir::Machine& machine = target.machine;
-  const Words words = floatWords(op, directProblem(op));
-  const int64_t count = problem.batch * problem.cin * problem.inPixels();
+  const int64_t bytes = bytesOf(op, problem.batch * problem.cin * problem.inPixels());
+  const auto copying = [&](const Words& words) {
+    if (words.channels > 1) return stageCycles(op, words, target.machine);
+    if (isWidened(op)) return copyCycles(3 * bytes, target.machine);
+    return isSampled(op) ? copyCycles(bytes, target.machine) : 0;
+  };
   std::vector<DirectCandidate> candidates;
-  const auto add = [&](const Words& multiplied, double copying) {
-    for (DirectCandidate& candidate : directCandidates(problem, target, multiplied)) {
-      candidate.cycles += copying;
+  for (const Words& words : directWords(op, target))
+    for (DirectCandidate& candidate : directCandidates(problem, target, words)) {
+      candidate.cycles += copying(words);
       candidates.push_back(std::move(candidate));
     }
-  };
-  if (words.channels > 1) add(words, stageCycles(op, words, machine));
-  if (words.channels == 1 || (!hasDot(machine, words) && isWidened(op)))
-    add({}, isWidened(op)   ? copyCycles(3 * bytesOf(op, count), machine)
-            : isSampled(op) ? copyCycles(bytesOf(op, count), machine)
-                            : 0);
   return candidates;
 }
 
@@ -194,28 +206,6 @@ std::string refuseFloatWinograd(const Op& op, const kir::Target& target) {
   return "";
 }
 
-/// The candidate of that name for an op that has these for its own size.
-std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::string& name,
-                                                  const std::vector<ConvCandidate>& candidates,
-                                                  const kir::Target& target) {
-  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
-  for (const ConvCandidate& candidate : candidates) {
-    if (const auto* own = std::get_if<DirectCandidate>(&candidate.how)) {
-      const GroupRun run = mergedGroups(directProblem(op), op).front();
-      if (auto direct =
-              directCandidate(name, run.problem, narrowed, own->parts.front().schedule.words))
-        return ConvCandidate{name, name, 0, *std::move(direct)};
-    } else if (const auto* tiles = std::get_if<WinogradCandidate>(&candidate.how)) {
-      if (const auto winograd =
-              winogradCandidate(name, windowProblem(op), narrowed, tiles->schedule.words))
-        return ConvCandidate{name, winograd->kind, 0, *winograd};
-    } else if (candidate.name == name) {
-      return candidate;
-    }
-  }
-  return std::nullopt;
-}
-
 std::string refuseWinograd(const Op& op, const kir::Target& target) {
   if (isDisabled("conv_winograd", target)) return "disabled";
   if (op.kind() != OpKind::ConvInteger) return refuseFloatWinograd(op, target);
@@ -229,6 +219,34 @@ std::string refuseGrouped(const Op& op, const kir::Target& target) {
 
 std::string refusePlain(const Op& op, const kir::Target& target) {
   return isDisabled("conv_plain", target) ? "disabled" : refuseConvPlain(op, target);
+}
+
+/// The candidate of that name for images of any width. None of the others is looked at.
+std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::string& name,
+                                                  const kir::Target& target) {
+  const bool isInteger = op.kind() == OpKind::ConvInteger;
+  const bool isDirect = name.starts_with("direct ");
+  if (!isDirect && !name.starts_with("winograd ")) {
+    for (const ConvCandidate& candidate : convCandidates(op, target))
+      if (candidate.name == name) return candidate;
+    return std::nullopt;
+  }
+  if (refuseGrouped(op, target).empty()) return std::nullopt;
+  if (!(isInteger ? refuseInteger(op, target) : refuseDirect(op, target)).empty())
+    return std::nullopt;
+  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
+  if (isDirect) {
+    const GroupRun run = mergedGroups(directProblem(op), op).front();
+    for (const Words& words : directWords(op, narrowed))
+      if (auto direct = directCandidate(name, run.problem, narrowed, words))
+        return ConvCandidate{name, name, 0, *std::move(direct)};
+    return std::nullopt;
+  }
+  if (!refuseWinograd(op, target).empty()) return std::nullopt;
+  const auto winograd =
+      winogradCandidate(name, windowProblem(op), narrowed, isInteger ? kPairs : Words());
+  if (!winograd) return std::nullopt;
+  return ConvCandidate{name, winograd->kind, 0, *winograd};
 }
 
 /// Whether a plain result is better because its channels fill too little of a block.
@@ -287,7 +305,7 @@ bool isSampled(const Op& op) {
   const WindowProblem p = windowProblem(op);
   const WindowProblem::Spatial ones{1, 1, 1}, zeros{0, 0, 0};
   return p.kernel == ones && p.strides != ones && p.padsBegin == zeros && p.padsEnd == zeros &&
-         p.out[2] < kLongRow && !op.own(0)->type().layout.isPlain();
+         hasShortRows(p) && !op.own(0)->type().layout.isPlain();
 }
 
 bool isWidened(const Op& op) { return sumsHalvesInF32(op) && !isSampled(op); }
@@ -298,7 +316,7 @@ WindowProblem directProblem(const Op& op) {
     p.in = p.out;
     p.strides = {1, 1, 1};
   }
-  if (p.isPointwise() && p.out[2] < kLongRow) p.in = p.out = {1, 1, p.outPixels()};
+  if (p.isPointwise() && hasShortRows(p)) p.in = p.out = {1, 1, p.outPixels()};
   return p;
 }
 
@@ -347,12 +365,11 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
 }
 
 ConvChoice chooseConv(const Op& op, const kir::Target& target) {
-  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
   const std::string algorithm = algorithmOf(op);
-  ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
   if (const auto name = nameForAnyWidth(algorithm))
-    if (auto named = candidateForAnyWidth(op, *name, candidates, target))
-      return {*std::move(named), ""};
+    if (auto named = candidateForAnyWidth(op, *name, target)) return {*std::move(named), ""};
+  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
+  ENFOLD_CHECK(!candidates.empty(), "an op without a candidate: " + op.describe());
   const ConvCandidate* found = find(candidates, algorithm);
   ConvChoice choice{found ? *found : candidates.front(), ""};
   if (algorithm == "direct") return choice;
@@ -385,10 +402,9 @@ Choice explainConv(const Op& op, const kir::Target& target) {
 
 bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target& target) {
   if (algorithm == "auto" || algorithm == "direct") return true;
-  const std::vector<ConvCandidate> candidates = convCandidates(op, target);
   if (const auto name = nameForAnyWidth(algorithm))
-    return candidateForAnyWidth(op, *name, candidates, target).has_value();
-  return find(candidates, algorithm) != nullptr;
+    return candidateForAnyWidth(op, *name, target).has_value();
+  return find(convCandidates(op, target), algorithm) != nullptr;
 }
 
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {

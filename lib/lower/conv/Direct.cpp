@@ -73,6 +73,7 @@ private:
 
   template <typename T, typename NumberOf> BufferRef packed(std::string order, NumberOf of) const;
   BufferRef packedWeights() const;
+  Index tilesOfPart() { return kir::looseNumber(b_, tilesOfPart_); }
   void row(const Row& row);
   void tile(const Row& row, const Tile& tile);
   void taps(const Row& row, const Tile& tile, std::vector<kir::Var>& sums);
@@ -167,10 +168,11 @@ void DirectConv::lower(const std::string& secondChoice) {
   const int64_t parts = (tilesInRow_ + tilesOfPart_ - 1) / std::max<int64_t>(1, tilesOfPart_);
   const int64_t extents[] = {rows_.batch, rows_.out[0], pieces, parts, p_.groups, blockGroups};
   const std::string_view names[] = {"n", "od", "piece", "part", "g", "kb"};
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  // Rows are cut into parts where there is one.
+  b_.parallelGrid(extents, names, {schedule_.tiles > 0 ? 3U : 2U}, [&](std::span<const Index> at) {
     const Index rows = kir::looseNumber(b_, schedule_.rows), first = at[2] * rows;
     b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
-      row({at[0], at[4], at[5] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart_, oh - first});
+      row({at[0], at[4], at[5] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(), oh - first});
     });
   });
   const double share = static_cast<double>(p_.cout * part_.numBlocks) /
@@ -183,14 +185,14 @@ void DirectConv::lower(const std::string& secondChoice) {
 
 void DirectConv::row(const Row& row) {
   int64_t before = 0;
-  const bool isWhole = tilesOfPart_ >= tilesInRow_;
+  const bool isWhole = rows_.anyWidth ? schedule_.tiles == 0 : tilesOfPart_ >= tilesInRow_;
   for (const TileRun& run : tileRow(rows_, schedule_.pixels)) {
     const Index begin = isWhole ? Index(0) : max(row.firstTile - before, Index(0));
     const Index end =
-        isWhole ? run.bound(b_) : min(row.firstTile + (tilesOfPart_ - before), Index(run.count));
+        isWhole ? run.bound(b_) : min(row.firstTile + tilesOfPart() - before, run.bound(b_));
     b_.forLoop("tile", begin, end, [&](const Index& t) {
-      tile(row, {run.begin, t * run.pixels, run.pixels,
-                 row.number * tilesOfPart_ + before + t - row.firstTile});
+      tile(row, {run.begin, run.shift(b_, t), run.pixels,
+                 row.number * tilesOfPart() + before + t - row.firstTile});
     });
     before += run.count;
   }
@@ -376,9 +378,12 @@ ConvSource sourceOf(const Op& op, const ConvSchedule& schedule, Lowering& loweri
 /// For another run of groups: of the same name if there is one, else the best.
 DirectCandidate likeCandidate(const DirectCandidate& candidate, const WindowProblem& run,
                               const kir::Target& target) {
+  const Words& words = candidate.parts.front().schedule.words;
+  if (run.anyWidth)
+    if (auto named = directCandidate(candidate.name(), run, target, words))
+      return *std::move(named);
   const std::vector<DirectCandidate> candidates =
-      (candidate.spansRows() ? spanningCandidates : directCandidates)(
-          run, target, candidate.parts.front().schedule.words);
+      (candidate.spansRows() ? spanningCandidates : directCandidates)(run, target, words);
   const auto same = std::ranges::find(candidates, candidate.name(), &DirectCandidate::name);
   return same == candidates.end() ? candidates.front() : *same;
 }

@@ -182,7 +182,8 @@ void GroupedConv::lower() {
   const int64_t held =
       !pairs_.empty() ? pairs_.vectors() + 3 : (fewTaps_ ? p_.kernel[2] : 1) + 3 + isInteger_;
   const int64_t most = width_ == 1 ? kMaxDepthwisePixels : kMaxPixels;
-  const int64_t pixels = std::clamp<int64_t>(registers(lowering_) - held, 1, most);
+  const int64_t fitting = std::clamp<int64_t>(registers(lowering_) - held, 1, most);
+  const int64_t pixels = p_.anyWidth ? tileForAnyWidth(p_, fitting) : fitting;
   result_.declare(b_, buffers, pixels);
 
   // Rows before channels, so that a thread reads what it wrote in the convolution before.
@@ -190,12 +191,12 @@ void GroupedConv::lower() {
       partsOfIteration(p_.out[1], 0, p_.batch * blocks_ * p_.out[0], lowering_.target().machine);
   const int64_t extents[] = {p_.batch, p_.out[0], (p_.out[1] + rows - 1) / rows, blocks_};
   const std::string_view names[] = {"n", "od", "piece", "cb"};
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  b_.parallelGrid(extents, names, {2}, [&](std::span<const Index> at) {
     const Index count = kir::looseNumber(b_, rows), first = at[2] * count;
     b_.forLoop("oh", first, min(first + count, Index(p_.out[1])), [&](const Index& oh) {
       for (const TileRun& run : tileRow(p_, pixels))
         b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
-          tile({at[0], at[3], at[1], oh}, {run.begin, t * run.pixels, run.pixels});
+          tile({at[0], at[3], at[1], oh}, {run.begin, run.shift(b_, t), run.pixels});
         });
     });
   });

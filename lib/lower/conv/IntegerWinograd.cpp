@@ -11,8 +11,10 @@
 // 16-bit numbers: two blocks of channels.
 #include "lower/conv/IntegerWinograd.h"
 
+#include "kernel/LooseRanges.h"
 #include "lower/FetchAhead.h"
 #include "lower/Layouts.h"
+#include "lower/LooseDivision.h"
 #include "lower/Scalars.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/IntegerOperands.h"
@@ -128,8 +130,8 @@ private:
     return (pixels + kOutputs - 1) / kOutputs;
   }
   Tile tileAt(const Index& tile) const;
-  Index tilesIn(const Index& chunk) const {
-    return min(Index(s_.chunk), s_.tiles(p_) - chunk * s_.chunk);
+  Index tilesIn(kir::Builder& b, const Index& chunk) const {
+    return min(Index(s_.chunk), kir::looseNumber(b, s_.tiles(p_)) - chunk * s_.chunk);
   }
   /// Words of a group's weights at a point.
   int64_t words() const { return units_ * lanes_; }
@@ -185,10 +187,11 @@ BufferRef IntegerWinograd::packedWeights() const {
 }
 
 IntegerWinograd::Tile IntegerWinograd::tileAt(const Index& tile) const {
-  const Index lattice = tile / (tilesX_ * tilesY_); // of those that a dilated window sees
+  const Index lattice = quotient(tile, tilesX_ * tilesY_); // of those that a dilated window sees
   return {lattice / (step_ * step_),
-          tile / tilesX_ % tilesY_ * (kOutputs * step_) + lattice / step_ % step_,
-          tile % tilesX_ * (kOutputs * step_) + lattice % step_};
+          remainder(quotient(tile, tilesX_), tilesY_) * (kOutputs * step_) +
+              lattice / step_ % step_,
+          remainder(tile, tilesX_) * (kOutputs * step_) + lattice % step_};
 }
 
 /// B^T d B of all channels of a tile, to the points of `to`.
@@ -359,7 +362,7 @@ kir::Kernel IntegerWinograd::fused(std::vector<BufferRef>& buffers) {
   declareRest(b, buffers);
   const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::I16, inputElements());
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
-    const Index count = tilesIn(chunk);
+    const Index count = tilesIn(b, chunk);
     b.forLoop("tile", 0, count, [&](const Index& t) {
       transformInputs(b, inputs[t * 2 * lanes_], tileAt(chunk * s_.chunk + t));
     });
@@ -392,9 +395,9 @@ kir::Kernel IntegerWinograd::productStage(std::vector<BufferRef>& buffers,
   declareRest(b, buffers);
   const int64_t extents[] = {s_.chunks(p_), cout_ / s_.blocks};
   const std::string_view names[] = {"chunk", "group"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  b.parallelGrid(extents, names, {0}, [&](std::span<const Index> at) {
     const Index &chunk = at[0], &group = at[1];
-    const Index count = tilesIn(chunk);
+    const Index count = tilesIn(b, chunk);
     multiplyGroup(b, from[chunk * inputElements()], group, count);
     b.forLoop("tile", 0, count,
               [&](const Index& t) { outputTile(b, tileAt(chunk * s_.chunk + t), t, group); });

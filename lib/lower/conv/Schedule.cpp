@@ -340,7 +340,7 @@ std::optional<DirectCandidate> directCandidate(std::string_view text, const Wind
       return std::nullopt;
     const int64_t count = (all - first) / s.blocks * s.blocks;
     if (count == 0) return std::nullopt;
-    s.pixels = std::min(s.pixels, p.out[2]);
+    s.pixels = p.anyWidth ? tileForAnyWidth(p, s.pixels) : std::min(s.pixels, p.out[2]);
     s.unroll = s.sharesPixels ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
     divide(s, p, machine, count / s.blocks);
     candidate.parts.push_back({first, count, s});

@@ -171,9 +171,9 @@ void TransposedConv::row(const Row& row) {
     for (const TileRun& run : runs) part.tiles += run.count;
     int64_t before = 0;
     for (const TileRun& run : runs) {
-      b_.forLoop("tile", 0, run.count, [&](const Index& t) {
+      b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
         tile(row, part,
-             {run.begin, t * run.pixels, run.pixels, row.number * part.tiles + before + t});
+             {run.begin, run.shift(b_, t), run.pixels, row.number * part.tiles + before + t});
       });
       before += run.count;
     }

@@ -20,6 +20,7 @@
 #include "lower/conv/Winograd.h"
 
 #include "lower/FetchAhead.h"
+#include "lower/LooseDivision.h"
 #include "lower/Scalars.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/FloatWeights.h"
@@ -86,8 +87,8 @@ private:
   }
   /// Of a plane, which is numbered through all images, each of `planes`.
   Tile tileAt(const Index& plane, int64_t planes, const Index& tile) const;
-  Index tilesIn(const Index& chunk) const {
-    return min(Index(s_.chunk), s_.tiles(p_) - chunk * s_.chunk);
+  Index tilesIn(kir::Builder& b, const Index& chunk) const {
+    return min(Index(s_.chunk), kir::looseNumber(b, s_.tiles(p_)) - chunk * s_.chunk);
   }
   void declareSource(kir::Builder& b, std::vector<BufferRef>& buffers);
   void declareRest(kir::Builder& b, std::vector<BufferRef>& buffers);
@@ -163,10 +164,10 @@ BufferRef Winograd::filters() const {
 Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
   // One of those that a dilated window sees, in all images.
   const bool isOnly = stepY_ * stepX_ == 1 && (isVolume(p_) || p_.batch == 1);
-  const Index lattice = isOnly ? Index(0) : tile / (tilesX_ * tilesY_);
-  const Index row = isOnly ? tile / tilesX_ : tile / tilesX_ % tilesY_;
+  const Index lattice = isOnly ? Index(0) : quotient(tile, tilesX_ * tilesY_);
+  const Index row = isOnly ? quotient(tile, tilesX_) : remainder(quotient(tile, tilesX_), tilesY_);
   const Index y = row * (w_.y.outputs * stepY_) + lattice / stepX_ % stepY_;
-  const Index x = tile % tilesX_ * (w_.x.outputs * stepX_) + lattice % stepX_;
+  const Index x = remainder(tile, tilesX_) * (w_.x.outputs * stepX_) + lattice % stepX_;
   if (isVolume(p_)) return {plane / planes, plane % planes, y, x};
   return {lattice / (stepY_ * stepX_), 0, y, x};
 }
@@ -439,7 +440,7 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
   declareRest(b, buffers);
   const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::F32, inputElements());
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
-    const Index count = tilesIn(chunk);
+    const Index count = tilesIn(b, chunk);
     b.forLoop("tile", 0, count, [&](const Index& t) {
       const Tile tile = tileAt(0, 1, chunk * s_.chunk + t);
       b.forLoop("cb", 0, cin_, [&](const Index& cb) {
@@ -466,10 +467,10 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
   const int64_t chunks = s_.chunks(p_);
   const int64_t extents[] = {planes(p_, p_.in), chunks, cin_};
   const std::string_view names[] = {"plane", "chunk", "cb"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  b.parallelGrid(extents, names, {1}, [&](std::span<const Index> at) {
     const Index &plane = at[0], &chunk = at[1], &cb = at[2];
     const Index begin = inputsAt(plane, chunk);
-    b.forLoop("tile", 0, tilesIn(chunk), [&](const Index& t) {
+    b.forLoop("tile", 0, tilesIn(b, chunk), [&](const Index& t) {
       transformInput(b, to[begin + (cb * s_.paddedChunk() + t) * lanes_],
                      tileAt(plane, p_.in[0], chunk * s_.chunk + t), cb);
     });
@@ -483,8 +484,8 @@ kir::Kernel Winograd::checkStage(std::vector<BufferRef>& buffers, const BufferRe
   buffers = {inputs};
   const int64_t extents[] = {planes(p_, p_.in), s_.chunks(p_)};
   const std::string_view names[] = {"plane", "chunk"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    checkTiles(b, points[inputsAt(at[0], at[1])], tilesIn(at[1]));
+  b.parallelGrid(extents, names, {1}, [&](std::span<const Index> at) {
+    checkTiles(b, points[inputsAt(at[0], at[1])], tilesIn(b, at[1]));
   });
   return b.finish();
 }
@@ -498,9 +499,9 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
   const int64_t chunks = s_.chunks(p_);
   const int64_t extents[] = {planes(p_, p_.out), chunks, cout_ / s_.blocks};
   const std::string_view names[] = {"plane", "chunk", "group"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  b.parallelGrid(extents, names, {1}, [&](std::span<const Index> at) {
     const Index &plane = at[0], &chunk = at[1], &group = at[2];
-    const Index count = tilesIn(chunk), od = plane % p_.out[0];
+    const Index count = tilesIn(b, chunk), od = plane % p_.out[0];
     const TapRange inside = tapsInside(p_, 0, od);
     const Index first =
         plane / p_.out[0] * p_.in[0] + od * p_.strides[0] - p_.padsBegin[0]; // under tap 0

@@ -159,7 +159,7 @@ std::optional<WinogradCandidate> winogradCandidate(std::string_view text, const 
     return side > std::max(p.kernel[1], p.kernel[2]) && name.word(kindOf(p, s) + " ");
   };
   if (std::ranges::none_of(sidesFor(words), isKind)) return std::nullopt;
-  name.word("staged ");
+  s.staged = name.word("staged ");
   const auto pixels = name.number();
   if (!pixels || !name.word("x")) return std::nullopt;
   const auto blocks = name.number();
@@ -171,9 +171,7 @@ std::optional<WinogradCandidate> winogradCandidate(std::string_view text, const 
   if (ceilDiv(p.cout, target.lanes(kir::Scalar::F32)) % s.blocks != 0 ||
       tileRegisters(machine, s.pixels, s.blocks, 1, words) > machine.vectorRegisters)
     return std::nullopt;
-  const int64_t tiles = s.tiles(p);
-  s.chunk = ceilDiv(tiles, ceilDiv(tiles, chunkOf(p, target, s)));
-  s.staged = isVolume(p) || s.chunks(p) < kChunks * machine.threads;
+  s.chunk = chunkOf(p, target, s);
   return WinogradCandidate{s, 0, kindOf(p, s)};
 }
 

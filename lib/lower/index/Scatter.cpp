@@ -130,8 +130,8 @@ void lowerScatterElements(const Op& op, Lowering& lowering) {
   const int64_t steps = std::exchange(extents[axis], 1), along = std::exchange(to[axis], 0);
   const Scalar offsets = offsetScalar(op.own(0)->type().numElements());
   const int lanes = axis + 1 == x.size() ? 1 : lowering.target().lanes(offsets);
-  walkNest(b, makeNest(extents, kUpdatesPerIteration / std::max<int64_t>(1, steps)), {lanes, lanes},
-           [&](const std::vector<Index>& at, int width) {
+  walkNest(b, makeNest(extents, kUpdatesPerIteration / std::max<int64_t>(1, steps)),
+           {lanes, lanes, false}, [&](const std::vector<Index>& at, int width) {
              b.forLoop("step", 0, steps, [&](const Index& step) {
                const Index from = elementAt(at, dense) + step * dense[axis];
                const kir::Value picked =
@@ -165,7 +165,7 @@ void lowerScatterND(const Op& op, Lowering& lowering) {
   const int64_t elements = op.own(0)->type().numElements();
   const int lanes = lowering.target().lanes(*scalarOf(op.result()->elem()));
   walkNest(b, makeNest({inner}, kUpdatesPerIteration / std::max<int64_t>(1, rows)),
-           {4 * lanes, lanes}, [&](const std::vector<Index>& at, int width) {
+           {4 * lanes, lanes, false}, [&](const std::vector<Index>& at, int width) {
              b.forLoop("row", 0, rows, [&](const Index& row) {
                kir::Value begin = b.zero(kir::i64());
                for (int64_t i = 0; i < components; ++i) {

@@ -6,6 +6,7 @@
 #include "kernel/Builder.h"
 #include "kernel/LooseRanges.h"
 #include "lower/Access.h"
+#include "lower/Nest.h"
 
 #include <algorithm>
 #include <numeric>
@@ -18,11 +19,13 @@ using kir::Value;
 
 constexpr int kMaxTile = 16;
 
+/// Elements of a long row that an iteration copies.
+constexpr int64_t kPiece = 4096;
+
 /// Whether what is left of a row of any length is copied by a last piece that overlaps the one
 /// before it.
 bool mayOverlap(int64_t length, int64_t piece) {
-  constexpr int64_t kFewPieces = 4;
-  return kir::LooseRanges::areWanted() && length > kFewPieces * piece;
+  return kir::LooseRanges::areWanted() && length >= piece;
 }
 
 class Copier {
@@ -34,6 +37,9 @@ public:
 private:
   void normalize();
   Index offset(const std::vector<int64_t>& strides, int64_t start, std::span<const Index> at) const;
+  /// Vectors are read forwards only.
+  bool isVector() const { return c_.dstStrides.back() == 1 && c_.srcStrides.back() >= 0; }
+  void move(const Index& src, const Index& dst, const Index& i, int lanes);
   void copyRow(std::span<const Index> at);
   void transposeTiles(std::span<const Index> at);
   void tile(const Index& src, const Index& dst, int64_t rows, int64_t columns);
@@ -90,8 +96,12 @@ kir::Kernel Copier::build() {
   const int64_t total =
       std::accumulate(outer.begin(), outer.end(), int64_t{1}, std::multiplies<>());
   if (total == 1 && !transposes_ && c_.extents.size() == 1) {
-    constexpr int64_t kPiece = 4096;
     const int64_t length = c_.extents[0], pieces = length / kPiece;
+    if (isVector() && mayOverlap(length, lanes_)) {
+      walkAnyRow(b_, length, kPiece, lanes_,
+                 [&](const Index& i, int lanes) { move(c_.srcOffset, c_.dstOffset, i, lanes); });
+      return b_.finish();
+    }
     if (pieces > 1) {
       c_.extents = {pieces, kPiece};
       const int64_t tail = length - pieces * kPiece;
@@ -117,31 +127,25 @@ kir::Kernel Copier::build() {
   return b_.finish();
 }
 
+void Copier::move(const Index& src, const Index& dst, const Index& i, int lanes) {
+  const int64_t from = c_.srcStrides.back(), to = c_.dstStrides.back();
+  const kir::Place place = (*src_)[src + i * from], target = (*dst_)[dst + i * to];
+  const Value v = from == 1 || lanes == 1 ? b_.load(place, lanes)
+                  : from == 0             ? b_.broadcast(place, lanes)
+                                          : b_.loadStrided(place, from, lanes);
+  b_.store(target, v);
+}
+
 void Copier::copyRow(std::span<const Index> at) {
   const Index src = offset(c_.srcStrides, c_.srcOffset, at),
               dst = offset(c_.dstStrides, c_.dstOffset, at);
-  const int64_t from = c_.srcStrides.back(), to = c_.dstStrides.back(), length = c_.extents.back();
-  const auto move = [&](const Index& i, int lanes) {
-    const kir::Place place = (*src_)[src + i * from], target = (*dst_)[dst + i * to];
-    const Value v = from == 1 || lanes == 1 ? b_.load(place, lanes)
-                    : from == 0             ? b_.broadcast(place, lanes)
-                                            : b_.loadStrided(place, from, lanes);
-    b_.store(target, v);
-  };
-  // Vectors are read forwards only.
-  if (to != 1 || from < 0) {
-    b_.forLoop("i", 0, length, [&](const Index& i) { move(i, 1); });
+  const int64_t length = c_.extents.back();
+  if (!isVector()) {
+    b_.forLoop("i", 0, length, [&](const Index& i) { move(src, dst, i, 1); });
     return;
   }
-  const int64_t whole = length / lanes_ * lanes_;
-  if (mayOverlap(length, lanes_)) {
-    b_.forLoop("i", 0, kir::looseNumber(b_, whole), lanes_,
-               [&](const Index& i) { move(i, lanes_); });
-    move(length - lanes_, lanes_);
-    return;
-  }
-  b_.forLoop("i", 0, whole, lanes_, [&](const Index& i) { move(i, lanes_); });
-  if (whole < length) move(whole, static_cast<int>(length - whole));
+  forVectors(b_, 0, length, {lanes_, lanes_},
+             [&](const Index& i, int lanes) { move(src, dst, i, lanes); });
 }
 
 void Copier::transposeTiles(std::span<const Index> at) {

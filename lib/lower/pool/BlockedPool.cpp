@@ -122,13 +122,14 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
       partsOfIteration(p.out[1], 0, p.batch * blocks * p.out[0], lowering.target().machine);
   const int64_t extents[] = {p.batch, p.out[0], (p.out[1] + rows - 1) / rows, blocks};
   const std::string_view names[] = {"n", "od", "piece", "cb"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  const int64_t pixels = p.anyWidth ? tileForAnyWidth(p, kPixels) : kPixels;
+  b.parallelGrid(extents, names, {2}, [&](std::span<const Index> at) {
     const Index count = kir::looseNumber(b, rows), first = at[2] * count;
     b.forLoop("oh", first, min(first + count, Index(p.out[1])), [&](const Index& oh) {
       const Index place[] = {at[0], at[1], oh, at[3]};
-      for (const TileRun& run : tileRow(p, kPixels))
+      for (const TileRun& run : tileRow(p, pixels))
         b.forLoop("tile", 0, run.bound(b),
-                  [&](const Index& t) { tile(place, run.begin, t * run.pixels, run.pixels); });
+                  [&](const Index& t) { tile(place, run.begin, run.shift(b, t), run.pixels); });
     });
   });
   lowering.call(
@@ -164,6 +165,8 @@ void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
   const kir::Buffer dst = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering.storage(op.result()));
 
+  // Rows of any width have as many sums, some of which may be of nothing.
+  const int64_t abreast = kir::LooseRanges::areWanted() ? kPixels : std::min(kPixels, columns);
   const Value first = fold.identity(b, lanes);
   b.parallelFor("cb", x.shape[0] * blocks, [&](const Index& cb) {
     // Row sums are added up, not pixels, so that rounding errors grow with the side, not the area.
@@ -171,16 +174,17 @@ void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
     b.forLoop("row", 0, pixels / columns, [&](const Index& row) {
       const Index line = (cb * pixels + row * columns) * lanes;
       std::vector<kir::Var> acc;
-      for (int64_t u = 0; u < std::min(kPixels, columns); ++u) acc.push_back(b.var("acc", first));
+      for (int64_t u = 0; u < abreast; ++u) acc.push_back(b.var("acc", first));
       const auto take = [&](const Index& column, int64_t u) {
         kir::Var& sum = acc[static_cast<size_t>(u)];
         sum.set(fold.combine(sum, b.loadAs(fold.scalar, src[line + column * lanes], lanes)));
       };
-      const int64_t whole = columns / kPixels * kPixels;
+      const Index whole = kir::looseNumber(b, columns / kPixels * kPixels);
       b.forLoop("w", 0, whole, kPixels, [&](const Index& w) {
         for (int64_t u = 0; u < kPixels; ++u) take(w + u, u);
       });
-      for (int64_t w = whole; w < columns; ++w) take(w, w - whole);
+      for (int64_t u = 0; u + 1 < kPixels; ++u)
+        b.ifThen(whole + u < kir::looseNumber(b, columns), [&] { take(whole + u, u); });
       Value sum = acc[0];
       for (size_t u = 1; u < acc.size(); ++u) sum = fold.combine(sum, acc[u]);
       total.set(fold.combine(total, sum));

@@ -105,7 +105,8 @@ Value BlockedResize::mixed(const std::vector<Row>& rows, const Index& element, i
   return *sum;
 }
 
-/// Where columns repeat, their weights and places are constants; else both come from tables.
+/// Where columns repeat, their weights and places are constants; else, and where sizes must not
+/// decide on it, both come from tables.
 void BlockedResize::forColumns(const Column& column) {
   const ResizeWindows& w = windows_[2];
   const auto known = [&](int64_t o, const Index& at, const Index& first) {
@@ -116,7 +117,7 @@ void BlockedResize::forColumns(const Column& column) {
   };
   const auto firstOf = [&](int64_t o) { return int64_t{w.first[static_cast<size_t>(o)]}; };
   const PeriodicRange range = periodicRange(w);
-  if (w.out - range.period * range.periods <= kMaxBorder) {
+  if (!kir::LooseRanges::areWanted() && w.out - range.period * range.periods <= kMaxBorder) {
     for (int64_t o = 0; o < range.begin; ++o) known(o, o, firstOf(o));
     b_.forLoop("period", 0, range.periods, [&](const Index& i) {
       for (int64_t o = range.begin; o < range.begin + range.period; ++o)

@@ -109,8 +109,7 @@ void PlainResize::resize(const Stage& from, const Stage& to, const ResizeAxis& a
     b.storeAs(dst[elementAt(at, dstStrides)], epilogue ? epilogue->apply(b, value, at) : value);
   };
   const int lanes = lowering_.target().lanes(compute_);
-  walkNest(b, makeNest(to.shape, kElementsPerIteration), Widths{kAbreast * lanes, lanes, true},
-           body);
+  walkNest(b, makeNest(to.shape, kElementsPerIteration), Widths{kAbreast * lanes, lanes}, body);
   lowering_.call(b.finish(), std::move(buffers),
                  {.algorithm = innermost ? "resize_columns" : "resize_rows",
                   .flops = static_cast<double>(numElements(to.shape) * w.taps)});

@@ -18,29 +18,53 @@ bool allInside(const WindowProblem& p, int64_t begin, int64_t pixels) {
          tapInside(p, begin, p.kernel[2] - 1) && tapInside(p, begin + pixels - 1, p.kernel[2] - 1);
 }
 
+/// Tiles that read outside at one end of the row only, and a run between them, where the row is
+/// wide enough.
+std::optional<std::vector<TileRun>> tilesOfAnyRow(const WindowProblem& p, int64_t pixels) {
+  const int64_t width = p.out[2], lastTap = p.kernel[2] - 1;
+  int64_t begin = 0, end = width; // of the pixels whose taps are all inside
+  while (lastTap >= 0 && begin < end && !tapInside(p, begin, 0)) ++begin;
+  while (lastTap >= 0 && end > begin && !tapInside(p, end - 1, lastTap)) --end;
+  const int64_t before = (begin + pixels - 1) / pixels;
+  const int64_t after = (width - end + pixels - 1) / pixels;
+  if (end - begin < pixels || before * pixels > end || width - after * pixels < begin)
+    return std::nullopt;
+  std::vector<TileRun> runs;
+  for (int64_t t = 0; t < before; ++t) runs.push_back({t * pixels, pixels, 1});
+  const int64_t left = width - after * pixels - before * pixels;
+  const TileRun::Places places = {before * pixels, end - pixels};
+  runs.push_back({std::min(places.first, places.last), pixels,
+                  std::max<int64_t>(0, (left + pixels - 1) / pixels), places});
+  for (int64_t t = after; t > 0; --t) runs.push_back({width - t * pixels, pixels, 1});
+  return runs;
+}
+
 } // namespace
 
 std::vector<TileRun> tileRow(const WindowProblem& p, int64_t pixels) {
+  if (p.anyWidth)
+    if (auto runs = tilesOfAnyRow(p, pixels)) return *std::move(runs);
   const int64_t width = p.out[2], tiles = (width + pixels - 1) / pixels;
-  const bool overlaps = p.anyWidth && width >= pixels;
   std::vector<TileRun> runs;
   int64_t begin = 0;
   for (int64_t t = 0; t < tiles; ++t) {
     // Larger tiles first; sizes differ by one at most.
-    const int64_t size = overlaps ? pixels : width / tiles + (t < width % tiles ? 1 : 0);
-    if (overlaps && t + 1 == tiles) {
-      runs.push_back({width - pixels, pixels, 1});
-      break;
-    }
+    const int64_t size = width / tiles + (t < width % tiles ? 1 : 0);
     const bool extends = !runs.empty() && runs.back().pixels == size && allInside(p, begin, size) &&
                          allInside(p, runs.back().begin, size);
     if (extends)
       ++runs.back().count;
     else
-      runs.push_back({begin, size, 1, overlaps && allInside(p, begin, size)});
+      runs.push_back({begin, size, 1});
     begin += size;
   }
   return runs;
+}
+
+int64_t tileForAnyWidth(const WindowProblem& p, int64_t pixels) {
+  for (int64_t size = pixels; size > 1; size /= 2)
+    if (tilesOfAnyRow(p, size)) return size;
+  return std::min(pixels, p.out[2]);
 }
 
 std::vector<TapRun> tapRuns(const WindowProblem& p, int64_t begin, int64_t pixels) {

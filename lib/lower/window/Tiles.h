@@ -6,6 +6,7 @@
 #include "kernel/Machine.h"
 #include "lower/window/WindowProblem.h"
 
+#include <optional>
 #include <vector>
 
 namespace enfold::lower {
@@ -13,18 +14,34 @@ namespace enfold::lower {
 /// Tiles of `pixels` output pixels each: `count` of them, the first at `begin`. A run of several
 /// tiles reads inside the input only; at the borders runs are single tiles.
 struct TileRun {
-  int64_t begin, pixels, count;
-  bool anyCount = false; ///< whether rows of other widths are to have other counts
+  /// Of a run in rows of any width, which may be empty: where its first tile is and where the last
+  /// one, which overlaps the one before it. In narrow rows that comes first.
+  struct Places {
+    int64_t first, last;
+  };
 
-  /// To be the bound of a loop.
+  int64_t begin, pixels, count;
+  std::optional<Places> any = {}; ///< then all tiles read as one at `begin` would
+
+  /// The number of tiles, to be the bound of a loop.
   kir::Index bound(kir::Builder& b) const {
-    return anyCount ? kir::looseNumber(b, count) : kir::Index(count);
+    return any ? kir::looseNumber(b, count) : kir::Index(count);
+  }
+  /// How far tile `t` is from `begin`.
+  kir::Index shift(kir::Builder& b, const kir::Index& t) const {
+    if (!any) return t * pixels;
+    return min(t * pixels + any->first, kir::looseNumber(b, any->last)) - begin;
   }
 };
 
-/// Covers a row of problem.out[2] pixels by tiles of at most `pixels`, as equal as possible. Of any
-/// width, all tiles have `pixels`, and the last one overlaps the one before it.
+/// Covers a row of problem.out[2] pixels by tiles of at most `pixels`, as equal as possible. Rows
+/// of any width that are wide enough are all cut alike: into the tiles that read outside the input,
+/// from the ends on, and a run of any length between them.
 std::vector<TileRun> tileRow(const WindowProblem& problem, int64_t pixels);
+/// The largest tile of at most `pixels`, and of several, by which the row is cut as others of any
+/// width are; where there is none, no more than the row has. Halved from `pixels` on, so that few
+/// are in use.
+int64_t tileForAnyWidth(const WindowProblem& problem, int64_t pixels);
 
 /// True when tap `k` of the pixel `o` along the width lies inside the input.
 inline bool tapInside(const WindowProblem& p, int64_t o, int64_t k) {

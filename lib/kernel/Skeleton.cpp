@@ -1,0 +1,94 @@
+// Instructions as bytes, with their numbers left out and values renamed.
+#include "kernel/Skeleton.h"
+
+#include "support/Hash.h"
+
+#include <utility>
+
+namespace enfold::kir {
+namespace {
+
+thread_local bool wantsOutlines = false;
+
+void write(const Block& block, SkeletonWriter& to) {
+  for (const Inst& inst : block) {
+    to.instruction(inst);
+    for (const Block& inner : inst.blocks) write(inner, to);
+  }
+  to.endBlock();
+}
+
+} // namespace
+
+Outlines::Outlines() : outer_(std::exchange(wantsOutlines, true)) {}
+Outlines::~Outlines() { wantsOutlines = outer_; }
+bool Outlines::areWanted() { return wantsOutlines; }
+
+Skeleton skeletonOf(const Kernel& kernel) {
+  SkeletonWriter writer(kernel);
+  write(kernel.body, writer);
+  return std::move(writer).finish();
+}
+
+void SkeletonWriter::operand(const Inst& inst, ValueId id) {
+  const NumberTable::Number* constant = numbers_.of(id);
+  if (!constant) return number(nameOf(id));
+  number(-1);
+  type(constant->type);
+  if (isUnrolled(inst)) number(constant->bits);
+}
+
+/// Offsets of one buffer, and coefficients of one value, tend to differ by constants whatever the
+/// size. Of other numbers that would mostly be so by chance.
+int32_t SkeletonWriter::groupOf(const Inst& inst, Part part, size_t which, bool isFloat) const {
+  constexpr int32_t kFloats = -1, kStrides = -2, kSums = -3, kOperands = -4;
+  if (isFloat) return kFloats;
+  if (part == Part::Stride) return kStrides;
+  if (inst.op == Op::Cast && inst.type == index()) return Skeleton::kLoose;
+  if (part == Part::Operand) return kOperands - static_cast<int32_t>(inst.op);
+  if (part == Part::Coefficient) return static_cast<int32_t>(2 * nameOf(inst.operands[which]) + 1);
+  return inst.op == Op::Affine ? kSums : static_cast<int32_t>(2 * inst.buffer);
+}
+
+void SkeletonWriter::instruction(const Inst& inst) {
+  if (NumberTable::isNumber(inst)) return numbers_.define(inst);
+  number(static_cast<int64_t>(inst.op));
+  number(static_cast<int64_t>(inst.unroll));
+  type(inst.type);
+  number(static_cast<int32_t>(inst.buffer));
+  number(static_cast<int32_t>(inst.var));
+  number(hasAnyStride(inst) ? 0 : inst.stride);
+  number(static_cast<int64_t>(inst.operands.size()));
+  for (const ValueId id : inst.operands) operand(inst, id);
+  if (inst.op == Op::FloorDiv || inst.op == Op::FloorMod)
+    for (const ValueId id : inst.operands) number(kernel_.values[id].range.lo >= 0);
+  visitNumbers(kernel_, numbers_, inst, [&](Part part, size_t which, int64_t x, bool isFloat) {
+    skeleton_.numbers.push_back(x);
+    skeleton_.groups.push_back(groupOf(inst, part, which, isFloat));
+  });
+  const bool isMemory = info(inst.op).kind == OpKind::Memory;
+  if (!isMemory && inst.op != Op::Affine && inst.op != Op::Parallel) number(inst.imm);
+  number(static_cast<int64_t>(inst.ints.size()));
+  if (inst.op != Op::Affine)
+    for (const int64_t x : inst.ints) number(x);
+  if (inst.result == kNoId) return;
+  if (names_.size() <= inst.result) names_.resize(inst.result + 1);
+  names_[inst.result] = next_++;
+}
+
+Skeleton SkeletonWriter::finish() && {
+  number(static_cast<int64_t>(kernel_.buffers.size()));
+  for (const BufferInfo& buffer : kernel_.buffers) {
+    number(static_cast<int64_t>(buffer.elem));
+    number(static_cast<int64_t>(buffer.access));
+    number(static_cast<int64_t>(buffer.space));
+    number(buffer.space == Space::Local ? buffer.size : 0);
+  }
+  number(static_cast<int64_t>(kernel_.vars.size()));
+  for (const VarInfo& var : kernel_.vars) type(var.type);
+  skeleton_.shape = std::move(*this).take();
+  skeleton_.hash = hashLarge(skeleton_.shape.data(), skeleton_.shape.size());
+  return std::move(skeleton_);
+}
+
+} // namespace enfold::kir
