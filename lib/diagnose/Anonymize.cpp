@@ -16,6 +16,9 @@ constexpr int64_t kSmall = 64;
 
 using Values = std::unordered_set<const Value*>;
 
+/// Whether the numbers of its operands decide those of its results: not where only their sizes do.
+bool readsNumbers(const Op& op) { return op.kind() != OpKind::Shape && op.kind() != OpKind::Size; }
+
 /// Whatever types are inferred from, and what that is computed from.
 Values decidersOfTypes(const Graph& graph) {
   Values deciders;
@@ -30,7 +33,7 @@ Values decidersOfTypes(const Graph& graph) {
   }
   for (auto op = graph.ops().rbegin(); op != graph.ops().rend(); ++op)
     for (size_t i = 0; i < (*op)->numResults(); ++i)
-      if (deciders.contains((*op)->result(i)))
+      if (readsNumbers(**op) && deciders.contains((*op)->result(i)))
         deciders.insert((*op)->operands().begin(), (*op)->operands().end());
   return deciders;
 }
@@ -45,7 +48,8 @@ bool isOfOneValue(const Tensor& tensor) {
 std::optional<Kept> reasonToKeep(const Tensor& tensor, bool decides) {
   if (tensor.numElements() <= 1) return Kept::Scalar;
   if (isOfOneValue(tensor)) return Kept::OneValue;
-  if (decides) return Kept::DecidesTypes;
+  // Sizes and the like are few; weights in front of what depends on data are not.
+  if (decides && tensor.numElements() <= kSmall) return Kept::DecidesTypes;
   if ((tensor.elem() == ElemType::I64 || tensor.elem() == ElemType::Bool) &&
       tensor.numElements() <= kSmall)
     return Kept::SmallIntegers;

@@ -145,6 +145,21 @@ TEST(Anonymize, KeepsWhatDecidesShapesAndFusions) {
   EXPECT_EQ(constants[5], *model->find("secret_sizes")->constant());
 }
 
+TEST(Anonymize, WeightsWhoseSizesDecideAreNoSizes) {
+  const auto model = parsed(R"(
+graph @main(%x: f32[1,3,8,8], %y: f32[512]) {
+  %w = const f32[8,3,3,3] random(seed=1)
+  %a = conv(%x, %w) {pads=[1,1,1,1]} : f32[1,8,8,8]
+  %s = shape(%a) : i64[4]
+  %z = reshape(%y, %s) : f32[1,8,8,8]
+  return %z
+}
+)");
+  const Anonymized made = anonymize(*model);
+  EXPECT_EQ(made.replaced, 1u);
+  EXPECT_TRUE(made.kept.empty());
+}
+
 TEST(Anonymize, NamesOpenSizesAndDefaultsAnew) {
   const auto model = parsed(kModel);
   const onnx::DeclaredType open{
