@@ -43,7 +43,9 @@ void forOverlapping(kir::Builder& b, const kir::Index& begin, const kir::Index& 
 /// Calls body(element, width) for consecutive vectors that cover [begin, begin + count).
 template <typename F>
 void forVectors(kir::Builder& b, const kir::Index& begin, int64_t count, Widths widths, F&& body) {
-  if (kir::LooseRanges::areWanted() && widths.mayRepeat && count >= widths.lanes && count > 1) {
+  // A few whole vectors are often a block of channels, whatever the size.
+  const bool isFew = count <= widths.wide && count % widths.lanes == 0;
+  if (kir::LooseRanges::areWanted() && widths.mayRepeat && count >= widths.lanes && !isFew) {
     const int width = count >= widths.wide ? widths.wide : widths.lanes;
     forOverlapping(b, begin, kir::looseNumber(b, count), width, body);
     return;

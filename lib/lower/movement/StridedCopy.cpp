@@ -25,7 +25,7 @@ constexpr int64_t kPiece = 4096;
 /// Whether what is left of a row of any length is copied by a last piece that overlaps the one
 /// before it.
 bool mayOverlap(int64_t length, int64_t piece) {
-  return kir::LooseRanges::areWanted() && length >= piece;
+  return kir::LooseRanges::areWanted() && length > piece;
 }
 
 class Copier {
