@@ -41,21 +41,21 @@ public:
 
 private:
   bool isLSTM() const { return op_.kind() == OpKind::LSTM; }
-  double stepFlops(const Phase& phase) const {
+  double stepFlops(const GatePhase& phase) const {
     return 2.0 * double(p_.states()) * double(s_.hidden) * double(phase.gates.size());
   }
-  double weightBytes(const Phase& phase) const {
+  double weightBytes(const GatePhase& phase) const {
     return double(s_.directions * s_.hidden * s_.hidden) * double(phase.gates.size()) *
            double(kir::sizeInBytes(elem_));
   }
 
-  template <typename T> BufferRef packed(const Phase& phase);
-  BufferRef packedWhenRun(const Phase& phase);
+  template <typename T> BufferRef packed(const GatePhase& phase);
+  BufferRef packedWhenRun(const GatePhase& phase);
   void pack();
   bool isWorthSharing() const;
   void lowerSteps();
   void lowerWhole();
-  StepBuffers declare(kir::Builder& b, const Phase* phase, std::vector<BufferRef>& buffers);
+  StepBuffers declare(kir::Builder& b, const GatePhase* phase, std::vector<BufferRef>& buffers);
   BufferRef initialState(size_t operand);
   BufferRef wantedState(size_t result);
 
@@ -69,7 +69,7 @@ private:
 // ---- Weights ------------------------------------------------------------------------------------
 
 /// [direction][block][k][gate][unit in the block], zero past the last unit.
-template <typename T> BufferRef Recurrence::packed(const Phase& phase) {
+template <typename T> BufferRef Recurrence::packed(const GatePhase& phase) {
   const auto write = [gates = phase.gates, s = s_, panel = p_.panel(phase),
                       blocks = p_.blocks(phase)](const Tensor& r, T* to, int64_t piece) {
     const int64_t direction = piece / blocks, first = piece % blocks * panel;
@@ -88,7 +88,7 @@ template <typename T> BufferRef Recurrence::packed(const Phase& phase) {
 }
 
 /// The same by a kernel, of weights that are not constant.
-BufferRef Recurrence::packedWhenRun(const Phase& phase) {
+BufferRef Recurrence::packedWhenRun(const GatePhase& phase) {
   kir::Builder b("pack_recurrence");
   const Buffer src = b.input("r", elem_, op_.own(R)->type().numElements());
   const Buffer dst = b.output("packed", elem_, p_.packedSize(phase));
@@ -118,7 +118,7 @@ BufferRef Recurrence::packedWhenRun(const Phase& phase) {
 }
 
 void Recurrence::pack() {
-  for (Phase& phase : p_.phases)
+  for (GatePhase& phase : p_.phases)
     phase.weights = !op_.own(R)->constant() ? packedWhenRun(phase)
                     : elem_ == Scalar::F32  ? packed<float>(phase)
                                             : packed<double>(phase);
@@ -140,7 +140,7 @@ BufferRef Recurrence::wantedState(size_t result) {
 }
 
 /// Declares what kernels of one phase, or of all, read besides states: its buffers in this order.
-StepBuffers Recurrence::declare(kir::Builder& b, const Phase* phase,
+StepBuffers Recurrence::declare(kir::Builder& b, const GatePhase* phase,
                                 std::vector<BufferRef>& buffers) {
   StepBuffers m;
   const auto operand = [&](std::string name, size_t i, Scalar scalar) -> std::optional<Buffer> {
@@ -149,7 +149,7 @@ StepBuffers Recurrence::declare(kir::Builder& b, const Phase* phase,
     return b.input(std::move(name), scalar, op_.own(i)->type().numElements());
   };
   m.x = operand("x", X, elem_);
-  for (const Phase& each : p_.phases)
+  for (const GatePhase& each : p_.phases)
     if (!phase || phase == &each) {
       m.weights.push_back(b.input("r", elem_, p_.packedSize(each)));
       buffers.push_back(each.weights);
@@ -166,7 +166,7 @@ StepBuffers Recurrence::declare(kir::Builder& b, const Phase* phase,
 bool Recurrence::isWorthSharing() const {
   const kir::Machine& machine = lowering_.target().machine;
   double cycles = 0;
-  for (const Phase& phase : p_.phases) {
+  for (const GatePhase& phase : p_.phases) {
     const double flops = 2.0 * double(machine.lanes(elem_)) * machine.fma.of(machine.vectorBytes);
     const double bytes = weightBytes(phase);
     cycles += std::max(stepFlops(phase) / (kReached * flops),
@@ -188,7 +188,7 @@ void Recurrence::lowerSteps() {
   if (p_.hasTwoPhases()) z = lowering_.temporary(bytes), reset = lowering_.temporary(bytes);
   std::vector<size_t> kernels;
   std::vector<std::vector<BufferRef>> common;
-  for (const Phase& phase : p_.phases) {
+  for (const GatePhase& phase : p_.phases) {
     kir::Builder b(fmt::format("{}_step", op_.info().name));
     std::vector<BufferRef> buffers;
     StepBuffers m = declare(b, &phase, buffers);
@@ -292,7 +292,7 @@ void Recurrence::lowerWhole() {
         if (s_.directions == 2)
           time = b.index(b.select(b.value(direction == 0), b.value(t), b.value(s_.time - 1 - t)),
                          {0, s_.time - 1});
-        for (const Phase& phase : p_.phases)
+        for (const GatePhase& phase : p_.phases)
           b.forLoop("block", 0, p_.blocks(phase), [&](const Index& number) {
             writer.block(phase, {direction, time, batch, rows, 0, 1}, number);
           });
@@ -303,7 +303,7 @@ void Recurrence::lowerWhole() {
     });
   });
   double flops = 0, bytes = 0;
-  for (const Phase& phase : p_.phases) {
+  for (const GatePhase& phase : p_.phases) {
     flops += double(s_.time) * stepFlops(phase);
     bytes += double(s_.time) * weightBytes(phase);
   }

@@ -57,7 +57,7 @@ RecurrentProblem::RecurrentProblem(const Op& source, const kir::Target& target)
     phases = {{}};
     for (int64_t g = 0; g < sizes.gates; ++g) phases[0].gates.push_back(g);
   }
-  for (Phase& phase : phases) {
+  for (GatePhase& phase : phases) {
     const auto gates = static_cast<int64_t>(phase.gates.size());
     const Tile tile = chooseTile(gates, sizes.batch, sizes.hidden, lanes, target.machine);
     if (isFirst(phase)) rows = tile.rows;
@@ -66,13 +66,13 @@ RecurrentProblem::RecurrentProblem(const Op& source, const kir::Target& target)
   tiles = (sizes.batch + rows - 1) / rows;
 }
 
-int64_t RecurrentProblem::packedSize(const Phase& phase) const {
+int64_t RecurrentProblem::packedSize(const GatePhase& phase) const {
   return sizes.directions * blocks(phase) * sizes.hidden *
          static_cast<int64_t>(phase.gates.size()) * panel(phase);
 }
 
 /// The state times the weights: for each sequence, gate and vector a sum.
-std::vector<kir::Var> StepWriter::products(const Phase& phase, const StepPlace& at,
+std::vector<kir::Var> StepWriter::products(const GatePhase& phase, const StepPlace& at,
                                            const Index& block) {
   const auto gates = static_cast<int64_t>(phase.gates.size());
   const int64_t vectors = gates * phase.vectors;
@@ -113,8 +113,8 @@ std::vector<kir::Var> StepWriter::products(const Phase& phase, const StepPlace& 
 }
 
 /// The gates of one sequence and one vector of units, which begins at `unit`.
-void StepWriter::finishVector(const Phase& phase, const Cell& cell, const StepPlace& at, int64_t r,
-                              const Index& unit, const std::vector<Value>& sums) {
+void StepWriter::finishVector(const GatePhase& phase, const Cell& cell, const StepPlace& at,
+                              int64_t r, const Index& unit, const std::vector<Value>& sums) {
   const int lanes = sums.front().lanes();
   const Index batch = at.batch + r, state = at.stateRow(r) * s_.hidden + unit;
   const Index gates = at.direction * s_.gates * s_.hidden + unit;
@@ -158,7 +158,7 @@ void StepWriter::finishVector(const Phase& phase, const Cell& cell, const StepPl
   if (next.c) b_.store((*m_.newC)[state], *next.c);
 }
 
-void StepWriter::finishBlock(const Phase& phase, const StepPlace& at, const Index& first,
+void StepWriter::finishBlock(const GatePhase& phase, const StepPlace& at, const Index& first,
                              int64_t columns, const std::vector<kir::Var>& sums) {
   const size_t each = activationsOf(p_.op.kind());
   const auto withFunctions = [&](size_t direction) {
@@ -185,7 +185,7 @@ void StepWriter::finishBlock(const Phase& phase, const StepPlace& at, const Inde
   b_.ifElse(at.direction == 0, [&] { withFunctions(0); }, [&] { withFunctions(1); });
 }
 
-void StepWriter::block(const Phase& phase, const StepPlace& at, const Index& number) {
+void StepWriter::block(const GatePhase& phase, const StepPlace& at, const Index& number) {
   const std::vector<kir::Var> sums = products(phase, at, number);
   const int64_t count = p_.blocks(phase), units = p_.panel(phase);
   const int64_t last = s_.hidden - (count - 1) * units;

@@ -15,7 +15,7 @@ enum Operand : size_t { X, W, R, B, SequenceLens, InitialH, InitialC, P };
 } // namespace recurrent
 
 /// Gates whose products are computed together, for all units.
-struct Phase {
+struct GatePhase {
   std::vector<int64_t> gates;
   int64_t vectors = 1; ///< of units in a block
   BufferRef weights;
@@ -25,25 +25,27 @@ struct Phase {
 struct RecurrentProblem {
   RecurrentProblem(const Op& op, const kir::Target& target);
 
-  int64_t panel(const Phase& phase) const { return phase.vectors * lanes; } ///< units of a block
-  int64_t blocks(const Phase& phase) const {
+  int64_t panel(const GatePhase& phase) const {
+    return phase.vectors * lanes;
+  } ///< units of a block
+  int64_t blocks(const GatePhase& phase) const {
     return (sizes.hidden + panel(phase) - 1) / panel(phase);
   }
-  bool isFirst(const Phase& phase) const { return &phase == &phases.front(); }
-  bool isLast(const Phase& phase) const { return &phase == &phases.back(); }
+  bool isFirst(const GatePhase& phase) const { return &phase == &phases.front(); }
+  bool isLast(const GatePhase& phase) const { return &phase == &phases.back(); }
   bool hasTwoPhases() const { return phases.size() > 1; }
   int64_t states() const { return sizes.directions * sizes.batch * sizes.hidden; }
   /// Of the packed weights of a phase.
-  int64_t packedSize(const Phase& phase) const;
+  int64_t packedSize(const GatePhase& phase) const;
 
   const Op& op;
   RecurrentShape sizes;
   kir::Scalar elem;
   int64_t lanes;
   std::vector<RecurrentActivation> functions;
-  std::vector<Phase> phases; ///< two of a gru that resets the state before its last product
-  int64_t rows = 1;          ///< sequences of a tile
-  int64_t tiles = 1;         ///< of sequences
+  std::vector<GatePhase> phases; ///< two of a gru that resets the state before its last product
+  int64_t rows = 1;              ///< sequences of a tile
+  int64_t tiles = 1;             ///< of sequences
 };
 
 /// The buffers of a kernel; what it does not use is absent.
@@ -74,13 +76,14 @@ public:
   /// Calls body(sequences) for tile number `tile`: the last one may have fewer.
   template <typename F> void forRows(const kir::Index& tile, F&& body);
   /// Block number `number` of a phase.
-  void block(const Phase& phase, const StepPlace& at, const kir::Index& number);
+  void block(const GatePhase& phase, const StepPlace& at, const kir::Index& number);
 
 private:
-  std::vector<kir::Var> products(const Phase& phase, const StepPlace& at, const kir::Index& block);
-  void finishBlock(const Phase& phase, const StepPlace& at, const kir::Index& first, int64_t units,
-                   const std::vector<kir::Var>& sums);
-  void finishVector(const Phase& phase, const Cell& cell, const StepPlace& at, int64_t r,
+  std::vector<kir::Var> products(const GatePhase& phase, const StepPlace& at,
+                                 const kir::Index& block);
+  void finishBlock(const GatePhase& phase, const StepPlace& at, const kir::Index& first,
+                   int64_t units, const std::vector<kir::Var>& sums);
+  void finishVector(const GatePhase& phase, const Cell& cell, const StepPlace& at, int64_t r,
                     const kir::Index& unit, const std::vector<kir::Value>& sums);
 
   kir::Builder& b_;
