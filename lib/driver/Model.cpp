@@ -54,7 +54,7 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
              : source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
                             : onnx::importModel(std::filesystem::path(source.name), import));
   if (imported.graph && verifiesAlways())
-    ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, Stage::Imported));
+    ENFOLD_RETURN_IF_ERROR(verify(*imported.graph, GraphStage::Imported));
   return LoadedModel{source.stem(),
                      std::move(imported.graph),
                      std::move(imported.inputDefaults),

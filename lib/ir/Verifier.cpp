@@ -15,7 +15,7 @@ namespace {
 
 class Verifier {
 public:
-  Verifier(const Graph& graph, Stage stage) : graph_(graph), stage_(stage) {}
+  Verifier(const Graph& graph, GraphStage stage) : graph_(graph), stage_(stage) {}
 
   Result<> run();
 
@@ -36,7 +36,7 @@ private:
   void checkUses();
 
   const Graph& graph_;
-  Stage stage_;
+  GraphStage stage_;
   std::vector<Diag> diags_;
   std::unordered_map<const Value*, size_t> uses_; ///< of every value defined so far
   std::unordered_set<std::string> names_;
@@ -50,7 +50,8 @@ void Verifier::define(const Value* value) {
     diags_.push_back({fmt::format("%{} is not in the graph's table of names", value->name()), ""});
   if (value->type().layout.isPlain()) return;
   if (value->type().rank() < 2) complain(*value, "has no channels to block");
-  if (stage_ == Stage::Imported) complain(*value, "is blocked, but no model holds such tensors");
+  if (stage_ == GraphStage::Imported)
+    complain(*value, "is blocked, but no model holds such tensors");
   if (!value->producer()) complain(*value, "is blocked, but inputs are plain");
   if (value->outputUses() > 0) complain(*value, "is blocked, but outputs are plain");
 }
@@ -61,7 +62,7 @@ void Verifier::checkAttrs(const Op& op, const OpInfo& info, const AttrMap& attrs
       complain(op, valid.error().str());
     else if (info.attr(name)->defaultValue == value)
       complain(op, fmt::format("attribute '{}' states its default", name));
-    else if (info.attr(name)->own && stage_ == Stage::Imported)
+    else if (info.attr(name)->own && stage_ == GraphStage::Imported)
       complain(op, fmt::format("attribute '{}' is none of a model", name));
   }
   for (const AttrInfo& attr : info.attrs)
@@ -103,7 +104,7 @@ void Verifier::checkEpilogue(const Op& op) {
     if (op.operands().size() != op.numOwnOperands()) complain(op, "operands of no epilogue");
     return;
   }
-  if (stage_ == Stage::Imported) complain(op, "has an epilogue, but no model holds one");
+  if (stage_ == GraphStage::Imported) complain(op, "has an epilogue, but no model holds one");
   if (!op.info().supportsEpilogue() || op.numResults() != 1)
     return complain(op, "this op takes no epilogue");
   for (const EpilogueStep& step : op.epilogue()) checkAttrs(op, info(step.kind), step.attrs);
@@ -116,7 +117,7 @@ void Verifier::checkLayouts(const Op& op) {
     if (op.result()->type().layout.block != op.integer("block"))
       complain(op, fmt::format("gives blocks of {}, not {}", op.integer("block"),
                                op.result()->type().str()));
-    if (stage_ == Stage::Imported) complain(op, "is an op that no model holds");
+    if (stage_ == GraphStage::Imported) complain(op, "is an op that no model holds");
     return;
   }
   int block = 0;
@@ -180,7 +181,7 @@ Result<> Verifier::run() {
 
 } // namespace
 
-Result<> verify(const Graph& graph, Stage stage) { return Verifier(graph, stage).run(); }
+Result<> verify(const Graph& graph, GraphStage stage) { return Verifier(graph, stage).run(); }
 
 bool dependsOnData(const Op& op) {
   const auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());

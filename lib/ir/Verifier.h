@@ -8,7 +8,7 @@
 namespace enfold {
 
 /// How far a graph has come.
-enum class Stage : uint8_t {
+enum class GraphStage : uint8_t {
   Imported, ///< as models hold it: every tensor plain, no epilogues, no attributes of enfold's own
   Passes,   ///< what passes make of it
 };
@@ -16,7 +16,7 @@ enum class Stage : uint8_t {
 /// Everything that is wrong, named at once: order of definitions, use lists, attributes, types
 /// against inference, epilogues and layouts. Inputs and outputs are plain at every stage. A type
 /// that depends on data is trusted as far as it is one that some data would give.
-Result<> verify(const Graph& graph, Stage stage = Stage::Passes);
+Result<> verify(const Graph& graph, GraphStage stage = GraphStage::Passes);
 
 /// Whether the types of the op's results depend on data, so that verify() trusts them. What
 /// computes them must look whether they are as stated.

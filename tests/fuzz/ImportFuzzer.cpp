@@ -17,6 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                     .nesting = 16};
   const auto model = onnx::importModel(std::as_bytes(std::span(data, size)), options);
   if (!model && model.error().str().empty()) std::abort();
-  if (model && !verify(*model->graph, Stage::Imported)) std::abort();
+  if (model && !verify(*model->graph, GraphStage::Imported)) std::abort();
   return 0;
 }

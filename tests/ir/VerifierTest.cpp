@@ -171,7 +171,7 @@ TEST(Verifier, WhatNoModelHoldsIsRefusedAfterImport) {
     const auto graph = parseGraph(text);
     EXPECT_TRUE(graph) << graph.error().str();
     EXPECT_TRUE(verify(**graph));
-    const auto imported = verify(**graph, Stage::Imported);
+    const auto imported = verify(**graph, GraphStage::Imported);
     return imported ? std::string() : imported.error().str();
   };
   EXPECT_EQ(errorOf("graph @g(%x: f32[1,8,4,4]) {\n %y = relu(%x) : f32[1,8,4,4]\n return %y\n}"),

@@ -54,7 +54,7 @@ TEST(Quantize, GivesAValidGraphCloseToTheFloats) {
     for (const WeightRange weights : {WeightRange::Full, WeightRange::Reduced}) {
       const Quantized result = quantized(*graph, {.method = method, .weights = weights});
       ASSERT_TRUE(result.graph);
-      const auto verified = verify(*result.graph, Stage::Imported);
+      const auto verified = verify(*result.graph, GraphStage::Imported);
       EXPECT_TRUE(verified) << verified.error().str();
       EXPECT_EQ(result.report.numQuantized(), 5u);
       ASSERT_EQ(result.report.outputs.size(), 1u);
@@ -150,7 +150,7 @@ TEST(Quantize, RunsNetworksOfTheZoo) {
     const auto result =
         quantize(**model, samples, {.method = Method::MinMax, .run = {.session = {.threads = 1}}});
     ASSERT_TRUE(result) << name << ": " << result.error().str();
-    EXPECT_TRUE(verify(*result->graph, Stage::Imported)) << name;
+    EXPECT_TRUE(verify(*result->graph, GraphStage::Imported)) << name;
     EXPECT_EQ(result->report.numQuantized(), result->report.layers.size()) << name;
     EXPECT_GT(result->report.outputs[0].noise.decibels(), 10) << name;
   }
