@@ -13,6 +13,8 @@ namespace {
 
 /// So many of the latest programs keep the memory that runs take.
 constexpr size_t kReady = 8;
+/// The programs of so many sizes are put into the cache. They have constants of their own.
+constexpr int64_t kCachedSizes = 4;
 
 /// "f32[batch,3,?,?]"
 std::string str(const onnx::DeclaredType& type) {
@@ -100,9 +102,7 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
     if (compiled.error().kind != ErrorKind::DataDependent)
       return std::unexpected(std::move(compiled).error());
     ENFOLD_TRY(network->signature_, loadSignature(network->model_, how.load));
-    if (!how.cache) {
-      ENFOLD_TRY(how.compile.constants, ConstantPool::create());
-    }
+    ENFOLD_TRY(how.compile.constants, ConstantPool::create());
     return network;
   }
   network->signature_ = compiled->signature;
@@ -115,12 +115,10 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
     for (const std::string& node : nodes) diags.push_back({node, ""});
     return std::unexpected(Error(ErrorKind::Unsupported, std::move(diags)));
   }
-  if (!how.cache) {
-    ENFOLD_TRY(how.compile.constants, ConstantPool::create());
-    how.compile.kernels = std::make_shared<codegen::KernelStore>();
-    how.compile.pins = std::make_shared<AlgorithmPins>();
-    ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
-  }
+  ENFOLD_TRY(how.compile.constants, ConstantPool::create());
+  how.compile.kernels = std::make_shared<codegen::KernelStore>();
+  how.compile.pins = std::make_shared<AlgorithmPins>();
+  if (!how.cache) ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
   return network;
 }
 
@@ -199,17 +197,25 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   if (auto made = find(inputs)) return made;
   const std::vector<NamedTensor> own = copiesOf(inputs);
   CompileOptions compile = options_.compile;
-  // A network that meets one size only runs kernels for that one.
-  if (*compilations_ == 0) compile.kernels = nullptr;
-  // The second size is when sizes turn out to vary: others are compiled for ahead.
-  const bool isSecond = *compilations_ == 1;
+  // A network that meets one size only runs kernels for that one; other processes find the programs
+  // of a few sizes in the cache.
+  const CompileCache* cache = options_.cache ? &*options_.cache : nullptr;
+  const int64_t numOwn = cache ? kCachedSizes : 1;
+  if (*compilations_ < numOwn) {
+    compile.kernels = nullptr;
+    if (cache) compile.constants = nullptr;
+    if (cache) compile.pins = nullptr;
+  } else {
+    cache = nullptr;
+  }
+  // Then sizes turn out to vary: others are compiled for ahead.
+  const bool isFirstShared = *compilations_ == numOwn;
   if (compile.kernels)
     compile.observe = [&] {
-      observeSizes(model_, signature_, own, options_.load, options_.compile, isSecond);
+      observeSizes(model_, signature_, own, options_.load, options_.compile, isFirstShared);
     };
   ENFOLD_TRY(CompiledModel compiled,
-             compileModel(model_, own, options_.load, compile,
-                          options_.cache ? &*options_.cache : nullptr, true));
+             compileModel(model_, own, options_.load, compile, cache, true));
   return keep(std::move(compiled), own);
 }
 

@@ -19,7 +19,7 @@ public:
     Session::Options session;
     int streams = 1;      ///< calls at the same time that have all threads of `session` each
     size_t capacity = 64; ///< how many programs are kept, at least one
-    std::optional<CompileCache> cache = {}; ///< without one, the programs share their constants
+    std::optional<CompileCache> cache = {}; ///< for the programs of the first few sizes
   };
 
   /// Reads what the model declares; compiles it if no size is open.

@@ -8,7 +8,7 @@ from typing import Any
 _ALLOWED_FALLBACKS = (None, "onnxruntime")
 _VALUES: dict[str, Any] = {
     "fallback": None,
-    "cache": False,
+    "cache": True,
     "accuracy": None,
     "precision": None,
     "threads": None,
@@ -19,7 +19,8 @@ def options(**values: Any) -> dict[str, Any]:
     """Sets and returns what holds for sessions made from now on.
 
     fallback: "onnxruntime" hands models that cannot be compiled to onnxruntime, if it is installed.
-    cache: keep compiled programs in the user's cache folder, or in the folder given.
+    cache: keep compiled programs in the user's cache folder, if there is one, or in the folder given,
+        so that the next process need not compile them; False: do not.
     accuracy: "standard", or "strict" for no algorithm that rounds more than direct sums.
     precision: "fp32", or "bf16" for products of bf16 that are summed in f32.
     threads: of sessions whose options leave the number open.
@@ -41,7 +42,9 @@ def fallback() -> str | None:
 
 def session_settings() -> dict[str, Any]:
     """Of all sessions, as settings of the compiler."""
-    cache = _VALUES["cache"] or bool(os.environ.get("ENFOLD_CACHE_DIR"))
+    cache = _VALUES["cache"]
+    if cache is True:
+        cache = any(os.environ.get(name) for name in ("ENFOLD_CACHE_DIR", "XDG_CACHE_HOME", "HOME"))
     return {
         "cache": cache,
         "accuracy": _VALUES["accuracy"],

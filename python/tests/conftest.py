@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Sessions of tests leave the user's folder alone."""
+    os.environ["ENFOLD_CACHE_DIR"] = str(tmp_path_factory.mktemp("programs"))
 
 
 def conv_net(batch: int | str = 1, height: int | str = 8) -> onnx.ModelProto:

@@ -113,6 +113,31 @@ TEST(Network, AnswerForEveryShape) {
   EXPECT_EQ(network->compilations(), 3);
 }
 
+TEST(Network, TheCacheHoldsTheFirstFewSizes) {
+  const File file(convNet());
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("enfold-network-cache-" + std::to_string(getpid()));
+  const CompileCache cache(folder);
+  std::vector<Tensor> first;
+  for (const bool again : {false, true}) {
+    auto opened =
+        Network::open(file.path(), {.compile = {}, .session = {.threads = 1}, .cache = cache});
+    ASSERT_TRUE(opened) << opened.error().str();
+    for (int64_t side = 5; side < 12; ++side) {
+      const NamedTensor input = random("x", {1, 3, side, side}, static_cast<uint64_t>(side));
+      const auto run = (*opened)->run(std::span(&input, 1));
+      ASSERT_TRUE(run) << run.error().str();
+      expectReference(file, input, run->outputs);
+      if (!again) first.push_back(run->outputs[0]);
+      const Tensor& before = first[static_cast<size_t>(side - 5)];
+      EXPECT_TRUE(side >= 9 || run->outputs[0] == before) << side;
+      EXPECT_EQ((*opened)->kernelCompilations() > 0, side >= 9) << side;
+    }
+    EXPECT_EQ(cache.entries().size(), 4u);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Network, KeepTheLatest) {
   const File file(convNet());
   const auto network = open(file, 2);

@@ -193,7 +193,9 @@ TEST(ConvCandidates, LargerWindows) {
                                            .stride = 1,
                                            .pads = {pad, 1, pad, pad}});
     EXPECT_GE(kinds["winograd f2"], 2);
-    if (kernel == 5) EXPECT_GE(kinds["winograd f4"], 2);
+    if (kernel == 5) {
+      EXPECT_GE(kinds["winograd f4"], 2);
+    }
   }
 }
 
