@@ -74,7 +74,7 @@ TEST(Verifier, RefusesWrongTypes) {
         const Value x = p.b.load(p.ints[t], 4);
         p.b.dot(x, x, x);
       },
-      "8-bit integers, or i16");
+      "8-bit integers, i16 or bf16");
   expectRefused(
       [](Parts& p, const Index& t) {
         const Value x = p.b.load(p.ints[t], 4), half = p.b.bitcast(p.b.slice(x, 0, 2), Scalar::I16);
