@@ -88,7 +88,7 @@ std::vector<std::string> expectLayerAgrees(const Layer& l, bool residual,
 TEST(Winograd, SweepsSizesPadsAndChannels) {
   Sizes sizes(11);
   std::set<std::string> used;
-  for (int round = 0; round < rounds(24); ++round) {
+  for (int round = 0; round < 24; ++round) {
     const Layer layer{
         sizes.between(1, 3),
         sizes.between(16, 70),
