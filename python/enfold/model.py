@@ -260,9 +260,7 @@ def load(
     Raises enfold.NoSuchFile, InvalidGraph if it is no such library, NotImplemented if this processor
     lacks instructions that it needs.
     """
-    settings = _settings.pairs(
-        threads=threads, streams=streams, strict_denormals=strict_denormals
-    )
+    settings = _settings.pairs(threads=threads, streams=streams, strict_denormals=strict_denormals)
     return Model(os.fspath(library), settings, is_library=True)
 
 
