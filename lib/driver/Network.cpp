@@ -203,8 +203,10 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   const int64_t numOwn = cache ? kCachedSizes : 1;
   if (*compilations_ < numOwn) {
     compile.kernels = nullptr;
-    if (cache) compile.constants = nullptr;
-    if (cache) compile.pins = nullptr;
+    if (cache) {
+      compile.constants = nullptr;
+      compile.pins = nullptr;
+    }
   } else {
     cache = nullptr;
   }
