@@ -2,7 +2,7 @@
 #include "driver/Executable.h"
 
 #include "codegen/Annotation.h"
-#include "lower/Lowering.h"
+#include "driver/SharedPlan.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -98,27 +98,21 @@ Result<> Executable::take(std::unique_ptr<Graph> graph, const lower::Plan& plan,
 Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& target,
                            const BuildOptions& options) {
   auto start = std::chrono::steady_clock::now();
-  const auto lowered = [&](lower::Kernels kernels) {
-    return lower::lowerGraph(*graph, target, lower::ForSizes::Any, kernels);
-  };
-  const auto wantedOf = [](const lower::Plan& plan) {
-    return codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels());
-  };
-  ENFOLD_TRY(lower::Plan plan, lowered(lower::Kernels::Outlined));
-  auto bound = options.kernels->find(wantedOf(plan));
+  ENFOLD_TRY(SharedPlan shared, lowerShared(*graph, target, lower::Kernels::Outlined));
+  auto bound = options.kernels->find(shared.wanted);
   if (!bound) {
-    options.kernels->observe(wantedOf(plan));
+    options.kernels->observe(shared.wanted);
     if (options.observe) options.observe();
-    ENFOLD_TRY(plan, lowered(lower::Kernels::Whole));
+    ENFOLD_TRY(shared, lowerShared(*graph, target, lower::Kernels::Whole));
     times_.lowering = millisecondsSince(start);
     start = std::chrono::steady_clock::now();
     ENFOLD_TRY(bound,
-               options.kernels->bind(wantedOf(plan), target, {.interrupted = options.interrupted}));
+               options.kernels->bind(shared.wanted, target, {.interrupted = options.interrupted}));
     times_.codegen = millisecondsSince(start);
     start = std::chrono::steady_clock::now();
   }
-  ENFOLD_RETURN_IF_ERROR(take(std::move(graph), plan, options));
-  ENFOLD_TRY(parts_, makeProgram(plan, options.constants.get()));
+  ENFOLD_RETURN_IF_ERROR(take(std::move(graph), shared.plan, options));
+  ENFOLD_TRY(parts_, makeProgram(shared.plan, options.constants.get()));
   codegen::ProgramDesc& desc = parts_.desc;
   desc.scratchBytes = codegen::scratchBytes(desc);
   desc.kernels.clear();

@@ -1,7 +1,7 @@
 // Sizes are changed by multiples of 32: networks that halve their input five times want such sizes.
 #include "driver/Probes.h"
 
-#include "lower/Lowering.h"
+#include "driver/SharedPlan.h"
 
 #include <fmt/format.h>
 
@@ -78,19 +78,13 @@ Result<> show(const ModelSource& model, std::span<const NamedTensor> inputs,
   ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, inputs, load));
   if (!loaded.boundInputs.empty()) return {};
   ENFOLD_RETURN_IF_ERROR(optimize(*loaded.graph, options, target));
-  const auto lowered = [&](lower::Kernels kernels) {
-    return lower::lowerGraph(*loaded.graph, target, lower::ForSizes::Any, kernels);
-  };
-  const auto wantedOf = [](const lower::Plan& plan) {
-    return codegen::KernelStore::wantedOf(plan.kernels, plan.originsOfKernels());
-  };
-  ENFOLD_TRY(lower::Plan plan, lowered(lower::Kernels::Outlined));
+  ENFOLD_TRY(SharedPlan shared, lowerShared(*loaded.graph, target, lower::Kernels::Outlined));
   if (purpose == Purpose::Observe) {
-    options.kernels->observe(wantedOf(plan));
-  } else if (!options.kernels->find(wantedOf(plan))) {
-    ENFOLD_TRY(plan, lowered(lower::Kernels::Whole));
+    options.kernels->observe(shared.wanted);
+  } else if (!options.kernels->find(shared.wanted)) {
+    ENFOLD_TRY(shared, lowerShared(*loaded.graph, target, lower::Kernels::Whole));
     ENFOLD_RETURN_IF_ERROR(
-        options.kernels->bind(wantedOf(plan), target, {.interrupted = options.interrupted}));
+        options.kernels->bind(shared.wanted, target, {.interrupted = options.interrupted}));
   }
   return {};
 }
