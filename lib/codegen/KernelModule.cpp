@@ -187,6 +187,7 @@ void makeModule(LlvmWork& work, std::span<const UniqueKernels::Entry> kernels,
     llvm::Function* function =
         Emitter(*entry.kernel, target, *work.module).emit(entry.symbol, lines ? &*lines : nullptr);
     ENFOLD_CHECK(!llvm::verifyFunction(*function, &llvm::errs()), entry.kernel->name);
+    if (fillsRegisters(*entry.kernel, target.machine)) work.hoisting.exclude(entry.symbol);
   }
   if (lines) lines->finish();
   optimize(*work.module, *work.machine);

@@ -88,18 +88,6 @@ void KernelStore::forgetOldest() {
   }
 }
 
-std::optional<std::vector<KernelStore::Bound>> KernelStore::find(std::span<const Wanted> kernels) {
-  const std::lock_guard lock(mutex_);
-  std::vector<Bound> bound(kernels.size());
-  for (size_t i = 0; i < kernels.size(); ++i) {
-    if (kernels[i].origin.empty()) continue;
-    auto found = findOne(kernels[i]);
-    if (!found) return std::nullopt;
-    bound[i] = *std::move(found);
-  }
-  return bound;
-}
-
 void KernelStore::observe(std::span<const Wanted> kernels) {
   const std::lock_guard lock(mutex_);
   for (const Wanted& wanted : kernels)
@@ -107,22 +95,24 @@ void KernelStore::observe(std::span<const Wanted> kernels) {
   forgetOldest();
 }
 
-Result<std::vector<KernelStore::Bound>> KernelStore::bind(std::span<const Wanted> kernels,
-                                                          const Target& target,
-                                                          const JitOptions& options) {
+Result<KernelStore::Program> KernelStore::bind(std::span<const Wanted> kernels,
+                                               const Target& target, const JitOptions& options) {
   const std::lock_guard lock(mutex_);
-  std::vector<Bound> bound(kernels.size());
+  Program program{std::vector<Bound>(kernels.size()), {}};
   std::vector<Missing> missing;
   for (size_t i = 0; i < kernels.size(); ++i) {
+    const kir::Kernel& kernel = *kernels[i].kernel;
     if (kernels[i].origin.empty()) continue;
     if (auto found = findOne(kernels[i])) {
-      bound[i] = *std::move(found);
-      continue;
+      program.kernels[i] = *std::move(found);
+    } else if (kernel.skeleton) {
+      program.missing.push_back(i);
+    } else {
+      ENFOLD_RETURN_IF_ERROR(kir::verify(kernel));
+      missing.push_back({i, note(kernels[i])});
     }
-    ENFOLD_RETURN_IF_ERROR(kir::verify(*kernels[i].kernel));
-    missing.push_back({i, note(kernels[i])});
   }
-  if (missing.empty()) return bound;
+  if (missing.empty()) return program;
 
   std::vector<kir::Kernel> wanted;
   for (const Missing& one : missing)
@@ -137,13 +127,14 @@ Result<std::vector<KernelStore::Bound>> KernelStore::bind(std::span<const Wanted
     to->parameters = to->needed;
     auto sizes = to->parameters.solve(kernels[kernel].skeleton->numbers);
     ENFOLD_CHECK(sizes, "a template that does not fit its sample");
-    bound[kernel] = {{to->function, kernels[kernel].kernel->iterations, code}, *std::move(sizes)};
+    program.kernels[kernel] = {{to->function, kernels[kernel].kernel->iterations, code},
+                               *std::move(sizes)};
     const size_t bytes = code->bytes() / missing.size();
     bytes_ += bytes - to->codeBytes;
     to->codeBytes = bytes;
   }
   forgetOldest();
-  return bound;
+  return program;
 }
 
 int64_t KernelStore::compilations() const {

@@ -36,12 +36,15 @@ public:
   static std::vector<Wanted> wantedOf(std::span<const kir::Kernel> kernels,
                                       std::span<const std::string> origins);
 
-  /// Code for each kernel, if there is code for all of them.
-  std::optional<std::vector<Bound>> find(std::span<const Wanted> kernels);
+  /// Of a program, code for each kernel.
+  struct Program {
+    std::vector<Bound> kernels;
+    std::vector<size_t> missing; ///< those without: there was none, and they are outlines
+  };
 
-  /// Code for each kernel; what there is none for is compiled, and must be written out.
-  Result<std::vector<Bound>> bind(std::span<const Wanted> kernels, const Target& target,
-                                  const JitOptions& options = {});
+  /// Finds code for each kernel. What there is none for is compiled, if it is written out.
+  Result<Program> bind(std::span<const Wanted> kernels, const Target& target,
+                       const JitOptions& options = {});
 
   /// Notes which integers vary, from kernels for other sizes; compiles nothing.
   void observe(std::span<const Wanted> kernels);

@@ -2,6 +2,7 @@
 // process.
 #pragma once
 
+#include "codegen/Hoisting.h"
 #include "support/Memory.h"
 
 #include <llvm/IR/LLVMContext.h>
@@ -31,6 +32,9 @@ struct LlvmFailure {
 
 /// What a module is made with, destroyed in the order that LLVM needs.
 struct LlvmWork {
+  LlvmWork() { context.setOptPassGate(hoisting); }
+
+  Hoisting hoisting;
   llvm::LLVMContext context;
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> module;

@@ -34,6 +34,7 @@ struct Step {
   std::string secondChoice; ///< the second best algorithm, for profiles in this process
   double flops = 0;
   double bytes = 0;
+  kir::Scalar multiplies = kir::Scalar::F32; ///< the numbers of its products, for profiles
   /// Of a step that checks data: the message of a failure; empty if the step writes the message.
   std::optional<std::string> check = {};
   int64_t skip = 0; ///< steps behind it that it may leave out (include/enfold/program.h)

@@ -260,14 +260,21 @@ void readCaches(kir::Machine& machine, const std::filesystem::path& folder) {
 
 namespace {
 
-/// This machine, with everything it has.
-Target wholeHost() {
+/// What does not change while the process runs: asking takes as long as some passes do.
+Target readHost() {
   Target target{.architecture = kHost,
                 .cpu = llvm::sys::getHostCPUName().str(),
                 .features = joined(hostFeatures(), kTuning)};
   describe(target);
   readCacheSizes(target.machine);
   readCaches(target.machine);
+  return target;
+}
+
+/// This machine, with everything it has.
+Target wholeHost() {
+  static const Target host = readHost();
+  Target target = host;
   target.machine.threads = rt::availableCpus();
   // Of the threads that share a cache, only these are used.
   for (kir::CacheLevel* level : {&target.machine.l1, &target.machine.l2, &target.machine.l3})
