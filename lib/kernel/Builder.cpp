@@ -154,6 +154,8 @@ Value Builder::value(const Index& i) {
   if (i.terms().size() == 1 && i.terms()[0].coeff == 1 && i.offset() == 0)
     return {this, i.terms()[0].value, kir::index()};
   Inst inst{.op = Op::Affine, .type = kir::index(), .imm = i.offset()};
+  inst.operands.reserve(i.terms().size());
+  inst.ints.reserve(i.terms().size());
   for (const Index::Term& term : i.terms()) {
     inst.operands.push_back(term.value);
     inst.ints.push_back(term.coeff);
@@ -275,10 +277,14 @@ Value Builder::reduce(Op op, const Value& a) {
 // ---- Memory ----
 
 Inst Builder::memoryInst(Op op, const Place& place, Type type) {
-  int64_t offset = place.element.offset();
-  Value base = value(place.element - offset);
-  return {
-      .op = op, .type = type, .buffer = place.buffer.id(), .imm = offset, .operands = {base.id()}};
+  constexpr size_t kMostOperands = 3;
+  const int64_t offset = place.element.offset();
+  Index base = place.element;
+  base.offset_ = 0;
+  Inst inst{.op = op, .type = type, .buffer = place.buffer.id(), .imm = offset};
+  inst.operands.reserve(kMostOperands);
+  inst.operands.push_back(value(base).id());
+  return inst;
 }
 
 Value Builder::load(const Place& from, int lanes) {
@@ -410,7 +416,8 @@ Index Builder::beginFor(std::string_view name, const Index& lo, const Index& hi,
   if (range.hi != Range{}.hi) range.hi = std::max(range.hi - 1, range.lo);
   if (auto distance = (hi - lo).constant(); distance && *distance > 0 && lo.constant())
     range.hi = *lo.constant() + (*distance - 1) / step * step;
-  if (wantsLooseRanges && unroll == Unroll::None && range.hi - range.lo >= kLongLoop)
+  const bool isLong = range.lo != Range{}.lo && range.hi - range.lo >= kLongLoop;
+  if (wantsLooseRanges && unroll == Unroll::None && isLong)
     range.hi = std::max(range.hi, kAnything);
   ValueId id = newValue(kir::index(), range);
   Inst loop{.op = Op::For,

@@ -58,6 +58,7 @@ Range Index::range() const {
 
 Index Index::scaledPlus(int64_t factor, const Index& b) const {
   std::vector<Term> sum;
+  sum.reserve(terms_.size() + b.terms_.size());
   auto x = terms_.begin();
   auto y = b.terms_.begin();
   while (x != terms_.end() || y != b.terms_.end()) {

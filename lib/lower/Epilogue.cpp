@@ -58,21 +58,6 @@ std::string epilogueRefusal(const Op& op) {
   return "";
 }
 
-std::vector<kir::Index> blockedCoordinates(const Type& result, const kir::Index& n,
-                                           const kir::Index& block, const kir::Index& pixel) {
-  const size_t spatial = result.shape.size() - 2;
-  std::vector<kir::Index> at(spatial + 3, 0);
-  at[0] = n;
-  at[1] = block;
-  kir::Index rest = pixel;
-  for (size_t i = spatial; i-- > 0;) {
-    const int64_t size = result.shape[2 + i];
-    at[2 + i] = i == 0 ? rest : rest % size;
-    rest = rest / size;
-  }
-  return at;
-}
-
 Epilogue::Epilogue(const Op& op, Lowering& lowering)
     : op_(op), steps_(op.epilogue()), behind_(elemsBehindSteps(op)) {
   for (const Value* operand : op.operands().subspan(op.numOwnOperands()))
@@ -127,6 +112,30 @@ kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
     }
   }
   return accumulator;
+}
+
+kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator, const BlockedPixel& at,
+                           int together) const {
+  return apply(b, std::move(accumulator), coordinatesOf(at), together);
+}
+
+/// The physical coordinates, lane 0. They take divisions, unless all operands follow the number of
+/// the pixel, which then stands for the coordinate along the last dimension that has several.
+std::vector<kir::Index> Epilogue::coordinatesOf(const BlockedPixel& at) const {
+  const Shape& shape = op_.result()->shape();
+  std::vector<kir::Index> coordinates(shape.size() + 1, 0);
+  coordinates[0] = at.image;
+  coordinates[1] = at.block;
+  if (std::ranges::all_of(operands_, &Operand::followsPixels)) {
+    size_t last = shape.size() - 1;
+    while (last > 2 && shape[last] == 1) --last;
+    coordinates[last] = at.pixel;
+    return coordinates;
+  }
+  kir::Index rest = at.pixel;
+  for (size_t i = shape.size(); i-- > 2; rest = rest / shape[i])
+    coordinates[i] = i == 2 ? rest : rest % shape[i];
+  return coordinates;
 }
 
 void Epilogue::appendBuffers(std::vector<BufferRef>& buffers) const {

@@ -12,10 +12,11 @@ namespace enfold::lower {
 /// Empty when every step of the op's epilogue can be generated, else the reason why not.
 std::string epilogueRefusal(const Op& op);
 
-/// The physical coordinates of a blocked result at image `n`, channel block `block` and the pixel
-/// of that row-major number, lane 0.
-std::vector<kir::Index> blockedCoordinates(const Type& result, const kir::Index& n,
-                                           const kir::Index& block, const kir::Index& pixel);
+/// Where lanes of a blocked result are: the number of the image, of the block of channels, and of
+/// the pixel in row-major order.
+struct BlockedPixel {
+  kir::Index image, block, pixel;
+};
 
 class Epilogue {
 public:
@@ -30,10 +31,15 @@ public:
   void declare(kir::Builder& b);
   /// The result of all steps at `coordinates` of the op's result (physical dimensions, lanes along
   /// the last), in the compute scalar of the result's type, to be stored with Builder::storeAs.
-  /// `accumulator` is in the compute scalar of the op's own element type. Where takesPixels(), it
-  /// may hold the lanes of several neighbouring pixels of a blocked result.
-  kir::Value apply(kir::Builder& b, kir::Value accumulator, std::span<const kir::Index> coordinates,
-                   int pixels = 1) const;
+  /// `accumulator` is in the compute scalar of the op's own element type.
+  kir::Value apply(kir::Builder& b, kir::Value accumulator,
+                   std::span<const kir::Index> coordinates) const {
+    return apply(b, std::move(accumulator), coordinates, 1);
+  }
+  /// The same at a pixel of a blocked result. Where takesPixels(), the accumulator may hold the
+  /// lanes of `together` neighbouring pixels.
+  kir::Value apply(kir::Builder& b, kir::Value accumulator, const BlockedPixel& at,
+                   int together = 1) const;
   bool takesPixels() const { return std::ranges::all_of(operands_, &Operand::readsPixels); }
   /// Appends the operands' buffers in the order of declare().
   void appendBuffers(std::vector<BufferRef>& buffers) const;
@@ -44,6 +50,10 @@ public:
 
 private:
   static constexpr int64_t kFewSteps = 5;
+
+  kir::Value apply(kir::Builder& b, kir::Value accumulator, std::span<const kir::Index> coordinates,
+                   int pixels) const;
+  std::vector<kir::Index> coordinatesOf(const BlockedPixel& at) const;
 
   const Op& op_;
   std::span<const EpilogueStep> steps_;

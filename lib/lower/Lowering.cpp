@@ -106,7 +106,9 @@ static std::string structureOf(const kir::Kernel& kernel) {
 size_t Lowering::addKernel(kir::Kernel kernel) {
   std::string structure = structureOf(kernel);
   const auto isOther = [&](size_t number) {
-    return kernel.skeleton && kernel.skeleton->shape != plan_.kernels[number].skeleton->shape;
+    const std::shared_ptr<const kir::Skeleton>& known = plan_.kernels[number].skeleton;
+    if (!kernel.skeleton || !known) return kernel.skeleton != known;
+    return kernel.skeleton->shape != known->shape;
   };
   auto known = kernels_.find(structure);
   while (known != kernels_.end() && isOther(known->second)) {
@@ -151,6 +153,7 @@ void Lowering::call(size_t number, std::vector<BufferRef> buffers, CallFacts fac
             .origin = {},
             .flops = facts.flops,
             .bytes = facts.bytes,
+            .multiplies = facts.multiplies,
             .grain = std::max<int64_t>(1, static_cast<int64_t>(machine.barrierCycles / work)),
             .check = std::move(facts.check)};
   append(std::move(call));
@@ -269,12 +272,15 @@ private:
 } // namespace
 
 Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target, ForSizes sizes,
-                        Kernels kernels) {
+                        Kernels kernels, const std::set<const Op*>& whole) {
   ENFOLD_RETURN_IF_ERROR(verify(graph));
   std::optional<kir::LooseRanges> loose;
-  std::optional<kir::Outlines> outlines;
   if (sizes == ForSizes::Any) loose.emplace();
-  if (kernels == Kernels::Outlined) outlines.emplace();
+  const auto inForm = [&](const Op* op, auto&& work) {
+    std::optional<kir::Outlines> outlines;
+    if (kernels == Kernels::Outlined && !whole.contains(op)) outlines.emplace();
+    return work();
+  };
   Plan plan;
   plan.name = graph.name();
   for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());
@@ -284,15 +290,18 @@ Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target, ForSizes 
   std::vector<Diag> problems;
   const Guards guards(graph);
   OpenGuards open(lowering);
+  const auto enter = [&](const Guard& guard) { inForm(nullptr, [&] { open.enter(guard); }); };
   for (const auto& op : graph.ops()) {
     if (op->kind() == OpKind::Constant) continue;
-    open.enter(guards.of(*op));
-    if (auto done = lowering.lower(*op); !done)
+    enter(guards.of(*op));
+    if (auto done = inForm(op.get(), [&] { return lowering.lower(*op); }); !done)
       std::ranges::move(done.error().diags, std::back_inserter(problems));
   }
-  open.enter({});
+  enter({});
   if (!problems.empty()) return std::unexpected(Error(ErrorKind::Unsupported, std::move(problems)));
-  for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
+  inForm(nullptr, [&] {
+    for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
+  });
   assignOffsets(plan);
   return plan;
 }

@@ -6,6 +6,8 @@
 #include "lower/Plan.h"
 #include "lower/Storage.h"
 
+#include <set>
+
 namespace enfold::lower {
 
 /// What a call computes, for profiles and for splitting over threads.
@@ -14,7 +16,8 @@ struct CallFacts {
   std::string secondChoice; ///< what the cost model finds second best: "winograd f2 +8 %"
   double flops = 0;         ///< arithmetic of the whole call
   double bytes = 0;         ///< least memory traffic of the whole call; 0: the buffers' sizes
-  std::string check;        ///< as Call::check
+  std::string check = {};   ///< as Call::check
+  kir::Scalar multiplies = kir::Scalar::F32; ///< as Call::multiplies
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,
@@ -102,7 +105,10 @@ enum class Kernels : uint8_t { Whole, Outlined };
 
 /// The plan of a graph, which must outlive it. The graph is verified; besides, every blocked layout
 /// must be one that a family takes on this target: all ops of which that is not so are named.
+/// Kernels of the ops in `whole`, of which null stands for what belongs to none, are written out
+/// even where others are outlined.
 Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target,
-                        ForSizes sizes = ForSizes::Given, Kernels kernels = Kernels::Whole);
+                        ForSizes sizes = ForSizes::Given, Kernels kernels = Kernels::Whole,
+                        const std::set<const Op*>& whole = {});
 
 } // namespace enfold::lower

@@ -6,6 +6,9 @@ namespace {
 
 /// Dimensions of the parallel loop where the extents must not decide on it.
 constexpr size_t kParallelOfAny = 2;
+/// Innermost dimensions below are mostly a block of channels or what detectors say of a place,
+/// whatever the size: too little for an iteration, which takes divisions to tell where it is.
+constexpr int64_t kShort = 32;
 
 } // namespace
 
@@ -20,7 +23,10 @@ Nest makeNest(std::vector<int64_t> extents, int64_t grain) {
   grain = std::max<int64_t>(1, grain);
   int64_t inner = nest.extents.back();
   nest.parallel = nest.extents.size() - 1;
-  if (kir::LooseRanges::areWanted()) nest.parallel = std::min(nest.parallel, kParallelOfAny);
+  if (kir::LooseRanges::areWanted()) {
+    if (nest.parallel > 1 && nest.extents.back() < kShort) --nest.parallel;
+    nest.parallel = std::min(nest.parallel, kParallelOfAny);
+  }
   while (!kir::LooseRanges::areWanted() && nest.parallel > 0 && inner < grain) {
     // Keep at least a few iterations for the threads.
     if (nest.parallel == 1 && nest.extents[0] > 1) break;

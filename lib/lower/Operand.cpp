@@ -42,14 +42,13 @@ Operand::Operand(const Value* value, const Type& result, Lowering& lowering)
 }
 
 Operand::Pixels Operand::pixelsOf(const Type& result) const {
-  if (result.layout.isPlain() || access_.channels || access_.strides.back() != 1)
-    return Pixels::Apart;
-  const std::vector<int64_t> dense = denseStrides(physicalExtents(result));
+  if (result.layout.isPlain()) return Pixels::Apart;
+  const std::vector<int64_t> extents = physicalExtents(result), dense = denseStrides(extents);
   const auto begin = static_cast<ptrdiff_t>(2), end = std::ssize(dense) - 1;
   const std::span strides(access_.strides.begin() + begin, access_.strides.begin() + end);
   if (std::ranges::all_of(strides, [](int64_t stride) { return stride == 0; })) return Pixels::Same;
   for (size_t i = 2; i + 1 < dense.size(); ++i)
-    if (access_.strides[i] != dense[i] && physicalExtents(result)[i] != 1) return Pixels::Apart;
+    if (access_.strides[i] != dense[i] && extents[i] != 1) return Pixels::Apart;
   return Pixels::Neighbours;
 }
 

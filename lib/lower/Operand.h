@@ -24,9 +24,14 @@ public:
   /// neighbouring pixels, if the operand readsPixels().
   kir::Value load(kir::Builder& b, std::span<const kir::Index> coordinates, int lanes,
                   int pixels = 1) const;
-  /// Whether neighbouring pixels of a blocked result, in row-major order, read either the same
-  /// lanes or lanes next to each other.
-  bool readsPixels() const { return !buffer_ || pixels_ != Pixels::Apart; }
+  /// Whether where pixels of a blocked result read follows from their number in row-major order.
+  bool followsPixels() const { return !buffer_ || pixels_ != Pixels::Apart; }
+  /// Whether neighbouring pixels of a blocked result, in that order, read either the same lanes or
+  /// lanes next to each other.
+  bool readsPixels() const {
+    return !buffer_ ||
+           (pixels_ != Pixels::Apart && !access_.channels && access_.strides.back() == 1);
+  }
 
   const std::optional<BufferRef>& buffer() const { return buffer_; }
   /// Strides over the result's physical dimensions, for collapsing them.
@@ -35,6 +40,7 @@ public:
   bool isRigid() const { return access_.channels.has_value(); }
 
 private:
+  /// From where pixels next to each other read.
   enum class Pixels : uint8_t { Same, Neighbours, Apart };
 
   Pixels pixelsOf(const Type& result) const;

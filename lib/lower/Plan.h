@@ -59,7 +59,10 @@ struct Call {
   std::string origin;       ///< the ONNX nodes computed
   double flops = 0;         ///< arithmetic of the whole call
   double bytes = 0;         ///< least memory traffic of the whole call
-  int64_t grain = 1;        ///< fewest iterations worth a thread of their own
+  /// The numbers of its products, which say how fast a processor can be: F32, or the pixels of
+  /// Words. F32 as well for everything else.
+  kir::Scalar multiplies = kir::Scalar::F32;
+  int64_t grain = 1; ///< fewest iterations worth a thread of their own
   /// Of a kernel that checks data: the error that ends the run when it leaves a number other than 0
   /// in its last buffer, an int32 in the arena. Else empty.
   std::string check;

@@ -221,6 +221,15 @@ TEST(Movement, PadsWithItself) {
       ElemType::F32, "pad");
 }
 
+TEST(Movement, PadsOfNothing) {
+  for (const char* mode : {"edge", "reflect", "wrap", "constant"})
+    expectCompiledAgrees([&](GraphBuilder& g) {
+      return g.op(OpKind::Pad, "pad",
+                  {g.input("x", f32({0, 3, 5})), ints(g, "pads", {0, 1, 2, 0, 2, 1})},
+                  {{"mode", std::string(mode)}});
+    });
+}
+
 TEST(Movement, PadsWithItselfBetweenConvolutionsStayBlocked) {
   Sizes sizes(58);
   for (const char* mode : {"edge", "reflect", "wrap"})

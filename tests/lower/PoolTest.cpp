@@ -130,6 +130,22 @@ TEST(PlainPool, AnyWindowOfEveryRankAndFloat) {
   }
 }
 
+TEST(Pool, RoundedUpAWindowMayBeLargerThanTheImage) {
+  Sizes sizes(37);
+  for (const OpKind kind : {OpKind::MaxPool, OpKind::AveragePool, OpKind::LpPool})
+    for (const bool blocked : {true, false})
+      for (const int64_t width : {1, 2, 9}) {
+        const RandomWindow window{{3, 3}, {2, 3}, {1, 1}, {0, 0, 0, 0}, {2, width}};
+        AttrMap attrs = plainPool(window, true);
+        if (kind == OpKind::AveragePool) attrs["count_include_pad"] = sizes.between(0, 1);
+        expectCompiledAgrees([&](GraphBuilder& g) {
+          Value* x =
+              blocked ? blockedInput(g, 2, 11, window.image) : g.input("x", f32({2, 3, 2, width}));
+          return g.op(kind, "pool", {x}, attrs);
+        });
+      }
+}
+
 TEST(PlainPool, MaximaOfIntegers) {
   Sizes sizes(34);
   for (const ElemType elem : {ElemType::I8, ElemType::U8, ElemType::I32, ElemType::I64})

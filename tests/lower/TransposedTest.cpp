@@ -28,14 +28,19 @@ Value* build(GraphBuilder& g, const Layer& l, Value* x) {
   return g.op(OpKind::Relu, "relu", {y});
 }
 
-void expectLayerAgrees(const Layer& l) {
-  const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
-    Shape shape = {l.batch, l.cin};
-    shape.insert(shape.end(), l.in.begin(), l.in.end());
-    return build(g, l, g.input("x", f32(shape)));
-  });
-  EXPECT_TRUE(std::ranges::any_of(
-      algorithms, [](const std::string& a) { return a.starts_with("conv_transposed"); }));
+/// Gives the kernel.
+std::string expectLayerAgrees(const Layer& l, const DifferentialOptions& options = {}) {
+  const auto algorithms = expectCompiledAgrees(
+      [&](GraphBuilder& g) {
+        Shape shape = {l.batch, l.cin};
+        shape.insert(shape.end(), l.in.begin(), l.in.end());
+        return build(g, l, g.input("x", f32(shape)));
+      },
+      options);
+  const auto own = std::ranges::find_if(
+      algorithms, [](const std::string& a) { return a.starts_with("conv_transposed"); });
+  EXPECT_NE(own, algorithms.end());
+  return own == algorithms.end() ? "" : *own;
 }
 
 Layer randomLayer(Sizes& sizes, size_t rank) {
@@ -108,6 +113,31 @@ TEST(Transposed, NoTapReachesTheResult) {
 TEST(Transposed, SweepsImages) {
   Sizes sizes(5);
   for (int round = 0; round < rounds(60); ++round) expectLayerAgrees(randomLayer(sizes, 2));
+}
+
+/// Winograd's algorithm computes the results between two pixels as channels of one.
+TEST(Transposed, SubPixelsAreChannels) {
+  Sizes sizes(9);
+  int used = 0;
+  for (int round = 0; round < rounds(40); ++round) {
+    const size_t rank = round % 4 == 0 ? 1 : 2;
+    Layer l = randomLayer(sizes, rank);
+    l.group = 1;
+    l.cin = sizes.between(16, 70);
+    l.cout = sizes.between(12, 70);
+    l.dilations.assign(rank, 1);
+    for (size_t i = 0; i < rank; ++i) {
+      l.in[i] = sizes.between(6, rank == 1 ? 60 : 20);
+      l.strides[i] = sizes.oneOf<int64_t>({1, 2, 2, 2, 3, 4});
+      l.kernel[i] = sizes.between(1, 4) * l.strides[i] - sizes.oneOf<int64_t>({0, 0, 0, 1});
+      l.kernel[i] = std::max<int64_t>(1, l.kernel[i]);
+      l.extra[i] = sizes.between(0, l.strides[i] - 1);
+      l.pads[i] = sizes.between(0, l.kernel[i] - 1);
+      l.pads[rank + i] = sizes.between(0, l.kernel[i] - 1);
+    }
+    used += expectLayerAgrees(l, {.odd = oddNumbers()}).find("winograd") != std::string::npos;
+  }
+  EXPECT_GT(used, rounds(10));
 }
 
 TEST(Transposed, SweepsSequences) {

@@ -1,7 +1,9 @@
 // Winograd convolution: the transforms by themselves, and the kernels against the reference.
 #include "Differential.h"
+#include "driver/Compiler.h"
 #include "ir/ConstantText.h"
 #include "lower/conv/WinogradTransform.h"
+#include "reference/Reference.h"
 
 #include <gtest/gtest.h>
 
@@ -37,8 +39,8 @@ std::vector<double> filtered(const lower::WinogradTransforms& w, const std::vect
 TEST(WinogradTransform, ComputesTheConvolution) {
   Sizes random(7);
   std::vector<lower::WinogradTransform> all = {lower::WinogradTransform::of(1, 1)};
-  for (const int64_t taps : {3, 5, 7, 9})
-    for (int64_t m = 2; m + taps - 1 <= lower::WinogradTransform::kMaxTile; m += 2)
+  for (int64_t taps = 2; taps < lower::WinogradTransform::kMaxTile; ++taps)
+    for (int64_t m = 2 + taps % 2; m + taps - 1 <= lower::WinogradTransform::kMaxTile; m += 2)
       all.push_back(lower::WinogradTransform::of(m, taps));
   for (const auto& y : all)
     for (const auto& x : all) {
@@ -168,6 +170,68 @@ TEST(Winograd, WeightsThatAreHugeOrNotFiniteAreTakenDirectly) {
   }
 }
 
+/// Direct sums round otherwise.
+TEST(Winograd, NumbersOfOneMagnitudeAreTransformedHoweverLarge) {
+  for (const int64_t stride : {1, 2}) {
+    const auto build = [&](GraphBuilder& g) {
+      return g.op(
+          OpKind::Conv, "conv",
+          {g.input("x", f32({1, 64, 60, 58})), g.uniform("weight", {64, 64, 3, 3}, -0.2, 0.2)},
+          {{"pads", std::vector<int64_t>{1, 1, 1, 1}},
+           {"strides", std::vector<int64_t>{stride, stride}}});
+    };
+    EXPECT_TRUE(usesWinograd(expectCompiledAgrees(build)));
+    GraphBuilder g("test");
+    Value* result = build(g);
+    const auto compiled = compile(g.finish(result, "y").value());
+    ASSERT_TRUE(compiled) << compiled.error().str();
+    const auto session = Session::create(compiled->executable, {.threads = 1});
+    ASSERT_TRUE(session) << session.error().str();
+    Tensor ordinary(ElemType::F32, {1, 64, 60, 58});
+    fillRandom(ordinary, 3, 0.01, 2);
+    Tensor large = ordinary;
+    for (int64_t i = 0; i < large.numElements(); ++i)
+      large.setDouble(i, ordinary.asDouble(i) * 0x1p22);
+    const auto a = (*session)->run(std::span(&ordinary, 1)),
+               b = (*session)->run(std::span(&large, 1));
+    ASSERT_TRUE(a && b);
+    for (int64_t i = 0; i < a->front().numElements(); ++i)
+      ASSERT_EQ(b->front().asDouble(i), a->front().asDouble(i) * 0x1p22) << i;
+  }
+}
+
+/// Two huge pixels beside each other, or a row of them, as one.
+TEST(Winograd, HugePixelsBesideEachOtherStayInTheirWindows) {
+  GraphBuilder g("test");
+  Value* result =
+      g.op(OpKind::Conv, "conv",
+           {g.input("x", f32({1, 48, 26, 27})), g.uniform("weight", {48, 48, 3, 3}, -0.2, 0.2)},
+           {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  const auto graph = g.finish(result, "y");
+  ASSERT_TRUE(graph);
+  const auto compiled = compile((*graph)->clone());
+  ASSERT_TRUE(compiled) << compiled.error().str();
+  const auto session = Session::create(compiled->executable, {.threads = 1});
+  ASSERT_TRUE(session) << session.error().str();
+  Tensor image(ElemType::F32, {1, 48, 26, 27});
+  fillRandom(image, 3, -2, 2);
+  for (int64_t c = 0; c < 48; ++c)
+    for (int64_t y = 11; y < 13; ++y)
+      for (int64_t x = 5; x < 20; ++x) image.setDouble((c * 26 + y) * 27 + x, 1e9 + double(x));
+  const auto expected = reference::run(**graph, std::span(&image, 1));
+  const auto answer = (*session)->run(std::span(&image, 1));
+  ASSERT_TRUE(expected && answer);
+  for (int64_t c = 0; c < 48; ++c)
+    for (int64_t y = 0; y < 26; ++y)
+      for (int64_t x = 0; x < 27; ++x) {
+        const int64_t i = (c * 26 + y) * 27 + x;
+        const bool seesHuge = y >= 10 && y < 14 && x >= 4 && x < 21;
+        ASSERT_NEAR(answer->front().asDouble(i), expected->front().asDouble(i),
+                    seesHuge ? 1e5 : 1e-3)
+            << c << ", " << y << ", " << x;
+      }
+}
+
 TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
   Sizes sizes(13);
   int used = 0;
@@ -193,7 +257,7 @@ TEST(Winograd, VolumesSumThePlanesUnderTheWindow) {
 TEST(Winograd, WindowsAlongOneAxis) {
   Sizes sizes(15);
   int used = 0;
-  for (const int64_t taps : {3, 5, 7, 9})
+  for (const int64_t taps : {2, 3, 4, 5, 7, 8, 9})
     for (int round = 0; round < 8; ++round) {
       // Sequences as tensors of rank 3 and 4, and images.
       const size_t rank = round % 4 == 0 ? 1 : 2, axis = round % 2 ? 0 : rank - 1;
@@ -219,8 +283,8 @@ TEST(Winograd, WindowsAlongOneAxis) {
 TEST(Winograd, LargerWindows) {
   Sizes sizes(16);
   int used = 0;
-  for (const int64_t height : {3, 5, 7})
-    for (const int64_t width : {3, 5, 7})
+  for (const int64_t height : {2, 3, 4, 5, 7})
+    for (const int64_t width : {2, 3, 5, 6, 7})
       for (int round = 0; round < 2; ++round) {
         Wide w = {.image = {sizes.between(1, 2), height + sizes.between(2, 30),
                             width + sizes.between(2, 30)},
@@ -253,6 +317,40 @@ TEST(Winograd, DilatedWindowsSeeLatticesOfPixels) {
          .dilations = {step, step}}));
   }
   EXPECT_GT(used, rounds(8));
+}
+
+/// Of a window along one axis or two, as many images of the input as the stride is long.
+TEST(Winograd, StridedWindowsSeeAsManyImages) {
+  Sizes sizes(17);
+  int used = 0;
+  for (int round = 0; round < rounds(40); ++round) {
+    const bool isVolume = round % 8 == 0;
+    Wide w = {.image = {sizes.between(1, 2)},
+              .cin = 16 * sizes.between(1, 4),
+              .cout = sizes.between(16, 70),
+              .kernel = {},
+              .pads = {},
+              .strides = {},
+              .dilations = {1, 1}};
+    for (int axis = 0; axis < 2; ++axis) {
+      const int64_t step = sizes.oneOf<int64_t>({1, 2, 2, 2, 3});
+      w.strides.push_back(step);
+      w.kernel.push_back(sizes.between(1, 4 * step));
+      w.image.push_back(w.kernel.back() + sizes.between(step, 40));
+    }
+    for (int side = 0; side < 2; ++side)
+      for (const int64_t taps : w.kernel) w.pads.push_back(sizes.between(0, taps - 1));
+    if (isVolume) {
+      w.image.insert(w.image.begin() + 1, sizes.between(3, 5));
+      w.kernel.insert(w.kernel.begin(), sizes.between(1, 3));
+      w.strides.insert(w.strides.begin(), sizes.between(1, 2));
+      w.dilations.push_back(1);
+      w.pads.insert(w.pads.begin() + 2, 1);
+      w.pads.insert(w.pads.begin(), 0);
+    }
+    used += usesWinograd(expectWideAgrees(w));
+  }
+  EXPECT_GE(used, rounds(40) / 8);
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "lower/conv/IntegerOperands.h"
 #include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
+#include "lower/conv/Transposed.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -25,6 +26,9 @@ namespace {
 constexpr int64_t kManyTaps = 16;
 /// Rows of fewer pixels tile badly.
 constexpr int64_t kLongRow = 32;
+/// Tiles of a strided window from which on its weights, up to 28 times as many as the op's own, are
+/// worth their memory, and can be shared by many threads.
+constexpr int64_t kManyTiles = 48;
 /// A copy of the input with its padding is at most so many times as large.
 constexpr double kMostPadded = 9;
 
@@ -200,7 +204,10 @@ std::string refuseFloatWinograd(const Op& op, const kir::Target& target) {
   if (!sumsInF32(op)) return "element type is not f32";
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (!isVector(y.layout, target) || x.layout != y.layout) return "not channel-blocked alike";
-  if (!isWinogradWindow(windowProblem(op))) return "no window of 3 to 9 taps with stride 1";
+  const Polyphase phases = polyphaseOf(op, y.layout.block);
+  if (phases.isTransposed != (op.kind() == OpKind::ConvTranspose) ||
+      !isWinogradWindow(phases.problem))
+    return "no window of several taps that fits a tile";
   if (std::string reason = constantsRefusal(op); !reason.empty()) return reason;
   if (!areOrdinary(*op.own(1)->constant())) return "weights that are huge or not finite";
   return "";
@@ -219,6 +226,29 @@ std::string refuseGrouped(const Op& op, const kir::Target& target) {
 
 std::string refusePlain(const Op& op, const kir::Target& target) {
   return isDisabled("conv_plain", target) ? "disabled" : refuseConvPlain(op, target);
+}
+
+/// In blocks of so many lanes, of a window that it takes.
+std::vector<WinogradCandidate> winogradFor(const Op& op, int lanes, const kir::Target& target) {
+  const Polyphase phases = polyphaseOf(op, lanes);
+  std::vector<WinogradCandidate> candidates = winogradCandidates(
+      phases.problem, target.withLanes(lanes), op.kind() == OpKind::ConvInteger ? kPairs : Words());
+  if (phases.isPhased() && !phases.isTransposed)
+    std::erase_if(candidates, [&](const WinogradCandidate& candidate) {
+      return candidate.schedule.tiles(phases.problem) < kManyTiles;
+    });
+  return candidates;
+}
+
+/// With the candidates of Winograd's algorithm, the best first.
+std::vector<ConvCandidate> withWinograd(const Op& op, const kir::Target& target,
+                                        std::vector<ConvCandidate> candidates) {
+  if (refuseWinograd(op, target).empty())
+    for (const WinogradCandidate& winograd :
+         winogradFor(op, op.result()->type().layout.block, target))
+      candidates.push_back({winograd.name(), winograd.kind, winograd.cycles, winograd});
+  std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
+  return candidates;
 }
 
 /// The candidate of that name for images of any width. None of the others is looked at.
@@ -242,7 +272,9 @@ std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::strin
         return ConvCandidate{name, name, 0, *std::move(direct)};
     return std::nullopt;
   }
-  if (!refuseWinograd(op, target).empty()) return std::nullopt;
+  if (!refuseWinograd(op, target).empty() ||
+      polyphaseOf(op, narrowed.lanes(kir::Scalar::F32)).isPhased())
+    return std::nullopt;
   const auto winograd =
       winogradCandidate(name, windowProblem(op), narrowed, isInteger ? kPairs : Words());
   if (!winograd) return std::nullopt;
@@ -267,12 +299,12 @@ bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Targ
   if (layouts.data.block <= layouts.result.block || op.kind() != OpKind::Conv ||
       algorithm != "auto")
     return false;
-  const WindowProblem p = windowProblem(op);
+  const WindowProblem p = polyphaseOf(op, layouts.data.block).problem;
   if (!isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant())) return false;
-  const auto winograd = winogradCandidates(p, target.withLanes(layouts.data.block));
-  const auto direct = directCandidates(p, target.withLanes(layouts.result.block),
+  const auto winograd = winogradFor(op, layouts.data.block, target);
+  const auto direct = directCandidates(windowProblem(op), target.withLanes(layouts.result.block),
                                        sumsHalvesInF32(op) ? kHalves : Words{});
-  return winograd.front().cycles < direct.front().cycles;
+  return !winograd.empty() && winograd.front().cycles < direct.front().cycles;
 }
 
 } // namespace
@@ -328,6 +360,7 @@ WindowProblem spanningProblem(const Op& op) {
 }
 
 std::string refuseConv(const Op& op, const kir::Target& target) {
+  if (op.kind() == OpKind::ConvTranspose) return refuseConvTransposed(op, target);
   if (refuseGrouped(op, target).empty()) return "";
   if (op.kind() == OpKind::ConvInteger) return refuseInteger(op, target);
   if (refuseDirect(op, target).empty()) return "";
@@ -335,6 +368,12 @@ std::string refuseConv(const Op& op, const kir::Target& target) {
 }
 
 std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& target) {
+  if (op.kind() == OpKind::ConvTranspose) {
+    if (!refuseConv(op, target).empty()) return {};
+    return withWinograd(
+        op, target,
+        {{"transposed", "transposed", transposedCycles(op, target), TransposedCandidate{}}});
+  }
   const bool isInteger = op.kind() == OpKind::ConvInteger;
   if (refuseGrouped(op, target).empty()) {
     const std::string name = windowProblem(op).cinPerGroup() == 1 ? "depthwise" : "grouped";
@@ -356,12 +395,7 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
     const std::string name = direct.name();
     candidates.push_back({name, name, direct.cycles, std::move(direct)});
   }
-  if (refuseWinograd(op, target).empty())
-    for (const WinogradCandidate& winograd :
-         winogradCandidates(windowProblem(op), narrowed, isInteger ? kPairs : Words()))
-      candidates.push_back({winograd.name(), winograd.kind, winograd.cycles, winograd});
-  std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
-  return candidates;
+  return withWinograd(op, target, std::move(candidates));
 }
 
 ConvChoice chooseConv(const Op& op, const kir::Target& target) {
@@ -409,7 +443,7 @@ bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target&
 
 Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
   for (const auto& op : graph.ops()) {
-    if (op->kind() != OpKind::Conv && op->kind() != OpKind::ConvInteger) continue;
+    if (!op->info().attr("algorithm")) continue;
     const std::string algorithm = algorithmOf(*op);
     if (hasAlgorithm(*op, algorithm, target)) continue;
     const std::vector<ConvCandidate> candidates = convCandidates(*op, target);

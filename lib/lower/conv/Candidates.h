@@ -4,6 +4,7 @@
 
 #include "ir/OpLayouts.h"
 #include "lower/Families.h"
+#include "lower/conv/Polyphase.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/WinogradSchedule.h"
 
@@ -16,17 +17,24 @@ namespace enfold::lower {
 /// it is the only candidate.
 struct GroupedCandidate {};
 struct PlainCandidate {};
+/// The kernel for all transposed convolutions.
+struct TransposedCandidate {};
 
 struct ConvCandidate {
   std::string name; ///< unlike that of any other: a value of the op's attribute `algorithm`
   std::string kind; ///< "winograd f4"; else the name
   double cycles;    ///< estimated, on one core; 0 of an only candidate
-  std::variant<GroupedCandidate, WinogradCandidate, DirectCandidate, PlainCandidate> how;
+  std::variant<GroupedCandidate, WinogradCandidate, DirectCandidate, PlainCandidate,
+               TransposedCandidate>
+      how;
 
-  bool isDirect() const { return std::holds_alternative<DirectCandidate>(how); }
+  bool isDirect() const {
+    return std::holds_alternative<DirectCandidate>(how) ||
+           std::holds_alternative<TransposedCandidate>(how);
+  }
 };
 
-/// What computes them, by the place of `how`.
+/// What computes them, by the place of `how`, if the op is not transposed.
 inline constexpr std::array<std::string_view, 4> kConvKernels = {"conv_grouped", "conv_winograd",
                                                                  "conv_direct", "conv_plain"};
 

@@ -53,11 +53,10 @@ std::optional<Value> ConvResult::bias(kir::Builder& b, const Index& block) const
 void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Value>& bias,
                        const Index& image, const Index& block, const Index& pixel) const {
   const Type& type = op_.result()->type();
-  const std::vector<Index> at = blockedCoordinates(type, image, block, pixel);
   const int64_t pixels = elementsOf(type) / (type.shape[0] * blocks_ * lanes_);
-  b.storeAs(
-      (*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
-      epilogue_.apply(b, bias ? sum + *bias : sum, at, sum.lanes() / static_cast<int>(lanes_)));
+  b.storeAs((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
+            epilogue_.apply(b, bias ? sum + *bias : sum, BlockedPixel{image, block, pixel},
+                            sum.lanes() / static_cast<int>(lanes_)));
 }
 
 int64_t ConvResult::pixelsTogether() const {

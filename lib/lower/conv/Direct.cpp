@@ -180,7 +180,8 @@ void DirectConv::lower(const std::string& secondChoice) {
   lowering_.call(b_.finish(), std::move(buffers),
                  {.algorithm = "conv_" + DirectCandidate{{part_}, 0}.name(),
                   .secondChoice = secondChoice,
-                  .flops = share * (windowProblem(op_).flops() + result_.flops())});
+                  .flops = share * (windowProblem(op_).flops() + result_.flops()),
+                  .multiplies = words_.pixel});
 }
 
 void DirectConv::row(const Row& row) {
@@ -209,6 +210,7 @@ void DirectConv::tile(const Row& row, const Tile& tile) {
                                        : b_.zero(kir::f32(int(lanes_)))));
     }
   taps(row, tile, sums);
+  if (words_.channels > 1) b_.barrier(); // the sums leave no registers for what finishing loads
   finish(row, tile, sums);
 }
 

@@ -203,7 +203,8 @@ void GroupedConv::lower() {
   lowering_.call(
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("{} {}", width_ == 1 ? "conv_depthwise" : "conv_grouped", pixels),
-       .flops = p_.flops() + result_.flops()});
+       .flops = p_.flops() + result_.flops(),
+       .multiplies = isInteger_ ? kir::Scalar::I16 : kir::Scalar::F32});
 }
 
 void GroupedConv::tile(const Row& row, const Tile& tile) {

@@ -410,7 +410,8 @@ void IntegerWinograd::lower(const std::string& secondChoice) {
                                fmt::format("winograd pairs f4{} {}x{}", s_.staged ? " staged" : "",
                                            s_.pixels, s_.blocks),
                            .secondChoice = secondChoice,
-                           .flops = p_.flops() + result_.flops()};
+                           .flops = p_.flops() + result_.flops(),
+                           .multiplies = kPairs.pixel};
   std::vector<BufferRef> buffers;
   if (!s_.staged) {
     kir::Kernel kernel = fused(buffers);

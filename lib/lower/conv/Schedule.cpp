@@ -94,6 +94,8 @@ double rowCycles(const WindowProblem& p, const kir::Machine& machine, const Conv
                                  ? sharedTileCycles(p, machine, pixels, s.blocks, s.words)
                                  : tileCycles(machine, pixels, s.blocks, s.words));
   };
+  // The last of equal tiles overlaps the one before it.
+  if (p.anyWidth && s.pixels <= width) return static_cast<double>(tiles) * tile(s.pixels);
   return static_cast<double>(large) * tile(size + 1) +
          static_cast<double>(tiles - large) * tile(size);
 }
@@ -160,12 +162,14 @@ int64_t channelBlocks(const WindowProblem& p, const kir::Target& target) {
   return (p.coutPerGroup() + lanes - 1) / lanes;
 }
 
-/// Of about equals the one that loads least.
+/// Of about equals the one that loads least, with the largest tile. Pixels are shared only where
+/// that gains something: the input is read again for every block of channels.
 bool isBetter(const DirectCandidate& candidate, const DirectCandidate& best) {
-  const auto tile = [](const DirectCandidate& w) {
-    return w.parts.front().schedule.pixels * w.parts.front().schedule.blocks;
+  const auto size = [](const DirectCandidate& w) {
+    const ConvSchedule& s = w.parts.front().schedule;
+    return std::pair(s.pixels * s.blocks, !s.sharesPixels);
   };
-  const bool larger = candidate.parts.size() == 1 && tile(candidate) > tile(best);
+  const bool larger = candidate.parts.size() == 1 && size(candidate) > size(best);
   return candidate.cycles < best.cycles * (larger ? 1 + kNoise : 1 - kNoise);
 }
 
@@ -329,7 +333,7 @@ std::optional<DirectCandidate> directCandidate(std::string_view text, const Wind
                                                const kir::Target& target, const Words& words) {
   const kir::Machine& machine = target.machine;
   const int64_t all = channelBlocks(p, target);
-  DirectCandidate candidate{{}, 0};
+  DirectCandidate candidate{{}, rereadingCycles(p, machine, p.out[1], rowBytes(p, words), words)};
   int64_t first = 0;
   NameReader name(text);
   if (!name.word("direct ") || !name.word(prefix(words))) return std::nullopt;
@@ -343,6 +347,9 @@ std::optional<DirectCandidate> directCandidate(std::string_view text, const Wind
     s.pixels = p.anyWidth ? tileForAnyWidth(p, s.pixels) : std::min(s.pixels, p.out[2]);
     s.unroll = s.sharesPixels ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
     divide(s, p, machine, count / s.blocks);
+    if (first > 0) candidate.cycles += kernelCycles(machine);
+    candidate.cycles +=
+        static_cast<double>(count / s.blocks) * rowCycles(p, machine, s) * steps(p, words);
     candidate.parts.push_back({first, count, s});
     first += count;
   } while (name.word(" + "));

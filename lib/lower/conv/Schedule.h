@@ -54,8 +54,7 @@ WindowProblem flattened(const WindowProblem& problem);
 std::vector<DirectCandidate> spanningCandidates(const WindowProblem& problem,
                                                 const kir::Target& target, const Words& words = {});
 /// The candidate of that name, which may have other tiles than those that fit the problem best;
-/// none if the name says nothing that the problem and the target allow. Its cycles are not
-/// estimated.
+/// none if the name says nothing that the problem and the target allow.
 std::optional<DirectCandidate> directCandidate(std::string_view name, const WindowProblem& problem,
                                                const kir::Target& target, const Words& words = {});
 

@@ -1,8 +1,8 @@
 // Two orders of the same products. Tap by tap, every tap loads its pixels anew, in a loop of its
 // own: written out one after the other, code generation would keep the pixels that taps have in
-// common in registers, of which there are none left. Sharing, the weights of all taps are held in
-// registers and every pixel is loaded once, which pays when the tile has few blocks of channels and
-// loads are what bounds it.
+// common in registers, of which there are none left. A row of few words is no loop; there a barrier
+// stands between the taps. Sharing, the weights of all taps are held in registers and every pixel
+// is loaded once, which pays when the tile has few blocks of channels and loads are what bounds it.
 #include "lower/conv/TapRow.h"
 
 #include "lower/window/Tiles.h"
@@ -76,8 +76,7 @@ Value TapRow::pixel(const Source& source, const Index& word, const Index& column
 }
 
 void TapRow::accumulate(kir::Var& sum, const Value& pixel, const Weight& weight) {
-  const Value next = schedule_.words.channels > 1 ? b_.dot(sum, pixel, weight.value)
-                                                  : b_.fma(pixel, weight.value, sum);
+  const Value next = isDot() ? b_.dot(sum, pixel, weight.value) : b_.fma(pixel, weight.value, sum);
   sum.set(weight.isOwn ? b_.select(*weight.isOwn, next, sum) : next);
 }
 
@@ -99,16 +98,19 @@ void TapRow::tapByTap(const Tile& tile) {
   };
   const std::vector<TapRun> runs =
       isAnywhere ? std::vector<TapRun>{{0, p_.kernel[2]}} : tapRuns(p_, tile.begin, tile.pixels);
-  for (const TapRun& run : runs)
+  for (const TapRun& run : runs) {
+    if (isDot() && run.lo > runs.front().lo) b_.barrier();
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
       forWords(tile, [&](const Index& c, bool isHalf) { product(x, c, run.lo, isHalf); });
     });
+  }
 }
 
 void TapRow::sharing(const Tile& tile) {
   const int64_t blocks = schedule_.blocks, kw = p_.kernel[2];
   const std::vector<TileColumn> columns = tileColumns(p_, tile.begin, tile.pixels);
   forWords(tile, [&](const Index& c, bool isHalf) {
+    if (isDot()) b_.barrier();
     std::vector<Weight> w;
     for (int64_t i = 0; i < kw * blocks; ++i)
       w.push_back(load(tile.weights, c * (kw * blocks) + i));

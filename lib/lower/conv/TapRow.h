@@ -97,6 +97,8 @@ private:
   template <typename Body> void forWords(const Tile& tile, Body&& body);
   kir::Value pixel(const Source& source, const kir::Index& word, const kir::Index& column,
                    int64_t i, bool isHalf);
+  /// Whether words of several channels are multiplied at once.
+  bool isDot() const { return schedule_.words.channels > 1; }
   void accumulate(kir::Var& sum, const kir::Value& pixel, const Weight& weight);
   void tapByTap(const Tile& tile);
   void sharing(const Tile& tile);

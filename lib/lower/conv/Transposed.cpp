@@ -15,6 +15,7 @@
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
+#include "lower/conv/Winograd.h"
 #include "lower/window/Tiles.h"
 
 #include <fmt/format.h>
@@ -245,7 +246,26 @@ std::string refuseConvTransposed(const Op& op, const kir::Target& target) {
   return epilogueRefusal(op);
 }
 
+double transposedCycles(const Op& op, const kir::Target& target) {
+  const kir::Target narrowed = target.withLanes(op.result()->type().layout.block);
+  double cycles = 0;
+  for (const GroupRun& run : mergedGroups(windowProblem(op), op))
+    for (const Phase& phase : phasesOf(run.problem)) {
+      // Only every stride-th row of taps reaches a row.
+      const WindowProblem::Spatial& strides = run.problem.strides;
+      if (phase.problem.kernel[2] > 0)
+        cycles += directCandidates(phase.problem, narrowed).front().cycles /
+                  static_cast<double>(strides[0] * strides[1]);
+    }
+  return cycles;
+}
+
 void lowerConvTransposed(const Op& op, Lowering& lowering) {
+  const ConvChoice choice = chooseConv(op, lowering.target());
+  if (const auto* winograd = std::get_if<WinogradCandidate>(&choice.chosen.how)) {
+    lowerConvWinograd(op, *winograd, choice.secondChoice, lowering);
+    return;
+  }
   for (const GroupRun& run : mergedGroups(windowProblem(op), op))
     TransposedConv(op, run, lowering).lower();
 }

@@ -8,9 +8,10 @@
 //
 // A transform mixes all pixels of a tile: one that is not finite would spread to every output, and
 // beside a very large one the others would be rounded away. Therefore the input transform keeps the
-// largest magnitude among some of the points. A tile where it reaches kLargestPoint is summed
-// over its windows, with pixels and weights as they are. Points of rows and columns 0 and n - 1 see
-// every pixel once, so that none hides; those of 1 add what is even.
+// largest magnitude among some of the points. Points of rows and columns 0 and n - 1 see every
+// pixel once, so that none hides; those of 1 add what is even. A tile where it reaches
+// kLargestPoint is looked at again, pixel by pixel, and summed over its windows if these are of
+// very different magnitudes.
 //
 // Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
 // [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
@@ -24,12 +25,14 @@
 #include "lower/Scalars.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/FloatWeights.h"
+#include "lower/conv/Polyphase.h"
 #include "lower/conv/WinogradTransform.h"
 #include "lower/window/Tiles.h"
 
 #include <fmt/format.h>
 
 #include <bit>
+#include <limits>
 
 namespace enfold::lower {
 namespace {
@@ -43,16 +46,17 @@ constexpr int64_t kCacheLine = 16; ///< floats
 constexpr int64_t kRunOfChannels = 32;
 /// The bits of |x| as an integer, which order magnitudes: NaN is above infinity.
 constexpr int64_t kMagnitudeBits = 0x7fffffff;
+constexpr auto kNoTap = std::bit_cast<int32_t>(Polyphase::kNoTap);
 
 class Winograd {
 public:
   Winograd(const Op& op, Lowering& lowering, const WinogradCandidate& candidate)
-      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(candidate.schedule),
+      : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
+        phases_(polyphaseOf(op, lanes_)), p_(phases_.problem), s_(candidate.schedule),
         kind_(candidate.kind), w_{transformAlong(1), transformAlong(2)},
-        lanes_(op.result()->type().layout.block), cin_((p_.cin + lanes_ - 1) / lanes_),
-        cout_((p_.cout + lanes_ - 1) / lanes_), points_(s_.points(p_)), stepY_(stepOf(p_, 1)),
-        stepX_(stepOf(p_, 2)), tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)),
-        result_(op, lowering) {
+        cin_((p_.cin + lanes_ - 1) / lanes_), cout_((p_.cout + lanes_ - 1) / lanes_),
+        points_(s_.points(p_)), stepY_(stepOf(p_, 1)), stepX_(stepOf(p_, 2)),
+        tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)), result_(op, lowering) {
     inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
     productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
   }
@@ -63,6 +67,23 @@ public:
 private:
   struct Tile {
     Index image, plane, y, x; ///< plane: of the input or the result; y, x: its first output pixel
+  };
+  /// The pixels of the op's input that a tile begins with in a block of channels of some phase.
+  struct Source {
+    int64_t blocks; ///< of the op's input
+    Index block;    ///< among them
+    Index y, x;     ///< of the first pixel
+    int64_t stepY, stepX;
+  };
+  /// A block of channels of a pixel, or of the nearest one inside the image.
+  struct Pixel {
+    kir::Place place;
+    kir::Condition isInside;
+  };
+  /// Where the op's result has a block of channels of some phase.
+  struct Target {
+    Index block;
+    Index y, x; ///< of the phase's first pixel, which may be outside
   };
   /// Blocks of input channels, and how many channels of each count.
   struct Channels {
@@ -75,6 +96,17 @@ private:
     std::function<kir::Place(const Index& tap)> inputs;
   };
 
+  /// Calls use(filters) with the weights as those of the problem.
+  template <typename Use>
+  static void withFilters(const Polyphase& phases, const Tensor& weights, Use use) {
+    const FloatWeights values(weights);
+    if (phases.isPhased())
+      use(phases.filters(values.data()).data());
+    else
+      use(values.data());
+  }
+  std::string phasesKey() const { return phases_.isPhased() ? phases_.key() : ""; }
+  int64_t numFilterWeights() const { return cout_ * lanes_ * p_.cin * p_.taps(); }
   BufferRef packedWeights() const;
   BufferRef filters() const;
   WinogradTransform transformAlong(size_t d) const {
@@ -92,18 +124,25 @@ private:
   }
   void declareSource(kir::Builder& b, std::vector<BufferRef>& buffers);
   void declareRest(kir::Builder& b, std::vector<BufferRef>& buffers);
+  void declareMagnitudes(kir::Builder& b) {
+    magnitudes_ = b.local("magnitudes", kir::Scalar::I32, w_.y.tile * w_.x.tile);
+  }
+  Source sourceOf(const Tile& tile, const Index& channelBlock) const;
   void transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
                       const Index& channelBlock);
   void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
   void product(kir::Builder& b, const Channels& channels, const kir::Condition& isFirst,
                const kir::Place& from, const kir::Place& weights, const kir::Place& to);
-  void checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count);
+  void checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count,
+                  const std::function<Tile(const Index&)>& tileOf);
+  Value isUneven(kir::Builder& b, const Tile& tile);
   kir::Place magnitudesOf(const kir::Place& inputs, const Index& tileOfChunk) const;
-  Value pixel(kir::Builder& b, const Tile& tile, const Index& plane, const Index& channel,
-              const Index& i, const Index& j);
+  Pixel pixelAt(const Tile& tile, const Index& plane, const Index& channelBlock, const Index& i,
+                const Index& j) const;
   void outputTile(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& tileOfChunk,
                   const Index& group);
   void sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& channelBlock);
+  Target targetOf(const Index& channelBlock) const;
   void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
   kir::Kernel inputStage(std::vector<BufferRef>& buffers, const BufferRef& inputs);
@@ -119,46 +158,55 @@ private:
 
   const Op& op_;
   Lowering& lowering_;
-  const WindowProblem p_;
+  const int64_t lanes_;
+  const Polyphase phases_;
+  const WindowProblem& p_; ///< that of all phases
   const WinogradSchedule s_;
   const std::string kind_;
   const WinogradTransforms w_;
-  const int64_t lanes_, cin_, cout_, points_;
+  const int64_t cin_, cout_, points_;
   const int64_t stepY_, stepX_; ///< between the pixels of a tile
   const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
   ConvResult result_;
-  std::optional<kir::Buffer> src_, weights_, filters_, products_, pixels_;
+  std::optional<kir::Buffer> src_, weights_, filters_, products_, pixels_, magnitudes_;
 };
 
 BufferRef Winograd::packedWeights() const {
   const int64_t cin = p_.cin, cout = p_.cout, points = points_, planes = p_.kernel[0];
   const int64_t vectors = s_.blocks * lanes_, depth = cin_ * lanes_;
   const int64_t taps = p_.kernel[1] * p_.kernel[2];
-  const auto pack = [=, w = w_](const Tensor& weights, float* to, int64_t) {
-    const FloatWeights values(weights);
-    const float* data = values.data();
-    for (int64_t first = 0; first < cout; first += vectors)
-      for (int64_t plane = 0; plane < planes; ++plane)
-        for (int64_t c = 0; c < cin; ++c)
-          for (int64_t k = first; k < std::min(first + vectors, cout); ++k)
-            transformWeights(w, data + ((k * cin + c) * planes + plane) * taps,
-                             to + first * points * planes * depth + (plane * depth + c) * vectors +
-                                 k - first,
-                             planes * depth * vectors);
+  const auto pack = [=, w = w_, phases = phases_](const Tensor& weights, float* to, int64_t) {
+    withFilters(phases, weights, [&](const float* data) {
+      for (int64_t first = 0; first < cout; first += vectors)
+        for (int64_t plane = 0; plane < planes; ++plane)
+          for (int64_t c = 0; c < cin; ++c)
+            for (int64_t k = first; k < std::min(first + vectors, cout); ++k)
+              transformWeights(w, data + ((k * cin + c) * planes + plane) * taps,
+                               to + first * points * planes * depth +
+                                   (plane * depth + c) * vectors + k - first,
+                               planes * depth * vectors);
+    });
   };
   return lowering_.packed<float>(*op_.own(1)->constant(),
-                                 fmt::format("winograd {} {}", s_.side, vectors),
+                                 fmt::format("winograd {} {} {}", s_.side, vectors, phasesKey()),
                                  points * planes * depth * cout_ * lanes_, pack);
 }
 
-/// The weights as they are.
+/// The weights as they are: [block of output channels][input channel][tap][lane].
 BufferRef Winograd::filters() const {
-  const int64_t count = op_.own(1)->type().numElements();
-  const auto pack = [count](const Tensor& weights, float* to, int64_t) {
-    std::copy_n(FloatWeights(weights).data(), count, to);
+  const int64_t ofFilter = p_.cin * p_.taps(), cout = p_.cout, lanes = lanes_;
+  const auto pack = [=, phases = phases_](const Tensor& weights, float* to, int64_t) {
+    withFilters(phases, weights, [&](const float* data) {
+      for (int64_t first = 0; first < cout; first += lanes)
+        for (int64_t i = 0; i < ofFilter; ++i)
+          for (int64_t k = first; k < std::min(first + lanes, cout); ++k)
+            to[first * ofFilter + i * lanes + k - first] = data[k * ofFilter + i];
+    });
   };
-  return lowering_.packed<float>(*op_.own(1)->constant(), "as they are", count, pack);
+  return lowering_.packed<float>(*op_.own(1)->constant(),
+                                 fmt::format("filters by {} {}", lanes_, phasesKey()),
+                                 numFilterWeights(), pack);
 }
 
 Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
@@ -172,13 +220,31 @@ Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index&
   return {lattice / (stepY_ * stepX_), 0, y, x};
 }
 
+Winograd::Source Winograd::sourceOf(const Tile& tile, const Index& channelBlock) const {
+  const auto& step = phases_.inputStep;
+  Source source = {.blocks = cin_ / (phases_.inputPhases[1] * phases_.inputPhases[2]),
+                   .block = channelBlock,
+                   .y = tile.y * step[1] - p_.padsBegin[1],
+                   .x = tile.x * step[2] - p_.padsBegin[2],
+                   .stepY = stepY_ * step[1],
+                   .stepX = stepX_ * step[2]};
+  if (source.blocks == cin_) return source;
+  const Index phase = channelBlock / source.blocks;
+  source.block = channelBlock % source.blocks;
+  source.y = source.y + phase / phases_.inputPhases[2];
+  source.x = source.x + phase % phases_.inputPhases[2];
+  return source;
+}
+
 /// B^T d B of one tile and channel block, to the points of `to`, and the largest magnitudes.
 void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
                               const Index& channelBlock) {
   const int64_t height = p_.in[1], width = p_.in[2];
+  const Source source = sourceOf(tile, channelBlock);
   const Index plane =
-      ((tile.image * cin_ + channelBlock) * p_.in[0] + tile.plane) * (height * width);
-  const Index y = tile.y - p_.padsBegin[1], x = tile.x - p_.padsBegin[2];
+      ((tile.image * source.blocks + source.block) * p_.in[0] + tile.plane) * (height * width);
+  const Index &y = source.y, &x = source.x;
+  const int64_t stepY = source.stepY, stepX = source.stepX;
   const kir::Var largest = b.var("largest", b.zero(kir::i32(int(lanes_))));
   const auto isWatched = [](int64_t i, int64_t points) { return i < 2 || i == points - 1; };
   const auto store = [&](int64_t i, int64_t j, const Value& v) {
@@ -186,13 +252,13 @@ void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile&
     if (isWatched(i, w_.y.tile) && isWatched(j, w_.x.tile))
       largest.set(b.max(largest, b.bitcast(v, kir::Scalar::I32) & kMagnitudeBits));
   };
-  const Index lastY = y + (w_.y.tile - 1) * stepY_, lastX = x + (w_.x.tile - 1) * stepX_;
+  const Index lastY = y + (w_.y.tile - 1) * stepY, lastX = x + (w_.x.tile - 1) * stepX;
   const kir::Condition inside =
       (y >= Index(0)) & (x >= Index(0)) & (lastY < Index(height)) & (lastX < Index(width));
   const auto whole = [&] {
     const auto load = [&](int64_t i, int64_t j) {
       return b.loadAs(kir::Scalar::F32,
-                      (*src_)[(plane + (y + i * stepY_) * width + x + j * stepX_) * lanes_],
+                      (*src_)[(plane + (y + i * stepY) * width + x + j * stepX) * lanes_],
                       int(lanes_));
     };
     emitTransform(b, w_.y.input, w_.x.input, load, store);
@@ -210,8 +276,8 @@ void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile&
         isInside.push_back((pixel >= Index(0)) & (pixel < Index(size)));
       }
     };
-    clip(y, w_.y.tile, stepY_, height, rows, rowInside);
-    clip(x, w_.x.tile, stepX_, width, columns, columnInside);
+    clip(y, w_.y.tile, stepY, height, rows, rowInside);
+    clip(x, w_.x.tile, stepX, width, columns, columnInside);
     const auto load = [&](int64_t i, int64_t j) {
       const auto r = static_cast<size_t>(i), c = static_cast<size_t>(j);
       const Value v = b.loadAs(
@@ -288,20 +354,15 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
   });
 }
 
-/// A number of a tile in all lanes; those outside the image are zero.
-Value Winograd::pixel(kir::Builder& b, const Tile& tile, const Index& plane, const Index& channel,
-                      const Index& i, const Index& j) {
-  const Index y = tile.y - p_.padsBegin[1] + i * stepY_, x = tile.x - p_.padsBegin[2] + j * stepX_;
+Winograd::Pixel Winograd::pixelAt(const Tile& tile, const Index& plane, const Index& channelBlock,
+                                  const Index& i, const Index& j) const {
+  const Source source = sourceOf(tile, channelBlock);
+  const Index y = source.y + i * source.stepY, x = source.x + j * source.stepX;
   const Index row = max(min(y, Index(p_.in[1] - 1)), Index(0));
   const Index column = max(min(x, Index(p_.in[2] - 1)), Index(0));
-  const Index block = (tile.image * cin_ + channel / lanes_) * p_.in[0] + plane;
-  const Index element = ((block * p_.in[1] + row) * p_.in[2] + column) * lanes_;
-  const Value v =
-      b.splat(b.loadAs(kir::Scalar::F32, (*src_)[element + channel % lanes_]), int(lanes_));
-  const kir::Condition inside =
-      (y >= Index(0)) & (y < Index(p_.in[1])) & (x >= Index(0)) & (x < Index(p_.in[2]));
-  if (const auto known = inside.known()) return *known ? v : b.zero(v.type());
-  return b.select(inside.value(), v, b.zero(v.type()));
+  const Index block = (tile.image * source.blocks + source.block) * p_.in[0] + plane;
+  return {(*src_)[((block * p_.in[1] + row) * p_.in[2] + column) * lanes_],
+          (y >= Index(0)) & (y < Index(p_.in[1])) & (x >= Index(0)) & (x < Index(p_.in[2]))};
 }
 
 /// Where the magnitudes of a tile lie, and then whether it is summed over its windows.
@@ -309,9 +370,10 @@ kir::Place Winograd::magnitudesOf(const kir::Place& inputs, const Index& tileOfC
   return inputs + points_ * inputPoint_ + tileOfChunk * lanes_;
 }
 
-/// Finds the tiles of a chunk, in one plane, with a number that is huge or not finite in any
-/// channel. Lanes past the last channel hold anything, and do not count.
-void Winograd::checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count) {
+/// Finds the tiles of a chunk, in one plane, that are to be summed over their windows. Lanes past
+/// the last channel hold anything, and do not count.
+void Winograd::checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count,
+                          const std::function<Tile(const Index&)>& tileOf) {
   const kir::Type type = kir::i32(int(lanes_));
   const int64_t rest = p_.cin % lanes_, block = s_.paddedChunk() * lanes_;
   b.forLoop("tile", 0, count, [&](const Index& t) {
@@ -325,9 +387,67 @@ void Winograd::checkTiles(kir::Builder& b, const kir::Place& inputs, const Index
     if (rest > 0)
       largest.set(
           b.max(largest, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
-    const Value isHuge = b.reduceMax(largest) >= std::bit_cast<int32_t>(kLargestPoint);
-    b.store(place, b.cast(isHuge, kir::Scalar::F32));
+    kir::Var isHuge = b.var("is_huge", b.zero(kir::f32(1)));
+    b.ifElse(
+        b.reduceMax(largest) >= std::bit_cast<int32_t>(kLargestPoint),
+        [&] { isHuge.set(b.cast(isUneven(b, tileOf(t)), kir::Scalar::F32)); }, [] {});
+    b.store(place, isHuge);
   });
+}
+
+/// Whether the largest number of a tile is more than kLargestSpread times that of some window, over
+/// all channels, or beyond kLargestNumber. Taps that a phase lacks would count; there, pixels of
+/// phases take the place of windows. Pixels outside the image do not count.
+Value Winograd::isUneven(kir::Builder& b, const Tile& tile) {
+  const kir::Type type = kir::i32(int(lanes_)), one = kir::i32(1);
+  const int64_t rows = w_.y.tile, columns = w_.x.tile, rest = p_.cin % lanes_;
+  const bool isPhased = phases_.isPhased();
+  const int64_t phases = phases_.inputPhases[1] * phases_.inputPhases[2], blocks = cin_ / phases;
+  const int64_t kh = isPhased ? 1 : p_.kernel[1], kw = isPhased ? 1 : p_.kernel[2];
+  const int64_t none = std::numeric_limits<int32_t>::max();
+  kir::Var largest = b.var("largest", b.zero(one));
+  kir::Var least = b.var("least", b.constantInt(one, none));
+  const auto at = [&](const Index& i, const Index& j) { return (*magnitudes_)[i * columns + j]; };
+  b.forLoop("phase", 0, phases, [&](const Index& phase) {
+    b.forLoop("i", 0, rows, [&](const Index& i) {
+      b.forLoop("j", 0, columns, [&](const Index& j) {
+        kir::Var most = b.var("most", b.zero(type));
+        const auto magnitudes = [&](const Index& block) {
+          const Pixel pixel = pixelAt(tile, tile.plane, block, i, j);
+          const Value v = b.loadAs(kir::Scalar::F32, pixel.place, int(lanes_));
+          return b.bitcast(v, kir::Scalar::I32) & kMagnitudeBits;
+        };
+        b.forLoop("cb", phase * blocks, (phase + 1) * blocks - (rest > 0),
+                  [&](const Index& cb) { most.set(b.max(most, magnitudes(cb))); });
+        if (rest > 0)
+          most.set(b.max(most, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
+        const kir::Condition isInside = pixelAt(tile, tile.plane, phase * blocks, i, j).isInside;
+        b.ifElse(
+            isInside,
+            [&] {
+              const Value magnitude = b.reduceMax(most);
+              b.store(at(i, j), magnitude);
+              largest.set(b.max(largest, magnitude));
+            },
+            [&] { b.store(at(i, j), b.constantInt(one, -1)); });
+      });
+    });
+    b.forLoop("i", 0, rows + 1 - kh, [&](const Index& i) {
+      b.forLoop("j", 0, columns + 1 - kw, [&](const Index& j) {
+        kir::Var window = b.var("window", b.constantInt(one, -1));
+        b.forLoop("ky", 0, kh, [&](const Index& ky) {
+          b.forLoop("kx", 0, kw, [&](const Index& kx) {
+            window.set(b.max(window, b.load(at(i + ky, j + kx))));
+          });
+        });
+        least.set(b.min(least, b.select(Value(window) < 0, b.constantInt(one, none), window)));
+      });
+    });
+  });
+  constexpr auto kSpread =
+      int64_t{std::bit_cast<int32_t>(kLargestSpread)} - std::bit_cast<int32_t>(1.0f);
+  const Value isSpread = Value(largest) - b.min(least, largest) > kSpread;
+  return isSpread | (Value(largest) >= std::bit_cast<int32_t>(kLargestNumber));
 }
 
 /// The outputs of one tile of a chunk in a group of output channel blocks.
@@ -363,27 +483,51 @@ void Winograd::outputTile(kir::Builder& b, const Depth& depth, const Tile& tile,
 void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile,
                           const Index& channelBlock) {
   const int64_t m = w_.x.outputs, taps = p_.taps(), kh = p_.kernel[1], kw = p_.kernel[2];
-  const kir::Type indices = kir::i64(int(lanes_));
-  const Value first = b.cast(b.value(channelBlock * lanes_), kir::Scalar::I64);
-  const Value channel = b.splat(first, int(lanes_)) + b.iota(indices);
-  const Value filter = b.min(channel, b.constantInt(indices, p_.cout - 1)) * (p_.cin * taps);
   b.forLoop("i", 0, w_.y.outputs, [&](const Index& i) {
     std::vector<kir::Var> sums;
     for (int64_t j = 0; j < m; ++j) sums.push_back(b.var("sum", b.zero(kir::f32(int(lanes_)))));
     b.forLoop("c", 0, p_.cin, [&](const Index& c) {
+      const Index filter = (channelBlock * p_.cin + c) * taps;
       b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
         const Index plane =
             isVolume(p_) ? tile.plane * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0]
                          : Index(0);
-        b.forLoop("ky", 0, kh, [&](const Index& ky) {
-          b.forLoop("kx", 0, kw, [&](const Index& kx) {
-            const Value w = b.gather((*filters_)[c * taps + (kd * kh + ky) * kw + kx], filter);
-            for (int64_t j = 0; j < m; ++j) {
-              kir::Var& sum = sums[static_cast<size_t>(j)];
-              sum.set(b.fma(pixel(b, tile, plane, c, i + ky, kx + j), w, sum));
-            }
+        const auto addTaps = [&](const auto& pixel) {
+          b.forLoop("ky", 0, kh, [&](const Index& ky) {
+            b.forLoop("kx", 0, kw, [&](const Index& kx) {
+              const Value w =
+                  b.load((*filters_)[(filter + (kd * kh + ky) * kw + kx) * lanes_], int(lanes_));
+              const Value bits = b.bitcast(w, kir::Scalar::I32);
+              for (int64_t j = 0; j < m; ++j) {
+                kir::Var& sum = sums[static_cast<size_t>(j)];
+                const Value next = b.fma(pixel(i + ky, kx + j), w, sum);
+                sum.set(phases_.isPhased() ? b.select(bits != int64_t{kNoTap}, next, sum) : next);
+              }
+            });
           });
-        });
+        };
+        const auto load = [&](const kir::Place& place) {
+          return b.splat(b.loadAs(kir::Scalar::F32, place + c % lanes_), int(lanes_));
+        };
+        const Pixel first = pixelAt(tile, plane, c / lanes_, i, 0);
+        const Pixel last = pixelAt(tile, plane, c / lanes_, i + (kh - 1), m + kw - 2);
+        const Source source = sourceOf(tile, c / lanes_);
+        b.ifElse(
+            first.isInside & last.isInside,
+            [&] {
+              addTaps([&](const Index& y, const Index& x) {
+                const Index pixels = (y - i) * source.stepY * p_.in[2] + x * source.stepX;
+                return load(first.place + pixels * lanes_);
+              });
+            },
+            [&] {
+              addTaps([&](const Index& y, const Index& x) {
+                const Pixel pixel = pixelAt(tile, plane, c / lanes_, y, x);
+                const Value v = load(pixel.place), zero = b.zero(v.type());
+                if (const auto known = pixel.isInside.known()) return *known ? v : zero;
+                return b.select(pixel.isInside.value(), v, zero);
+              });
+            });
       });
     });
     for (int64_t j = 0; j < m; ++j)
@@ -391,30 +535,48 @@ void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile,
   });
 }
 
+Winograd::Target Winograd::targetOf(const Index& channelBlock) const {
+  if (!phases_.isTransposed) return {channelBlock, 0, 0};
+  const int64_t blocks = cout_ / (phases_.resultStep[1] * phases_.resultStep[2]);
+  const Index phase = channelBlock / blocks;
+  return {channelBlock % blocks, phase / phases_.resultStep[2] + phases_.firstResult[1],
+          phase % phases_.resultStep[2] + phases_.firstResult[2]};
+}
+
 /// Bias and epilogue for each pixel of a tile that is inside.
 void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlock) {
   const int64_t m = w_.x.outputs;
-  const std::optional<Value> bias = result_.bias(b, channelBlock);
+  const WindowProblem& own = phases_.own;
+  const Target target = targetOf(channelBlock);
+  const int64_t stepY = stepY_ * phases_.resultStep[1], stepX = stepX_ * phases_.resultStep[2];
+  const Index firstY = tile.y * phases_.resultStep[1] + target.y;
+  const Index firstX = tile.x * phases_.resultStep[2] + target.x;
+  const std::optional<Value> bias = result_.bias(b, target.block);
   const auto pixel = [&](const Index& i, const Index& j) {
     const Value sum = b.load((*pixels_)[(i * m + j) * lanes_], int(lanes_));
     const Index linear =
-        (tile.plane * p_.out[1] + tile.y + i * stepY_) * p_.out[2] + tile.x + j * stepX_;
-    result_.store(b, sum, bias, tile.image, channelBlock, linear);
+        (tile.plane * own.out[1] + firstY + i * stepY) * own.out[2] + firstX + j * stepX;
+    result_.store(b, sum, bias, tile.image, target.block, linear);
   };
-  const auto inside = [](int64_t outputs, int64_t size, const Index& first, int64_t step) {
+  // Only a transposed convolution has pixels in front of the first one.
+  const auto begin = [&](const Index& first, int64_t step) {
+    return phases_.isTransposed ? max(Index(0), (step - 1 - first) / step) : Index(0);
+  };
+  const auto end = [](int64_t outputs, int64_t size, const Index& first, int64_t step) {
     return min(Index(outputs), max(Index(0), (size - first + (step - 1)) / step));
   };
-  b.forLoop("i", 0, inside(w_.y.outputs, p_.out[1], tile.y, stepY_), [&](const Index& i) {
-    b.ifElse(
-        tile.x + (m - 1) * stepX_ < Index(p_.out[2]),
-        [&] {
-          for (int64_t j = 0; j < m; ++j) pixel(i, j);
-        },
-        [&] {
-          b.forLoop("j", 0, inside(m, p_.out[2], tile.x, stepX_),
-                    [&](const Index& j) { pixel(i, j); });
-        });
-  });
+  const Index beginX = begin(firstX, stepX);
+  b.forLoop("i", begin(firstY, stepY), end(w_.y.outputs, own.out[1], firstY, stepY),
+            [&](const Index& i) {
+              b.ifElse((beginX == Index(0)) & (firstX + (m - 1) * stepX < Index(own.out[2])),
+                       [&] {
+                         for (int64_t j = 0; j < m; ++j) pixel(i, j);
+                       },
+                       [&] {
+                         b.forLoop("j", beginX, end(m, own.out[2], firstX, stepX),
+                                   [&](const Index& j) { pixel(i, j); });
+                       });
+            });
 }
 
 void Winograd::declareSource(kir::Builder& b, std::vector<BufferRef>& buffers) {
@@ -427,7 +589,7 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   weights_ =
       b.input("wei", kir::Scalar::F32, points_ * p_.kernel[0] * cin_ * cout_ * lanes_ * lanes_);
   buffers.push_back(packedWeights());
-  filters_ = b.input("filters", kir::Scalar::F32, op_.own(1)->type().numElements());
+  filters_ = b.input("filters", kir::Scalar::F32, numFilterWeights());
   buffers.push_back(filters());
   result_.declare(b, buffers);
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
@@ -438,6 +600,7 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
   kir::Builder b("conv_winograd");
   declareSource(b, buffers);
   declareRest(b, buffers);
+  declareMagnitudes(b);
   const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::F32, inputElements());
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
     const Index count = tilesIn(b, chunk);
@@ -448,7 +611,8 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
       });
     });
     const Depth depth = {0, 1, [&](const Index&) { return inputs[0]; }};
-    checkTiles(b, inputs[0], count);
+    checkTiles(b, inputs[0], count,
+               [&](const Index& t) { return tileAt(0, 1, chunk * s_.chunk + t); });
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
       multiplyGroup(b, depth, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
@@ -480,12 +644,15 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
 
 kir::Kernel Winograd::checkStage(std::vector<BufferRef>& buffers, const BufferRef& inputs) {
   kir::Builder b("winograd_check");
+  declareSource(b, buffers);
   const kir::Buffer points = b.inout("points", kir::Scalar::F32, stagedElements());
-  buffers = {inputs};
+  buffers.push_back(inputs);
+  declareMagnitudes(b);
   const int64_t extents[] = {planes(p_, p_.in), s_.chunks(p_)};
   const std::string_view names[] = {"plane", "chunk"};
   b.parallelGrid(extents, names, {1}, [&](std::span<const Index> at) {
-    checkTiles(b, points[inputsAt(at[0], at[1])], tilesIn(b, at[1]));
+    checkTiles(b, points[inputsAt(at[0], at[1])], tilesIn(b, at[1]),
+               [&](const Index& t) { return tileAt(at[0], p_.in[0], at[1] * s_.chunk + t); });
   });
   return b.finish();
 }
@@ -520,11 +687,12 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
 /// The call of which the results are.
 void Winograd::call(kir::Kernel kernel, std::vector<BufferRef> buffers,
                     const std::string& secondChoice) {
-  lowering_.call(std::move(kernel), std::move(buffers),
-                 {.algorithm = fmt::format("{}{} {}x{}", kind_, s_.staged ? " staged" : "",
-                                           s_.pixels, s_.blocks),
-                  .secondChoice = secondChoice,
-                  .flops = p_.flops() + result_.flops()});
+  lowering_.call(
+      std::move(kernel), std::move(buffers),
+      {.algorithm = fmt::format("{}{}{} {}x{}", phases_.isTransposed ? "conv_transposed " : "",
+                                kind_, s_.staged ? " staged" : "", s_.pixels, s_.blocks),
+       .secondChoice = secondChoice,
+       .flops = phases_.flops() + result_.flops()});
 }
 
 void Winograd::lower(const std::string& secondChoice) {

@@ -1,4 +1,4 @@
-// Winograd convolution: windows of stride 1 on the channel-blocked layout.
+// Winograd convolution: strided, transposed or not, on the channel-blocked layout.
 #pragma once
 
 #include "lower/Lowering.h"

@@ -41,8 +41,6 @@ constexpr int64_t kPairsSides[] = {6};
 /// Tiles of two long sides would round too much.
 constexpr int64_t kLargestSquare = 8;
 
-int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 std::span<const int64_t> sidesFor(const Words& words) {
   return words == kPairs ? std::span<const int64_t>(kPairsSides) : std::span<const int64_t>(kSides);
 }
@@ -82,12 +80,37 @@ std::string kindOf(const WindowProblem& p, const WinogradSchedule& s) {
                          : fmt::format("winograd {}f{}x{}", words, height, width);
 }
 
-/// Fills in the register tile and evens out the chunks.
-WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, WinogradSchedule s) {
+/// What a schedule takes whose chunks, register tile by register tile, have `panels` of those
+/// together.
+double cyclesOf(const WindowProblem& p, const kir::Target& target, const WinogradSchedule& s,
+                int64_t panels) {
   const kir::Machine& machine = target.machine;
   const int64_t lanes = target.lanes(kir::Scalar::F32);
   const int64_t cin = ceilDiv(p.cin, lanes), cout = ceilDiv(p.cout, lanes);
   const int64_t points = s.points(p), tiles = s.tiles(p);
+  const int64_t planesIn = planes(p, p.in), planesOut = planes(p, p.out);
+  const int64_t depth = p.kernel[0] * ceilDiv(p.cin, s.words.channels); // words of the sums
+  const double products = static_cast<double>(planesOut * panels * (cout / s.blocks)) *
+                          static_cast<double>(points * depth) *
+                          tileCycles(machine, s.pixels, s.blocks, s.words);
+  const bool pairs = s.words == kPairs;
+  const double input = pairs ? kPairsInputArithmetic : kInputArithmetic;
+  const double output = pairs ? kPairsOutputArithmetic : kOutputArithmetic;
+  const double transforms =
+      static_cast<double>(tiles * points) *
+      (static_cast<double>(planesIn * ceilDiv(cin, s.words.channels)) *
+           transformCycles(machine, input) +
+       static_cast<double>(planesOut * cout) * transformCycles(machine, output));
+  const int64_t wordBytes = kir::sizeInBytes(s.words.weight) * s.words.channels;
+  const double reading = readingCycles(machine, wordBytes * points * depth * cout * lanes,
+                                       static_cast<double>(planesOut * s.chunks(p)));
+  return std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms;
+}
+
+/// Fills in the register tile and evens out the chunks.
+WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, WinogradSchedule s) {
+  const kir::Machine& machine = target.machine;
+  const int64_t cout = ceilDiv(p.cout, target.lanes(kir::Scalar::F32)), tiles = s.tiles(p);
   s.chunk = ceilDiv(tiles, ceilDiv(tiles, s.chunk));
   double best = 1e300;
   for (int64_t blocks = 1; blocks <= std::min<int64_t>(4, cout); ++blocks) {
@@ -102,22 +125,7 @@ WinogradCandidate costOf(const WindowProblem& p, const kir::Target& target, Wino
       s.blocks = blocks;
     }
   }
-  const int64_t planesIn = planes(p, p.in), planesOut = planes(p, p.out);
-  const auto chunks = static_cast<double>(planesOut * s.chunks(p));
-  const int64_t depth = p.kernel[0] * ceilDiv(p.cin, s.words.channels); // words of the sums
-  const double products = chunks * static_cast<double>(points * depth) * best;
-  const bool pairs = s.words == kPairs;
-  const double input = pairs ? kPairsInputArithmetic : kInputArithmetic;
-  const double output = pairs ? kPairsOutputArithmetic : kOutputArithmetic;
-  const double transforms =
-      static_cast<double>(tiles * points) *
-      (static_cast<double>(planesIn * ceilDiv(cin, s.words.channels)) *
-           transformCycles(machine, input) +
-       static_cast<double>(planesOut * cout) * transformCycles(machine, output));
-  const int64_t wordBytes = kir::sizeInBytes(s.words.weight) * s.words.channels;
-  const double reading = readingCycles(machine, wordBytes * points * depth * cout * lanes, chunks);
-  return {s, std::max(products, reading) + kNotHidden * std::min(products, reading) + transforms,
-          kindOf(p, s)};
+  return {s, cyclesOf(p, target, s, s.chunks(p) * ceilDiv(s.chunk, s.pixels)), kindOf(p, s)};
 }
 
 } // namespace
@@ -131,10 +139,7 @@ int64_t WinogradSchedule::tiles(const WindowProblem& p) const {
 }
 
 bool isWinogradWindow(const WindowProblem& p) {
-  const auto fits = [&](size_t d) {
-    const int64_t taps = p.kernel[d];
-    return taps % 2 == 1 && taps < largestSide(p) && p.strides[d] == 1;
-  };
+  const auto fits = [&](size_t d) { return p.kernel[d] < largestSide(p) && p.strides[d] == 1; };
   if (p.groups != 1 || !fits(1) || !fits(2) || (p.kernel[1] == 1 && p.kernel[2] == 1)) return false;
   for (int64_t od = 0; od < p.out[0]; ++od) {
     int64_t inside = 0;
@@ -172,7 +177,12 @@ std::optional<WinogradCandidate> winogradCandidate(std::string_view text, const 
       tileRegisters(machine, s.pixels, s.blocks, 1, words) > machine.vectorRegisters)
     return std::nullopt;
   s.chunk = chunkOf(p, target, s);
-  return WinogradCandidate{s, 0, kindOf(p, s)};
+  const int64_t tiles = s.tiles(p), whole = tiles / s.chunk;
+  const int64_t panels =
+      whole * ceilDiv(s.chunk, s.pixels) + ceilDiv(tiles - whole * s.chunk, s.pixels);
+  double cycles = cyclesOf(p, target, s, panels);
+  if (s.side == largestSide(p)) cycles *= kLargestTile;
+  return WinogradCandidate{s, cycles, kindOf(p, s)};
 }
 
 std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& p, const kir::Target& target,

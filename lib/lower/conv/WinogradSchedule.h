@@ -12,9 +12,15 @@
 
 namespace enfold::lower {
 
-/// Transformed inputs from this magnitude on, and weights, are left to direct convolution: their
-/// rounding errors, which a transform hands to the whole tile, are as large as ordinary numbers.
+/// Weights from this magnitude on are left to direct convolution, and so may be transformed inputs:
+/// their rounding errors, which a transform hands to the whole tile, are as large as ordinary
+/// numbers.
 inline constexpr float kLargestPoint = 0x1p20f;
+/// So much larger than the numbers of any window a tile's largest number may be then: the errors of
+/// the transforms stay below 2^-12 of a window's own largest number.
+inline constexpr float kLargestSpread = 0x1p8f;
+/// And of this magnitude at most: sums of larger numbers may overflow.
+inline constexpr float kLargestNumber = 0x1p100f;
 
 struct WinogradSchedule {
   int64_t side = 6;    ///< inputs of a tile along each axis of several taps
@@ -58,9 +64,9 @@ inline int64_t planes(const WindowProblem& p, const WindowProblem::Spatial& size
 /// Whether the window has taps along one of height and width only.
 inline bool isAlongOneAxis(const WindowProblem& p) { return p.kernel[1] == 1 || p.kernel[2] == 1; }
 
-/// The window has 1, 3, 5 or 7 taps along height and width, or up to 9 along one of them only,
-/// several along one at least, and stride 1 there, no groups, and no plane of the result lies in
-/// the padding only.
+/// The window has 1 to 7 taps along height and width, or up to 9 along one of them only, several
+/// along one at least, and stride 1 there, no groups, and no plane of the result lies in the
+/// padding only.
 bool isWinogradWindow(const WindowProblem& problem);
 
 struct WinogradCandidate {
@@ -78,7 +84,7 @@ std::vector<WinogradCandidate> winogradCandidates(const WindowProblem& problem,
                                                   const Words& words = {});
 
 /// The candidate with the tiles of that name, and the chunks that suit the problem; none if the
-/// name says nothing that the problem and the target allow. Its cycles are not estimated.
+/// name says nothing that the problem and the target allow.
 std::optional<WinogradCandidate> winogradCandidate(std::string_view name,
                                                    const WindowProblem& problem,
                                                    const kir::Target& target,

@@ -368,7 +368,8 @@ void GemmKernel::lower() {
   lowering_.call(
       b_.finish(), std::move(buffers_),
       {.algorithm = fmt::format("gemm {}{}x{}", prefix(words_), tile_.rows, tile_.vectors),
-       .flops = results * (2.0 * static_cast<double>(depth_) + epilogue_.flopsPerElement())});
+       .flops = results * (2.0 * static_cast<double>(depth_) + epilogue_.flopsPerElement()),
+       .multiplies = words_.pixel});
 }
 
 /// One number or word in all lanes; of half a word the second number is zero.

@@ -149,9 +149,7 @@ void ChannelNormKernel::blocked(const kir::Buffer& dst) {
         const Index element = base + cb * plane + pixel * block;
         const Value y = normalized(norm, b.loadAs(scalar, src[element], block), s, o);
         b.storeAs(dst[element],
-                  epilogue.apply(b, y,
-                                 blockedCoordinates(op.result()->type(), group / groups,
-                                                    channelBlock, pixel)));
+                  epilogue.apply(b, y, BlockedPixel{group / groups, channelBlock, pixel}));
       });
     });
   });

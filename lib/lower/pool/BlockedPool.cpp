@@ -113,7 +113,7 @@ void lowerBlockedPool(const Op& op, Lowering& lowering) {
         value = value / b.splat(b.cast(b.value(counted), kir::Scalar::F32), lanes);
       }
       const Index pixel = (od * p.out[1] + oh) * p.out[2] + begin + shift + i;
-      value = epilogue.apply(b, value, blockedCoordinates(type, n, cb, pixel));
+      value = epilogue.apply(b, value, BlockedPixel{n, cb, pixel});
       b.storeAs(dst[((n * blocks + cb) * p.outPixels() + pixel) * lanes], value);
     }
   };
@@ -190,8 +190,7 @@ void lowerBlockedGlobalPool(const Op& op, Lowering& lowering) {
       total.set(fold.combine(total, sum));
     });
     const Value value = isMaximum(op) ? Value(total) : total * (1.0 / static_cast<double>(pixels));
-    b.storeAs(dst[cb * lanes],
-              epilogue.apply(b, value, blockedCoordinates(type, cb / blocks, cb % blocks, 0)));
+    b.storeAs(dst[cb * lanes], epilogue.apply(b, value, BlockedPixel{cb / blocks, cb % blocks, 0}));
   });
   lowering.call(
       b.finish(), std::move(buffers),

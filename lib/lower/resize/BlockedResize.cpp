@@ -20,6 +20,9 @@ using kir::Value;
 
 /// Columns outside the periodic run that are still written out one by one.
 constexpr int64_t kMaxBorder = 16;
+/// The same, and the longest period, where sizes vary: by whole factors images are enlarged alike
+/// whatever their size.
+constexpr int64_t kMaxBorderOfAny = 4, kMaxPeriodOfAny = 4;
 constexpr int kAbreast = 4;
 
 /// Depth, height and width; missing ones have size 1.
@@ -33,6 +36,14 @@ std::array<ResizeWindows, 3> spatialWindows(const Op& op) {
   const auto axes = resizeAxes(op);
   for (const ResizeAxis& axis : *axes) windows[lead + axis.axis - 2] = windowsOf(axis);
   return windows;
+}
+
+/// Whether columns are written out: their weights and places are constants, as far as they repeat.
+/// Else both come from tables.
+bool areWrittenOut(const ResizeWindows& w, const PeriodicRange& range) {
+  const int64_t border = w.out - range.period * range.periods;
+  if (!kir::LooseRanges::areWanted()) return border <= kMaxBorder;
+  return border <= kMaxBorderOfAny && range.period <= kMaxPeriodOfAny;
 }
 
 class BlockedResize {
@@ -105,8 +116,6 @@ Value BlockedResize::mixed(const std::vector<Row>& rows, const Index& element, i
   return *sum;
 }
 
-/// Where columns repeat, their weights and places are constants; else, and where sizes must not
-/// decide on it, both come from tables.
 void BlockedResize::forColumns(const Column& column) {
   const ResizeWindows& w = windows_[2];
   const auto known = [&](int64_t o, const Index& at, const Index& first) {
@@ -117,9 +126,9 @@ void BlockedResize::forColumns(const Column& column) {
   };
   const auto firstOf = [&](int64_t o) { return int64_t{w.first[static_cast<size_t>(o)]}; };
   const PeriodicRange range = periodicRange(w);
-  if (!kir::LooseRanges::areWanted() && w.out - range.period * range.periods <= kMaxBorder) {
+  if (areWrittenOut(w, range)) {
     for (int64_t o = 0; o < range.begin; ++o) known(o, o, firstOf(o));
-    b_.forLoop("period", 0, range.periods, [&](const Index& i) {
+    b_.forLoop("period", 0, kir::looseNumber(b_, range.periods), [&](const Index& i) {
       for (int64_t o = range.begin; o < range.begin + range.period; ++o)
         known(o, o + i * range.period, firstOf(o) + i * range.step);
     });
@@ -175,7 +184,7 @@ void BlockedResize::lower() {
       }
       const Index pixel = (at[1] * outHeight + at[2]) * width.out + ow;
       const Value value =
-          epilogue_.apply(b_, sum, blockedCoordinates(y, at[0] / blocks, at[0] % blocks, pixel));
+          epilogue_.apply(b_, sum, BlockedPixel{at[0] / blocks, at[0] % blocks, pixel});
       b_.storeAs(dst[(at[0] * (outDepth * outHeight * width.out) + pixel) * lanes_], value);
     });
   });

@@ -13,6 +13,9 @@ namespace enfold::lower {
 /// image to another.
 inline constexpr std::string_view kAnyWidth = " of any width";
 
+/// a / b, rounded up; neither is negative.
+constexpr int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 struct WindowProblem {
   using Spatial = std::array<int64_t, 3>;
 
