@@ -50,7 +50,7 @@ Result<ElemType> elemOfConv(const InferContext& c) {
 Result<int64_t> slide(int64_t in, const Window& w, size_t i, bool ceilMode) {
   const int64_t reach = (w.kernel[i] - 1) * w.dilations[i] + 1;
   const int64_t span = in + w.padsBegin[i] + w.padsEnd[i] - reach;
-  if (span < 0)
+  if (ceilMode ? span <= -w.strides[i] : span < 0)
     return invalid(fmt::format("the window of {} pixels does not fit the padded input of {}", reach,
                                in + w.padsBegin[i] + w.padsEnd[i]));
   int64_t out = (ceilMode ? span + w.strides[i] - 1 : span) / w.strides[i] + 1;

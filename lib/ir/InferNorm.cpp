@@ -60,9 +60,8 @@ Types inferLayerNorm(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(broadcastsToInput(c, 1, 2));
   Shape statistics = x;
   std::fill(statistics.begin() + static_cast<ptrdiff_t>(axis), statistics.end(), 1);
-  const ElemType wide = c.type(0).elem == ElemType::F64 ? ElemType::F64 : ElemType::F32;
-  return std::vector{Type{c.type(0).elem, x, {}}, Type{wide, statistics, {}},
-                     Type{wide, statistics, {}}};
+  return std::vector{c.type(0), Type{ElemType::F32, statistics, {}},
+                     Type{ElemType::F32, statistics, {}}};
 }
 
 Types inferRMSNorm(const InferContext& c) {

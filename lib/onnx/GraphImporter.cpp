@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace enfold::onnx {
 
 void Problems::add(Error error, const std::string& node) {
@@ -160,16 +162,15 @@ void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
       continue;
     if (auto note = dims_.assumeBatch(info.name(), *type)) model_.notes.push_back(*std::move(note));
   }
-  const auto checkNames = [&](const auto& given) {
-    for (const auto& [name, _] : given)
-      if (!names.contains(name))
-        problems_.add(Error(ErrorKind::Usage,
-                            fmt::format("the model has no input or open dimension '{}'", name)),
-                      "");
-  };
-  checkNames(options_.dims);
-  checkNames(options_.shapes);
-  checkNames(options_.values);
+  std::set<std::string> given; // one number is given as a size and as a shape
+  for (const auto& [name, _] : options_.dims) given.insert(name);
+  for (const auto& [name, _] : options_.shapes) given.insert(name);
+  for (const auto& [name, _] : options_.values) given.insert(name);
+  for (const std::string& name : given)
+    if (!names.contains(name))
+      problems_.add(Error(ErrorKind::Usage,
+                          fmt::format("the model has no input or open dimension '{}'", name)),
+                    "");
   for (const auto& info : proto.input()) importInput(info, scope);
   if (!model_.inputDefaults.empty())
     model_.notes.push_back(fmt::format(
@@ -419,7 +420,11 @@ Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::st
     const auto info = valueInfos_.find(node.results.back());
     node.declared.push_back(info == valueInfos_.end() ? std::nullopt : dims_.resolve(info->second));
   }
-  while (node.results.size() > 1 && node.results.back().empty()) {
+  // Results left out at the end are not there, except where their number says what the others are.
+  const std::optional<OpKind> kind = opByOnnxName(node.type);
+  const bool isCounted =
+      kind && !info(*kind).results.empty() && info(*kind).results.back().variadic;
+  while (!isCounted && node.results.size() > 1 && node.results.back().empty()) {
     node.results.pop_back();
     node.declared.pop_back();
   }

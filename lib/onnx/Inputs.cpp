@@ -31,8 +31,9 @@ std::string example(const std::vector<Dim>& dims) {
 
 std::optional<int64_t> DimBindings::sizeOf(const Dim& dim) const {
   if (dim.size) return dim.size;
-  const auto it = sizes_.find(dim.symbol);
-  return it == sizes_.end() ? std::nullopt : std::optional(it->second);
+  if (const auto it = sizes_.find(dim.symbol); it != sizes_.end()) return it->second;
+  const auto it = sampled_.find(dim.symbol);
+  return it == sampled_.end() ? std::nullopt : it->second;
 }
 
 Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) {
@@ -71,9 +72,12 @@ void DimBindings::nameSamples(std::span<const std::string> inputs) {
 void DimBindings::learnSample(const std::string& input, const DeclaredType& type) {
   const Shape* shape = sampleShape(input, type);
   if (!shape || !type.dims) return;
-  for (size_t i = 0; i < shape->size(); ++i)
-    if (const Dim& dim = (*type.dims)[i]; !dim.size && !isAnonymous(dim.symbol))
-      sizes_.emplace(dim.symbol, (*shape)[i]);
+  for (size_t i = 0; i < shape->size(); ++i) {
+    const Dim& dim = (*type.dims)[i];
+    if (dim.size || isAnonymous(dim.symbol)) continue;
+    const auto [known, added] = sampled_.emplace(dim.symbol, (*shape)[i]);
+    if (!added && known->second != (*shape)[i]) known->second = std::nullopt;
+  }
 }
 
 std::optional<std::string> DimBindings::assumeBatch(const std::string& input,

@@ -34,7 +34,10 @@ private:
   std::optional<int64_t> sizeOf(const DeclaredType::Dim& dim) const;
 
   const ImportOptions& options_;
-  std::map<std::string, int64_t> sizes_;
+  std::map<std::string, int64_t> sizes_; ///< of the symbols that are stated
+  /// Of the other symbols, those of the samples; none where two samples differ, as exporters may
+  /// give one name to sizes that have nothing to do with each other.
+  std::map<std::string, std::optional<int64_t>> sampled_;
   std::map<std::string, const Tensor*> samples_;
   std::set<std::string> singleBatch_; ///< inputs whose batch is assumed
 };

@@ -270,10 +270,12 @@ constexpr OperatorRow kMicrosoftOperators[] = {
     {"FusedGemm", 1, 1, fusedGemm},
     {"FusedMatMul", 1, 1, fusedMatMul},
     {"Gelu", 1, 1, direct},
+    {"GridSample", 1, 1, gridSampleModes},
     {"MatMulIntegerToFloat", 1, 1, matMulIntegerToFloat},
     {"MatMulNBits", 1, 1, matMulNBits},
     {"MultiHeadAttention", 1, 1, multiHeadAttention},
     {"NhwcMaxPool", 1, 1, nhwcMaxPool},
+    {"Pad", 1, 1, direct},
     {"QAttention", 1, 1, quantizedAttention},
     {"QGemm", 1, 1, qgemm},
     {"QLinearAdd", 1, 1, qlinearAdd},
@@ -292,6 +294,7 @@ constexpr OperatorRow kMicrosoftOperators[] = {
     {"SkipLayerNormalization", 1, 1, skipLayerNorm},
     {"SkipSimplifiedLayerNormalization", 1, 1, skipLayerNorm},
     {"TransposeMatMul", 1, 1, fusedMatMul},
+    {"Trilu", 1, 1, direct},
 };
 
 constexpr OperatorRow kNchwcOperators[] = {

@@ -77,16 +77,17 @@ Result<> evalSwiGLU(EvalContext& context) {
   return zipElements(context, [=](Real auto a, Real auto b) { return a * sigmoid(alpha * a) * b; });
 }
 
-/// Of integers, the parameters are cut to integers first.
+/// Sums of integers and a fraction are cut to integers.
 Result<> evalShrink(EvalContext& context) {
   const double bias = context.real("bias"), lambd = context.real("lambd");
   return mapElements(context, [=]<Numeric T>(T x) {
     using N = std::conditional_t<Real<T>, double, int64_t>;
-    const auto value = static_cast<N>(x), shift = static_cast<N>(bias);
-    const auto threshold = static_cast<N>(lambd);
-    if (value < -threshold) return value + shift;
-    if (value > threshold) return value - shift;
-    return N{0};
+    const auto value = static_cast<double>(x);
+    const bool isLow = value < -lambd;
+    if (!isLow && !(value > lambd)) return N{0};
+    const double shift = isLow ? bias : -bias;
+    if (Real<T> || shift != std::trunc(shift)) return static_cast<N>(value + shift);
+    return static_cast<N>(x) + static_cast<N>(shift);
   });
 }
 

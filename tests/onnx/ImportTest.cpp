@@ -217,6 +217,33 @@ TEST(Import, SamplesSettleWhatDecidesShapes) {
   EXPECT_TRUE(model.boundInputs.contains("shape"));
 }
 
+TEST(Import, SamplesMayGiveOneNameTwoSizes) {
+  ModelSpec spec = simple({{"Concat", {"x", "z"}, {"y"}, {intAttr("axis", 1)}}}, {"n", "n"});
+  spec.graph.inputs.push_back(valueInfo("z", F32, {"n", 1}));
+  ImportOptions options;
+  options.samples = {{"x", Tensor(F32, {2, 3})}, {"z", Tensor(F32, {2, 1})}};
+  EXPECT_EQ(imported(test::model(spec), options).graph->outputs()[0]->shape(), (Shape{2, 4}));
+}
+
+TEST(Import, ResultsLeftOutAreCounted) {
+  const ModelSpec split = simple({{"Split", {"x"}, {"y", ""}, {intAttr("axis", 1)}}}, {1, 4});
+  for (const int64_t opset : {11, 13})
+    EXPECT_EQ(answerOf(atOpset(split, opset), {1, 4}, {1, 2, 3, 4}), (std::vector<float>{1, 2}));
+  const ModelSpec sized =
+      simple({{"Split", {"x", "sizes"}, {"y", ""}}}, {3}, {ints("sizes", {2, 1})});
+  EXPECT_EQ(answerOf(sized, {3}, {1, 2, 3}), (std::vector<float>{1, 2}));
+}
+
+TEST(Import, StatisticsOfLayerNormalizationAreSingle) {
+  const auto spec = [](ElemType elem) {
+    ModelSpec norm = simple({{"LayerNormalization", {"x", "x"}, {"z", "y"}}});
+    norm.graph.inputs = {valueInfo("x", elem, {2})};
+    return norm;
+  };
+  for (const ElemType elem : {ElemType::F16, F32, ElemType::F64})
+    EXPECT_EQ(imported(test::model(spec(elem))).graph->outputs()[0]->elem(), F32);
+}
+
 TEST(Import, OperandsThatWereAttributes) {
   const ModelSpec squeeze = simple({{"Squeeze", {"x"}, {"y"}, {intsAttr("axes", {0})}}}, {1, 3});
   EXPECT_EQ(imported(test::model(atOpset(squeeze, 11))).graph->outputs()[0]->shape(), Shape{3});

@@ -98,6 +98,27 @@ NodeSpec microsoft(std::string type, Names inputs, Names outputs, std::vector<Me
   return {std::move(type), std::move(inputs), std::move(outputs), std::move(attrs), {}, kMicrosoft};
 }
 
+// ---- Operators that exporters wrote before ONNX had them
+// -----------------------------------------------------------
+
+TEST(Microsoft, OperatorsThatOnnxTookOver) {
+  Pair pair{
+      .inputs = {valueInfo("x", F32, {1, 2, 4, 5}), valueInfo("grid", F32, {1, 3, 3, 2})},
+      .constants = {ints("pads", {0, 0, 1, 0, 0, 0, 0, 2}), number("value", 7), ints("k", {1})}};
+  const std::vector<Message> modes = {textAttr("padding_mode", "border"),
+                                      intAttr("align_corners", 1)};
+  std::vector<Message> cubic = modes, bicubic = modes;
+  cubic.push_back(textAttr("mode", "cubic"));
+  bicubic.push_back(textAttr("mode", "bicubic"));
+  pair.fused = {microsoft("GridSample", {"x", "grid"}, {"g"}, bicubic),
+                microsoft("Pad", {"x", "pads", "value"}, {"p"}),
+                microsoft("Trilu", {"x", "k"}, {"t"}, {intAttr("upper", 0)})};
+  pair.plain = {{"GridSample", {"x", "grid"}, {"g"}, cubic},
+                {"Pad", {"x", "pads", "value"}, {"p"}},
+                {"Trilu", {"x", "k"}, {"t"}, {intAttr("upper", 0)}}};
+  expectSame(pair, {"g", "p", "t"});
+}
+
 // ---- Normalizations
 // ------------------------------------------------------------------------------------
 

@@ -48,7 +48,7 @@ template <typename F> Result<Values> window(Node& node, F&& weight) {
   const int64_t period = periodic ? size : std::max<int64_t>(size - 1, 1);
   std::vector<double> numbers;
   for (int64_t i = 0; i < size; ++i)
-    numbers.push_back(size == 1 ? 1.0 : weight(kTwoPi * double(i) / double(period)));
+    numbers.push_back(size == 1 && !periodic ? 1.0 : weight(kTwoPi * double(i) / double(period)));
   return node.finishAs({node.constant(tensorOf(elem, {size}, numbers), "window")});
 }
 
