@@ -198,8 +198,7 @@ enfold_status enfold_run_within(enfold_context* context, const void* const* inpu
 
 enfold_status enfold_start_profile(enfold_context* context) {
   const Use use(context);
-  if (use.status() == ENFOLD_OK) use.context().startProfile();
-  return use.status();
+  return use.status() == ENFOLD_OK ? use.context().startProfile() : use.status();
 }
 
 enfold_status enfold_stop_profile(enfold_context* context) {
@@ -215,5 +214,16 @@ enfold_status enfold_read_profile(enfold_context* context, int32_t index,
   if (profile == nullptr || index < 0 || index >= use.context().program().num_steps)
     return fail(ENFOLD_INVALID_ARGUMENT, "no profile of step %d", index);
   *profile = use.context().profile(index);
+  return ENFOLD_OK;
+}
+
+enfold_status enfold_read_thread_profile(enfold_context* context, int32_t step, int32_t thread,
+                                         enfold_thread_profile* profile) {
+  const Use use(context);
+  if (use.status() != ENFOLD_OK) return use.status();
+  if (profile == nullptr || step < 0 || step >= use.context().program().num_steps || thread < 0 ||
+      thread >= use.context().threads())
+    return fail(ENFOLD_INVALID_ARGUMENT, "no profile of step %d in thread %d", step, thread);
+  *profile = use.context().threadProfile(step, thread);
   return ENFOLD_OK;
 }

@@ -57,6 +57,11 @@ enfold_status Context::setThreads(int32_t threads) {
                 static_cast<long long>(program_.scratch_bytes));
   if (status == ENFOLD_NO_THREADS)
     return fail(status, "the system cannot start %d threads", threads);
+  if (isProfiling_ && !profiler_.prepareThreads(static_cast<size_t>(threads))) {
+    isProfiling_ = false; // there is no room for the old threads either
+    destroy(pool);
+    return fail(ENFOLD_NO_MEMORY, "no memory for a profile of %d threads", threads);
+  }
   destroy(pool_);
   pool_ = pool;
   chooseThreads();
@@ -165,22 +170,47 @@ void Context::runStep(const ReadyStep& step) {
     task.kernel(task.buffers, 0, task.iterations, pool_->scratch(0));
 }
 
+enfold_status Context::startProfile() {
+  if (!profiler_.prepareThreads(static_cast<size_t>(threads())))
+    return fail(ENFOLD_NO_MEMORY, "no memory for a profile of %d threads", threads());
+  profiler_.reset();
+  isProfiling_ = true;
+  return ENFOLD_OK;
+}
+
+int64_t Context::recordShares(size_t step, int64_t runBegin, int64_t begin, int64_t end) {
+  if (steps_[step].threads == 1) {
+    profiler_.share(step, 0) = {begin - runBegin, end - runBegin, end - begin};
+    return end - begin;
+  }
+  int64_t busy = 0;
+  for (int32_t thread = 0; thread < threads(); ++thread) {
+    const ThreadPool::Work work = pool_->workOf(thread);
+    if (work.end == 0) continue;
+    profiler_.share(step, static_cast<size_t>(thread)) = {work.begin - runBegin,
+                                                          work.end - runBegin, work.busy};
+    busy += work.busy;
+  }
+  return busy;
+}
+
 enfold_status Context::runProfiled(const RunLimits& limits) {
-  pool_->measureBusy(true);
+  pool_->measure(true);
+  profiler_.beginRun();
   enfold_status status = ENFOLD_OK;
-  int64_t before = nanoseconds();
+  const int64_t begin = nanoseconds();
+  int64_t before = begin;
   for (size_t i = 0; i < steps_.size() && status == ENFOLD_OK; ++i) {
     status = limits.check(program_.steps[i]);
     if (status != ENFOLD_OK) break;
     runStep(steps_[i]);
     status = checkResult(steps_[i]);
     const int64_t after = nanoseconds();
-    const int64_t elapsed = after - before;
-    profiler_.add(i, elapsed, steps_[i].threads > 1 ? pool_->busyNanoseconds() : elapsed);
+    profiler_.add(i, after - before, recordShares(i, begin, before, after));
     before = after;
     i += skipped(steps_[i]);
   }
-  pool_->measureBusy(false);
+  pool_->measure(false);
   return status;
 }
 
@@ -196,6 +226,13 @@ enfold_step_profile Context::profile(int32_t index) const {
           double(times.total) / second,
           double(times.least) / second,
           double(times.busy) / second};
+}
+
+enfold_thread_profile Context::threadProfile(int32_t step, int32_t thread) const {
+  const Profiler::Share share =
+      profiler_.shareOr(static_cast<size_t>(step), static_cast<size_t>(thread));
+  const double second = 1e9;
+  return {double(share.begin) / second, double(share.end) / second, double(share.busy) / second};
 }
 
 // ---- Inputs and outputs -------------------------------------------------------------------------

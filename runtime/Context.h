@@ -30,12 +30,10 @@ public:
   enfold_status run(const void* const* inputs, void* const* outputs,
                     const enfold_run_limits* limits);
 
-  void startProfile() {
-    profiler_.reset();
-    isProfiling_ = true;
-  }
+  enfold_status startProfile();
   void stopProfile() { isProfiling_ = false; }
   enfold_step_profile profile(int32_t step) const;
+  enfold_thread_profile threadProfile(int32_t step, int32_t thread) const;
 
   const enfold_program& program() const { return program_; }
   int32_t threads() const { return pool_->threads(); }
@@ -67,6 +65,9 @@ private:
   void runStep(const ReadyStep& step);
   enfold_status runSteps(const RunLimits& limits);
   enfold_status runProfiled(const RunLimits& limits);
+  /// Puts what threads did of the step, which ran from `begin` to `end`, into the profile; gives
+  /// the nanoseconds that all of them spent inside its kernel.
+  int64_t recordShares(size_t step, int64_t runBegin, int64_t begin, int64_t end);
   /// An error if the step, which has run, checks data and found it invalid.
   static enfold_status checkResult(const ReadyStep& step);
   /// How many steps behind the step, which has run, are left out.

@@ -40,6 +40,7 @@ template <typename T> class Array {
 
 public:
   [[nodiscard]] bool allocate(size_t count) {
+    count_ = 0;
     if (count > SIZE_MAX / sizeof(T) || !memory_.allocate(count * sizeof(T))) return false;
     if (count != 0) std::memset(memory_.data(), 0, count * sizeof(T));
     count_ = count;

@@ -159,8 +159,12 @@ void ThreadPool::run(const Task& task, int32_t count) {
   job_.task = task;
   job_.grains = (task.iterations - 1) / task.grain + 1;
   job_.threads = count;
-  if (measuresBusy_)
-    for (int32_t i = 0; i < threads(); ++i) states_[i].busy.store(0, std::memory_order_relaxed);
+  if (measures_)
+    for (int32_t i = 0; i < threads(); ++i) {
+      states_[i].begin.store(0, std::memory_order_relaxed);
+      states_[i].end.store(0, std::memory_order_relaxed);
+      states_[i].busy.store(0, std::memory_order_relaxed);
+    }
   unfinished_.store(job_.grains, std::memory_order_relaxed);
   for (int32_t i = 1; i < count; ++i) publish(states_[i], job_.shareEnd(i) - job_.shareEnd(i - 1));
   states_[0].unclaimed.store(job_.shareEnd(0), std::memory_order_release);
@@ -199,17 +203,25 @@ int64_t ThreadPool::runClaimed(int32_t victim, int32_t index) {
   const int64_t begin = first * task.grain;
   const bool last = first + claimed == job_.grains;
   const int64_t end = last ? task.iterations : (first + claimed) * task.grain;
-  const int64_t start = measuresBusy_ ? nanoseconds() : 0;
+  const int64_t start = measures_ ? nanoseconds() : 0;
   task.kernel(task.buffers, begin, end, scratch(index));
-  if (measuresBusy_)
-    states_[index].busy.fetch_add(nanoseconds() - start, std::memory_order_relaxed);
+  if (measures_) addWork(states_[index], start, nanoseconds());
   return claimed;
 }
 
-int64_t ThreadPool::busyNanoseconds() const {
-  int64_t sum = 0;
-  for (int32_t i = 0; i < threads(); ++i) sum += states_[i].busy.load(std::memory_order_relaxed);
-  return sum;
+/// Called by the state's own thread. The caller of run() reads the numbers once all grains are
+/// reported finished.
+void ThreadPool::addWork(ThreadState& state, int64_t begin, int64_t end) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  if (state.end.load(kRelaxed) == 0) state.begin.store(begin, kRelaxed);
+  state.end.store(end, kRelaxed);
+  state.busy.store(state.busy.load(kRelaxed) + end - begin, kRelaxed);
+}
+
+ThreadPool::Work ThreadPool::workOf(int32_t thread) const {
+  const ThreadState& state = states_[thread];
+  return {state.begin.load(std::memory_order_relaxed), state.end.load(std::memory_order_relaxed),
+          state.busy.load(std::memory_order_relaxed)};
 }
 
 } // namespace enfold::rt

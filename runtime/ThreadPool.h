@@ -55,16 +55,22 @@ public:
   int64_t scratchBytes() const { return static_cast<int64_t>(scratch_.size()); }
   void* scratch(int32_t thread) const { return scratch_.data() + scratchStride_ * size_t(thread); }
 
-  /// While on, the time inside kernels is added up; only between runs may it be switched.
-  void measureBusy(bool on) { measuresBusy_ = on; }
-  /// The nanoseconds of all threads together inside the kernel of the latest run.
-  int64_t busyNanoseconds() const;
+  /// While on, the time inside kernels is measured; only between runs may it be switched.
+  void measure(bool on) { measures_ = on; }
+  /// What a thread did in the latest run: from the beginning of its first call of the kernel to the
+  /// end of its last, and how long it was inside. Nanoseconds of the clock; no calls: all zero.
+  struct Work {
+    int64_t begin = 0, end = 0, busy = 0;
+  };
+  Work workOf(int32_t thread) const;
 
 private:
   /// What a thread shares with the others. Grains are counted from the end of its share.
   struct alignas(kLinePair) ThreadState {
     std::atomic<int64_t> unclaimed{0}; ///< grains of its share nobody has begun; kStop ends it
-    alignas(kLinePair) std::atomic<int64_t> busy{0};
+    alignas(kLinePair) std::atomic<int64_t> begin{0}; ///< with the next two: see Work
+    std::atomic<int64_t> end{0};
+    std::atomic<int64_t> busy{0};
     std::atomic<bool> asleep{false};
     pthread_mutex_t mutex;
     pthread_cond_t awake;
@@ -93,6 +99,7 @@ private:
   void sleepUntilWork(ThreadState& state);
   void help(int32_t index);
   int64_t runClaimed(int32_t victim, int32_t index);
+  static void addWork(ThreadState& state, int64_t begin, int64_t end);
 
   Options options_;
   Memory stateMemory_;
@@ -100,7 +107,7 @@ private:
   Memory scratch_;
   size_t scratchStride_ = 0;
   bool oversubscribed_ = false; ///< more threads than CPUs: waiting threads give theirs up
-  bool measuresBusy_ = false;
+  bool measures_ = false;
   Job job_;
   alignas(kLinePair) std::atomic<int64_t> unfinished_{0}; ///< grains of the job
 };

@@ -276,8 +276,9 @@ Result<BenchReport> bench(const BenchProblem& problem) {
   report.arms[0].kernels = report.profile->kernels;
   for (size_t i = 1; i < arms.size(); ++i)
     if (arms[i].bound) {
-      ENFOLD_TRY(report.arms[i].kernels,
+      ENFOLD_TRY(Profile profile,
                  profileKernels(*arms[i].bound->session, kProfileSeconds, arms[i].run));
+      report.arms[i].kernels = std::move(profile.kernels);
     }
   return report;
 }
@@ -312,6 +313,7 @@ Json toJson(const BenchReport& report) {
   if (!report.profile) return json;
   json["limits"] = toJson(report.profile->limits);
   json["profile"] = toJson(*report.profile);
+  json["timeline"] = toJson(report.profile->timeline);
   return json;
 }
 

@@ -138,10 +138,13 @@ Result<Forecast> forecastOf(LoadedModel model, const LoadOptions& load,
       graph.ops(), [](const auto& op) { return op->kind() != OpKind::Constant; });
   forecast.referenceOps = plan.referenceOps();
   forecast.memory = memoryNeeds(graph, plan, machine.threads);
-  ENFOLD_TRY(const MachineLimits limits, measureLimits(machine.target, machine.threads));
+  std::set<kir::Scalar> multiplied;
+  for (const lower::Call& call : plan.calls) multiplied.insert(call.multiplies);
+  ENFOLD_TRY(const MachineLimits limits,
+             measureLimits(machine.target, machine.threads, multiplied));
   for (const lower::Call& call : plan.calls) {
     forecast.flops += call.flops;
-    forecast.milliseconds += 1e3 * limits.seconds(call.flops, call.bytes);
+    forecast.milliseconds += 1e3 * limits.seconds({call.flops, call.bytes, call.multiplies});
   }
   std::unordered_set<std::string> kernels;
   for (const kir::Kernel& kernel : plan.kernels) kernels.insert(structure(kernel));

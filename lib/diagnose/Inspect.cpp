@@ -30,7 +30,7 @@ void countParameters(const Graph& graph, Inspection& inspection) {
 ElemType typeOf(const lower::Call& call, const codegen::Target& target) {
   const Op& op = *call.op;
   if (!sumsProducts(op.kind())) return op.ownElem();
-  const bool isWord = call.algorithm.find(lower::prefix(lower::kHalves)) != std::string::npos;
+  const bool isWord = call.multiplies == lower::kHalves.pixel;
   if (sumsHalvesInF32(op) && !(isWord && lower::hasDot(target.machine, lower::kHalves)))
     return ElemType::F32;
   return op.own(0)->elem();

@@ -54,6 +54,7 @@ Json stepsJson(const Report& report) {
       row["us"] = microseconds(kernel.times);
       row["percent_of_limit"] = profile->percentOfLimit(kernel);
       row["bound_by"] = profile->boundOf(kernel);
+      row["multiplies"] = kir::name(kernel.work.multiplies);
     }
     json.push_back(std::move(row));
   }
@@ -146,6 +147,7 @@ Json toJson(const Report& report) {
                           {"lowering", report.bench->compileTimes.lowering},
                           {"codegen", report.bench->compileTimes.codegen}};
     json["limits"] = toJson(report.bench->profile->limits);
+    json["timeline"] = toJson(report.bench->profile->timeline);
     json["arms"] = armsJson(*report.bench);
   }
   if (!report.errors.empty()) {

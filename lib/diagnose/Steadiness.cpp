@@ -106,7 +106,7 @@ std::vector<std::string> SteadinessWatch::complaints(const std::vector<double>& 
                                      100 * std::fabs(drift), drift > 0 ? "longer" : "less"));
   if (const Summary s = summarize(samples); s.p90 - s.p5 > kSpread * s.p50)
     complaints.push_back(
-        fmt::format("p5 and p90 are {:.0f} % of the median apart", 100 * (s.p90 - s.p5) / s.p50));
+        fmt::format("p5 and p90 differ by {:.0f} % of the median", 100 * (s.p90 - s.p5) / s.p50));
   return complaints;
 }
 

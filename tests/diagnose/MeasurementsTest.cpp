@@ -161,15 +161,44 @@ TEST(Bench, MeasuresEveryArmAndProfilesTheFirst) {
   EXPECT_EQ(report->profile->kernels.size(), compiled->executable->steps().size());
   const KernelProfile& conv = report->profile->kernels.front();
   EXPECT_GT(conv.seconds, 0);
-  EXPECT_GE(conv.flops, 2 * 36 * 4 * 27);
+  EXPECT_GE(conv.work.flops, 2 * 36 * 4 * 27);
   EXPECT_GT(report->profile->percentOfLimit(conv), 0);
   const Json json = toJson(*report);
   EXPECT_EQ(json.at("compare").size(), 4u);
   EXPECT_EQ(json.at("profile").size(), report->profile->kernels.size());
   EXPECT_GT(json.at("limits").at("gflops"), 0);
-  const Json trace = traceOf(report->profile->kernels, report->compileTimes);
+  const Timeline& timeline = report->profile->timeline;
+  EXPECT_EQ(timeline.threads, 1);
+  ASSERT_EQ(timeline.spans.size(), report->profile->kernels.size());
+  double end = 0;
+  for (const Timeline::Span& span : timeline.spans) {
+    EXPECT_GE(span.begin, end) << "one thread does one thing at a time";
+    EXPECT_LE(span.busy, span.end - span.begin + 1e-9);
+    end = span.end;
+  }
+  EXPECT_EQ(end, timeline.seconds);
+  EXPECT_EQ(json.at("timeline").at("spans").size(), timeline.spans.size());
+  const Json trace = traceOf(*report->profile, report->compileTimes);
   // Two names of rows, three stages, and the kernels.
   EXPECT_EQ(trace.at("traceEvents").size(), 5 + report->profile->kernels.size());
+}
+
+TEST(MachineLimits, HaveAPeakForEachTypeMultiplied) {
+  using kir::Scalar;
+  const auto target = codegen::hostTarget();
+  ASSERT_TRUE(target.has_value()) << target.error().str();
+  const auto limits =
+      measureLimits(*target, 1, {Scalar::I16, Scalar::U8, Scalar::I8, Scalar::BF16, Scalar::F64});
+  ASSERT_TRUE(limits.has_value()) << limits.error().str();
+  EXPECT_EQ(limits->peaks.size(), 5u) << "f64 is no word";
+  for (const auto& [multiplies, gflops] : limits->peaks) EXPECT_GT(gflops, 0);
+  EXPECT_EQ(limits->peakOf(Scalar::F64), limits->gflops());
+
+  const MachineLimits known{.gbps = 10, .peaks = {{Scalar::F32, 100}, {Scalar::I16, 200}}};
+  EXPECT_DOUBLE_EQ(known.seconds({.flops = 1e9, .bytes = 0}), 0.01);
+  EXPECT_DOUBLE_EQ(known.seconds({.flops = 1e9, .multiplies = Scalar::I16}), 0.005);
+  EXPECT_TRUE(known.boundByArithmetic({.flops = 1e9, .bytes = 7e7}));
+  EXPECT_FALSE(known.boundByArithmetic({.flops = 1e9, .bytes = 7e7, .multiplies = Scalar::I16}));
 }
 
 TEST(Bench, RefusesArmsItDoesNotKnow) {

@@ -112,7 +112,7 @@ TEST(Steadiness, TellsOfDriftAndSpread) {
   EXPECT_TRUE(isAmong(watch.complaints(slower), "the second half of the runs took 20 % longer"));
   std::vector<double> wide = steady;
   for (size_t i = 0; i < wide.size(); i += 5) wide[i] = 3;
-  EXPECT_TRUE(isAmong(watch.complaints(wide), "p5 and p90 are 200 % of the median apart"));
+  EXPECT_TRUE(isAmong(watch.complaints(wide), "p5 and p90 differ by 200 % of the median"));
   EXPECT_FALSE(isAmong(watch.complaints({1, 9}), "p90")) << "too few to judge";
 }
 

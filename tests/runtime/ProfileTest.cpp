@@ -56,5 +56,52 @@ TEST(Profile, MeasuresEachStepWhileOn) {
   EXPECT_EQ(slow.runs, 0) << "starting begins anew";
 }
 
+TEST(Profile, TellsWhatEachThreadDidOfTheLatestRun) {
+  TestProgram program;
+  program.addInput("x", 1);
+  program.addOutput("y", 1);
+  program.addStep(takeAMillisecond, {}, 1, 1, false);
+  program.addStep(takeAMillisecond, {}, 8, 1, true);
+  const ContextPointer context = makeContext(program, {.threads = 2});
+  const auto read = [&](int32_t step, int32_t thread) {
+    enfold_thread_profile profile;
+    EXPECT_EQ(enfold_read_thread_profile(context.get(), step, thread, &profile), ENFOLD_OK);
+    return profile;
+  };
+  EXPECT_EQ(read(1, 1).end_seconds, 0) << "nothing was profiled";
+
+  const float x = 0;
+  float y = 0;
+  ASSERT_EQ(enfold_start_profile(context.get()), ENFOLD_OK);
+  for (int i = 0; i < 2; ++i) run(context.get(), &x, &y);
+  ASSERT_EQ(enfold_set_threads(context.get(), 3), ENFOLD_OK) << "while it is on";
+  run(context.get(), &x, &y);
+  ASSERT_EQ(enfold_stop_profile(context.get()), ENFOLD_OK);
+
+  const enfold_thread_profile alone = read(0, 0);
+  EXPECT_GE(alone.busy_seconds, 0.001);
+  EXPECT_EQ(read(0, 1).end_seconds, 0) << "the step is not split";
+  double busy = 0;
+  int32_t took = 0;
+  for (int32_t thread = 0; thread < 3; ++thread) {
+    const enfold_thread_profile share = read(1, thread);
+    if (share.end_seconds == 0) continue;
+    ++took;
+    busy += share.busy_seconds;
+    EXPECT_GE(share.begin_seconds, alone.end_seconds);
+    EXPECT_GE(share.busy_seconds, 0.001);
+    EXPECT_LE(share.busy_seconds, share.end_seconds - share.begin_seconds + 1e-9);
+  }
+  EXPECT_GE(took, 1);
+  enfold_step_profile all;
+  ASSERT_EQ(enfold_read_profile(context.get(), 1, &all), ENFOLD_OK);
+  EXPECT_GT(all.busy_seconds, busy) << "of three runs";
+
+  enfold_thread_profile none;
+  EXPECT_EQ(enfold_read_thread_profile(context.get(), 2, 0, &none), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_read_thread_profile(context.get(), 0, 3, &none), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_read_thread_profile(context.get(), 0, 0, nullptr), ENFOLD_INVALID_ARGUMENT);
+}
+
 } // namespace
 } // namespace enfold::rt::test

@@ -126,18 +126,28 @@ TEST(ThreadPool, IdleWorkersSleep) {
   EXPECT_EQ(counts, std::vector<int>(100, 2)) << "sleeping workers do not stop the work";
 }
 
-TEST(ThreadPool, BusyTimeIsThatOfAllLanes) {
+TEST(ThreadPool, WorkIsMeasuredByThread) {
   ThreadPool pool;
-  ASSERT_EQ(pool.start({.threads = 2, .spinNanoseconds = 100'000}), ENFOLD_OK);
-  pool.measureBusy(true);
+  ASSERT_EQ(pool.start({.threads = 3, .spinNanoseconds = 100'000}), ENFOLD_OK);
+  pool.measure(true);
   const auto sleepy = [](void* const*, int64_t, int64_t, void*) {
     std::this_thread::sleep_for(10ms);
   };
   const int64_t before = nanoseconds();
   pool.run({sleepy, nullptr, 2, 1}, 2);
-  const int64_t elapsed = nanoseconds() - before;
-  EXPECT_GE(pool.busyNanoseconds(), 20'000'000);
-  EXPECT_LE(pool.busyNanoseconds(), 2 * elapsed);
+  const int64_t after = nanoseconds();
+  int64_t busy = 0;
+  for (int32_t thread = 0; thread < 3; ++thread) {
+    const ThreadPool::Work work = pool.workOf(thread);
+    busy += work.busy;
+    if (work.end == 0) continue;
+    EXPECT_GE(work.begin, before);
+    EXPECT_LE(work.end, after);
+    EXPECT_LE(work.busy, work.end - work.begin);
+    EXPECT_GE(work.busy, 10'000'000);
+  }
+  EXPECT_GE(busy, 20'000'000);
+  EXPECT_EQ(pool.workOf(2).end, 0) << "of two threads";
 }
 
 } // namespace
