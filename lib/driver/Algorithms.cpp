@@ -2,6 +2,7 @@
 #include "driver/Algorithms.h"
 
 #include "ir/Rewriter.h"
+#include "lower/conv/AnyWidth.h"
 #include "lower/conv/Candidates.h"
 
 #include <fmt/format.h>
@@ -10,25 +11,11 @@ namespace enfold {
 namespace {
 
 bool hasAlgorithms(const Op& op, const codegen::Target& target) {
-  return (op.kind() == OpKind::Conv || op.kind() == OpKind::ConvInteger) &&
-         lower::refuseConv(op, target).empty();
+  return op.info().attr("algorithm") && lower::refuseConv(op, target).empty();
 }
 
 std::string described(const Op& op) {
   return fmt::format("{} {}", op.describe(), op.own(1)->type().str());
-}
-
-/// The best algorithm that there is for images of any width.
-std::string bestForAnyWidth(const Op& op, const codegen::Target& target) {
-  std::vector<lower::ConvCandidate> candidates = lower::convCandidates(op, target);
-  candidates.insert(candidates.begin(), lower::chooseConv(op, target).chosen);
-  const std::string algorithm = op.string("algorithm");
-  for (const lower::ConvCandidate& candidate : candidates) {
-    if (algorithm == "direct" && !candidate.isDirect()) continue;
-    std::string name = candidate.name + std::string(lower::kAnyWidth);
-    if (lower::hasAlgorithm(op, name, target)) return name;
-  }
-  return algorithm;
 }
 
 } // namespace
@@ -45,7 +32,7 @@ void AlgorithmPins::apply(Graph& graph, const codegen::Target& target) {
     if (hasAlgorithms(*op, target)) ops.push_back(op.get());
   const std::lock_guard lock(mutex_);
   if (!isChosen_)
-    for (const Op* op : ops) pins_.push_back({described(*op), bestForAnyWidth(*op, target)});
+    for (const Op* op : ops) pins_.push_back({described(*op), lower::bestForAnyWidth(*op, target)});
   isChosen_ = true;
   if (ops.size() != pins_.size()) return;
   for (size_t i = 0; i < ops.size(); ++i)

@@ -17,8 +17,8 @@ void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm);
 class AlgorithmPins {
 public:
   /// Sets the algorithm of every convolution of a graph that has been through the passes: of the
-  /// first graph what is best, of others what the first one got. A graph of other convolutions is
-  /// left as it is, and so is one for which an algorithm does not exist.
+  /// first graph what is best for sizes about its own, of others what the first one got. A graph of
+  /// other convolutions is left as it is, and so is one for which an algorithm does not exist.
   void apply(Graph& graph, const codegen::Target& target);
 
 private:

@@ -46,6 +46,7 @@ std::expected<DynamicContext, Failure> DynamicContext::open(const std::string& m
                                                    .compile = compileOptions(options.module),
                                                    .session = {options.context.threads,
                                                                keepsSubnormals(options.module)},
+                                                   .streams = options.streams,
                                                    .capacity = options.capacity}));
     return DynamicContext(std::make_unique<Impl>(std::move(network)));
   });

@@ -93,24 +93,17 @@ Result<> Executable::take(std::unique_ptr<Graph> graph, const lower::Plan& plan,
   return {};
 }
 
-/// The code comes from the store, and what it wants to know of the sizes from the pool. Kernels are
-/// written out only if there is no code for some of them.
+/// The code comes from the store, and what it wants to know of the sizes from the pool.
 Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& target,
                            const BuildOptions& options) {
-  auto start = std::chrono::steady_clock::now();
-  ENFOLD_TRY(SharedPlan shared, lowerShared(*graph, target, lower::Kernels::Outlined));
-  auto bound = options.kernels->find(shared.wanted);
-  if (!bound) {
-    options.kernels->observe(shared.wanted);
+  const auto start = std::chrono::steady_clock::now();
+  const auto observe = [&](std::span<const codegen::KernelStore::Wanted> wanted) {
+    options.kernels->observe(wanted);
     if (options.observe) options.observe();
-    ENFOLD_TRY(shared, lowerShared(*graph, target, lower::Kernels::Whole));
-    times_.lowering = millisecondsSince(start);
-    start = std::chrono::steady_clock::now();
-    ENFOLD_TRY(bound,
-               options.kernels->bind(shared.wanted, target, {.interrupted = options.interrupted}));
-    times_.codegen = millisecondsSince(start);
-    start = std::chrono::steady_clock::now();
-  }
+  };
+  ENFOLD_TRY(BoundPlan shared, bindShared(*graph, target, *options.kernels,
+                                          {.interrupted = options.interrupted}, observe));
+  times_.codegen = shared.compileMilliseconds;
   ENFOLD_RETURN_IF_ERROR(take(std::move(graph), shared.plan, options));
   ENFOLD_TRY(parts_, makeProgram(shared.plan, options.constants.get()));
   codegen::ProgramDesc& desc = parts_.desc;
@@ -118,7 +111,7 @@ Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& 
   desc.kernels.clear();
   std::vector<codegen::ReadyKernel> kernels;
   std::vector<std::optional<int64_t>> sizes;
-  for (codegen::KernelStore::Bound& one : *bound) {
+  for (codegen::KernelStore::Bound& one : shared.kernels) {
     kernels.push_back(std::move(one.kernel));
     sizes.emplace_back();
     if (one.sizes.empty()) continue;
@@ -135,7 +128,7 @@ Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& 
   const std::shared_ptr<const codegen::JitModule> module =
       codegen::assemble(desc, std::move(kernels), target);
   program_ = std::shared_ptr<const enfold_program>(module, module->program());
-  times_.lowering += millisecondsSince(start);
+  times_.lowering = millisecondsSince(start) - times_.codegen;
   return {};
 }
 

@@ -91,6 +91,9 @@ Result<std::vector<Tensor>> arrange(std::span<const TensorSpec> wanted,
 
 Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options options) {
   if (options.capacity == 0) return usageError("at least one program must be kept");
+  if (options.streams < 1 || options.streams > ENFOLD_MAX_THREADS)
+    return usageError(
+        fmt::format("{} streams: there must be 1 to {}", options.streams, ENFOLD_MAX_THREADS));
   std::unique_ptr<Network> network(new Network(std::move(model), std::move(options)));
   Options& how = network->options_;
   LoadOptions load = how.load;

@@ -51,15 +51,17 @@ void changeSizes(const onnx::Signature& signature, const LoadOptions& load,
   }
 }
 
-/// Each alone, by as little as there may be, then all by different amounts, so that what they
-/// decide is told apart.
-std::vector<Probe> probesOf(size_t numNames) {
+/// Each alone, by as little as there may be; with `others` also by less, all by different amounts,
+/// so that what they decide is told apart, and narrow ones.
+std::vector<Probe> probesOf(size_t numNames, bool others) {
   std::vector<Probe> probes;
   for (size_t i = 0; i < std::min<size_t>(numNames, 2); ++i)
     for (const int64_t unit : {1, -1}) {
+      if (unit < 0 && !others) continue;
       probes.emplace_back(numNames);
       probes.back()[i].units = unit;
     }
+  if (!others) return probes;
   for (const size_t turn : {0, 1}) {
     probes.emplace_back();
     for (size_t i = 0; i < numNames; ++i)
@@ -69,23 +71,32 @@ std::vector<Probe> probesOf(size_t numNames) {
   return probes;
 }
 
-enum class Purpose : uint8_t { Observe, Compile };
+/// The network for certain sizes, as a store of kernels sees it.
+struct Observed {
+  std::vector<NamedTensor> inputs;
+  std::vector<kir::Kernel> kernels;
+  std::vector<codegen::KernelStore::Wanted> wanted; ///< refers to the kernels
+};
 
-/// Shows the store the network for these sizes, or has it compile what it has no code for.
-Result<> show(const ModelSource& model, std::span<const NamedTensor> inputs,
-              const LoadOptions& load, const CompileOptions& options, Purpose purpose) {
-  ENFOLD_TRY(const codegen::Target target, targetOf(options));
+/// The graph for these inputs; null if their contents decide shapes.
+Result<std::unique_ptr<Graph>> graphFor(const ModelSource& model,
+                                        std::span<const NamedTensor> inputs,
+                                        const LoadOptions& load, const CompileOptions& options,
+                                        const codegen::Target& target) {
   ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, inputs, load));
-  if (!loaded.boundInputs.empty()) return {};
+  if (!loaded.boundInputs.empty()) return nullptr;
   ENFOLD_RETURN_IF_ERROR(optimize(*loaded.graph, options, target));
-  ENFOLD_TRY(SharedPlan shared, lowerShared(*loaded.graph, target, lower::Kernels::Outlined));
-  if (purpose == Purpose::Observe) {
-    options.kernels->observe(shared.wanted);
-  } else if (!options.kernels->find(shared.wanted)) {
-    ENFOLD_TRY(shared, lowerShared(*loaded.graph, target, lower::Kernels::Whole));
-    ENFOLD_RETURN_IF_ERROR(
-        options.kernels->bind(shared.wanted, target, {.interrupted = options.interrupted}));
-  }
+  return std::move(loaded.graph);
+}
+
+/// Has the store compile what it has no code for.
+Result<> compileFor(const Observed& one, const ModelSource& model, const LoadOptions& load,
+                    const CompileOptions& options, const codegen::Target& target) {
+  const codegen::JitOptions jit = {.interrupted = options.interrupted};
+  ENFOLD_TRY(const auto known, options.kernels->bind(one.wanted, target, jit));
+  if (known.missing.empty()) return {};
+  ENFOLD_TRY(const auto graph, graphFor(model, one.inputs, load, options, target));
+  if (graph) ENFOLD_RETURN_IF_ERROR(bindShared(*graph, target, *options.kernels, jit));
   return {};
 }
 
@@ -99,20 +110,26 @@ void observeSizes(const ModelSource& model, const onnx::Signature& signature,
   changeSizes(signature, load, all, [&](const std::string& name, int64_t&) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   });
-  if (names.empty()) return;
-  std::vector<std::vector<NamedTensor>> allowed;
-  for (const Probe& probe : probesOf(names.size())) {
+  const auto target = targetOf(options);
+  if (names.empty() || !target) return;
+  std::vector<Observed> allowed;
+  for (const Probe& probe : probesOf(names.size(), compiles)) {
     std::vector<NamedTensor> changed(inputs.begin(), inputs.end());
     changeSizes(signature, load, changed, [&](const std::string& name, int64_t& size) {
       const auto which = std::ranges::find(names, name) - names.begin();
       size = probe[static_cast<size_t>(which)].of(size);
     });
-    if (show(model, changed, load, options, Purpose::Observe))
-      allowed.push_back(std::move(changed));
+    const auto graph = graphFor(model, changed, load, options, *target);
+    if (!graph || !*graph) continue;
+    auto shared = lowerShared(**graph, *target);
+    if (!shared) continue;
+    options.kernels->observe(shared->wanted);
+    allowed.push_back(
+        {std::move(changed), std::move(shared->plan.kernels), std::move(shared->wanted)});
   }
   if (!compiles) return;
-  for (const std::vector<NamedTensor>& changed : allowed)
-    if (const auto done = show(model, changed, load, options, Purpose::Compile); !done) continue;
+  for (const Observed& one : allowed)
+    if (const auto done = compileFor(one, model, load, options, *target); !done) continue;
 }
 
 } // namespace enfold

@@ -6,9 +6,9 @@
 
 namespace enfold {
 
-/// Lowers the model for a few sizes beside those of `inputs`, where it leaves them open, and shows
-/// the plans to the store of the options. With `compiles`, what the store then has no code for is
-/// compiled. A size that the model does not allow is passed over.
+/// Lowers the model for sizes beside those of `inputs`, where it leaves them open, and shows the
+/// plans to the store of the options. With `compiles`, these are a few more, and what the store
+/// then has no code for is compiled. A size that the model does not allow is passed over.
 void observeSizes(const ModelSource& model, const onnx::Signature& signature,
                   std::span<const NamedTensor> inputs, const LoadOptions& load,
                   const CompileOptions& options, bool compiles);

@@ -217,6 +217,7 @@ Result<ProgramParts> makeProgram(lower::Plan& plan, ConstantPool* pool) {
       step.grain = call.grain;
       step.flops = call.flops;
       step.bytes = call.bytes;
+      step.multiplies = call.multiplies;
       if (!call.check.empty()) step.check = call.check;
       step.skip = call.skip;
     }

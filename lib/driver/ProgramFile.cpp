@@ -103,6 +103,7 @@ json describe(const codegen::Step& step) {
           {"second_choice", step.secondChoice},
           {"flops", step.flops},
           {"bytes", step.bytes},
+          {"multiplies", static_cast<int>(step.multiplies)},
           {"check", step.check.value_or("")},
           {"skip", step.skip}};
 }
@@ -119,6 +120,7 @@ codegen::Step readStep(const json& from) {
   step.secondChoice = from.at("second_choice");
   step.flops = from.at("flops");
   step.bytes = from.at("bytes");
+  step.multiplies = static_cast<kir::Scalar>(from.at("multiplies").get<int>());
   if (const std::string check = from.at("check"); !check.empty()) step.check = check;
   step.skip = from.at("skip");
   return step;

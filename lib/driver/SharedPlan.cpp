@@ -1,15 +1,53 @@
 // Origins tell kernels of one node from those of others.
 #include "driver/SharedPlan.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace enfold {
+namespace {
+
+/// The ops that call these kernels; null for calls of none.
+std::set<const Op*> callersOf(const lower::Plan& plan, std::span<const size_t> kernels) {
+  std::set<const Op*> callers;
+  for (const lower::Call& call : plan.calls)
+    if (!call.reference && std::ranges::find(kernels, call.kernel) != kernels.end())
+      callers.insert(call.op);
+  return callers;
+}
+
+} // namespace
 
 Result<SharedPlan> lowerShared(const Graph& graph, const codegen::Target& target,
-                               lower::Kernels kernels) {
+                               const std::set<const Op*>& whole) {
   SharedPlan shared;
-  ENFOLD_TRY(shared.plan, lower::lowerGraph(graph, target, lower::ForSizes::Any, kernels));
+  ENFOLD_TRY(shared.plan, lower::lowerGraph(graph, target, lower::ForSizes::Any,
+                                            lower::Kernels::Outlined, whole));
   shared.wanted =
       codegen::KernelStore::wantedOf(shared.plan.kernels, shared.plan.originsOfKernels());
   return shared;
+}
+
+Result<BoundPlan>
+bindShared(const Graph& graph, const codegen::Target& target, codegen::KernelStore& store,
+           const codegen::JitOptions& options,
+           const std::function<void(std::span<const codegen::KernelStore::Wanted>)>& missing) {
+  using Clock = std::chrono::steady_clock;
+  ENFOLD_TRY(SharedPlan shared, lowerShared(graph, target));
+  ENFOLD_TRY(codegen::KernelStore::Program program, store.bind(shared.wanted, target, options));
+  if (!program.missing.empty() && missing) missing(shared.wanted);
+  std::set<const Op*> whole;
+  Clock::duration time{};
+  // Meanwhile the store may have forgotten others.
+  while (!program.missing.empty()) {
+    whole.merge(callersOf(shared.plan, program.missing));
+    ENFOLD_TRY(shared, lowerShared(graph, target, whole));
+    const auto start = Clock::now();
+    ENFOLD_TRY(program, store.bind(shared.wanted, target, options));
+    time += Clock::now() - start;
+  }
+  return BoundPlan{std::move(shared.plan), std::move(program.kernels),
+                   std::chrono::duration<double, std::milli>(time).count()};
 }
 
 } // namespace enfold

@@ -7,13 +7,29 @@
 
 namespace enfold {
 
+/// What a graph is lowered to for any sizes.
 struct SharedPlan {
   lower::Plan plan;
   std::vector<codegen::KernelStore::Wanted> wanted; ///< refers to the kernels of the plan
 };
 
-/// The plan of a graph, which must outlive it, for any sizes.
+/// The plan of a graph, which must outlive it. Its kernels are outlines, but for those of the ops
+/// in `whole` (see lower::lowerGraph()).
 Result<SharedPlan> lowerShared(const Graph& graph, const codegen::Target& target,
-                               lower::Kernels kernels);
+                               const std::set<const Op*>& whole = {});
+
+/// A plan with code for its kernels.
+struct BoundPlan {
+  lower::Plan plan;
+  std::vector<codegen::KernelStore::Bound> kernels;
+  double compileMilliseconds = 0; ///< of kernels that the store did not have
+};
+
+/// Takes code from the store. Kernels that it has none for are written out, alone of all, and
+/// compiled, after `missing` has been called with what the plan wants.
+Result<BoundPlan>
+bindShared(const Graph& graph, const codegen::Target& target, codegen::KernelStore& store,
+           const codegen::JitOptions& options = {},
+           const std::function<void(std::span<const codegen::KernelStore::Wanted>)>& missing = {});
 
 } // namespace enfold

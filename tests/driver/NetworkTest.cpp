@@ -190,6 +190,27 @@ TEST(Network, NewSizesNeedFewKernels) {
   EXPECT_EQ(network->compilations(), 9);
 }
 
+TEST(Network, HundredsOfSizesShareKernelsAndConstants) {
+  const File file(convNet());
+  const auto network = open(file, 8, Accuracy::Strict);
+  std::mt19937 engine(11);
+  std::uniform_int_distribution<int64_t> side(40, 120);
+  int64_t kernels = 0, constants = 0;
+  for (int64_t i = 0; i < 200; ++i) {
+    const NamedTensor input = random("x", {1, 3, side(engine), side(engine)}, 1);
+    const auto run = network->run(std::span(&input, 1));
+    ASSERT_TRUE(run) << run.error().str();
+    if (i % 20 == 0) expectReference(file, input, run->outputs);
+    if (i == 20) {
+      kernels = network->kernelCompilations();
+      constants = network->constantBytes();
+    }
+  }
+  EXPECT_LE(network->kernelCompilations() - kernels, 2);
+  EXPECT_LE(network->constantBytes(), constants + 4096);
+  EXPECT_EQ(network->size(), 8u);
+}
+
 TEST(Network, SeveralThreadsMeetNewSizesAtOnce) {
   const File file(convNet());
   const auto network = open(file, 3);
@@ -298,6 +319,33 @@ TEST(DynamicContext, RunsThroughThePublicInterface) {
   }
   EXPECT_EQ(context->compilations(), 2);
   EXPECT_FALSE(DynamicContext::open(file.path(), {.capacity = 0}));
+  EXPECT_FALSE(DynamicContext::open(file.path(), {.streams = 0}));
+  EXPECT_FALSE(DynamicContext::open(file.path(), {.streams = ENFOLD_MAX_THREADS + 1}));
+}
+
+TEST(DynamicContext, RunsFromThreadsAtTheSameTime) {
+  const File file(convNet());
+  auto context = DynamicContext::open(file.path(), {.streams = 2});
+  ASSERT_TRUE(context) << context.error().text();
+  const auto runAll = [&](std::vector<std::vector<std::byte>>& answers) {
+    for (int64_t side = 6; side < 12; ++side) {
+      const NamedTensor input = random("x", {1, 3, side, side}, 5);
+      const DynamicInput given = {
+          "x", ENFOLD_F32, input.tensor.shape(), {input.tensor.bytes(), input.tensor.numBytes()}};
+      auto outputs = context->run(std::span(&given, 1));
+      ASSERT_TRUE(outputs) << outputs.error().text();
+      answers.push_back(std::move(outputs->front().bytes));
+    }
+  };
+  std::vector<std::vector<std::byte>> expected;
+  runAll(expected);
+  std::array<std::vector<std::vector<std::byte>>, 3> answers;
+  {
+    std::vector<std::jthread> threads;
+    for (auto& own : answers) threads.emplace_back([&] { runAll(own); });
+  }
+  for (const auto& own : answers) EXPECT_EQ(own, expected);
+  EXPECT_EQ(context->compilations(), 6) << "code for all sizes is kept";
 }
 
 // A thousand runs, every second one a compilation, for only one specialization is kept.
