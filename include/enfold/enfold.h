@@ -141,6 +141,19 @@ enfold_status enfold_stop_profile(enfold_context* context);
 enfold_status enfold_read_profile(enfold_context* context, int32_t index,
                                   enfold_step_profile* profile);
 
+/* What one thread did of a step in the latest profiled run, in seconds since that run began. All
+ * zero if it took no part in the step. */
+typedef struct enfold_thread_profile {
+  double begin_seconds; /* of its first call of the kernel */
+  double end_seconds;   /* of its last */
+  double busy_seconds;  /* inside the kernel, between the two */
+} enfold_thread_profile;
+
+/* Reads it for the step at `step` and the thread at `thread`, 0 <= thread < the context's threads.
+ * Thread 0 is the caller of enfold_run(). */
+enfold_status enfold_read_thread_profile(enfold_context* context, int32_t step, int32_t thread,
+                                         enfold_thread_profile* profile);
+
 #ifdef __cplusplus
 }
 #endif

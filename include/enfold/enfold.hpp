@@ -8,8 +8,9 @@
 //   auto done = context->run({enfold::bytesOf(image)}, {enfold::bytesOf(scores)});
 //
 // Errors are values, never exceptions. A Module is immutable and may be shared by any number of
-// contexts in any threads; a Context serves one call at a time. Programs that only run what was
-// compiled ahead of time need the C interface alone, <enfold/enfold.h>.
+// contexts in any threads; a Context serves one call at a time, a DynamicContext any number.
+// Programs that only run what was compiled ahead of time need the C interface alone,
+// <enfold/enfold.h>.
 #pragma once
 
 #include <enfold/program.h>
@@ -35,13 +36,13 @@ namespace enfold {
 /// Why something could not be done.
 struct [[nodiscard]] Failure {
   enum class Kind {
-    Usage,       ///< the caller asked for what makes no sense: no such file, sizes that do not fit
+    Usage,       ///< the caller asked for something senseless: no such file, sizes that do not fit
     Invalid,     ///< the model is broken, or met values it does not allow
     Unsupported, ///< the model, the CPU or the system lacks something
-    NoMemory,    ///< the system does not give as much memory, or as many threads, as it takes
+    NoMemory,    ///< the system has not enough memory, or refuses to start more threads
   };
   Kind kind;
-  std::vector<std::string> problems; ///< all there are, at least one; each names its node
+  std::vector<std::string> problems; ///< all that were found, at least one; each names its node
 
   /// All problems, one a line.
   std::string text() const;
@@ -56,13 +57,13 @@ struct ModuleOptions {
   std::string cpu = "native";
   /// Passes left out, by name, as `enfold passes` lists them.
   std::set<std::string> disabledPasses;
-  /// Kernels that are not used, by name, as `enfold explain` names them: "conv_winograd".
+  /// Kernels that are not used, named as `enfold explain` does: "conv_winograd".
   std::set<std::string, std::less<>> disabledKernels = {};
   enum class Subnormals { Flush, Keep } subnormals = Subnormals::Flush;
   /// Bf16: convolutions and matrix products of networks of f32 multiply bf16, and sum in f32.
   enum class Precision { Fp32, Bf16 } precision = Precision::Fp32;
-  /// Bytes that the process may have resident at the most, what it has already included: a network
-  /// that will take more is refused with the figures, before its constants are packed.
+  /// The most bytes of memory that the process may use, including what it uses already. A network
+  /// that would take more is refused, with the figures, before its constants are packed.
   std::optional<int64_t> memoryLimit = {};
 };
 
@@ -124,7 +125,7 @@ public:
   ~Context();
 
   /// Runs the network on tensors in the order of Module::inputs(), outputs() likewise. An output
-  /// may overlap neither an input nor another output. The bits do not depend on the threads.
+  /// may overlap neither an input nor another output. The number of threads changes no bit of it.
   std::expected<void, Failure> run(std::span<const InputBytes> inputs,
                                    std::span<const OutputBytes> outputs);
   std::expected<void, Failure> run(std::initializer_list<InputBytes> inputs,
@@ -144,7 +145,10 @@ private:
 struct DynamicOptions {
   ModuleOptions module; ///< `shapes` holds for all runs
   ContextOptions context;
-  size_t capacity = 8; ///< for how many combinations of shapes code is kept, at least one
+  /// How many runs at the same time have all threads of `context`, at least one; where that number
+  /// is 0, they share the threads that the process may use. Further runs have one thread each.
+  int streams = 1;
+  size_t capacity = 64; ///< for how many combinations of shapes code is kept, at least one
 };
 
 /// An input of any shape that the network allows.
@@ -163,7 +167,8 @@ struct DynamicOutput {
 };
 
 /// A network whose inputs change their shapes from run to run. It is compiled at the first run with
-/// a combination of shapes; code for the latest combinations is kept, and weights are shared.
+/// a combination of shapes; code for the latest combinations is kept, and weights are shared. Any
+/// number of threads may run it at the same time.
 class DynamicContext {
 public:
   /// The model file must stay where it is: it is read for every new combination of shapes.

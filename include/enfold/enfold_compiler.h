@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 3
+#define ENFOLD_COMPILER_VERSION 4
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -233,6 +233,47 @@ typedef struct enfold_diff_options {
  * in another way. Inputs without a default must be given, with their data. */
 enfold_status enfold_diff(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
                           const enfold_diff_options* options, char** json);
+
+/* How to make a report. All zero: nothing is run. */
+typedef struct enfold_report_options {
+  double seconds;      /* how long to measure the network, and the same network unfused; 0: not */
+  int32_t errors;      /* not 0: compare every tensor with the reference functions */
+  const char* against; /* the path of another report to compare with, or NULL */
+} enfold_report_options;
+
+/* Writes one HTML page that shows the network: its graph before and after every pass, its kernels,
+ * memory and times. Without options, it is measured for a second. Nothing is written on failure. */
+enfold_status enfold_report(enfold_network* network, const enfold_tensor* inputs,
+                            int32_t num_inputs, const char* path,
+                            const enfold_report_options* options);
+
+/* ---- 8-bit integers ------------------------------------------------------------------------- */
+
+/* All zero is the default. */
+typedef struct enfold_quantize_options {
+  const char* method;          /* how ranges are chosen: "minmax", "percentile" or "mse"; "auto" or
+                                * NULL: whichever measures best */
+  double percentile;           /* what the method of that name keeps, in percent; 0: 99.99 */
+  double max_loss;             /* layers of less signal to noise than so many decibels stay in
+                                * floats where that helps the outputs; 0: none */
+  int32_t no_equalize;         /* not 0: do not try to equalize channels */
+  int32_t no_bias_correction;  /* not 0: do not try to correct biases */
+  int32_t reduce_range;        /* not 0: weights of 7 bits */
+  int32_t quantize_outputs;    /* not 0: also round the results of the last layers */
+  const char* const* excluded; /* names of nodes to keep in floats */
+  int32_t num_excluded;
+  const int64_t* labels; /* the class of each row of the samples, to count right answers */
+  int64_t num_labels;
+} enfold_quantize_options;
+
+/* Writes the network as one of 8-bit integers to `path`, whose name ends in .onnx, calibrated on
+ * samples of its inputs. `samples` has the inputs of the first sample, by name, then those of the
+ * second and so on, num_samples times num_inputs tensors with their data; all samples have the same
+ * sizes. *json is what the option --json of the command's `quantize` writes, to be freed with
+ * enfold_free_text(). On failure nothing is written, and *json is NULL. */
+enfold_status enfold_quantize(enfold_network* network, const enfold_tensor* samples,
+                              int32_t num_inputs, int64_t num_samples, const char* path,
+                              const enfold_quantize_options* options, char** json);
 
 /* ---- The command ---------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 // What the opaque handles of the compiler's C interface hold.
 #pragma once
 
+#include "capi/Status.h"
 #include "driver/Settings.h"
 
 #include <enfold/enfold_compiler.h>
@@ -38,6 +39,25 @@ namespace enfold::capi {
 
 /// The caller's tensors without copies of their data; where there is none, zeros.
 Result<std::vector<NamedTensor>> tensorsOf(const enfold_tensor* tensors, int32_t count);
+
+/// How the network is compiled, for graphs that are not its own: its programs for open sizes share
+/// constants, code and the choice of algorithms, by the names of ops.
+CompileOptions optionsAlone(const Network& network);
+
+/// A text that enfold_free_text() frees.
+char* newText(const std::string& text);
+
+/// Gives the text that `make(Network&)` returns, as JSON for the caller.
+template <typename Make> enfold_status giveJson(enfold_network* network, char** json, Make&& make) {
+  if (!json) return fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the report");
+  *json = nullptr;
+  if (!network) return fail(ENFOLD_INVALID_ARGUMENT, "no network");
+  return guarded([&]() -> Result<> {
+    ENFOLD_TRY(const std::string text, make(*network->network));
+    *json = newText(text);
+    return {};
+  });
+}
 
 } // namespace enfold::capi
 

@@ -6,6 +6,9 @@
 #include "diagnose/Diff.h"
 #include "diagnose/Explain.h"
 #include "diagnose/Inspect.h"
+#include "diagnose/Report.h"
+#include "diagnose/ReportPage.h"
+#include "support/NewFile.h"
 
 #include <nlohmann/json.hpp>
 
@@ -21,16 +24,10 @@ namespace {
 template <typename Make>
 enfold_status report(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
                      char** json, Make&& make) {
-  if (!json) return capi::fail(ENFOLD_INVALID_ARGUMENT, "nowhere to put the report");
-  *json = nullptr;
-  if (!network) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no network");
-  return capi::guarded([&]() -> Result<> {
+  return capi::giveJson(network, json, [&](Network& opened) -> Result<std::string> {
     ENFOLD_TRY(const auto tensors, capi::tensorsOf(inputs, num_inputs));
-    ENFOLD_TRY(const Json made, make(*network->network, tensors));
-    const std::string text = diagnose::jsonText(made);
-    *json = new char[text.size() + 1];
-    std::memcpy(*json, text.c_str(), text.size() + 1);
-    return {};
+    ENFOLD_TRY(const Json made, make(opened, tensors));
+    return diagnose::jsonText(made);
   });
 }
 
@@ -87,7 +84,7 @@ Result<diagnose::Tensors> expectedTensors(const Network& network, const Graph& m
   const std::string_view against = options.against;
   if (against == "reference") return diagnose::referenceTensors(model, inputs);
   if (against == "unfused")
-    return diagnose::unfusedTensors(model, inputs, network.options().compile,
+    return diagnose::unfusedTensors(model, inputs, capi::optionsAlone(network),
                                     network.options().session);
   if (against == "onnxruntime") return diagnose::onnxRuntimeTensors(model, inputs);
   return usageError("'" + std::string(against) + "' is not reference, unfused or onnxruntime");
@@ -115,7 +112,40 @@ Result<Json> diff(const Network& network, Inputs given, const enfold_diff_option
   return toJson(diff);
 }
 
+Result<> writePage(const Network& network, Inputs inputs, const char* path,
+                   const enfold_report_options& options) {
+  if (!(options.seconds >= 0) || std::isinf(options.seconds))
+    return usageError("the seconds to measure must be 0 or more");
+  Json against;
+  if (options.against) {
+    ENFOLD_TRY(against, diagnose::readReportPage(options.against));
+  }
+  ENFOLD_TRY(LoadedModel model, network.load(inputs));
+  ENFOLD_TRY(const diagnose::Report made,
+             diagnose::makeReport({.model = network.model().name,
+                                   .graph = std::move(model.graph),
+                                   .compile = capi::optionsAlone(network),
+                                   .session = network.options().session,
+                                   .seconds = options.seconds,
+                                   .errors = options.errors != 0}));
+  return writeFile(path, diagnose::reportPage(toJson(made), std::move(against)));
+}
+
 } // namespace
+
+CompileOptions capi::optionsAlone(const Network& network) {
+  CompileOptions options = network.options().compile;
+  options.constants = nullptr;
+  options.kernels = nullptr;
+  options.pins = nullptr;
+  return options;
+}
+
+char* capi::newText(const std::string& text) {
+  char* copy = new char[text.size() + 1];
+  std::memcpy(copy, text.c_str(), text.size() + 1);
+  return copy;
+}
 
 void enfold_free_text(char* text) { delete[] text; }
 
@@ -144,4 +174,15 @@ enfold_status enfold_diff(enfold_network* network, const enfold_tensor* inputs, 
                   if (!options) return usageError("nothing to compare with");
                   return diff(opened, tensors, *options);
                 });
+}
+
+enfold_status enfold_report(enfold_network* network, const enfold_tensor* inputs,
+                            int32_t num_inputs, const char* path,
+                            const enfold_report_options* options) {
+  if (!network || !path) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no network or no path");
+  return capi::guarded([&]() -> Result<> {
+    ENFOLD_TRY(const auto tensors, capi::tensorsOf(inputs, num_inputs));
+    return writePage(*network->network, tensors, path,
+                     options ? *options : enfold_report_options{.seconds = 1});
+  });
 }

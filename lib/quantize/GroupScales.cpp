@@ -34,6 +34,12 @@ std::string_view name(Method method) {
   return "";
 }
 
+std::optional<Method> methodOf(std::string_view text) {
+  for (const Method method : {Method::MinMax, Method::Percentile, Method::LeastError})
+    if (name(method) == text) return method;
+  return std::nullopt;
+}
+
 Result<std::vector<GroupScale>> groupScales(const Plan& plan, const Statistics& statistics,
                                             Method method, double percent) {
   std::vector<GroupScale> scales;

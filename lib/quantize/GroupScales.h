@@ -4,6 +4,9 @@
 #include "quantize/Calibration.h"
 #include "quantize/Plan.h"
 
+#include <optional>
+#include <string_view>
+
 namespace enfold::quantize {
 
 enum class Method : uint8_t {
@@ -12,6 +15,8 @@ enum class Method : uint8_t {
   LeastError, ///< the least mean squared error
 };
 std::string_view name(Method method);
+/// The method of that name, if there is one.
+std::optional<Method> methodOf(std::string_view text);
 
 struct GroupScale {
   Range range; ///< that has codes

@@ -27,6 +27,7 @@ from enfold._errors import (
 )
 from enfold._options import options
 from enfold.model import Model, Tensor, compile, load
+from enfold.quantization import quantize
 from enfold.session import (
     ExecutionMode,
     ExecutionOrder,
@@ -52,7 +53,7 @@ from enfold.session import (
 )
 
 if TYPE_CHECKING:
-    from enfold.reports import Diff, Explanation, Inspection, Profile
+    from enfold.reports import Diff, Explanation, Inspection, Profile, Quantization
 
 __version__ = _version()
 
@@ -82,6 +83,7 @@ __all__ = [
     "OrtDevice",
     "OrtValue",
     "Profile",
+    "Quantization",
     "RunOptions",
     "RuntimeException",
     "SessionOptions",
@@ -97,14 +99,18 @@ __all__ = [
     "load",
     "options",
     "preload_dlls",
+    "quantize",
     "set_default_logger_severity",
     "set_default_logger_verbosity",
     "set_seed",
 ]
 
 
+_REPORTS = ("Diff", "Explanation", "Inspection", "Profile", "Quantization")
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("Diff", "Explanation", "Inspection", "Profile"):  # imported once they are wanted
+    if name in _REPORTS:  # imported once they are wanted
         from enfold import reports
 
         return getattr(reports, name)

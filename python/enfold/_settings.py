@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,14 +17,15 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def _names(option: str, given: Iterable[str]) -> list[str]:
+def names(option: str, given: Iterable[str]) -> list[str]:
+    """The names given for an option: one, or several."""
     if isinstance(given, (bytes, bytearray, memoryview)):
         raise TypeError(f"{option} are names, not {type(given).__name__}")
-    names = [given] if isinstance(given, str) else list(given)
-    for name in names:
+    all_names = [given] if isinstance(given, str) else list(given)
+    for name in all_names:
         if not isinstance(name, str):
             raise TypeError(f"{option} are names, not {type(name).__name__}")
-    return names
+    return all_names
 
 
 def pairs(
@@ -34,8 +36,8 @@ def pairs(
     **options: Any,
 ) -> list[tuple[str, str]]:
     """Names with values for the compiler. Options that are None keep their defaults."""
-    settings = [("disable-pass", name) for name in _names("disabled_passes", disabled_passes)]
-    for name in _names("disabled_kernels", disabled_kernels):
+    settings = [("disable-pass", name) for name in names("disabled_passes", disabled_passes)]
+    for name in names("disabled_kernels", disabled_kernels):
         settings.append(("disable-kernel", name))
     for name, sizes in dict(shapes or {}).items():
         sizes = [sizes] if isinstance(sizes, int) else sizes
@@ -59,3 +61,12 @@ def model_of(model: Any) -> str | bytes:
     if hasattr(model, "SerializeToString"):
         return model.SerializeToString()
     raise TypeError(f"a model is a path, bytes or an onnx.ModelProto, not {type(model).__name__}")
+
+
+def write_model(model: str | bytes, path: str | os.PathLike[str]) -> None:
+    """Writes a model as it is."""
+    if isinstance(model, bytes):
+        with open(path, "wb") as file:
+            file.write(model)
+    elif not (os.path.exists(path) and os.path.samefile(model, path)):
+        shutil.copyfile(model, path)

@@ -29,7 +29,8 @@ class Tensor(NamedTuple):
         return f"{self.name}: {self.dtype}[{sizes}]"
 
 
-def _tensor(row: tuple[str, int, Sequence[Any] | None]) -> Tensor:
+def tensor_of(row: tuple[str, int, Sequence[Any] | None]) -> Tensor:
+    """Of what enfold._core declares."""
     name, elem, shape = row
     dtype = _types.BY_NUMBER[elem].name if elem in _types.BY_NUMBER else "?"
     return Tensor(name, dtype, None if shape is None else tuple(shape))
@@ -56,17 +57,17 @@ class Model:
     @property
     def inputs(self) -> list[Tensor]:
         """Inputs that must be given, in the order of the model."""
-        return [_tensor(row) for row in self._network.inputs]
+        return [tensor_of(row) for row in self._network.inputs]
 
     @property
     def optional_inputs(self) -> list[Tensor]:
         """Inputs that have a default value."""
-        return [_tensor(row) for row in self._network.overridable]
+        return [tensor_of(row) for row in self._network.overridable]
 
     @property
     def outputs(self) -> list[Tensor]:
         """What the model gives, in its order."""
-        return [_tensor(row) for row in self._network.outputs]
+        return [tensor_of(row) for row in self._network.outputs]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -138,6 +139,27 @@ class Model:
         rtol, atol = (-1.0 if value is None else value for value in (rtol, atol))
         text = self._network.diff(dict(feed), name, expected, fused_away, rtol, atol)
         return reports.Diff.from_json(text)
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        shapes: Mapping[str, Sequence[int]] | None = None,
+        *,
+        seconds: float = 1.0,
+        errors: bool = False,
+        against: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Writes one HTML page that shows the graph, passes, kernels, memory and times.
+
+        >>> model.report("resnet18.html")
+
+        shapes: as for explain().
+        seconds: how long to measure the network, and the same network unfused; 0 runs nothing.
+        errors: compare every tensor with the reference functions, which takes longer.
+        against: the path of another report to compare with.
+        """
+        other = None if against is None else os.fspath(against)
+        self._network.report(_shapes(shapes), os.fspath(path), seconds, errors, other)
 
     def save(
         self,

@@ -128,16 +128,18 @@ class Profile(Report):
 
     def _summary(self) -> str:
         latency, limits = self["latency_ms"], self["limits"]
+        peaks = ", ".join(f"{peak:.0f} GFLOP/s in {of}" for of, peak in limits["peaks"].items())
         return (
             f"{self['model']}: median {latency['p50']:.4g} ms, least {latency['min']:.4g} ms, "
             f"{self['threads']} thread{'s' if self['threads'] > 1 else ''}, "
             f"{self['samples']} runs\n"
-            f"limits of this machine: {limits['gflops']:.0f} GFLOP/s, {limits['gbps']:.1f} GB/s"
+            f"limits of this machine: {peaks}, {limits['gbps']:.1f} GB/s"
         )
 
     def _tables(self) -> list[Rows]:
         total = sum(kernel["us"] for kernel in self["profile"]) or 1.0
-        rows = [["us", "%", "GFLOP/s", "GB/s", "of limit", "bound by", "algorithm", "nodes"]]
+        rows = [["us", "%", "GFLOP/s", "GB/s", "of limit", "bound by", "type"]]
+        rows[0] += ["algorithm", "nodes"]
         for kernel in self["profile"]:
             rows.append(
                 [
@@ -147,10 +149,44 @@ class Profile(Report):
                     f"{kernel['gbps']:.1f}",
                     f"{kernel['percent_of_limit']:.0f} %",
                     kernel["bound_by"],
+                    kernel["multiplies"],
                     kernel["algorithm"],
                     _shortened(kernel["nodes"]),
                 ]
             )
+        return [rows]
+
+
+class Quantization(Report):
+    """What became of each layer of a quantized network, and what the outputs lose."""
+
+    def _summary(self) -> str:
+        lines = [
+            f"{self['layers_quantized']} of {len(self['layers'])} layers in 8 bits, by "
+            f"{self['samples']} samples: {self['method']} ranges, {self['equalized_pairs']} pairs of "
+            f"layers equalized, {self['corrected_layers']} biases corrected"
+        ]
+        for output in self["outputs"]:
+            lines.append(
+                f"output {output['name']}: SNR {_decibels(output['snr_db'])}, largest error "
+                f"{output['max_abs']:.3g}"
+            )
+        if "accuracy" in self:
+            before, after = self["accuracy"]["before"], self["accuracy"]["after"]
+            lines.append(
+                f"accuracy: {before['right']} of {before['of']} in floats, {after['right']} quantized"
+            )
+        return "\n".join(lines)
+
+    def _tables(self) -> list[Rows]:
+        rows = [["layer", "op", "SNR", "low", "high", "scale", "zero", "type"]]
+        for layer in self["layers"]:
+            codes = ["-"] * 4
+            if "scale" in layer:
+                codes = [f"{number:.4g}" for number in [*layer["range"], layer["scale"]]]
+                codes.append(str(layer["zero_point"]))
+            kind = "8 bits" if layer["quantized"] else f"float: {layer['reason']}"
+            rows.append([layer["name"], layer["op"], _decibels(layer["snr_db"]), *codes, kind])
         return [rows]
 
 
@@ -189,6 +225,10 @@ class Diff(Report):
                 ]
             )
         return [rows]
+
+
+def _decibels(value: float | None) -> str:
+    return "exact" if value is None else f"{value:.1f} dB"
 
 
 def _shortened(text: str, size: int = 60) -> str:

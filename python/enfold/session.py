@@ -14,9 +14,16 @@ from typing import Any
 from enfold import _core, _errors, _fallback, _options, _settings, _types
 
 PROVIDER = "CPUExecutionProvider"
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
-class GraphOptimizationLevel(enum.IntEnum):
+class _Enumeration(enum.IntEnum):
+    """Members print with their names, as onnxruntime's do."""
+
+    __str__ = enum.Enum.__str__
+
+
+class GraphOptimizationLevel(_Enumeration):
     """How much a graph is rewritten: at the level of none, nothing is folded or fused."""
 
     ORT_DISABLE_ALL = 0
@@ -26,14 +33,14 @@ class GraphOptimizationLevel(enum.IntEnum):
     ORT_ENABLE_ALL = 99
 
 
-class ExecutionMode(enum.IntEnum):
+class ExecutionMode(_Enumeration):
     """Accepted and without meaning here."""
 
     ORT_SEQUENTIAL = 0
     ORT_PARALLEL = 1
 
 
-class ExecutionOrder(enum.IntEnum):
+class ExecutionOrder(_Enumeration):
     """Accepted and without meaning here."""
 
     DEFAULT = 0
@@ -198,15 +205,15 @@ class OrtDevice:
     def cpu() -> int:
         return 0
 
-    def device_type(self) -> str:
-        return self._type
+    def device_type(self) -> int:
+        return self.cpu()
 
     def device_id(self) -> int:
         return self._id
 
 
 def _on_cpu(device_type: Any) -> None:
-    name = device_type.device_type() if isinstance(device_type, OrtDevice) else str(device_type)
+    name = device_type._type if isinstance(device_type, OrtDevice) else str(device_type)
     if name.lower() != "cpu":
         raise _errors.RuntimeException(f"there is no device '{name}', only 'cpu'")
 
@@ -302,6 +309,12 @@ class OrtValue:
         return self._array.__dlpack_device__()
 
 
+class OrtValueVector(list):
+    """A list of values, under onnxruntime's name for it."""
+
+    push_back = list.append
+
+
 class IOBinding:
     """Inputs and outputs bound before a run. What is bound by address must stay alive."""
 
@@ -368,6 +381,9 @@ class IOBinding:
     def get_outputs(self) -> list[OrtValue]:
         return list(self._results)
 
+    def get_outputs_as_ortvaluevector(self) -> OrtValueVector:
+        return OrtValueVector(self._results)
+
     def copy_outputs_to_cpu(self) -> list[Any]:
         return [value.numpy() for value in self._results]
 
@@ -417,10 +433,16 @@ class InferenceSession:
         self._sess_options = sess_options if sess_options is not None else SessionOptions()
         model = _settings.model_of(path_or_bytes)
         self._model_path = model if isinstance(model, str) else None
+        settings = self._settings()
+        if self._model_path is None:
+            folder = self._sess_options._config.get(_EXTERNAL_FOLDER, os.getcwd())
+            settings.append(("data-folder", folder))
         try:
-            self._network = _core.Network.open(model, self._settings())
+            self._network = _core.Network.open(model, settings)
         except (_errors.NoSuchFile, _errors.InvalidGraph) as error:
             raise _errors.of_opening(error, model) from None
+        if self._sess_options.optimized_model_filepath:
+            _settings.write_model(model, self._sess_options.optimized_model_filepath)
 
     def __init__(
         self,

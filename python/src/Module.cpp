@@ -39,6 +39,22 @@ NB_MODULE(_core, m) {
       .def("profile", &Network::profile, "shapes"_a, "seconds"_a)
       .def("diff", &Network::diff, "feed"_a, "against"_a.none(), "expected"_a, "fused_away"_a,
            "rtol"_a, "atol"_a)
+      .def("report", &Network::report, "shapes"_a, "path"_a, "seconds"_a, "errors"_a,
+           "against"_a.none())
+      .def(
+          "quantize",
+          [](Network& network, nb::list samples, const std::string& path, std::string method,
+             double percentile, double max_loss, bool equalize, bool correct_biases,
+             bool reduce_range, bool quantize_outputs, std::vector<std::string> exclude,
+             std::vector<int64_t> labels) {
+            return network.quantize(samples, path,
+                                    {std::move(method), percentile, max_loss, equalize,
+                                     correct_biases, reduce_range, quantize_outputs,
+                                     std::move(exclude), std::move(labels)});
+          },
+          "samples"_a, "path"_a, nb::kw_only(), "method"_a, "percentile"_a, "max_loss"_a,
+          "equalize"_a, "correct_biases"_a, "reduce_range"_a, "quantize_outputs"_a, "exclude"_a,
+          "labels"_a)
       .def("save", &Network::save, "shapes"_a, "path"_a, "header"_a.none(), "name"_a.none(),
            "cpu"_a.none());
 }

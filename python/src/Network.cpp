@@ -49,6 +49,17 @@ nb::object invalidArgument() {
   return nb::module_::import_("enfold._errors").attr("InvalidArgument");
 }
 
+/// Raises for an input of another size than the session's options say, in onnxruntime's words.
+[[noreturn]] void refuse(const enfold_tensor_info& input, const std::vector<int64_t>& given) {
+  std::string text =
+      std::string("Got invalid dimensions for input: ") + input.name + " for the following indices";
+  for (int32_t i = 0; i < input.rank && static_cast<size_t>(i) < given.size(); ++i)
+    if (const int64_t got = given[static_cast<size_t>(i)]; got != input.dims[i])
+      text += "\n index: " + std::to_string(i) + " Got: " + std::to_string(got) +
+              " Expected: " + std::to_string(input.dims[i]);
+  raise(invalidArgument(), text + "\n Please fix either the inputs/outputs or the model.");
+}
+
 } // namespace
 
 void check(enfold_status status) {
@@ -320,7 +331,7 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
     if (!fits) {
       nb::module_::import_("enfold._errors")
           .attr("check_types")(nb::cast(this, nb::rv_policy::reference), feed);
-      raise(invalidArgument(), std::string("input '") + info.name + "' does not fit the model");
+      refuse(info, given == inputs.end() ? std::vector<int64_t>{} : given->dims);
     }
     from.push_back(given->tensor.data);
   }
@@ -403,6 +414,50 @@ nb::str Network::diff(nb::dict feed, std::optional<std::string> against, nb::dic
                                        .atol = atol};
   return reportOf([&](char** json) {
     return enfold_diff(handle_.get(), given.data(), sizeOf(given), &options, json);
+  });
+}
+
+void Network::report(nb::dict shapes, const std::string& path, double seconds, bool errors,
+                     std::optional<std::string> against) {
+  const Types types = typesOf(shapes);
+  const enfold_report_options options = {
+      .seconds = seconds, .errors = errors ? 1 : 0, .against = orNull(against)};
+  enfold_status status;
+  {
+    const nb::gil_scoped_release release;
+    status = enfold_report(handle_.get(), types.tensors.data(), sizeOf(types.tensors), path.c_str(),
+                           &options);
+  }
+  check(status);
+}
+
+nb::str Network::quantize(nb::list samples, const std::string& path,
+                          const QuantizeOptions& options) {
+  std::vector<std::vector<Bound>> bound;
+  std::vector<enfold_tensor> tensors;
+  for (const nb::handle sample : samples) {
+    bound.push_back(bind(nb::cast<nb::dict>(sample)));
+    if (bound.back().size() != bound.front().size())
+      raise(invalidArgument(), "all samples must have the same inputs");
+    for (const Bound& input : bound.back()) tensors.push_back(input.tensor);
+  }
+  std::vector<const char*> excluded;
+  for (const std::string& node : options.excluded) excluded.push_back(node.c_str());
+  const enfold_quantize_options how = {.method = options.method.c_str(),
+                                       .percentile = options.percentile,
+                                       .max_loss = options.maxLoss,
+                                       .no_equalize = options.equalize ? 0 : 1,
+                                       .no_bias_correction = options.correctBiases ? 0 : 1,
+                                       .reduce_range = options.reduceRange ? 1 : 0,
+                                       .quantize_outputs = options.quantizeOutputs ? 1 : 0,
+                                       .excluded = excluded.data(),
+                                       .num_excluded = static_cast<int32_t>(excluded.size()),
+                                       .labels = options.labels.data(),
+                                       .num_labels = static_cast<int64_t>(options.labels.size())};
+  const auto inputs = static_cast<int32_t>(bound.empty() ? 0 : bound.front().size());
+  return reportOf([&](char** json) {
+    return enfold_quantize(handle_.get(), tensors.data(), inputs,
+                           static_cast<int64_t>(bound.size()), path.c_str(), &how, json);
   });
 }
 

@@ -49,6 +49,20 @@ public:
   nb::str diff(nb::dict feed, std::optional<std::string> against, nb::dict expected, bool fusedAway,
                double rtol, double atol);
 
+  /// Writes a page. `against` is the path of another.
+  void report(nb::dict shapes, const std::string& path, double seconds, bool errors,
+              std::optional<std::string> against);
+
+  struct QuantizeOptions {
+    std::string method;
+    double percentile, maxLoss;
+    bool equalize, correctBiases, reduceRange, quantizeOutputs;
+    std::vector<std::string> excluded;
+    std::vector<int64_t> labels;
+  };
+  /// `samples` are dictionaries of arrays by name.
+  nb::str quantize(nb::list samples, const std::string& path, const QuantizeOptions& options);
+
   void save(nb::dict shapes, const std::string& path, std::optional<std::string> header,
             std::optional<std::string> name, std::optional<std::string> cpu);
 

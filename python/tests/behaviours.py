@@ -11,6 +11,7 @@ import collections
 import importlib.metadata
 import importlib.util
 import json
+import os
 import pathlib
 import pickle
 import sys
@@ -123,6 +124,28 @@ def unknown_keyword() -> Any:
     return session(no_such_option=1).get_providers()
 
 
+@behaviour
+def bytes_with_external_data() -> Any:
+    model = (FOLDER / "external.onnx").read_bytes()
+    options = onnxruntime.SessionOptions()
+    key = "session.model_external_initializers_file_folder_path"
+    options.add_session_config_entry(key, str(FOLDER))
+    results = [session(model, options).run(None, {"x": IMAGE})]
+    before = os.getcwd()
+    os.chdir(FOLDER)
+    try:
+        results.append(session(model).run(None, {"x": IMAGE}))
+    finally:
+        os.chdir(before)
+    return results
+
+
+@behaviour
+def one_name_for_two_sizes() -> Any:
+    image = IMAGE[:, :, :6]
+    return session(str(FOLDER / "square.onnx")).run(None, {"x": image})
+
+
 # ---- Options ---------------------------------------------------------------------------------------
 
 
@@ -165,9 +188,24 @@ def free_dimensions() -> Any:
 
 
 @behaviour
+def another_size_than_the_options_say() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.add_free_dimension_override_by_name("height", 7)
+    session(OPEN, options).run(None, {"x": IMAGE})
+
+
+@behaviour
 def names_of_levels() -> Any:
     level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    return [level.name, int(level), sorted(type(level).__members__)]
+    return [level.name, str(level), f"{level}", int(level), sorted(type(level).__members__)]
+
+
+@behaviour
+def an_optimized_model_is_written() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(FOLDER / "optimized.onnx")
+    session(OPEN, options)
+    return session(options.optimized_model_filepath).run(None, {"x": IMAGE})
 
 
 # ---- Declarations ----------------------------------------------------------------------------------
@@ -344,6 +382,17 @@ def binding_unknown_input() -> Any:
 @behaviour
 def binding_wrong_type() -> Any:
     bound(lambda io: (io.bind_cpu_input("x", IMAGE.astype(numpy.float64)), io.bind_output("y")))
+
+
+@behaviour
+def bound_values() -> Any:
+    net = session()
+    binding = net.io_binding()
+    binding.bind_cpu_input("x", IMAGE)
+    binding.bind_output("y", "cpu", 0)
+    net.run_with_iobinding(binding)
+    values = binding.get_outputs_as_ortvaluevector()
+    return [type(values).__name__, len(values), values[0].numpy()]
 
 
 @behaviour

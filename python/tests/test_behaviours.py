@@ -19,9 +19,16 @@ SCRIPT = pathlib.Path(__file__).with_name("behaviours.py")
 
 
 def write_models(folder: pathlib.Path) -> None:
-    """The same convolution with open and with fixed sizes, and two files that are no models."""
+    """The same convolution with open and with fixed sizes and with its weights in another file, and
+    two files that are no models."""
     weights = numpy.random.default_rng(0).standard_normal((4, 3, 3, 3)).astype(numpy.float32)
-    for name, sizes in (("open", ["batch", "height", "width"]), ("fixed", [1, 8, 8])):
+    all_sizes = {
+        "open": ["batch", "height", "width"],
+        "fixed": [1, 8, 8],
+        "square": ["batch", "size", "size"],
+        "external": ["batch", "height", "width"],
+    }
+    for name, sizes in all_sizes.items():
         batch, height, width = sizes
         graph = helper.make_graph(
             [
@@ -38,7 +45,13 @@ def write_models(folder: pathlib.Path) -> None:
         )
         model.model_version = 3
         helper.set_model_props(model, {"stride": "32"})
-        onnx.save(model, folder / f"{name}.onnx")
+        onnx.save(
+            model,
+            folder / f"{name}.onnx",
+            save_as_external_data=name == "external",
+            location="external.bin",
+            size_threshold=0,
+        )
     (folder / "garbage.onnx").write_bytes(b"garbage" * 100)
     (folder / "empty.onnx").touch()
 

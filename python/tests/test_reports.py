@@ -41,7 +41,9 @@ def test_inspect(net: bytes) -> None:
     assert "x: f32[1,3,8,8]" in str(report) and "<table>" in report._repr_html_()
 
 
-def test_reports_of_open_models(open_net: bytes, image: numpy.ndarray) -> None:
+def test_reports_of_open_models(
+    open_net: bytes, image: numpy.ndarray, tmp_path: pathlib.Path
+) -> None:
     """They are of the shapes given, else of those of the latest run."""
     model = enfold.compile(open_net)
     shapes = {"x": (2, 3, 16, 8)}
@@ -49,6 +51,10 @@ def test_reports_of_open_models(open_net: bytes, image: numpy.ndarray) -> None:
     model(image)
     assert model.inspect().inputs[0]["shape"] == [1, 3, 8, 8]
     assert model.explain(shapes).ops
+    for _ in range(2):  # the second size is compiled for others as well
+        model(numpy.concatenate([image, image], axis=2))
+    assert not model.diff({"x": image}, "unfused")
+    model.report(tmp_path / "page.html", shapes, seconds=0.01)
     with pytest.raises(enfold.InvalidArgument, match="no input is named 'z'"):
         model.inspect({"z": (1,)})
     with pytest.raises(enfold.InvalidArgument, match="'x' must be"):
@@ -66,9 +72,27 @@ def test_prepare(open_net: bytes) -> None:
 def test_profile(net: bytes) -> None:
     report = enfold.compile(net, threads=1).profile(seconds=0.01)
     assert report.latency_ms["min"] > 0 and report.threads == 1 and report.profile
-    assert "GFLOP/s" in str(report)
+    assert "GFLOP/s in f32" in str(report)
+    assert report.timeline["threads"] == 1
+    assert [span["kernel"] for span in report.timeline["spans"]] == list(range(len(report.profile)))
     with pytest.raises(enfold.InvalidArgument, match="seconds"):
         enfold.compile(net).profile(seconds=-1)
+
+
+def test_report(net: bytes, tmp_path: pathlib.Path) -> None:
+    model = enfold.compile(net, threads=1)
+    first, second = tmp_path / "first.html", tmp_path / "second.html"
+    model.report(first, seconds=0)
+    assert first.read_text().startswith("<!doctype html>")
+    model.report(second, seconds=0.01, errors=True, against=first)
+    assert 'id="against"' in second.read_text()
+    with pytest.raises(enfold.InvalidArgument, match="seconds"):
+        model.report(second, seconds=-1)
+    with pytest.raises(enfold.Error, match="none"):
+        model.report(tmp_path / "none" / "page.html", seconds=0)
+    (tmp_path / "no.html").write_text("<p>")
+    with pytest.raises(enfold.InvalidGraph, match="no report of enfold"):
+        model.report(second, seconds=0, against=tmp_path / "no.html")
 
 
 def test_diff(net: bytes, image: numpy.ndarray) -> None:

@@ -312,6 +312,57 @@ TEST(Compiler, RefusedReports) {
   enfold_free_text(nullptr);
 }
 
+/// y = x * w over [n, 4], by a matrix of 4 times 3.
+std::string product() {
+  return model(
+      {.graph = {.inputs = {valueInfo("x", ElemType::F32, {"n", int64_t{4}})},
+                 .outputs = {valueInfo("y", ElemType::F32, {"n", int64_t{3}})},
+                 .initializers = {floats("w", {4, 3}, {1, 2, 3, 4, 5, 6, -1, -2, -3, -4, -5, -6})},
+                 .nodes = {{"MatMul", {"x", "w"}, {"y"}}}}});
+}
+
+TEST(Compiler, QuantizesAndWritesPages) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("enfold-codes-" + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  const std::string path = folder / "codes.onnx", page = folder / "page.html";
+  const NetworkPtr network = open(product());
+  const std::array<int64_t, 2> dims = {1, 4};
+  const std::vector<float> numbers = {1, -2, 3, -4, 0, 1, 0, 2};
+  const enfold_tensor samples[] = {{"x", ENFOLD_F32, 2, dims.data(), numbers.data()},
+                                   {"x", ENFOLD_F32, 2, dims.data(), numbers.data() + 4}};
+  char* json = nullptr;
+  ASSERT_EQ(enfold_quantize(network.get(), samples, 1, 2, path.c_str(), nullptr, &json), ENFOLD_OK)
+      << enfold_compiler_error();
+  EXPECT_NE(std::string(json).find("\"samples\":2"), std::string::npos) << json;
+  enfold_free_text(json);
+  enfold_network* opened = nullptr;
+  ASSERT_EQ(enfold_open(path.c_str(), nullptr, &opened), ENFOLD_OK) << enfold_compiler_error();
+  const NetworkPtr codes(opened);
+  EXPECT_EQ(enfold_declared_input(codes.get(), 0)->dims[0], -1) << "the batch stays open";
+
+  const enfold_report_options how = {.seconds = 0};
+  ASSERT_EQ(enfold_report(codes.get(), samples, 1, page.c_str(), &how), ENFOLD_OK)
+      << enfold_compiler_error();
+  EXPECT_GT(std::filesystem::file_size(page), 100'000u);
+
+  const enfold_quantize_options best = {.method = "best"};
+  const enfold_quantize_options labelled = {.num_labels = 3};
+  const auto refused = [&](const enfold_quantize_options* options, int64_t count) {
+    EXPECT_EQ(enfold_quantize(network.get(), samples, 1, count, path.c_str(), options, &json),
+              ENFOLD_INVALID_ARGUMENT);
+    EXPECT_EQ(json, nullptr);
+  };
+  refused(&best, 2);
+  refused(&labelled, 2);
+  refused(nullptr, 0);
+  const enfold_report_options endless = {.seconds = -1};
+  EXPECT_EQ(enfold_report(network.get(), samples, 1, page.c_str(), &endless),
+            ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(enfold_report(nullptr, samples, 1, page.c_str(), nullptr), ENFOLD_INVALID_ARGUMENT);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Compiler, SavedAndLoaded) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("enfold-save-" + std::to_string(getpid()));
