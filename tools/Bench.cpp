@@ -197,8 +197,7 @@ Result<> benchStreams(const BenchOptions& options, const CompiledModel& compiled
                                    .warmUpRuns = options.warmUp,
                                    .seconds = options.seconds,
                                    .progress = [&](double seconds, double total) {
-                                     line.show(fmt::format("measuring: {:.0f} of {:.0f} s", seconds,
-                                                           total));
+                                     line.show(measuringText(seconds, total));
                                    }}));
   line.clear();
   const int64_t batch = diagnose::batchOf(*compiled.executable);
@@ -239,14 +238,12 @@ Result<> benchModel(BenchOptions& options) {
                   .cold = options.cold,
                   .rate = options.rate,
                   .profile = options.profile || !options.trace.empty(),
-                  .progress =
-                      [&](double seconds, double total) {
-                        line.show(fmt::format("measuring: {:.0f} of {:.0f} s", seconds, total));
-                      }}));
+                  .progress = [&](double seconds,
+                                  double total) { line.show(measuringText(seconds, total)); }}));
   line.clear();
   if (!options.trace.empty())
     ENFOLD_RETURN_IF_ERROR(
-        writeJson(options.trace, diagnose::traceOf(report.profile->kernels, report.compileTimes)));
+        writeJson(options.trace, diagnose::traceOf(*report.profile, report.compileTimes)));
   return write(options, report);
 }
 
@@ -270,9 +267,10 @@ Action addBench(CLI::App& app) {
   app.add_option("--batch", options->batch, "Size of the batch, where the model leaves it open")
       ->check(CLI::PositiveNumber)
       ->type_name("COUNT");
-  app.add_option("--streams", options->streams,
-                 "Measure throughput: so many contexts that share the weights, each run again and "
-                 "again on processors of its own")
+  app.add_option(
+         "--streams", options->streams,
+         "Measure throughput, with this many contexts that share the weights, each run back "
+         "to back on processors of its own")
       ->check(CLI::Range(1, ENFOLD_MAX_THREADS))
       ->type_name("COUNT");
   app.add_option("--threads-per-stream", options->threadsPerStream,
@@ -280,14 +278,14 @@ Action addBench(CLI::App& app) {
       ->check(CLI::Range(1, ENFOLD_MAX_THREADS))
       ->type_name("COUNT");
   app.add_option("--rate", options->rate,
-                 "Start so many runs a second; latency counts from when a run should have started")
+                 "Start this many runs a second; latency counts from when a run was due")
       ->check(CLI::PositiveNumber)
       ->type_name("RUNS");
   app.add_flag("--cold", options->cold, "Fill the caches with other data before each run");
   app.add_option("--compare", options->compareWith,
-                 "Also measure the model folded (but not fused), unfused, in fp32 or bf16, by "
-                 "reference, or "
-                 "by onnxruntime or openvino in a python3 (or ENFOLD_PYTHON) that has them")
+                 "Also measure the model folded (but not fused), unfused, in fp32 or bf16, by the "
+                 "reference functions (reference), or by onnxruntime or openvino in a python3 (or "
+                 "ENFOLD_PYTHON) that has them")
       ->type_name("WHAT")
       ->delimiter(',');
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
@@ -299,13 +297,14 @@ Action addBench(CLI::App& app) {
                  "Write the time of each run to this file as rows of text, - for stdout")
       ->type_name("FILE");
   app.add_flag("--profile", options->profile,
-               "List the time of every kernel, and how close it is to the machine's limits");
+               "List the time of each kernel, and how close it is to the machine's limits");
   app.add_option("--trace", options->trace,
-                 "Write the times of compilation and kernels to this file, to view in Perfetto")
+                 "Write what each thread did when to this file, to view in Perfetto")
       ->type_name("FILE");
-  app.add_option("--shapes", options->shapes,
-                 "Change the input's sizes as the lines of this file say, NAME=1x3x224x224 each, "
-                 "and tell what a new size costs")
+  app.add_option(
+         "--shapes", options->shapes,
+         "Change the sizes of inputs from line to line of this file, NAME=1x3x224x224 each, "
+         "and tell what a new size costs")
       ->type_name("FILE");
   return [options] {
     if (const auto possible = checkTogether(*options); !possible) return report(possible.error());

@@ -32,18 +32,22 @@ std::string profileTable(const Profile& profile) {
   double total = 0;
   for (const KernelProfile& kernel : profile.kernels) total += kernel.seconds;
   std::vector<std::vector<std::string>> rows = {{"kernel", "us", "%", "GFLOP/s", "GB/s", "of limit",
-                                                 "bound by", "algorithm", "second choice",
+                                                 "bound by", "type", "algorithm", "second choice",
                                                  "nodes"}};
   for (const KernelProfile& kernel : profile.kernels)
     rows.push_back({std::to_string(rows.size() - 1), fmt::format("{:.1f}", kernel.seconds * 1e6),
                     fmt::format("{:.1f}", total > 0 ? 100 * kernel.seconds / total : 0),
                     fmt::format("{:.1f}", kernel.gflops()), fmt::format("{:.1f}", kernel.gbps()),
                     fmt::format("{:.0f} %", profile.percentOfLimit(kernel)),
-                    std::string(profile.boundOf(kernel)), kernel.algorithm, kernel.secondChoice,
-                    kernel.nodes});
-  return table(rows) + fmt::format("limits of this machine: {:.0f} GFLOP/s, {:.1f} GB/s from "
-                                   "memory; kernels can exceed them in caches and with Winograd\n",
-                                   profile.limits.gflops, profile.limits.gbps);
+                    std::string(profile.boundOf(kernel)),
+                    std::string(kir::name(kernel.work.multiplies)), kernel.algorithm,
+                    kernel.secondChoice, kernel.nodes});
+  std::string peaks;
+  for (const auto& [multiplies, gflops] : profile.limits.peaks)
+    peaks += fmt::format("{:.0f} GFLOP/s in {}, ", gflops, kir::name(multiplies));
+  return table(rows) + fmt::format("limits of this machine: {}{:.1f} GB/s from memory; kernels can "
+                                   "exceed them in caches and with Winograd\n",
+                                   peaks, profile.limits.gbps);
 }
 
 /// Quoted where a spreadsheet would take it apart.

@@ -1,4 +1,4 @@
-// enfold bisect: finds the rewrite that makes a model answer wrongly, and writes a folder that
+// enfold bisect: finds the rewrite that makes a model's answers wrong, and writes a folder that
 // reproduces it:
 //
 //   model.eir, model.bin     the smallest part of the model that shows it

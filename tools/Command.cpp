@@ -5,6 +5,7 @@
 #include "tools/Common.h"
 #include "tools/Config.h"
 #include "tools/Help.h"
+#include "tools/UsageError.h"
 
 #include <enfold/enfold_compiler.h>
 
@@ -13,7 +14,9 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <new>
 #include <span>
 
@@ -49,7 +52,7 @@ constexpr Command kCommands[] = {
      "enfold report model.onnx -o report.html\n"
      "enfold report model.onnx --json report.json",
      addReport},
-    {"doctor", "Show what keeps this machine or a model from its full speed",
+    {"doctor", "Show what keeps this machine or a model from running at full speed",
      "enfold doctor\n"
      "enfold doctor model.onnx --shape x=1x3x640x640",
      addDoctor},
@@ -57,15 +60,15 @@ constexpr Command kCommands[] = {
      "enfold diff model.onnx --random --against onnxruntime\n"
      "enfold diff model.onnx --random --against reference --all",
      addDiff},
-    {"bisect", "Find the rewrite that makes a model answer wrongly",
+    {"bisect", "Find the rewrite that makes a model's answers wrong",
      "enfold bisect model.onnx --random\n"
      "enfold bisect model.onnx --check DIR -o case",
      addBisect},
-    {"quantize", "Make a network of floats one of 8-bit integers",
+    {"quantize", "Convert a network of floats to 8-bit integers",
      "enfold quantize model.onnx --calibrate images.npy -o model_int8.onnx\n"
      "enfold quantize model.onnx --calibrate DIR -o model_int8.onnx --max-loss 20",
      addQuantize},
-    {"reduce", "Write a model that compiles like this one and tells nothing else of it",
+    {"reduce", "Write a model that compiles the same way but reveals nothing else",
      "enfold reduce model.onnx -o reduced.onnx\n"
      "enfold reduce model.onnx -o reduced.onnx --seconds 0 --json -",
      addReduce},
@@ -142,7 +145,7 @@ int runCommand(int argc, char** argv) {
       words, [](const char* word) { return std::string_view(word) == "--json"; });
   app.set_version_flag(
       "--version", [=] { return asJson ? versionJson() : kVersion; },
-      "Show the version, with --json also what it was built of");
+      "Show the version, with --json also of what it was built with");
   app.set_help_all_flag("--help-all", "Show the help of all commands");
   app.formatter_fn([](const CLI::App* which, const std::string&, CLI::AppFormatMode mode) {
     std::string text = helpText(*which);
@@ -170,9 +173,9 @@ int runCommand(int argc, char** argv) {
                unknownIn(error));
     return kUsage;
   } catch (const CLI::ParseError& error) {
-    const bool asked = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success);
-    app.exit(error);
-    return asked ? 0 : 2;
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+    fmt::print(stderr, "{}", usageErrorText(app, error, words));
+    return kUsage;
   }
   for (const auto& [sub, action] : actions) {
     if (!sub->parsed()) continue;
@@ -183,12 +186,20 @@ int runCommand(int argc, char** argv) {
   return 2;
 }
 
+/// The exit code of a command that is done: what it printed may not have gone anywhere.
+int finished(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  fmt::print(stderr, "enfold: cannot write to standard output: {}\n", std::strerror(errno));
+  std::clearerr(stdout);
+  return code == 0 ? kUsage : code;
+}
+
 } // namespace
 } // namespace enfold::tool
 
 int enfold_command(int argc, char** argv) {
   try {
-    return enfold::tool::runCommand(argc, argv);
+    return enfold::tool::finished(enfold::tool::runCommand(argc, argv));
   } catch (const enfold::OutOfMemory& error) {
     std::fprintf(stderr, "enfold: %s\n", error.what());
     return 3;

@@ -32,17 +32,17 @@ void ModelOptions::add(CLI::App& app) {
                  "Shape of an input, or size of a symbolic dimension: NAME=1x3x224x224")
       ->type_name("NAME=SIZES")
       ->group("Model");
-  app.add_flag("--freeze-initializers", freeze, "Turn inputs that have a default into constants")
+  app.add_flag("--freeze-initializers", freeze, "Make inputs that have a default value constants")
       ->group("Model");
   app.add_option("--passes", passes,
                  "Run these passes instead of the default ones: a,(b,c)*,d or none")
       ->type_name("LIST")
       ->group("Passes");
-  app.add_option("--disable-pass", disabled, "Leave out a pass")
+  app.add_option("--disable-pass", disabled, "Leave out this pass")
       ->type_name("PASS")
       ->group("Passes");
   app.add_option("--disable-kernel", disabledKernels,
-                 "Do not compute with this kernel, as `enfold explain` names it: conv_winograd")
+                 "Do not use this kernel, named as `enfold explain` does: conv_winograd")
       ->type_name("KERNEL")
       ->group("Passes");
   app.add_option("--max-rewrites", maxRewrites, "Stop after this many rewrites")
@@ -105,7 +105,7 @@ void ModelOptions::addLimits(CLI::App& app) {
       ->check(isCount())
       ->group("Limits");
   app.add_option("--limit-iterations", limits.iterations,
-                 "End a run whose loop, which data should end, goes on for longer than this")
+                 "Stop a run when a loop whose end depends on data takes more iterations")
       ->check(isCount())
       ->group("Limits");
   app.add_option("--limit-compile-seconds", limitSeconds,

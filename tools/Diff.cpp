@@ -49,9 +49,14 @@ Result<Tensors> archivedTensors(const std::string& path, const Graph& model) {
 Result<Tensors> savedTensors(const DiffOptions& options, const Graph& model) {
   if (options.against.ends_with(".npz")) return archivedTensors(options.against, model);
   Tensors tensors;
+  std::error_code error;
+  if (!std::filesystem::exists(options.against, error))
+    return usageError(
+        fmt::format("--against {}: is none of reference, unfused and onnxruntime, and "
+                    "there is no such folder or file",
+                    options.against));
   for (const Value* value : diagnose::computedValues(model)) {
     const auto path = tensorPath(options.against, value->name());
-    std::error_code error;
     if (!std::filesystem::exists(path, error)) continue;
     ENFOLD_TRY(NamedTensor file, onnx::readTensorFile(path));
     tensors.emplace(value->name(), std::move(file.tensor));

@@ -32,9 +32,8 @@ std::string text(const diagnose::MachineFacts& facts) {
       fmt::format("threads    {} by default; the process may use {} processors{}\n", facts.threads,
                   facts.affinityCpus,
                   facts.quotaCpus > 0 ? fmt::format(", and its quota is {}", facts.quotaCpus) : "");
-  out += fmt::format("caches     {}, {}, {}\n", humanBytes(static_cast<double>(core.l1.bytes)),
-                     humanBytes(static_cast<double>(core.l2.bytes)),
-                     humanBytes(static_cast<double>(core.l3.bytes)));
+  out += fmt::format("caches     L1 {} KiB, L2 {} KiB, L3 {} KiB\n", core.l1.bytes >> 10,
+                     core.l2.bytes >> 10, core.l3.bytes >> 10);
   out += fmt::format("memory     {} free of {}\n",
                      humanBytes(static_cast<double>(facts.availableBytes)),
                      humanBytes(static_cast<double>(facts.memoryBytes)));
@@ -88,7 +87,7 @@ Action addDoctor(CLI::App& app) {
   auto options = std::make_shared<DoctorOptions>();
   options->model.add(app);
   app.get_option("MODEL")->required(false)->description(
-      "A .onnx or .eir file, or zoo:NAME; else only the machine is examined");
+      "A .onnx or .eir file, or zoo:NAME; without one, only the machine is examined");
   app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
       ->type_name("FILE");
   return [options] {

@@ -6,10 +6,12 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <fstream>
+#include <ranges>
 
 namespace enfold::tool {
 
@@ -45,6 +47,11 @@ Result<std::vector<NamedTensor>> readInputs(const InputOptions& options,
 Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const TensorSpec> inputs,
                                     const OptionalInputs& optional,
                                     std::span<const NamedTensor> given) {
+  for (const NamedTensor& tensor : given)
+    if (!optional.has(inputs, tensor.name))
+      return usageError(
+          fmt::format("the model has no input '{}'; its inputs: '{}'", tensor.name,
+                      fmt::join(inputs | std::views::transform(&TensorSpec::name), "', '")));
   std::vector<Tensor> tensors;
   uint64_t seed = options.seed();
   for (const auto& [name, type] : inputs) {
@@ -62,9 +69,6 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
                       type.str(), name));
     }
   }
-  for (const NamedTensor& tensor : given)
-    if (!optional.has(inputs, tensor.name))
-      return usageError(fmt::format("the model has no input '{}'", tensor.name));
   return tensors;
 }
 

@@ -175,7 +175,7 @@ Action addInspect(CLI::App& app) {
       "A .onnx or .eir file, zoo:NAME, or a compiled .o, .a or .so");
   app.remove_option(app.get_option("--threads"));
   app.add_option("--threads", options->threads,
-                 "Predict how well so many threads share the work of each kernel: 1,2,4,8,16")
+                 "Predict how well that many threads share the work of each kernel: 1,2,4,8,16")
       ->delimiter(',')
       ->check(CLI::Range(1, ENFOLD_MAX_THREADS))
       ->type_name("COUNTS")

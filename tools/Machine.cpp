@@ -26,11 +26,11 @@ Result<> printMachine(const MachineOptions& options) {
 Action addMachine(CLI::App& app) {
   auto options = std::make_shared<MachineOptions>();
   app.add_option("--target-cpu", options->compile.cpu,
-                 "The processor by LLVM's name, e.g. znver5 or neoverse-v1; else this machine")
+                 "The processor, by LLVM's name: znver5, neoverse-v1; default: this machine")
       ->type_name("CPU");
   app.add_option("--machine", options->compile.machine, "The processor that this file describes")
       ->type_name("FILE");
-  app.add_flag("--list", options->list, "List the processors that are known by more than features");
+  app.add_flag("--list", options->list, "List the processors that are known in detail");
   return [options] {
     const auto done = printMachine(*options);
     return done ? kDone : report(done.error());

@@ -9,7 +9,7 @@ namespace {
 /// share: it is grown at once, further than passes and code generation recurse.
 __attribute__((noinline)) void growStack() {
   constexpr size_t kBytes = size_t{2} << 20;
-  volatile char room[kBytes];
+  [[maybe_unused]] volatile char room[kBytes];
   room[0] = 0; // the far end
 }
 

@@ -26,4 +26,8 @@ void ProgressLine::clear() {
   if (std::exchange(shown_, false)) fmt::print(stderr, "{}", kErase);
 }
 
+std::string measuringText(double seconds, double total) {
+  return fmt::format("measuring: {:.1f} of {:.1f} s", seconds, total);
+}
+
 } // namespace enfold::tool

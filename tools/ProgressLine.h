@@ -1,6 +1,7 @@
 // A progress line for long work, shown only if stderr is a terminal.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace enfold::tool {
@@ -20,5 +21,8 @@ public:
 private:
   bool shown_ = false;
 };
+
+/// How far a measurement is: "measuring: 1.5 of 4.0 s".
+std::string measuringText(double seconds, double total);
 
 } // namespace enfold::tool

@@ -1,4 +1,4 @@
-// enfold quantize: makes a network of floats one of 8-bit integers, by samples of its inputs.
+// enfold quantize: converts a network of floats to 8-bit integers, by samples of its inputs.
 #include "quantize/Quantize.h"
 
 #include "ir/ConstantText.h"
@@ -40,13 +40,6 @@ struct Task {
   std::optional<CalibrationData> data;
   quantize::Samples samples;
 };
-
-std::optional<quantize::Method> methodOf(const std::string& text) {
-  using quantize::Method;
-  for (const Method method : {Method::MinMax, Method::Percentile, Method::LeastError})
-    if (name(method) == text) return method;
-  return std::nullopt;
-}
 
 /// The tensors of a sample in the order of the graph's inputs.
 Result<std::vector<Tensor>> arranged(std::vector<NamedTensor> sample, const Graph& graph,
@@ -167,7 +160,7 @@ Result<> run(const QuantizeOptions& options) {
   ENFOLD_RETURN_IF_ERROR(loadTask(options, task));
   ProgressLine line;
   quantize::Options how{
-      .method = methodOf(options.method),
+      .method = quantize::methodOf(options.method),
       .percent = options.percent,
       .equalize = !options.noEqualize,
       .correctBiases = !options.noBiasCorrection,

@@ -1,4 +1,4 @@
-// enfold reduce: writes a model that compiles like another, and tells nothing else of it.
+// enfold reduce: writes a model that compiles like another, and reveals nothing else of it.
 #include "diagnose/Anonymize.h"
 #include "diagnose/Likeness.h"
 #include "onnx/Export.h"
@@ -83,16 +83,15 @@ Result<int> reduce(const ReduceOptions& options) {
   for (const auto& input : reduced.graph->inputs()) how.shapes[input->name()] = input->shape();
   ENFOLD_TRY(LoadedModel written, loadModel(options.output, how));
   ProgressLine line;
-  ENFOLD_TRY(
-      const diagnose::Likeness likeness,
-      diagnose::likeness({.first = std::move(model.graph),
-                          .second = std::move(written.graph),
-                          .compile = options.model.compileOptions(),
-                          .session = options.model.sessionOptions(),
-                          .seconds = options.seconds,
-                          .progress = [&](double seconds, double total) {
-                            line.show(fmt::format("measuring: {:.0f} of {:.0f} s", seconds, total));
-                          }}));
+  ENFOLD_TRY(const diagnose::Likeness likeness,
+             diagnose::likeness({.first = std::move(model.graph),
+                                 .second = std::move(written.graph),
+                                 .compile = options.model.compileOptions(),
+                                 .session = options.model.sessionOptions(),
+                                 .seconds = options.seconds,
+                                 .progress = [&](double seconds, double total) {
+                                   line.show(measuringText(seconds, total));
+                                 }}));
   line.clear();
   if (options.json != "-") print(reduced, likeness);
   if (!options.json.empty())

@@ -36,8 +36,7 @@ Result<Json> reportOf(const ReportOptions& options, const ModelOptions& of) {
                                    .errors = options.errors,
                                    .progress = [&](double seconds, double total) {
                                      deadline.reset(); // all is compiled
-                                     line.show(fmt::format("measuring: {:.0f} of {:.0f} s", seconds,
-                                                           total));
+                                     line.show(measuringText(seconds, total));
                                    }}));
   line.clear();
   return toJson(report);

@@ -46,7 +46,8 @@ Action addMan(CLI::App& app) {
     std::string command, folder;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("COMMAND", options->command, "The command that the page is on; else on all");
+  app.add_option("COMMAND", options->command,
+                 "The command to print the page of; default: the page of enfold itself");
   app.add_option("-o,--output", options->folder, "Write all pages to this folder")
       ->type_name("DIR");
   return [&app, options] {

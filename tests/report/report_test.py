@@ -129,6 +129,36 @@ def check_code(page):
     assert page.locator('pre[aria-label="LLVM IR"] .row').count() > 3
 
 
+def check_timeline(browser, path):
+    """A row for each thread; a kernel under the pointer is marked in all of them."""
+    report = Page(browser, path)
+    report.view("Timeline")
+    page = report.page
+    timeline = page.evaluate(
+        "JSON.parse(document.getElementById('report').textContent).timeline"
+    )
+    assert timeline["threads"] == 2
+    assert {span["thread"] for span in timeline["spans"]} <= {0, 1}
+    assert all(0 <= s["begin_us"] <= s["end_us"] <= timeline["us"] for s in timeline["spans"])
+    assert page.locator(".lane").count() == 2
+    spans = page.locator('svg[aria-label="Threads over time"] .buffer')
+    assert 0 < spans.count() <= len(timeline["spans"])
+    longest = max(timeline["spans"], key=lambda span: span["end_us"] - span["begin_us"])
+    parts = sum(span["kernel"] == longest["kernel"] for span in timeline["spans"])
+    page.evaluate(
+        """() => {
+          const width = (span) => Number(span.querySelector('rect').getAttribute('width'));
+          const spans = [...document.querySelectorAll('.chart .buffer')];
+          const longest = spans.reduce((a, b) => (width(a) >= width(b) ? a : b));
+          longest.dispatchEvent(new MouseEvent('mouseenter'));
+        }"""
+    )
+    page.wait_for_selector(".buffer.lit")
+    assert page.locator(".buffer.lit").count() == parts
+    assert page.locator('table[aria-label="Where threads wait"] tbody tr').count() > 10
+    report.close()
+
+
 def check_hostile(browser, path):
     report = Page(browser, path)
     report.all_views()
@@ -166,7 +196,7 @@ def check_comparison(browser, path):
 def check_narrow(browser, path):
     """Nothing is wider than a telephone, in the dark too."""
     report = Page(browser, path, width=390, scheme="dark")
-    for name in ["Summary", "Kernels", "Memory", "Graph"]:
+    for name in ["Summary", "Kernels", "Memory", "Roofline", "Timeline", "Graph"]:
         report.view(name)
         assert report.page.evaluate("document.documentElement.scrollWidth") <= 390, name
     report.close()
@@ -187,6 +217,7 @@ def browse(paths, chromium):
         for name in ["resnet", "int8", "shared"]:
             if name in paths:
                 check_network(browser, paths[name])
+        check_timeline(browser, paths["resnet"])
         check_narrow(browser, paths["resnet"])
         check_hostile(browser, paths["hostile"])
         check_comparison(browser, paths["comparison"])
@@ -217,7 +248,7 @@ def main():
     data = folder / "resnet.json"
     paths = {
         "resnet": write_report(
-            enfold, folder / "resnet.html", "zoo:resnet50", "--json", data, *quick
+            enfold, folder / "resnet.html", "zoo:resnet50", "--threads", "2", "--json", data, *quick
         ),
         "hostile": write_report(enfold, folder / "hostile.html", folder / "hostile.eir", *quick),
         "large": write_report(

@@ -16,6 +16,7 @@ QUANTIZED = TREE / "tests/tools/quantized.eir"
 RUNS = [
     ("bench", MODEL, "--seconds", "0.01"),
     ("bench", MODEL, "--seconds", "0.01", "--compare", "unfused", "--profile"),
+    ("bench", QUANTIZED, "--seconds", "0.01", "--profile"),
     ("bench", MODEL, "--streams", "2", "--seconds", "0.01"),
     ("bench", OPEN, "--seconds", "0.01", "--shapes", "SIZES"),
     ("explain", MODEL),

@@ -60,9 +60,9 @@ Result<> printAll(std::span<const std::string> problems) {
     ENFOLD_TRY(const Kernel kernel, measure(problem));
     const double gflops = kernel.flops / kernel.seconds * 1e-9;
     fmt::print("{:<44} {:>9.1f} {:>9.1f} {:>5.0f} %  {}\n", problem, kernel.seconds * 1e6, gflops,
-               100 * gflops / limits.gflops, kernel.algorithm);
+               100 * gflops / limits.gflops(), kernel.algorithm);
   }
-  fmt::print("peak {:.0f} GFLOP/s\n", limits.gflops);
+  fmt::print("peak {:.0f} GFLOP/s\n", limits.gflops());
   return {};
 }
 
@@ -95,7 +95,7 @@ Result<> printSweep() {
         fmt::print("\n{:<8}", fmt::format("{}x{}", map.first, map.second));
         for (const int64_t channels : kChannels) {
           ENFOLD_TRY(const Kernel kernel, measure(problemOf(window, map, channels, batch), 40));
-          fmt::print("{:>5.0f}%", kernel.flops / kernel.seconds * 1e-7 / limits.gflops);
+          fmt::print("{:>5.0f}%", kernel.flops / kernel.seconds * 1e-7 / limits.gflops());
           std::fflush(stdout);
         }
       }

@@ -30,7 +30,7 @@ export const flops = (value: number): string =>
 export const micros = (us: number): string =>
   us === 0 ? "0" : us < 1 ? `${number(us * 1000)} ns` : scaled(us, ["µs", "ms", "s"]);
 export const percent = (share: number): string =>
-  `${share >= 0.0995 ? Math.round(100 * share) : number(100 * share, 2)} %`;
+  share > 0 && share < 1e-4 ? "<0.01 %" : `${share >= 0.0995 ? Math.round(100 * share) : number(100 * share, 2)} %`;
 export const plural = (n: number, one: string, many = `${one}s`): string =>
   `${n} ${n === 1 ? one : many}`;
 

@@ -37,6 +37,8 @@ export function Kernels() {
         cell: (row) => `${Math.round(row.step.percent_of_limit ?? 0)} %` },
       { title: "bound by", value: (row) => row.step.bound_by ?? "" },
     );
+  if (report.data.steps.some((step) => (step.multiplies ?? "f32") !== "f32"))
+    columns.splice(9, 0, { title: "type", value: (row) => row.step.multiplies ?? "" });
   columns.push({ title: "second choice", value: (row) => row.step.next_best });
   return (
     <div class="page wide">

@@ -34,7 +34,7 @@ export function Roofline() {
   const high = (values: number[], ceiling: number) => Math.max(...values, ceiling) * 1.6;
   const ridge = limits ? limits.gflops / limits.gbps : 1;
   const x = scaleLog([low(points.map((p) => p.intensity), ridge / 4), high(points.map((p) => p.intensity), ridge * 4)], [margin.left, width - margin.right]);
-  const y = scaleLog([low(points.map((p) => p.gflops), 1), high(points.map((p) => p.gflops), limits?.gflops ?? 1)], [height - margin.bottom, margin.top]);
+  const y = scaleLog([low(points.map((p) => p.gflops), 1), high(points.map((p) => p.gflops), Math.max(...Object.values(limits?.peaks ?? {}), 1))], [height - margin.bottom, margin.top]);
   const radius = scaleSqrt([0, points[0]?.us ?? 1], [2.5, 18]);
   useEffect(() => {
     if (!axes.current) return;
@@ -46,18 +46,25 @@ export function Roofline() {
   if (!limits || points.length === 0)
     return <div class="page"><h1>Roofline</h1><p>Nothing was measured.</p></div>;
   const [x0, x1] = x.domain();
-  const roof = `M${x(x0)},${y(Math.min(x0 * limits.gbps, limits.gflops))} L${x(ridge)},${y(limits.gflops)} L${x(x1)},${y(limits.gflops)}`;
+  const roofOf = (peak: number) =>
+    `M${x(x0)},${y(Math.min(x0 * limits.gbps, peak))} L${x(peak / limits.gbps)},${y(peak)} L${x(x1)},${y(peak)}`;
+  const peaks = Object.entries(limits.peaks).sort(([, a], [, b]) => a - b);
   return (
     <div class="page wide">
       <h1>Roofline</h1>
       <p>
-        This machine does {number(limits.gflops)} GFLOP/s and reads {number(limits.gbps)} GB/s from memory
-        with {report.data.threads} {report.data.threads === 1 ? "thread" : "threads"}. Kernels left of the ridge wait for memory, right of it for arithmetic.
-        Points above the line found their data in caches or save arithmetic, as Winograd's algorithm does.
+        This machine does {peaks.map(([type, peak]) => `${number(peak)} GFLOP/s in ${type}`).join(", ")} and reads
+        {" "}{number(limits.gbps)} GB/s from memory with {report.data.threads} {report.data.threads === 1 ? "thread" : "threads"}. Kernels left of the ridge wait for memory, right of it for arithmetic.
+        Points above their line found their data in caches or save arithmetic, as Winograd's algorithm does.
       </p>
       <div ref={frame} class="chart">
         <svg width={width} height={height} role="img" aria-label="Roofline of all kernels">
-          <path class="roof" d={roof} />
+          {peaks.map(([type, peak]) => (
+            <>
+              <path class="roof" d={roofOf(peak)} />
+              {peaks.length > 1 && <text x={width - margin.right} y={y(peak) - 4} text-anchor="end">{type}</text>}
+            </>
+          ))}
           {points.map((p) => {
             const kind = p.step.op >= 0 ? report.op(p.step.op).op : "copy";
             return (

@@ -52,6 +52,16 @@ export interface Step {
   us?: Times;
   percent_of_limit?: number;
   bound_by?: string;
+  multiplies?: string; // the type of the numbers multiplied
+}
+
+/** From a thread's first piece of a step to its last, since the run began. */
+export interface Span {
+  kernel: number; // index of the step
+  thread: number;
+  begin_us: number;
+  end_us: number;
+  busy_us: number;
 }
 
 export interface Buffer {
@@ -109,7 +119,8 @@ export interface ReportData {
   kernels: { name: string; packed: string }[];
   threads?: number;
   compile_ms?: { passes: number; lowering: number; codegen: number };
-  limits?: { gflops: number; gbps: number };
+  limits?: { gflops: number; gbps: number; peaks: Record<string, number> };
+  timeline?: { threads: number; us: number; spans: Span[] };
   arms?: Arm[];
   errors?: { value: string; error: number; scale: number }[];
 }
