@@ -4,6 +4,10 @@
 
 #include <cstddef>
 #include <cstring>
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace enfold::rt {
 namespace {
@@ -27,6 +31,20 @@ bool hasAvx512() {
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
          __builtin_cpu_supports("avx512vl");
 }
+
+/// Linux saves tiles only of processes that have asked for it; asking again does no harm.
+bool mayUseTiles() {
+#ifdef __linux__
+  constexpr long kRequestPermission = 0x1023, kTileData = 18; // ARCH_REQ_XCOMP_PERM, of asm/prctl.h
+  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+#else
+  return false;
+#endif
+}
+bool hasAmxTile() { return __builtin_cpu_supports("amx-tile") && mayUseTiles(); }
+bool hasAmxInt8() { return __builtin_cpu_supports("amx-int8") && mayUseTiles(); }
+bool hasAmxBf16() { return __builtin_cpu_supports("amx-bf16") && mayUseTiles(); }
 
 /// A row for a feature that GCC and Clang know by the name given.
 #define ENFOLD_CPU_FEATURE(NAME, COMPILERS_NAME)                                                   \
@@ -66,6 +84,9 @@ constexpr Feature kFeatures[] = {
     ENFOLD_CPU_FEATURE("avx512_vnni", "avx512vnni"),
     ENFOLD_CPU_FEATURE("avx512_bf16", "avx512bf16"),
     ENFOLD_CPU_FEATURE("avx512_fp16", "avx512fp16"),
+    {"amx_tile", hasAmxTile},
+    {"amx_int8", hasAmxInt8},
+    {"amx_bf16", hasAmxBf16},
 };
 #undef ENFOLD_CPU_FEATURE
 #elif defined(__aarch64__)

@@ -3,6 +3,7 @@
 // i16 and adds the two products; bytes are widened to pairs first. vpmaddubsw, which takes bytes,
 // saturates the sum of two products and is never used. Elsewhere the products are written out; bf16
 // are f32 without their low bits, so that shifting and masking words makes f32 of them.
+#include "codegen/Dots.h"
 #include "codegen/Emitter.h"
 
 #include <llvm/IR/IntrinsicsAArch64.h>
@@ -200,10 +201,14 @@ private:
 
 } // namespace
 
+llvm::Value* emitDot(llvm::IRBuilder<>& b, const kir::Target& target, llvm::Value* sum,
+                     kir::Scalar a, llvm::Value* x, kir::Scalar c, llvm::Value* y) {
+  return Dots(b, target).emit(sum, a, x, c, y);
+}
+
 llvm::Value* Emitter::dot(const Inst& inst) {
-  return Dots(b_, target_)
-      .emit(operand(inst, 0), operandType(inst, 1).scalar, operand(inst, 1),
-            operandType(inst, 2).scalar, operand(inst, 2));
+  return emitDot(b_, target_, operand(inst, 0), operandType(inst, 1).scalar, operand(inst, 1),
+                 operandType(inst, 2).scalar, operand(inst, 2));
 }
 
 } // namespace enfold::codegen

@@ -26,6 +26,10 @@ llvm::Value* Emitter::fromMemory(Value* x, kir::Type type) {
 }
 
 llvm::Value* Emitter::memory(const Inst& inst) {
+  if (inst.op == Op::TileLoad || inst.op == Op::TileStore) {
+    tileMemory(inst);
+    return nullptr;
+  }
   Value* at = address(inst);
   switch (inst.op) {
   case Op::Load:

@@ -76,7 +76,9 @@ llvm::Function* Emitter::emit(const std::string& symbol, DebugLines* debug) {
   debug_ = debug;
   b_.SetInsertPoint(llvm::BasicBlock::Create(context_, "entry", function_));
   prologue();
+  beginTiles();
   block(kernel_.body);
+  endTiles();
   if (streams_ && target_.architecture == kir::Architecture::X86_64)
     b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_sfence, llvm::ArrayRef<llvm::Type*>{},
                        llvm::ArrayRef<llvm::Value*>{});
@@ -199,6 +201,9 @@ void Emitter::instruction(const Inst& inst) {
     break;
   case OpKind::Memory:
     result = memory(inst);
+    break;
+  case OpKind::Tile:
+    tile(inst);
     break;
   case OpKind::Order:
     hasBarriers_ = true;

@@ -78,6 +78,15 @@ private:
   // EmitDot.cpp
   Value* dot(const Inst& inst);
 
+  // EmitTiles.cpp
+  void beginTiles();
+  void endTiles();
+  void tile(const Inst& inst);
+  void tileMemory(const Inst& inst);
+  void tileDot(const Inst& inst);
+  /// Of a tile that is an array.
+  Value* tileRowAddress(int64_t tile, Value* row);
+
   // EmitMemory.cpp
   Value* memory(const Inst& inst);
   Value* address(const Inst& inst);
@@ -116,6 +125,8 @@ private:
   std::vector<llvm::MDNode*> ownScope_;    ///< by BufferId
   std::vector<llvm::MDNode*> otherScopes_; ///< by BufferId
   const DebugLines* debug_ = nullptr;      ///< of the function, if wanted
+  llvm::AllocaInst* tiles_ = nullptr;      ///< where they are an array
+  bool hasTiles_ = false;                  ///< the kernel uses some
   bool hasBarriers_ = false;
   bool streams_ = false; ///< some store bypasses the cache
 };

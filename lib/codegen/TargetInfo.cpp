@@ -4,6 +4,7 @@
 
 #include "codegen/Llvm.h"
 #include "runtime/CpuBudget.h"
+#include "runtime/CpuFeatures.h"
 
 #include <fmt/format.h>
 #include <llvm/ADT/StringMap.h>
@@ -33,9 +34,9 @@ struct IsaInfo {
   const char* removeAbove;
 };
 constexpr std::array<IsaInfo, 4> kIsas = {{
-    {Isa::Scalar, 16, "", "-sse3"},
-    {Isa::Sse42, 16, "+sse4.2", "-avx"},
-    {Isa::Avx2, 32, "+avx2,+fma,+f16c", "-avx512f,-evex512,-avx10.1-256"},
+    {Isa::Scalar, 16, "", "-sse3,-amx-tile"},
+    {Isa::Sse42, 16, "+sse4.2", "-avx,-amx-tile"},
+    {Isa::Avx2, 32, "+avx2,+fma,+f16c", "-avx512f,-evex512,-avx10.1-256,-amx-tile"},
     {Isa::Avx512, 64, "+avx512f,+avx512bw,+avx512vl,+avx512dq,+fma,+f16c", ""},
 }};
 
@@ -78,12 +79,16 @@ constexpr FeatureInfo kFeatures[] = {
     {"+avx512vnni", "avx512_vnni", kNone},
     {"+avx512bf16", "avx512_bf16", kNone},
     {"+avx512fp16", "avx512_fp16", kNone},
+    {"+amx-tile", "amx_tile", kNone},
+    {"+amx-int8", "amx_int8", kNone},
+    {"+amx-bf16", "amx_bf16", kNone},
 };
 
 /// LLVM's names of the features that dot products are.
 constexpr std::pair<kir::DotProduct, const char*> kDotProducts[] = {
     {kir::DotProduct::Avx512Vnni, "+avx512vnni"}, {kir::DotProduct::AvxVnni, "+avxvnni"},
-    {kir::DotProduct::Avx512Bf16, "+avx512bf16"}, {kir::DotProduct::ArmDotprod, "+dotprod"},
+    {kir::DotProduct::Avx512Bf16, "+avx512bf16"}, {kir::DotProduct::AmxInt8, "+amx-int8"},
+    {kir::DotProduct::AmxBf16, "+amx-bf16"},      {kir::DotProduct::ArmDotprod, "+dotprod"},
     {kir::DotProduct::ArmI8mm, "+i8mm"},          {kir::DotProduct::ArmBf16, "+bf16"},
 };
 
@@ -138,6 +143,7 @@ void describeFeatures(Target& target) {
       target.needs = joined(target.needs, info.name);
   target.hasFma = has(*cpu, "+fma");
   target.hasF16Conversion = has(*cpu, "+f16c");
+  target.hasTiles = has(*cpu, "+amx-tile");
 }
 
 /// Fills in everything that follows from the processor's name and feature string.
@@ -218,10 +224,14 @@ int cpusIn(std::string_view list) {
   return count;
 }
 
+/// Tiles only if the system lets this process use them.
 std::string hostFeatures() {
+  const bool mayUseTiles = rt::firstMissingFeature("amx_tile") == nullptr;
   std::string features;
-  for (const auto& [feature, present] : llvm::sys::getHostCPUFeatures())
-    features = joined(features, fmt::format("{}{}", present ? '+' : '-', feature.str()));
+  for (const auto& [feature, present] : llvm::sys::getHostCPUFeatures()) {
+    const bool isUsable = present && (mayUseTiles || !feature.starts_with("amx-"));
+    features = joined(features, fmt::format("{}{}", isUsable ? '+' : '-', feature.str()));
+  }
   return features;
 }
 

@@ -354,6 +354,30 @@ void Builder::barrier() {
   emitEffect(std::move(inst));
 }
 
+// ---- Tiles ----
+
+void Builder::tileZero(int tile) {
+  emitEffect({.op = Op::TileZero, .type = tileRow(Scalar::I32), .ints = {tile}});
+}
+
+void Builder::tileLoad(int tile, const Place& from, int64_t stride) {
+  Inst inst = memoryInst(Op::TileLoad, from, tileRow(from.buffer.elem()));
+  inst.stride = stride;
+  inst.ints = {tile};
+  emitEffect(std::move(inst));
+}
+
+void Builder::tileDot(int sum, int a, int b, Scalar scalar) {
+  emitEffect({.op = Op::TileDot, .type = tileRow(scalar), .ints = {sum, a, b}});
+}
+
+void Builder::tileStore(const Place& to, int64_t stride, int tile) {
+  Inst inst = memoryInst(Op::TileStore, to, tileRow(to.buffer.elem()));
+  inst.stride = stride;
+  inst.ints = {tile};
+  emitEffect(std::move(inst));
+}
+
 // ---- Control ----
 
 bool Builder::isEmpty(const Index& lo, const Index& hi) {

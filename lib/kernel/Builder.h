@@ -198,6 +198,12 @@ public:
   void prefetch(const Place& place);
   /// See Op.h.
   void barrier();
+  // ---- Tiles: see Op.h. `stride` is in elements, between rows. ----
+  void tileZero(int tile);
+  void tileLoad(int tile, const Place& from, int64_t stride);
+  /// The bytes or bf16 of tile a are of that type.
+  void tileDot(int sum, int a, int b, Scalar scalar);
+  void tileStore(const Place& to, int64_t stride, int tile);
   /// load and store with a cast from or to the buffer's element type.
   Value loadAs(Scalar scalar, const Place& from, int lanes = 1) {
     return cast(load(from, lanes), scalar);

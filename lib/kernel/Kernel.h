@@ -78,9 +78,11 @@ struct Inst {
   VarId var = kNoId;            ///< variable ops
   int64_t imm = 0;    ///< Const: value or bits of the double; Affine, memory ops: constant part of
                       ///< the index; Extract, Insert: lane; Parallel: iterations; For: step
-  int64_t stride = 0; ///< LoadStrided, in elements; may be negative; BroadcastWord: elements of it
+  int64_t stride = 0; ///< LoadStrided, in elements; may be negative; BroadcastWord: elements of it;
+                      ///< TileLoad, TileStore: between rows, in elements
   std::vector<ValueId> operands;
-  std::vector<int64_t> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any
+  std::vector<int64_t> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any; tile
+                             ///< ops: the tiles, of TileDot sum, a and b
   std::string name;          ///< Parallel, For: name of the loop variable
   std::vector<Block> blocks; ///< Parallel, For: body; If: then, else
 };

@@ -13,6 +13,10 @@ std::string_view name(DotProduct instruction) {
     return "avx_vnni";
   case DotProduct::Avx512Bf16:
     return "avx512_bf16";
+  case DotProduct::AmxInt8:
+    return "amx_int8";
+  case DotProduct::AmxBf16:
+    return "amx_bf16";
   case DotProduct::ArmDotprod:
     return "dotprod";
   case DotProduct::ArmI8mm:
@@ -24,9 +28,9 @@ std::string_view name(DotProduct instruction) {
 }
 
 std::span<const DotProduct> allDotProducts() {
-  static constexpr DotProduct kAll[] = {DotProduct::Avx512Vnni, DotProduct::AvxVnni,
-                                        DotProduct::Avx512Bf16, DotProduct::ArmDotprod,
-                                        DotProduct::ArmI8mm,    DotProduct::ArmBf16};
+  static constexpr DotProduct kAll[] = {
+      DotProduct::Avx512Vnni, DotProduct::AvxVnni,    DotProduct::Avx512Bf16, DotProduct::AmxInt8,
+      DotProduct::AmxBf16,    DotProduct::ArmDotprod, DotProduct::ArmI8mm,    DotProduct::ArmBf16};
   return kAll;
 }
 

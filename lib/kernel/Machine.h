@@ -43,12 +43,14 @@ enum class DotProduct : uint8_t {
   Avx512Vnni, ///< 4 products of u8 and i8, or 2 of i16, to i32
   AvxVnni,    ///< the same without AVX-512, on up to 32 bytes
   Avx512Bf16, ///< 2 products of bf16, to f32
+  AmxInt8,    ///< of tiles: 4 products of bytes of any signs, to i32
+  AmxBf16,    ///< of tiles: 2 products of bf16, to f32
   ArmDotprod, ///< 4 products of i8, or of u8, to i32
   ArmI8mm,    ///< 2x8 by 8x2 matrices of i8 or u8, to i32
   ArmBf16,    ///< 2 products of bf16, to f32
 };
 
-/// "avx512_vnni", "avx_vnni", "avx512_bf16", "dotprod", "i8mm", "bf16".
+/// "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "dotprod", "i8mm", "bf16".
 std::string_view name(DotProduct instruction);
 /// All of them, in the order of the enumeration.
 std::span<const DotProduct> allDotProducts();
@@ -57,10 +59,11 @@ std::span<const DotProduct> allDotProducts();
 struct Machine {
   int vectorBytes = 16; ///< the widest vectors to write kernels for
   int vectorRegisters = 16;
-  Throughput fma;        ///< multiplications with addition
-  double fmaLatency = 4; ///< cycles from an addend to the sum
-  Throughput dot;        ///< dot products of integers, where there are any
-  Throughput halfDot;    ///< of bf16, likewise
+  Throughput fma;            ///< multiplications with addition
+  double fmaLatency = 4;     ///< cycles from an addend to the sum
+  Throughput dot;            ///< dot products of integers, where there are any
+  Throughput halfDot;        ///< of bf16, likewise
+  double tileDotCycles = 16; ///< from one product of tiles to the next, where there are any
   Throughput pairs; ///< additions to sums of the products of pairs of 16-bit numbers, which are
                     ///< two instructions, without dot products
   Throughput load;  ///< of vectors, or of one number into all lanes

@@ -42,6 +42,8 @@ constexpr Key kKeys[] = {
     {"half_dots_per_cycle", 0.01, 16, kReal, ENFOLD_FIELD(halfDot.perCycle),
      "dot products of vectors of bf16, at most"},
     {"half_dot_bytes_per_cycle", 1, 4096, kReal, ENFOLD_FIELD(halfDot.bytesPerCycle), ""},
+    {"tile_dot_cycles", 1, kMostCycles, kReal, ENFOLD_FIELD(tileDotCycles),
+     "from one product of tiles to the next, where there are tiles"},
     {"pairs_per_cycle", 0.01, 16, kReal, ENFOLD_FIELD(pairs.perCycle),
      "products of 16-bit pairs added to sums, without those"},
     {"pair_bytes_per_cycle", 1, 4096, kReal, ENFOLD_FIELD(pairs.bytesPerCycle), ""},

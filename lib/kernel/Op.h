@@ -34,6 +34,14 @@
 // element; gather and scatter add a vector of element offsets. Scattering two lanes to one element
 // keeps the higher lane. Distinct buffers never overlap.
 //
+// A tile is a register of 16 rows of 64 bytes; there are eight, numbered from 0, and what they hold
+// at the start of an iteration is undefined. tile_load fills one from rows that are a stride apart
+// in memory, which may be 0, and tile_store writes one. tile_dot adds products of matrices to a
+// tile of 32-bit sums: row i, lane j grows by dot() of word k of row i of the tile a with word j of
+// row k of the tile b, for the words k = 0, 1, ... of a row. The bytes of b are signed; those of a
+// are as its type says. Of bf16, which are summed in f32, numbers below the normal ones count as
+// zero.
+//
 // Code generation moves no load or store across a barrier, and none behind it is replaced by what
 // one before it has read. It is no instruction of the machine: where many loads are written out one
 // after the other it limits how many registers their values take.
@@ -68,6 +76,7 @@ enum class OpKind : uint8_t {
   Reduce,      ///< T x lanes -> T
   Memory,      ///< reads or writes a buffer
   Order,       ///< no operands and no result
+  Tile,        ///< no operands and no result: works on the tiles that it names
   Variable,    ///< declares, reads or writes a mutable register
   Control,     ///< holds blocks
 };

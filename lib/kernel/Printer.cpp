@@ -141,6 +141,13 @@ private:
     return list;
   }
 
+  static std::string tiles(const Inst& inst) {
+    std::string list;
+    for (const int64_t tile : inst.ints)
+      list += fmt::format("{}t{}", list.empty() ? "" : ", ", tile);
+    return list;
+  }
+
   std::string varName(const Inst& inst) const {
     return inst.var < vars_.size() ? vars_[inst.var] : "?";
   }
@@ -162,8 +169,11 @@ private:
       line.append(" ").append(place(inst));
       if (inst.op == Op::LoadStrided) line += fmt::format(" stride {}", inst.stride);
       if (inst.op == Op::BroadcastWord) line += fmt::format(" of {}", inst.stride);
+      if (inst.op == Op::TileLoad || inst.op == Op::TileStore)
+        line += fmt::format(" stride {}, {}", inst.stride, tiles(inst));
       return line + (inst.operands.size() > 1 ? "," : "") + operands(inst, 1);
     }
+    if (op.kind == OpKind::Tile) return line + " " + tiles(inst);
     line += operands(inst, 0);
     if (inst.op == Op::Extract || inst.op == Op::Insert) line += fmt::format(" lane {}", inst.imm);
     if (inst.op == Op::Shuffle) line += fmt::format(" [{}]", fmt::join(inst.ints, " "));

@@ -64,4 +64,14 @@ constexpr Type i64(int lanes = 1) { return {Scalar::I64, lanes}; }
 constexpr Type f32(int lanes = 1) { return {Scalar::F32, lanes}; }
 constexpr Type f64(int lanes = 1) { return {Scalar::F64, lanes}; }
 
+/// Tiles of the ops for matrices, and their rows.
+inline constexpr int kTiles = 8, kTileRows = 16;
+/// A row of a tile.
+constexpr Type tileRow(Scalar scalar) {
+  const int bytes = scalar == Scalar::I8 || scalar == Scalar::U8 ? 1
+                    : scalar == Scalar::BF16                     ? 2
+                                                                 : 4;
+  return {scalar, 64 / bytes};
+}
+
 } // namespace enfold::kir

@@ -152,6 +152,11 @@ private:
     case OpKind::Variable:
       variable(inst);
       break;
+    case OpKind::Tile:
+      require(namesTiles(inst, inst.op == Op::TileDot ? 3 : 1), "names other tiles than there are");
+      require(inst.op == Op::TileZero ? inst.type == tileRow(Scalar::I32) : isFactor(inst.type),
+              "multiplies rows of other types than i8, u8 and bf16");
+      break;
     case OpKind::Order:
     case OpKind::Control:
       break;
@@ -257,17 +262,17 @@ private:
     require(inst.type.scalar == buffer.elem && inst.type.lanes > 0,
             "moves another type than the buffer's");
     bool writes = inst.op == Op::Store || inst.op == Op::StorePartial ||
-                  inst.op == Op::StoreStream || inst.op == Op::Scatter;
+                  inst.op == Op::StoreStream || inst.op == Op::Scatter || inst.op == Op::TileStore;
     require(buffer.access == Access::ReadWrite || inst.op == Op::Prefetch ||
                 (buffer.access == Access::Write) == writes,
             writes ? "writes a buffer declared as read" : "reads a buffer declared as write");
     require(!writes || depth_ > 1 || buffer.space != Space::Param,
             "writes a parameter outside the parallel loop");
-    memoryOperands(inst);
+    memoryOperands(inst, buffer);
     bounds(inst, buffer);
   }
 
-  void memoryOperands(const Inst& inst) {
+  void memoryOperands(const Inst& inst, const BufferInfo& buffer) {
     auto offsets = [&](size_t i) {
       require(isInteger(typeOf(inst, i).scalar) && typeOf(inst, i).lanes == inst.type.lanes,
               "needs an integer offset for each lane");
@@ -300,9 +305,29 @@ private:
     case Op::BroadcastWord:
       require(inst.stride > 0 && inst.type.lanes % inst.stride == 0, "needs lanes of whole words");
       break;
+    case Op::TileLoad:
+    case Op::TileStore:
+      require(namesTiles(inst, 1), "names other tiles than there are");
+      require(inst.type == tileRow(buffer.elem) &&
+                  (isFactor(inst.type) || inst.type.scalar == Scalar::I32 ||
+                   inst.type.scalar == Scalar::F32),
+              "moves rows of other types than i8, u8, bf16, i32 and f32");
+      require(inst.stride >= (inst.op == Op::TileStore ? inst.type.lanes : 0),
+              "needs a stride, of stores at least the length of a row");
+      break;
     default:
       break;
     }
+  }
+
+  static bool isFactor(Type type) {
+    return type == tileRow(Scalar::I8) || type == tileRow(Scalar::U8) ||
+           type == tileRow(Scalar::BF16);
+  }
+
+  static bool namesTiles(const Inst& inst, size_t count) {
+    return inst.ints.size() == count &&
+           std::ranges::all_of(inst.ints, [](int64_t tile) { return tile >= 0 && tile < kTiles; });
   }
 
   /// Only indices known exactly, where control is known to come, can be checked: others may be
@@ -314,6 +339,8 @@ private:
     int64_t first = base.lo + inst.imm, last = first;
     if (inst.op == Op::Load || inst.op == Op::Store || inst.op == Op::StoreStream)
       last += inst.type.lanes - 1;
+    if (inst.op == Op::TileLoad || inst.op == Op::TileStore)
+      last += inst.stride * (kTileRows - 1) + inst.type.lanes - 1;
     if (inst.op == Op::BroadcastWord) last += inst.stride - 1;
     if (inst.op == Op::LoadStrided)
       (inst.stride > 0 ? last : first) += inst.stride * (inst.type.lanes - 1);

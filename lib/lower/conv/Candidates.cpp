@@ -9,6 +9,7 @@
 #include "lower/conv/IntegerOperands.h"
 #include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
+#include "lower/conv/TileConv.h"
 #include "lower/conv/Transposed.h"
 
 #include <fmt/format.h>
@@ -395,6 +396,9 @@ std::vector<ConvCandidate> convCandidates(const Op& op, const kir::Target& targe
     const std::string name = direct.name();
     candidates.push_back({name, name, direct.cycles, std::move(direct)});
   }
+  if (refuseTiles(op, target).empty())
+    if (const auto tiles = tileCandidateOf(op, target))
+      candidates.push_back({tiles->name(), "tiles", tiles->cycles, *tiles});
   return withWinograd(op, target, std::move(candidates));
 }
 
@@ -428,8 +432,8 @@ Choice explainConv(const Op& op, const kir::Target& target) {
                                          : "the convolution is to be computed directly";
     choice.refused.emplace_back(other, std::move(reason));
   };
-  const std::string reasons[] = {refuseGrouped(op, target), refuseWinograd(op, target),
-                                 refuseDirect(op, target)};
+  const std::string reasons[] = {refuseGrouped(op, target), refuseTiles(op, target),
+                                 refuseWinograd(op, target), refuseDirect(op, target)};
   for (size_t i = 0; i < chosen.how.index(); ++i) refused(kConvKernels[i], reasons[i]);
   return choice;
 }

@@ -6,6 +6,7 @@
 #include "lower/Families.h"
 #include "lower/conv/Polyphase.h"
 #include "lower/conv/Schedule.h"
+#include "lower/conv/TileSchedule.h"
 #include "lower/conv/WinogradSchedule.h"
 
 #include <array>
@@ -24,7 +25,7 @@ struct ConvCandidate {
   std::string name; ///< unlike that of any other: a value of the op's attribute `algorithm`
   std::string kind; ///< "winograd f4"; else the name
   double cycles;    ///< estimated, on one core; 0 of an only candidate
-  std::variant<GroupedCandidate, WinogradCandidate, DirectCandidate, PlainCandidate,
+  std::variant<GroupedCandidate, TileCandidate, WinogradCandidate, DirectCandidate, PlainCandidate,
                TransposedCandidate>
       how;
 
@@ -35,8 +36,8 @@ struct ConvCandidate {
 };
 
 /// What computes them, by the place of `how`, if the op is not transposed.
-inline constexpr std::array<std::string_view, 4> kConvKernels = {"conv_grouped", "conv_winograd",
-                                                                 "conv_direct", "conv_plain"};
+inline constexpr std::array<std::string_view, 5> kConvKernels = {
+    "conv_grouped", "conv_tiles", "conv_winograd", "conv_direct", "conv_plain"};
 
 /// Plain inputs are read through this many channels at most; above, blocks are better.
 inline constexpr int64_t kMaxPlainChannels = 16;

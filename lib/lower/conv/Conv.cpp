@@ -6,6 +6,7 @@
 #include "lower/conv/Grouped.h"
 #include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
+#include "lower/conv/TileConv.h"
 #include "lower/conv/Winograd.h"
 
 namespace enfold::lower {
@@ -16,6 +17,8 @@ void lowerConv(const Op& op, Lowering& lowering) {
   if (const auto* winograd = std::get_if<WinogradCandidate>(&how))
     (op.kind() == OpKind::ConvInteger ? lowerIntegerWinograd : lowerConvWinograd)(
         op, *winograd, choice.secondChoice, lowering);
+  else if (const auto* tiles = std::get_if<TileCandidate>(&how))
+    lowerConvTiles(op, *tiles, choice.secondChoice, lowering);
   else if (const auto* direct = std::get_if<DirectCandidate>(&how))
     lowerConvDirect(op, *direct, choice.secondChoice, lowering);
   else if (std::holds_alternative<GroupedCandidate>(how))

@@ -4,7 +4,6 @@
 #include "lower/Scalars.h"
 
 #include <algorithm>
-#include <functional>
 
 namespace enfold::lower {
 
@@ -122,6 +121,15 @@ void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
           b.load((*sums_)[(block * pixels + pixel) * lanes_], static_cast<int>(count * lanes_));
       store(b, together, added, tile, block, pixel);
     });
+  });
+}
+
+void ConvResult::storeRow(kir::Builder& b,
+                          const std::function<Value(const Index& pixel, int64_t count)>& sums,
+                          const std::optional<Value>& bias, const Pixel& first,
+                          int64_t pixels) const {
+  forPixels(b, pixels, pixelsTogether(), [&](const Index& pixel, int64_t count) {
+    store(b, sums(pixel, count), bias, first.image, first.block, first.number + pixel);
   });
 }
 

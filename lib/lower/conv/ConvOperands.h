@@ -5,6 +5,8 @@
 #include "lower/Epilogue.h"
 #include "lower/conv/Groups.h"
 
+#include <functional>
+
 namespace enfold::lower {
 
 /// An input in memory, blocked or plain, as a run of groups reads it.
@@ -54,6 +56,15 @@ public:
   int64_t pixelsTogether() const;
   /// Stores what the sums of a tile become: sums[pixel * tile.blocks + block].
   void store(kir::Builder& b, std::span<const kir::Var> sums, const ConvTile& tile) const;
+  /// A pixel of a block.
+  struct Pixel {
+    kir::Index image, block, number;
+  };
+  /// Stores what the sums of `pixels` neighbours become, the first of which is given:
+  /// sums(pixel, count) are those of `count` of them, one behind the other.
+  void storeRow(kir::Builder& b,
+                const std::function<kir::Value(const kir::Index& pixel, int64_t count)>& sums,
+                const std::optional<kir::Value>& bias, const Pixel& first, int64_t pixels) const;
   /// Arithmetic behind the sums.
   double flops() const;
 

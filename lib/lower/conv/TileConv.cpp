@@ -1,0 +1,428 @@
+// An iteration copies the rows of the input that it reads into scratch, in the order in which tiles
+// want them, multiplies them with one group of output channels after the other, and stores what the
+// sums of a group become. Copying costs little: every pixel of the copy meets all taps and output
+// channels. The zero point of an input of integers fills the padding, so that what it adds to a sum
+// is the same everywhere: sums begin with minus that.
+//
+// Memory, innermost last: copy [unit][plane][row][column][byte], weights [block of 16 channels]
+// [unit][step][word][channel][byte of word], sums [half of the group][pixel][channel].
+#include "lower/conv/TileConv.h"
+
+#include "ir/Products.h"
+#include "lower/Access.h"
+#include "lower/Epilogue.h"
+#include "lower/Layouts.h"
+#include "lower/Scalars.h"
+#include "lower/conv/ConvOperands.h"
+#include "lower/conv/IntegerOperands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace enfold::lower {
+namespace {
+
+using kir::Index;
+using kir::Value;
+
+constexpr int64_t kRows = kir::kTileRows;
+/// Elements of a tile of weights are bytes or halves; its sums have 32 bits.
+constexpr int64_t kTileSums = kRows * kRows;
+/// The tiles' numbers: four sums, two of pixels, two of weights.
+constexpr int kPixelTile = 4, kWeightTile = 6;
+
+kir::Scalar pixelOf(const Op& op) { return *scalarOf(op.own(0)->elem()); }
+
+class TileConv {
+public:
+  TileConv(const Op& op, Lowering& lowering, const TileSchedule& schedule)
+      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(schedule), pixel_(pixelOf(op)),
+        block_(op.own(0)->type().layout.block), lanes_(op.result()->type().layout.block),
+        g_(p_, pixel_, block_), zero_(kir::isInteger(pixel_) ? InputZero(op).number() : 0),
+        inputBlocks_(ceilDiv(p_.cin, block_)), stored_(storedChannels(op.result()->type())),
+        tiles_(g_.tiles(s_.rows)), result_(op, lowering) {}
+
+  void lower(const std::string& name, const std::string& secondChoice);
+
+private:
+  static constexpr int64_t kGroup = TileSchedule::kGroupChannels;
+
+  /// What an iteration computes.
+  struct Piece {
+    Index image, firstRow, firstGroup;
+  };
+  /// Pixels to copy, of so many blocks of channels.
+  struct Pixels {
+    Index to, from;
+    int64_t blocks;
+    bool isPartial;
+  };
+
+  int64_t elements(int64_t bytes) const { return bytes / g_.elementBytes; }
+  int64_t tileElements() const { return elements(kRows * kTileBytes); }
+  int64_t blocksPerUnit() const { return ceilDiv(g_.channels, block_); }
+  /// Of a plane of the copy.
+  int64_t pixelsInRow() const { return g_.columns * g_.columnBytes / g_.pixelBytes; }
+  bool isInteger() const { return kir::isInteger(pixel_); }
+  int64_t weightBlocks() const { return ceilDiv(stored_, kRows); }
+  int64_t blockWeights() const { return g_.units * std::ssize(g_.steps) * tileElements(); }
+  BufferRef packedWeights() const;
+  BufferRef packedZeroSums() const;
+
+  void copy(const Piece& piece);
+  void copyUnit(const Piece& piece, const Index& unit, int64_t blocks, bool isPartial);
+  void copyRow(const Pixels& row, int64_t firstColumn);
+  void copyPixels(const Pixels& pixels, int64_t count);
+  void fill(const Index& to, int64_t begin, int64_t end);
+  void transposeBlocks(std::vector<Value>& vectors);
+  Value withoutPadding(const Value& block);
+
+  void group(const Piece& piece, const Index& group, int64_t channels);
+  void products(const Index& firstBlock, const Index& pair, int64_t halves);
+  void step(const Index& pixels, const Index& weights, int64_t halves);
+  void finish(const Piece& piece, const Index& firstBlock, int64_t blocks);
+
+  const Op& op_;
+  Lowering& lowering_;
+  const WindowProblem p_;
+  const TileSchedule s_;
+  const kir::Scalar pixel_;
+  const int64_t block_, lanes_; ///< channels in a block of the input, and of the result
+  const TileGeometry g_;
+  const int64_t zero_;                 ///< of the input
+  const int64_t inputBlocks_, stored_; ///< stored: output channels, with those that fill blocks
+  const int64_t tiles_;                ///< of pixels
+  ConvResult result_;
+
+  kir::Builder b_{"conv_tiles"};
+  std::optional<kir::Buffer> src_, weights_, zeroSums_, copy_, sums_;
+};
+
+// ---- Constants ----
+
+BufferRef TileConv::packedWeights() const {
+  const auto pack = [=, g = g_, p = p_, blocks = weightBlocks()](auto number, auto* to) {
+    const int64_t perTap = g.pixelBytes / g.elementBytes;
+    const int64_t perWord = 4 / g.elementBytes, perRow = kTileBytes / g.elementBytes;
+    const auto weight = [&](int64_t k, const TileStep& step, int64_t unit, int64_t i) {
+      const int64_t at = step.firstTap * perTap + step.firstByte / g.elementBytes + i;
+      const int64_t tap = at / perTap, c = unit * perTap + at % perTap;
+      // A step of one tap has its bytes alone.
+      const bool isOther = !g.sharesBytes && tap != step.firstTap;
+      if (k >= p.cout || c >= p.cin || tap >= p.kernel[2] || isOther)
+        return decltype(number(0, 0)){};
+      return number(((k * p.cin + c) * p.kernel[1] + step.kh) * p.kernel[2] + tap, k);
+    };
+    for (int64_t block = 0; block < blocks; ++block)
+      for (int64_t unit = 0; unit < g.units; ++unit)
+        for (const TileStep& step : g.steps)
+          for (int64_t i = 0; i < perRow; i += perWord)
+            for (int64_t k = 0; k < kRows; ++k)
+              for (int64_t j = 0; j < perWord; ++j)
+                *to++ = weight(block * kRows + k, step, unit, i + j);
+  };
+  const int64_t count = weightBlocks() * blockWeights();
+  const Tensor& weights = *op_.own(1)->constant();
+  const std::string order =
+      fmt::format("tiles {} {} {} {}", p_.strides[2], p_.dilations[2], block_, g_.pixelBytes);
+  if (!isInteger())
+    return lowering_.packed<uint16_t>(
+        weights, order, count, [pack](const Tensor& from, uint16_t* to, int64_t) {
+          const auto* halves = from.data<BFloat16>();
+          pack([&](int64_t i, int64_t) { return halves[i].bits; }, to);
+        });
+  return lowering_.packed<int8_t>(
+      weights, order + " " + IntegerWeights(op_).key(), count,
+      [pack, values = IntegerWeights(op_)](const Tensor& from, int8_t* to, int64_t) {
+        pack([&](int64_t i, int64_t k) { return static_cast<int8_t>(values.at(from, i, k)); }, to);
+      });
+}
+
+/// Minus the zero point times the weights of each output channel.
+BufferRef TileConv::packedZeroSums() const {
+  const auto pack = [zero = zero_, values = IntegerWeights(op_)](const Tensor& weights, int32_t* to,
+                                                                 int64_t) {
+    const int64_t channels = weights.shape()[0], terms = weights.numElements() / channels;
+    for (int64_t k = 0; k < channels; ++k) {
+      uint32_t sum = 0; // which wraps around as the kernel's do
+      for (int64_t i = k * terms; i < (k + 1) * terms; ++i)
+        sum += static_cast<uint32_t>(values.at(weights, i, k));
+      to[k] = static_cast<int32_t>(sum * static_cast<uint32_t>(-zero));
+    }
+  };
+  return lowering_.packed<int32_t>(*op_.own(1)->constant(),
+                                   fmt::format("zero sums {} {}", zero_, IntegerWeights(op_).key()),
+                                   weightBlocks() * kRows, pack);
+}
+
+// ---- The copy ----
+
+void TileConv::copy(const Piece& piece) {
+  const int64_t perUnit = blocksPerUnit();
+  const bool isFull = isInteger() || p_.cin % block_ == 0;
+  const int64_t whole = (isFull ? inputBlocks_ : inputBlocks_ - 1) / perUnit;
+  const int64_t rest = inputBlocks_ - whole * perUnit;
+  b_.forLoop("unit", 0, whole, [&](const Index& unit) { copyUnit(piece, unit, perUnit, false); });
+  if (rest) copyUnit(piece, whole, rest, !isFull);
+}
+
+/// The first so many blocks of a unit; what fills up the last one is zero in the copy if
+/// `isPartial`.
+void TileConv::copyUnit(const Piece& piece, const Index& unit, int64_t blocks, bool isPartial) {
+  const Index source =
+      (piece.image * inputBlocks_ + unit * blocksPerUnit()) * (p_.inPixels() * block_);
+  const int64_t planesAcross = std::ssize(g_.columnsOfPlanes);
+  for (int64_t plane = 0; plane < std::ssize(g_.rowsOfPlanes) * planesAcross; ++plane) {
+    const int64_t y = g_.rowsOfPlanes[static_cast<size_t>(plane / planesAcross)];
+    const int64_t x = g_.columnsOfPlanes[static_cast<size_t>(plane % planesAcross)];
+    const Index begin =
+        unit * elements(g_.unitBytes(s_.rows)) + plane * elements(g_.planeBytes(s_.rows));
+    b_.forLoop("row", 0, g_.planeRows(s_.rows), [&](const Index& row) {
+      const Index to = begin + row * (g_.columns * elements(g_.columnBytes));
+      const Index h = (piece.firstRow + row) * p_.strides[1] + (y - p_.padsBegin[1]);
+      b_.ifElse((h >= Index(0)) & (h < Index(p_.in[1])),
+                [&] {
+                  copyRow({to, source + h * (p_.in[2] * block_), blocks, isPartial},
+                          x - p_.padsBegin[2]);
+                },
+                [&] { fill(to, 0, pixelsInRow()); });
+    });
+  }
+}
+
+/// A row of a plane, whose first pixel is number `firstColumn` of the row of the input.
+void TileConv::copyRow(const Pixels& row, int64_t firstColumn) {
+  const int64_t distance = g_.sharesBytes ? 1 : p_.strides[2]; // of pixels in the input
+  const auto firstFrom = [&](int64_t column) {
+    return std::clamp<int64_t>(ceilDiv(std::max<int64_t>(0, column - firstColumn), distance), 0,
+                               pixelsInRow());
+  };
+  const int64_t begin = firstFrom(0), end = std::max(begin, firstFrom(p_.in[2]));
+  fill(row.to, 0, begin);
+  const auto at = [&](const Index& pixel) {
+    return Pixels{row.to + pixel * elements(g_.pixelBytes),
+                  row.from + (pixel * distance + firstColumn) * block_, row.blocks, row.isPartial};
+  };
+  // As many pixels as fill 64 bytes with those of a block.
+  const bool isWhole = g_.sharesBytes ? row.blocks == 1 : row.blocks == blocksPerUnit();
+  const int64_t together = distance == 1 && isWhole ? elements(kTileBytes) / block_ : 1;
+  const int64_t whole = begin + (end - begin) / together * together;
+  b_.forLoop("pixel", begin, whole, together,
+             [&](const Index& pixel) { copyPixels(at(pixel), together); });
+  b_.forLoop("pixel", whole, end, [&](const Index& pixel) { copyPixels(at(pixel), 1); });
+  fill(row.to, end, pixelsInRow());
+}
+
+void TileConv::fill(const Index& to, int64_t begin, int64_t end) {
+  const int64_t size = elements(g_.pixelBytes);
+  const auto zero = b_.constantInt({pixel_, static_cast<int>(size)}, zero_);
+  b_.forLoop("pixel", begin, end,
+             [&](const Index& pixel) { b_.store((*copy_)[to + pixel * size], zero); });
+}
+
+/// Neighbouring pixels, whose blocks of channels become neighbours.
+void TileConv::copyPixels(const Pixels& pixels, int64_t count) {
+  std::vector<Value> blocks;
+  for (int64_t k = 0; k < pixels.blocks; ++k)
+    blocks.push_back(b_.load((*src_)[pixels.from + k * (p_.inPixels() * block_)],
+                             static_cast<int>(count * block_)));
+  if (pixels.isPartial) blocks.back() = withoutPadding(blocks.back());
+  const auto store = [&](int64_t offset, const Value& value) {
+    b_.store((*copy_)[pixels.to + offset], value);
+  };
+  if (g_.sharesBytes) {
+    for (int64_t k = 0; k < pixels.blocks; ++k) store(k * block_, blocks[static_cast<size_t>(k)]);
+    return;
+  }
+  blocks.resize(static_cast<size_t>(blocksPerUnit()),
+                b_.zero({pixel_, static_cast<int>(count * block_)}));
+  if (count > 1) {
+    transposeBlocks(blocks);
+    for (int64_t i = 0; i < count; ++i)
+      store(i * elements(g_.pixelBytes), blocks[static_cast<size_t>(i)]);
+    return;
+  }
+  for (; blocks.size() > 1; blocks.erase(blocks.begin() + std::ssize(blocks) / 2, blocks.end()))
+    for (size_t k = 0; 2 * k < blocks.size(); ++k)
+      blocks[k] = b_.concat(blocks[2 * k], blocks[2 * k + 1]);
+  store(0, blocks.front());
+}
+
+/// From one vector a block, of as many pixels as there are blocks, to one vector a pixel: every
+/// stage interleaves the vectors of the first half with those of the second.
+void TileConv::transposeBlocks(std::vector<Value>& vectors) {
+  const int lanes = vectors.front().lanes(), unit = static_cast<int>(block_);
+  const auto interleaved = [&](const Value& a, const Value& b, int begin) {
+    std::vector<int> mask;
+    for (int at = begin; at < begin + lanes / 2; at += unit)
+      for (const int first : {at, lanes + at})
+        for (int i = 0; i < unit; ++i) mask.push_back(first + i);
+    return b_.shuffle(a, b, mask);
+  };
+  const size_t half = vectors.size() / 2;
+  for (size_t stage = 1; stage < vectors.size(); stage *= 2) {
+    std::vector<Value> next;
+    for (size_t k = 0; k < half; ++k)
+      for (const int begin : {0, lanes / 2})
+        next.push_back(interleaved(vectors[k], vectors[k + half], begin));
+    vectors = std::move(next);
+  }
+}
+
+/// What fills up the last block may be anything, of bf16 also what no weight makes zero.
+Value TileConv::withoutPadding(const Value& block) {
+  const kir::Type type = {kir::Scalar::I16, block.lanes()};
+  const Value channel = b_.iota(type) & b_.constantInt(type, block_ - 1);
+  return b_.select(channel < b_.constantInt(type, p_.cin % block_), block, b_.zero(block.type()));
+}
+
+// ---- Products ----
+
+/// One step of two tiles of pixels by one or two of weights.
+void TileConv::step(const Index& pixels, const Index& weights, int64_t halves) {
+  const int64_t stride = elements(g_.columnBytes);
+  b_.tileLoad(kPixelTile, (*copy_)[pixels], stride);
+  for (int64_t half = 0; half < halves; ++half) {
+    b_.tileLoad(kWeightTile + int(half), (*weights_)[weights + half * blockWeights()],
+                elements(kTileBytes));
+    b_.tileDot(int(half), kPixelTile, kWeightTile + int(half), pixel_);
+  }
+  b_.tileLoad(kPixelTile + 1, (*copy_)[pixels + kRows * stride], stride);
+  for (int64_t half = 0; half < halves; ++half)
+    b_.tileDot(2 + int(half), kPixelTile + 1, kWeightTile + int(half), pixel_);
+}
+
+/// The sums of a pair of tiles of pixels.
+void TileConv::products(const Index& firstBlock, const Index& pair, int64_t halves) {
+  for (int64_t half = 0; half < halves; ++half)
+    for (int tile : {int(half), 2 + int(half)}) {
+      if (zeroSums_)
+        b_.tileLoad(tile, (*zeroSums_)[(firstBlock + half) * kRows], 0);
+      else
+        b_.tileZero(tile);
+    }
+  const Index pixels = pair * (2 * kRows * elements(g_.columnBytes));
+  const Index weights = firstBlock * blockWeights();
+  b_.forLoop("unit", 0, g_.units, [&](const Index& unit) {
+    for (size_t i = 0; i < g_.steps.size(); ++i) {
+      const TileStep& s = g_.steps[i];
+      const int64_t place =
+          s.plane * g_.planeBytes(s_.rows) + s.row * g_.columns * g_.columnBytes + s.offset;
+      step(pixels + unit * elements(g_.unitBytes(s_.rows)) + elements(place),
+           weights + (unit * std::ssize(g_.steps) + static_cast<int64_t>(i)) * tileElements(),
+           halves);
+    }
+  });
+  for (int64_t half = 0; half < halves; ++half)
+    for (const int64_t second : {0, 1})
+      b_.tileStore((*sums_)[(half * tiles_ + pair * 2 + second) * kTileSums], kRows,
+                   int(2 * second + half));
+}
+
+/// `channels` output channels: those of a group, or what is left of the last one.
+void TileConv::group(const Piece& piece, const Index& group, int64_t channels) {
+  const Index firstBlock = group * (kGroup / kRows);
+  b_.forLoop("pair", 0, tiles_ / 2,
+             [&](const Index& pair) { products(firstBlock, pair, ceilDiv(channels, kRows)); });
+  finish(piece, group * (kGroup / lanes_), channels / lanes_);
+}
+
+void TileConv::finish(const Piece& piece, const Index& firstBlock, int64_t blocks) {
+  const Index rows = min(Index(s_.rows), Index(p_.out[1]) - piece.firstRow);
+  b_.forLoop("block", 0, blocks, [&](const Index& block) {
+    const std::optional<Value> bias = result_.bias(b_, firstBlock + block);
+    const Index channel = block * lanes_, half = channel / kRows;
+    const Index first = half * (tiles_ * kTileSums) + channel % kRows;
+    b_.forLoop("row", 0, rows, [&](const Index& row) {
+      const auto sum = [&](const Index& pixel) {
+        return b_.load((*sums_)[first + (row * g_.columns + pixel) * kRows], int(lanes_));
+      };
+      const auto sums = [&](const Index& pixel, int64_t count) {
+        if (lanes_ == kRows)
+          return b_.load((*sums_)[first + (row * g_.columns + pixel) * kRows],
+                         static_cast<int>(count * lanes_));
+        std::vector<Value> parts;
+        for (int64_t i = 0; i < count; ++i) parts.push_back(sum(pixel + i));
+        for (; parts.size() > 1; parts.erase(parts.begin() + std::ssize(parts) / 2, parts.end()))
+          for (size_t i = 0; 2 * i < parts.size(); ++i)
+            parts[i] = b_.concat(parts[2 * i], parts[2 * i + 1]);
+        return parts.front();
+      };
+      result_.storeRow(b_, sums, bias,
+                       {piece.image, firstBlock + block, (piece.firstRow + row) * p_.out[2]},
+                       p_.out[2]);
+    });
+  });
+}
+
+void TileConv::lower(const std::string& name, const std::string& secondChoice) {
+  const Type& x = op_.own(0)->type();
+  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
+  src_ = b_.input("src", pixel_, elementsOf(x));
+  weights_ = b_.input("wei", isInteger() ? kir::Scalar::I8 : kir::Scalar::BF16,
+                      weightBlocks() * blockWeights());
+  if (zero_ != 0) {
+    zeroSums_ = b_.input("zero", kir::Scalar::I32, weightBlocks() * kRows);
+    buffers.push_back(packedZeroSums());
+  }
+  result_.declare(b_, buffers);
+  copy_ = b_.scratch("copy", pixel_, elements(g_.copyBytes(s_.rows)));
+  sums_ =
+      b_.scratch("sums", isInteger() ? kir::Scalar::I32 : kir::Scalar::F32, 2 * tiles_ * kTileSums);
+  const int64_t whole = stored_ / kGroup, rest = stored_ % kGroup,
+                groups = ceilDiv(stored_, kGroup);
+  const int64_t extents[] = {p_.batch, ceilDiv(p_.out[1], s_.rows), ceilDiv(groups, s_.groups)};
+  const std::string_view names[] = {"n", "piece", "part"};
+  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+    const Piece piece = {at[0], at[1] * s_.rows, at[2] * s_.groups};
+    copy(piece);
+    b_.forLoop("group", piece.firstGroup, min(piece.firstGroup + s_.groups, Index(whole)),
+               [&](const Index& g) { group(piece, g, kGroup); });
+    if (rest) b_.ifThen(at[2] == Index(extents[2] - 1), [&] { group(piece, whole, rest); });
+  });
+  lowering_.call(b_.finish(), std::move(buffers),
+                 {.algorithm = "conv_" + name,
+                  .secondChoice = secondChoice,
+                  .flops = p_.flops() + result_.flops(),
+                  .multiplies = pixel_});
+}
+
+} // namespace
+
+std::string refuseTiles(const Op& op, const kir::Target& target) {
+  const Type &x = op.own(0)->type(), &y = op.result()->type();
+  const bool isInteger = op.kind() == OpKind::ConvInteger;
+  const auto has = [&](kir::DotProduct product) {
+    return target.machine.dotProducts.contains(product);
+  };
+  if (target.disabledKernels.contains("conv_tiles")) return "disabled";
+  if (!has(isInteger ? kir::DotProduct::AmxInt8 : kir::DotProduct::AmxBf16))
+    return "the processor multiplies no tiles";
+  if (!isInteger && !(x.elem == ElemType::BF16 && sumsHalvesInF32(op)))
+    return "element type is not bf16";
+  if (x.layout.isPlain() || y.layout.isPlain()) return "not channel-blocked";
+  if (op.integer("group") != 1) return "several groups";
+  if (!op.own(1)->constant()) return "weights are not constant";
+  if (isInteger &&
+      (!InputZero(op).isKnown() || !IntegerWeights(op).areBytes(*op.own(1)->constant())))
+    return "weights or zero points are no bytes";
+  const WindowProblem p = windowProblem(op);
+  if (p.in[0] != 1 || p.kernel[0] != 1 || p.out[0] != 1) return "three spatial dimensions";
+  if (p.anyWidth) return "the width is not known";
+  if (p.outPixels() == 0 || p.batch == 0) return "nothing to compute";
+  return "";
+}
+
+std::optional<TileCandidate> tileCandidateOf(const Op& op, const kir::Target& target) {
+  return tileCandidate(windowProblem(op), pixelOf(op), op.own(0)->type().layout.block,
+                       target.machine);
+}
+
+void lowerConvTiles(const Op& op, const TileCandidate& candidate, const std::string& secondChoice,
+                    Lowering& lowering) {
+  TileConv(op, lowering, candidate.schedule).lower(candidate.name(), secondChoice);
+}
+
+} // namespace enfold::lower

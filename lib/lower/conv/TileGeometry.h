@@ -1,0 +1,55 @@
+// How a convolution is a product of matrices in tiles (kernel/Op.h): the copy of the input that
+// tiles are loaded from, and the steps in which a sum goes over the taps and input channels.
+//
+// Rows of the copy hold `columns` columns each, one behind the other, so that a tile's 16 pixels,
+// which may be of several rows of the result, are equally far apart: pixel (oh, ow) is number oh *
+// columns + ow. Those past the width of the result are computed and left out. The copy has a plane
+// for every remainder of taps by the strides (as a space-to-depth has), so that a tap of all pixels
+// is at one distance, and its padding is part of it.
+#pragma once
+
+#include "kernel/Type.h"
+#include "lower/window/WindowProblem.h"
+
+#include <vector>
+
+namespace enfold::lower {
+
+/// A row of a tile of pixels: 64 bytes.
+inline constexpr int64_t kTileBytes = 64;
+
+/// One product of tiles for every unit of channels.
+struct TileStep {
+  int64_t plane;        ///< of the copy
+  int64_t row, offset;  ///< first row in the plane; bytes behind its beginning
+  int64_t kh, firstTap; ///< tap of the height; tap of the width that the first byte belongs to
+  int64_t firstByte;    ///< of that tap's pixel
+};
+
+/// Bytes of a step: the pixel of a tap, or of a part of it, or of neighbouring taps.
+struct TileGeometry {
+  TileGeometry(const WindowProblem& problem, kir::Scalar pixel, int64_t inputBlock);
+
+  /// Of the copy for so many rows of the result: of a plane, of a unit, and of all units, without
+  /// what the last tile reads behind it.
+  int64_t planeRows(int64_t rows) const { return rows + lastRow; }
+  int64_t planeBytes(int64_t rows) const { return planeRows(rows) * columns * columnBytes; }
+  int64_t unitBytes(int64_t rows) const {
+    return static_cast<int64_t>(rowsOfPlanes.size() * columnsOfPlanes.size()) * planeBytes(rows);
+  }
+  /// Tiles for so many rows of the result, an even number.
+  int64_t tiles(int64_t rows) const { return ceilDiv(rows * columns, 2 * kir::kTileRows) * 2; }
+  int64_t copyBytes(int64_t rows) const {
+    return units * unitBytes(rows) + 2 * kir::kTileRows * columnBytes + lastOffset + kTileBytes;
+  }
+  int64_t elementBytes, pixelBytes; ///< of the copy
+  bool sharesBytes; ///< neighbouring taps are multiplied in one step: pixels have fewer bytes
+  int64_t units;    ///< of channels: bytes of a step, if those of one tap
+  int64_t channels; ///< of the input in a unit
+  int64_t columns, columnBytes;
+  int64_t lastRow, lastOffset;                        ///< largest of the steps
+  std::vector<int64_t> rowsOfPlanes, columnsOfPlanes; ///< remainders by the strides
+  std::vector<TileStep> steps;
+};
+
+} // namespace enfold::lower
