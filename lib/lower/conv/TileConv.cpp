@@ -13,6 +13,7 @@
 #include "lower/Epilogue.h"
 #include "lower/Layouts.h"
 #include "lower/Scalars.h"
+#include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/IntegerOperands.h"
 
@@ -33,14 +34,25 @@ constexpr int64_t kTileSums = kRows * kRows;
 /// The tiles' numbers: four sums, two of pixels, two of weights.
 constexpr int kPixelTile = 4, kWeightTile = 6;
 
-kir::Scalar pixelOf(const Op& op) { return *scalarOf(op.own(0)->elem()); }
+/// Numbers as they are stored.
+Words wordsOf(const Op& op) {
+  const ElemType elem = op.own(0)->elem();
+  return elem == ElemType::BF16 ? kHalves : elem == ElemType::U8 ? kBytes : kSignedBytes;
+}
+
+/// The input, or a copy whose plain channels are a block.
+Type sourceType(const Op& op) {
+  const Type& x = op.own(0)->type();
+  return x.layout.isPlain() ? stagedType(op, wordsOf(op)) : x;
+}
 
 class TileConv {
 public:
   TileConv(const Op& op, Lowering& lowering, const TileSchedule& schedule)
-      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(schedule), pixel_(pixelOf(op)),
-        block_(op.own(0)->type().layout.block), lanes_(op.result()->type().layout.block),
-        g_(p_, pixel_, block_), zero_(kir::isInteger(pixel_) ? InputZero(op).number() : 0),
+      : op_(op), lowering_(lowering), p_(windowProblem(op)), s_(schedule),
+        pixel_(wordsOf(op).pixel), block_(sourceType(op).layout.block),
+        lanes_(op.result()->type().layout.block), g_(p_, pixel_, block_),
+        zero_(kir::isInteger(pixel_) ? InputZero(op).number() : 0),
         inputBlocks_(ceilDiv(p_.cin, block_)), stored_(storedChannels(op.result()->type())),
         tiles_(g_.tiles(s_.rows)), result_(op, lowering) {}
 
@@ -64,7 +76,7 @@ private:
   int64_t tileElements() const { return elements(kRows * kTileBytes); }
   int64_t blocksPerUnit() const { return ceilDiv(g_.channels, block_); }
   /// Of a plane of the copy.
-  int64_t pixelsInRow() const { return g_.columns * g_.columnBytes / g_.pixelBytes; }
+  int64_t cellsInRow() const { return g_.columns * g_.columnBytes / g_.cellBytes; }
   bool isInteger() const { return kir::isInteger(pixel_); }
   int64_t weightBlocks() const { return ceilDiv(stored_, kRows); }
   int64_t blockWeights() const { return g_.units * std::ssize(g_.steps) * tileElements(); }
@@ -75,9 +87,13 @@ private:
   void copyUnit(const Piece& piece, const Index& unit, int64_t blocks, bool isPartial);
   void copyRow(const Pixels& row, int64_t firstColumn);
   void copyPixels(const Pixels& pixels, int64_t count);
+  void copyWindows(const Pixels& row);
+  Value windowAt(const Pixels& row, int64_t firstPixel);
+  void storeCell(const Index& to, const Value& cell, bool isPartial);
   void fill(const Index& to, int64_t begin, int64_t end);
   void transposeBlocks(std::vector<Value>& vectors);
-  Value withoutPadding(const Value& block);
+  Value withoutPadding(const Value& blocks);
+  Value joined(std::vector<Value> parts);
 
   void group(const Piece& piece, const Index& group, int64_t channels);
   void products(const Index& firstBlock, const Index& pair, int64_t halves);
@@ -109,8 +125,7 @@ BufferRef TileConv::packedWeights() const {
     const auto weight = [&](int64_t k, const TileStep& step, int64_t unit, int64_t i) {
       const int64_t at = step.firstTap * perTap + step.firstByte / g.elementBytes + i;
       const int64_t tap = at / perTap, c = unit * perTap + at % perTap;
-      // A step of one tap has its bytes alone.
-      const bool isOther = !g.sharesBytes && tap != step.firstTap;
+      const bool isOther = g.kind == TileRow::Pixel && tap != step.firstTap;
       if (k >= p.cout || c >= p.cin || tap >= p.kernel[2] || isOther)
         return decltype(number(0, 0)){};
       return number(((k * p.cin + c) * p.kernel[1] + step.kh) * p.kernel[2] + tap, k);
@@ -187,17 +202,19 @@ void TileConv::copyUnit(const Piece& piece, const Index& unit, int64_t blocks, b
                   copyRow({to, source + h * (p_.in[2] * block_), blocks, isPartial},
                           x - p_.padsBegin[2]);
                 },
-                [&] { fill(to, 0, pixelsInRow()); });
+                [&] { fill(to, 0, cellsInRow()); });
     });
   }
 }
 
 /// A row of a plane, whose first pixel is number `firstColumn` of the row of the input.
 void TileConv::copyRow(const Pixels& row, int64_t firstColumn) {
-  const int64_t distance = g_.sharesBytes ? 1 : p_.strides[2]; // of pixels in the input
+  if (g_.kind == TileRow::Window) return copyWindows(row);
+  // Of pixels in the input.
+  const int64_t distance = g_.kind == TileRow::Pixels ? 1 : p_.strides[2];
   const auto firstFrom = [&](int64_t column) {
     return std::clamp<int64_t>(ceilDiv(std::max<int64_t>(0, column - firstColumn), distance), 0,
-                               pixelsInRow());
+                               cellsInRow());
   };
   const int64_t begin = firstFrom(0), end = std::max(begin, firstFrom(p_.in[2]));
   fill(row.to, 0, begin);
@@ -206,17 +223,61 @@ void TileConv::copyRow(const Pixels& row, int64_t firstColumn) {
                   row.from + (pixel * distance + firstColumn) * block_, row.blocks, row.isPartial};
   };
   // As many pixels as fill 64 bytes with those of a block.
-  const bool isWhole = g_.sharesBytes ? row.blocks == 1 : row.blocks == blocksPerUnit();
+  const bool isWhole = g_.kind == TileRow::Pixels ? row.blocks == 1 : row.blocks == blocksPerUnit();
   const int64_t together = distance == 1 && isWhole ? elements(kTileBytes) / block_ : 1;
   const int64_t whole = begin + (end - begin) / together * together;
   b_.forLoop("pixel", begin, whole, together,
              [&](const Index& pixel) { copyPixels(at(pixel), together); });
   b_.forLoop("pixel", whole, end, [&](const Index& pixel) { copyPixels(at(pixel), 1); });
-  fill(row.to, end, pixelsInRow());
+  fill(row.to, end, cellsInRow());
+}
+
+/// What the windows of a row of the result have of one row of the input.
+void TileConv::copyWindows(const Pixels& row) {
+  const int64_t taps = p_.kernel[2], size = elements(kTileBytes);
+  const auto firstPixel = [&](int64_t column) { return column * p_.strides[2] - p_.padsBegin[2]; };
+  int64_t begin = 0, end = g_.columns; // of windows that are inside
+  while (begin < end && firstPixel(begin) < 0) ++begin;
+  while (end > begin && firstPixel(end - 1) + taps > p_.in[2]) --end;
+  const auto border = [&](int64_t column) {
+    storeCell(row.to + column * size, windowAt(row, firstPixel(column)), row.isPartial);
+  };
+  for (int64_t column = 0; column < begin; ++column) border(column);
+  const Value zero = b_.zero({pixel_, static_cast<int>(size)});
+  b_.forLoop("column", begin, end, [&](const Index& column) {
+    const Index from = row.from + (column * p_.strides[2] - p_.padsBegin[2]) * block_;
+    storeCell(row.to + column * size, b_.loadPartial((*src_)[from], Index(taps * block_), zero),
+              row.isPartial);
+  });
+  for (int64_t column = end; column < g_.columns; ++column) border(column);
+}
+
+/// One whose pixels may be outside.
+Value TileConv::windowAt(const Pixels& row, int64_t firstPixel) {
+  std::vector<Value> parts;
+  for (int64_t tap = 0; tap < elements(kTileBytes) / block_; ++tap) {
+    const int64_t pixel = firstPixel + tap;
+    const bool isInside = tap < p_.kernel[2] && pixel >= 0 && pixel < p_.in[2];
+    parts.push_back(isInside ? b_.load((*src_)[row.from + pixel * block_], int(block_))
+                             : b_.zero({pixel_, int(block_)}));
+  }
+  return joined(std::move(parts));
+}
+
+void TileConv::storeCell(const Index& to, const Value& cell, bool isPartial) {
+  b_.store((*copy_)[to], isPartial ? withoutPadding(cell) : cell);
+}
+
+/// The lanes of all of them, of which there are a power of two.
+Value TileConv::joined(std::vector<Value> parts) {
+  for (; parts.size() > 1; parts.erase(parts.begin() + std::ssize(parts) / 2, parts.end()))
+    for (size_t i = 0; 2 * i < parts.size(); ++i)
+      parts[i] = b_.concat(parts[2 * i], parts[2 * i + 1]);
+  return parts.front();
 }
 
 void TileConv::fill(const Index& to, int64_t begin, int64_t end) {
-  const int64_t size = elements(g_.pixelBytes);
+  const int64_t size = elements(g_.cellBytes);
   const auto zero = b_.constantInt({pixel_, static_cast<int>(size)}, zero_);
   b_.forLoop("pixel", begin, end,
              [&](const Index& pixel) { b_.store((*copy_)[to + pixel * size], zero); });
@@ -232,7 +293,7 @@ void TileConv::copyPixels(const Pixels& pixels, int64_t count) {
   const auto store = [&](int64_t offset, const Value& value) {
     b_.store((*copy_)[pixels.to + offset], value);
   };
-  if (g_.sharesBytes) {
+  if (g_.kind == TileRow::Pixels) {
     for (int64_t k = 0; k < pixels.blocks; ++k) store(k * block_, blocks[static_cast<size_t>(k)]);
     return;
   }
@@ -244,10 +305,7 @@ void TileConv::copyPixels(const Pixels& pixels, int64_t count) {
       store(i * elements(g_.pixelBytes), blocks[static_cast<size_t>(i)]);
     return;
   }
-  for (; blocks.size() > 1; blocks.erase(blocks.begin() + std::ssize(blocks) / 2, blocks.end()))
-    for (size_t k = 0; 2 * k < blocks.size(); ++k)
-      blocks[k] = b_.concat(blocks[2 * k], blocks[2 * k + 1]);
-  store(0, blocks.front());
+  store(0, joined(std::move(blocks)));
 }
 
 /// From one vector a block, of as many pixels as there are blocks, to one vector a pixel: every
@@ -272,10 +330,10 @@ void TileConv::transposeBlocks(std::vector<Value>& vectors) {
 }
 
 /// What fills up the last block may be anything, of bf16 also what no weight makes zero.
-Value TileConv::withoutPadding(const Value& block) {
-  const kir::Type type = {kir::Scalar::I16, block.lanes()};
+Value TileConv::withoutPadding(const Value& blocks) {
+  const kir::Type type = {kir::Scalar::I16, blocks.lanes()};
   const Value channel = b_.iota(type) & b_.constantInt(type, block_ - 1);
-  return b_.select(channel < b_.constantInt(type, p_.cin % block_), block, b_.zero(block.type()));
+  return b_.select(channel < b_.constantInt(type, p_.cin % block_), blocks, b_.zero(blocks.type()));
 }
 
 // ---- Products ----
@@ -345,10 +403,7 @@ void TileConv::finish(const Piece& piece, const Index& firstBlock, int64_t block
                          static_cast<int>(count * lanes_));
         std::vector<Value> parts;
         for (int64_t i = 0; i < count; ++i) parts.push_back(sum(pixel + i));
-        for (; parts.size() > 1; parts.erase(parts.begin() + std::ssize(parts) / 2, parts.end()))
-          for (size_t i = 0; 2 * i < parts.size(); ++i)
-            parts[i] = b_.concat(parts[2 * i], parts[2 * i + 1]);
-        return parts.front();
+        return joined(std::move(parts));
       };
       result_.storeRow(b_, sums, bias,
                        {piece.image, firstBlock + block, (piece.firstRow + row) * p_.out[2]},
@@ -358,9 +413,11 @@ void TileConv::finish(const Piece& piece, const Index& firstBlock, int64_t block
 }
 
 void TileConv::lower(const std::string& name, const std::string& secondChoice) {
-  const Type& x = op_.own(0)->type();
-  std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
-  src_ = b_.input("src", pixel_, elementsOf(x));
+  const BufferRef source = op_.own(0)->type().layout.isPlain()
+                               ? stageInput(op_, wordsOf(op_), lowering_).memory
+                               : lowering_.storage(op_.own(0));
+  std::vector<BufferRef> buffers = {source, packedWeights()};
+  src_ = b_.input("src", pixel_, elementsOf(sourceType(op_)));
   weights_ = b_.input("wei", isInteger() ? kir::Scalar::I8 : kir::Scalar::BF16,
                       weightBlocks() * blockWeights());
   if (zero_ != 0) {
@@ -402,7 +459,8 @@ std::string refuseTiles(const Op& op, const kir::Target& target) {
     return "the processor multiplies no tiles";
   if (!isInteger && !(x.elem == ElemType::BF16 && sumsHalvesInF32(op)))
     return "element type is not bf16";
-  if (x.layout.isPlain() || y.layout.isPlain()) return "not channel-blocked";
+  if (y.layout.isPlain()) return "result is not channel-blocked";
+  if (x.layout.isPlain() && x.shape[1] > kMaxPlainChannels) return "plain input with many channels";
   if (op.integer("group") != 1) return "several groups";
   if (!op.own(1)->constant()) return "weights are not constant";
   if (isInteger &&
@@ -416,8 +474,11 @@ std::string refuseTiles(const Op& op, const kir::Target& target) {
 }
 
 std::optional<TileCandidate> tileCandidateOf(const Op& op, const kir::Target& target) {
-  return tileCandidate(windowProblem(op), pixelOf(op), op.own(0)->type().layout.block,
-                       target.machine);
+  auto candidate = tileCandidate(windowProblem(op), wordsOf(op).pixel, sourceType(op).layout.block,
+                                 target.machine);
+  if (candidate && op.own(0)->type().layout.isPlain())
+    candidate->cycles += stageCycles(op, wordsOf(op), target.machine);
+  return candidate;
 }
 
 void lowerConvTiles(const Op& op, const TileCandidate& candidate, const std::string& secondChoice,

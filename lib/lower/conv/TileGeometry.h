@@ -26,7 +26,13 @@ struct TileStep {
   int64_t firstByte;    ///< of that tap's pixel
 };
 
-/// Bytes of a step: the pixel of a tap, or of a part of it, or of neighbouring taps.
+/// What a row of a tile of pixels is.
+enum class TileRow : uint8_t {
+  Pixel,  ///< 64 bytes of a pixel, a unit of channels, with zeros behind the last ones
+  Pixels, ///< neighbours of fewer bytes each; those outside the window are multiplied by zeros
+  Window, ///< the pixels of a row of the window, with zeros behind them
+};
+
 struct TileGeometry {
   TileGeometry(const WindowProblem& problem, kir::Scalar pixel, int64_t inputBlock);
 
@@ -42,12 +48,13 @@ struct TileGeometry {
   int64_t copyBytes(int64_t rows) const {
     return units * unitBytes(rows) + 2 * kir::kTileRows * columnBytes + lastOffset + kTileBytes;
   }
-  int64_t elementBytes, pixelBytes; ///< of the copy
-  bool sharesBytes; ///< neighbouring taps are multiplied in one step: pixels have fewer bytes
-  int64_t units;    ///< of channels: bytes of a step, if those of one tap
+  TileRow kind;
+  int64_t elementBytes, pixelBytes;
+  int64_t units;    ///< of channels
   int64_t channels; ///< of the input in a unit
   int64_t columns, columnBytes;
-  int64_t lastRow, lastOffset;                        ///< largest of the steps
+  int64_t cellBytes;           ///< that the copy is made of: a pixel, or a row of the window
+  int64_t lastRow, lastOffset; ///< largest of the steps
   std::vector<int64_t> rowsOfPlanes, columnsOfPlanes; ///< remainders by the strides
   std::vector<TileStep> steps;
 };
