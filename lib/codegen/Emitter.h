@@ -86,6 +86,11 @@ private:
   // EmitDot.cpp
   Value* dot(const Inst& inst);
 
+  // EmitLookup.cpp
+  Value* lookup(const Inst& inst, Value* table);
+  Value* pickFromVectors(Value* bytes, Value* table, const Inst& inst);
+  Value* pickFromRows(Value* bytes, Value* table, const Inst& inst);
+
   // EmitMemory.cpp
   Value* memory(const Inst& inst);
   Value* address(const Inst& inst);
