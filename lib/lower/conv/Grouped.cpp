@@ -312,17 +312,20 @@ std::optional<Value> GroupedConv::loadQuad(const Index& src, const Tile& tile, i
   const int64_t lo = std::max(column, -first);
   const int64_t hi = std::min({column + kQuad, columns, p_.in[2] - first});
   if (lo >= hi) return std::nullopt;
-  Value bytes = b_.load((*src_)[src + lo * lanes_], static_cast<int>(hi - lo) * lanes_);
-  if (bytes.type().scalar != bytes_.pixel)
-    bytes = b_.bitcast(bytes, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
-  if (hi - lo < kQuad) {
-    std::vector<int> mask;
-    for (int64_t i = column; i < column + kQuad; ++i)
-      for (int lane = 0; lane < lanes_; ++lane)
-        mask.push_back(i >= lo && i < hi ? static_cast<int>(i - lo) * lanes_ + lane
-                                         : bytes.lanes());
-    bytes = b_.shuffle(bytes, b_.zero(bytes.type()), mask);
-  }
+  const auto load = [&](int64_t at, int64_t count) -> Value {
+    const Value stored = b_.load((*src_)[src + at * lanes_], static_cast<int>(count) * lanes_);
+    if (stored.type().scalar == bytes_.pixel) return stored;
+    return b_.bitcast(stored, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
+  };
+  const auto columnOf = [&](int64_t at) {
+    return at >= lo && at < hi ? load(at, 1) : b_.zero({bytes_.pixel, lanes_});
+  };
+  const auto pairOf = [&](int64_t at) {
+    return at >= lo && at + 2 <= hi ? load(at, 2) : b_.concat(columnOf(at), columnOf(at + 1));
+  };
+  const Value bytes = lo == column && hi == column + kQuad
+                          ? load(column, kQuad)
+                          : b_.concat(pairOf(column), pairOf(column + 2));
   // First four channels of all columns together, then the columns of each channel.
   std::vector<int> fours, singles;
   for (int four = 0; four < lanes_ / kQuad; ++four)
