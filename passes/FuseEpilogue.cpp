@@ -68,6 +68,49 @@ OrRefusal<void> canFuse(const Op& producer, const Op& user, const Value* between
   return {};
 }
 
+/// The operand that the op computes something of, if all others are constants.
+Value* onlyVariable(const Op& op) {
+  Value* found = nullptr;
+  for (Value* operand : op.operands()) {
+    if (!operand || operand->constant()) continue;
+    if (found) return nullptr;
+    found = operand;
+  }
+  return found;
+}
+
+/// The op with an epilogue that elementwise ops, each read by the next alone, make the value of;
+/// null if there is none.
+const Op* sourceOf(const Value* value, const Op* reader) {
+  for (;; reader = value->producer(), value = onlyVariable(*reader)) {
+    if (!value || !value->producer() || !isOnlyUsedBy(value, reader)) return nullptr;
+    const Op& producer = *value->producer();
+    if (producer.info().is(traits::Elementwise)) continue;
+    return producer.info().supportsEpilogue() && producer.numResults() == 1 ? &producer : nullptr;
+  }
+}
+
+/// Whether an op that widens the numbers of `producer`, which stores fewer bits, is better done by
+/// the epilogue of a later op, to whose result the wide numbers are added, or the like.
+bool isWidenedByReader(const Op& op, const Op& producer, const Positions& positions) {
+  if (producer.info().is(traits::Elementwise)) return false;
+  for (const Op* last = &op;;) {
+    const Op* reader = onlyUser(last->result());
+    if (!reader || !reader->info().is(traits::Elementwise)) return false;
+    if (!onlyVariable(*reader)) {
+      for (const Value* other : reader->ownOperands()) {
+        if (!other || other == last->result() || other->shape() != op.result()->shape()) continue;
+        const Op* source = sourceOf(other, reader);
+        if (source && positions.at(source) > positions.at(&producer)) return true;
+      }
+      return false;
+    }
+    // Arithmetic in the wide type.
+    if (reader->result()->type() != op.result()->type()) return false;
+    last = reader;
+  }
+}
+
 /// A later op may be between the producer and the user and read what is to move: the producer moves
 /// down to the user's place, which is safe because only the user reads its result.
 void tryFuse(PassContext& context, Op& op, const Positions& positions) {
@@ -78,6 +121,10 @@ void tryFuse(PassContext& context, Op& op, const Positions& positions) {
     if (!producer || producer->kind() == OpKind::Constant) continue;
     if (auto fits = canFuse(*producer, op, operand); !fits) {
       if (!why) why = fits.error();
+      continue;
+    }
+    if (convertsFewBits(op) && isWidenedByReader(op, *producer, positions)) {
+      why = {Reason::WidenedByReader, "another epilogue widens what it reads"};
       continue;
     }
     // Matrix and convolution kernels gain most, conversions least, for they can be done where they

@@ -89,6 +89,7 @@ llvm::Value* Emitter::binary(Op op, kir::Type type, Value* a, Value* b) {
   case Op::Add:
     return isFloat ? b_.CreateFAdd(a, b) : b_.CreateAdd(a, b);
   case Op::Sub:
+    if (Value* whole = withoutZero(a, b)) return whole;
     return isFloat ? b_.CreateFSub(a, b) : b_.CreateSub(a, b);
   case Op::Mul:
     return isFloat ? b_.CreateFMul(a, b) : b_.CreateMul(a, b);

@@ -6,9 +6,6 @@
 
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
-#include <llvm/IR/PatternMatch.h>
-
-#include <numeric>
 
 namespace enfold::codegen {
 
@@ -68,89 +65,6 @@ llvm::Value* Emitter::clampInteger(Value* x, kir::Type from, Scalar to) {
   return x;
 }
 
-namespace {
-
-/// round(y) + zero, with a whole number `zero`.
-struct RoundedSum {
-  llvm::Value* y;
-  int64_t zero;
-};
-
-std::optional<RoundedSum> roundedSumOf(llvm::Value* x) {
-  using namespace llvm::PatternMatch;
-  constexpr double kMost = 0x1p16;
-  llvm::Value* y = nullptr;
-  const llvm::APFloat* zero = nullptr;
-  if (match(x, m_Intrinsic<llvm::Intrinsic::roundeven>(m_Value(y)))) return RoundedSum{y, 0};
-  if (!match(x, m_FAdd(m_Intrinsic<llvm::Intrinsic::roundeven>(m_Value(y)), m_APFloat(zero))))
-    return std::nullopt;
-  const double number = zero->convertToDouble();
-  if (!zero->isInteger() || std::abs(number) > kMost) return std::nullopt;
-  return RoundedSum{y, static_cast<int64_t>(number)};
-}
-
-} // namespace
-
-/// Rounded to nearest even, f32 to i32, by the instruction that does both. What does not fit, and
-/// NaN, becomes the least number.
-llvm::Value* Emitter::roundToI32(Value* x, int lanes) {
-  const int most = target_.isa == kir::Isa::Avx512 ? 16 : target_.isa == kir::Isa::Avx2 ? 8 : 4;
-  llvm::Value* result = nullptr;
-  for (int first = 0, count = most; first < lanes; first += count) {
-    while (count > lanes - first) count /= 2;
-    const int padded = std::max(count, 4);
-    std::vector<int> mask(static_cast<size_t>(padded), -1);
-    std::iota(mask.begin(), mask.begin() + count, first);
-    Value* vector = lanes > 1 ? x : b_.CreateVectorSplat(1, x);
-    vector = b_.CreateShuffleVector(vector, mask);
-    if (padded == 16) {
-      llvm::Type* type = llvm::FixedVectorType::get(b_.getInt32Ty(), 16);
-      vector = b_.CreateIntrinsic(
-          llvm::Intrinsic::x86_avx512_mask_cvtps2dq_512, llvm::ArrayRef<llvm::Type*>{},
-          {vector, llvm::Constant::getNullValue(type), b_.getInt16(0xffff), b_.getInt32(4)});
-    } else {
-      vector = b_.CreateIntrinsic(padded == 8 ? llvm::Intrinsic::x86_avx_cvt_ps2dq_256
-                                              : llvm::Intrinsic::x86_sse2_cvtps2dq,
-                                  llvm::ArrayRef<llvm::Type*>{}, {vector});
-    }
-    if (lanes == 1) return b_.CreateExtractElement(vector, uint64_t{0});
-    if (!result) {
-      result = vector;
-      if (padded > count) {
-        mask.resize(static_cast<size_t>(count));
-        std::iota(mask.begin(), mask.end(), 0);
-        result = b_.CreateShuffleVector(vector, mask);
-      }
-      continue;
-    }
-    // Both parts as wide as the result so far, then one behind the other.
-    std::vector<int> widen(static_cast<size_t>(first), -1);
-    std::iota(widen.begin(), widen.begin() + std::min(count, first), 0);
-    vector = b_.CreateShuffleVector(vector, widen);
-    std::vector<int> both(static_cast<size_t>(first + count));
-    std::iota(both.begin(), both.end(), 0);
-    result = b_.CreateShuffleVector(result, vector, both);
-  }
-  return result;
-}
-
-/// To 8 bits: clamped as integers, so that narrowing instructions saturate. Numbers from 2^30 on
-/// are brought below, where adding zero does not wrap around.
-llvm::Value* Emitter::castRoundedSum(Value* y, int64_t zero, kir::Type from, Scalar to) {
-  const auto real = [&](double v) { return llvm::ConstantFP::get(y->getType(), v); };
-  constexpr double kLarge = 0x1p30;
-  const bool isSigned = kir::isSigned(to);
-  Value* isNumber = isSigned ? b_.CreateFCmpORD(y, y) : nullptr;
-  y = b_.CreateSelect(b_.CreateFCmpOLT(real(kLarge), y), real(kLarge), y);
-  if (zero < 0) y = b_.CreateSelect(b_.CreateFCmpOGT(y, real(-kLarge)), y, real(-kLarge));
-  const kir::Type wide = from.withScalar(Scalar::I32);
-  Value* whole = roundToI32(y, from.lanes);
-  if (zero != 0) whole = b_.CreateAdd(whole, llvm::ConstantInt::getSigned(typeOf(wide), zero));
-  if (isNumber)
-    whole = b_.CreateSelect(isNumber, whole, llvm::Constant::getNullValue(typeOf(wide)));
-  return b_.CreateTrunc(clampInteger(whole, wide, to), typeOf(from.withScalar(to)));
-}
-
 /// LLVM's own saturating conversion takes vectors apart on x86. Clamped to the numbers between
 /// which all are converted exactly, then what lies above and what is no number put right; two of
 /// the comparisons are the instructions for minimum and maximum.
@@ -162,9 +76,7 @@ llvm::Value* Emitter::castSaturating(Value* x, kir::Type from, Scalar to) {
     return b_.CreateIntrinsic(id, {type, x->getType()}, {x});
   }
   const auto bits = static_cast<unsigned>(8 * kir::sizeInBytes(to));
-  if (bits == 8 && from.scalar == Scalar::F32)
-    if (const auto sum = roundedSumOf(x); sum && (isSigned || sum->zero >= 0))
-      return castRoundedSum(sum->y, sum->zero, from, to);
+  if (Value* rounded = castRoundedSum(x, from, to)) return rounded;
   const llvm::APInt least = isSigned ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt(bits, 0);
   const llvm::APInt most =
       isSigned ? llvm::APInt::getSignedMaxValue(bits) : llvm::APInt::getMaxValue(bits);
@@ -189,6 +101,8 @@ llvm::Value* Emitter::castSaturating(Value* x, kir::Type from, Scalar to) {
 
 llvm::Value* Emitter::cast(Value* x, kir::Type from, Scalar to) {
   if (from.scalar == to) return x;
+  if (to == Scalar::F32)
+    if (Value* whole = roundedAgain(x, from)) return whole;
   kir::Type toType = from.withScalar(to);
   if (kir::isHalf(from.scalar)) return cast(halfToFloat(x, from), from.withScalar(Scalar::F32), to);
   if (kir::isHalf(to)) {

@@ -50,6 +50,7 @@ llvm::Value* Emitter::memory(const Inst& inst) {
     return b_.CreateBitCast(b_.CreateVectorSplat(times, x), typeOf(inst.type));
   }
   case Op::Gather: {
+    if (Value* picked = lookup(inst, at)) return picked;
     Value* from = elementAddresses(at, inst);
     if (!inst.type.isVector()) return fromMemory(plainLoad(from, inst.type, inst), inst.type);
     auto* x = b_.CreateMaskedGather(memoryType(inst.type), from,

@@ -11,6 +11,7 @@
 #include <llvm/IR/IRBuilder.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -69,11 +70,18 @@ private:
   Value* cast(Value* x, kir::Type from, kir::Scalar to);
   Value* fitToDouble(Value* x, kir::Type from);
   Value* castSaturating(Value* x, kir::Type from, kir::Scalar to);
-  Value* castRoundedSum(Value* y, int64_t zero, kir::Type from, kir::Scalar to);
-  Value* roundToI32(Value* x, int lanes);
   Value* clampInteger(Value* x, kir::Type from, kir::Scalar to);
   Value* halfToFloat(Value* bits, kir::Type from);
   Value* floatToHalf(Value* x, kir::Scalar to, int lanes);
+
+  // EmitRounded.cpp
+  Value* castRoundedSum(Value* x, kir::Type from, kir::Scalar to);
+  Value* roundedAgain(Value* x, kir::Type from);
+  Value* withoutZero(Value* a, Value* b);
+  Value* isNumber(Value* y);
+  Value* below(Value* y, double most);
+  Value* roundToI32(Value* x, int lanes);
+  Value* packBytes(Value* whole, int lanes, bool isSigned);
 
   // EmitDot.cpp
   Value* dot(const Inst& inst);
@@ -86,6 +94,10 @@ private:
   void tileDot(const Inst& inst);
   /// Of a tile that is an array.
   Value* tileRowAddress(int64_t tile, Value* row);
+  // EmitLookup.cpp
+  Value* lookup(const Inst& inst, Value* table);
+  Value* pickFromVectors(Value* bytes, Value* table, const Inst& inst);
+  Value* pickFromRows(Value* bytes, Value* table, const Inst& inst);
 
   // EmitMemory.cpp
   Value* memory(const Inst& inst);
@@ -120,6 +132,15 @@ private:
   /// By ValueId: sums of what is known at the top and another value. Added to an address one after
   /// the other, what does not change in a loop leaves it.
   std::vector<std::pair<Value*, Value*>> sums_;
+  /// Round(y) + zero, saturated to 8 bits.
+  struct RoundedSum {
+    Value* y;
+    int64_t zero;
+    kir::Scalar to;
+  };
+  std::map<Value*, RoundedSum> rounded_; ///< by the bytes
+  /// By the same as f32: without the zero.
+  std::map<Value*, std::pair<Value*, int64_t>> withZero_;
   std::vector<Value*> buffers_;            ///< by BufferId: address of the first element
   std::vector<llvm::AllocaInst*> vars_;    ///< by VarId
   std::vector<llvm::MDNode*> ownScope_;    ///< by BufferId

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <numeric>
 
 namespace enfold::codegen {
 namespace {
@@ -134,6 +135,86 @@ template <typename R> void checkRounded(double zero) {
           return saturated<R>(std::nearbyint(*x * 8.5f) + static_cast<float>(zero));
         },
         {}}});
+}
+
+/// The same behind a division by a constant, and made numbers again.
+template <typename R> void checkScaled(double zero, float scale) {
+  const auto quantized = [=](const Value& x) {
+    Value rounded = x.builder().round(x / static_cast<double>(scale));
+    if (zero != 0) rounded = rounded + zero;
+    return x.builder().castSat(rounded, scalarOf<R>());
+  };
+  const auto expected = [=](float x) {
+    return saturated<R>(std::nearbyint(x / scale) + static_cast<float>(zero));
+  };
+  // The operands that tests draw, and ones near halves of the scale.
+  const auto near = [=](const Value& x) { return x * 0.0009765625 * static_cast<double>(scale); };
+  const auto nearly = [=](float x) { return x * 0.0009765625f * scale; };
+  checkExpressions<float, R>({{"divided",
+                               1,
+                               [=](Builder&, const Values& v) { return quantized(v[0]); },
+                               [=](const float* x) { return expected(*x); },
+                               {}},
+                              {"divided_near",
+                               1,
+                               [=](Builder&, const Values& v) { return quantized(near(v[0])); },
+                               [=](const float* x) { return expected(nearly(*x)); },
+                               {}}});
+  checkExpressions<float, float>(
+      {{"again",
+        1,
+        [=](Builder& b, const Values& v) {
+          const Value number = b.cast(quantized(v[0]), Scalar::F32);
+          return zero == 0 ? number * 0.3 : (number - zero) * 0.3;
+        },
+        [=](const float* x) {
+          return (static_cast<float>(expected(*x)) - static_cast<float>(zero)) * 0.3f;
+        },
+        {}},
+       {"again_with_other_zero",
+        1,
+        [=](Builder& b, const Values& v) {
+          return b.cast(quantized(near(v[0])), Scalar::F32) - 3.0;
+        },
+        [=](const float* x) { return static_cast<float>(expected(nearly(*x))) - 3.0f; },
+        {}}});
+}
+
+TEST(RoundedCasts, Quotients) {
+  for (const double zero : {0.0, 113.0, 255.0, -77.0})
+    for (const float scale : {0.06865147f, 1.9999999f, 3e-39f, 7e24f}) {
+      checkScaled<uint8_t>(zero, scale);
+      checkScaled<int8_t>(zero, scale);
+    }
+}
+
+/// Four vectors together, one of which is looked at.
+template <typename R> void checkJoined(int part, double zero) {
+  constexpr double kFactors[] = {0.5, 3, -1, 1000};
+  checkExpressions<float, R>(
+      {{"joined",
+        1,
+        [=](Builder& b, const Values& v) {
+          const auto scaled = [&](int i) { return v[0] * kFactors[i]; };
+          const Value all =
+              b.concat(b.concat(scaled(0), scaled(1)), b.concat(scaled(2), scaled(3)));
+          const Value bytes = b.castSat(b.round(all) + zero, scalarOf<R>());
+          std::vector<int> mask(static_cast<size_t>(v[0].lanes()));
+          std::iota(mask.begin(), mask.end(), part * v[0].lanes());
+          return b.shuffle(bytes, bytes, mask);
+        },
+        [=](const float* x) {
+          return saturated<R>(std::nearbyint(*x * static_cast<float>(kFactors[part])) +
+                              static_cast<float>(zero));
+        },
+        {}}});
+}
+
+TEST(RoundedCasts, ManyLanes) {
+  for (const int part : {0, 1, 2, 3}) {
+    checkJoined<uint8_t>(part, 77);
+    checkJoined<int8_t>(part, -3);
+  }
 }
 
 TEST(RoundedCasts, ToBytes) {

@@ -150,6 +150,37 @@ TYPED_TEST(Memory, GatherScatterBroadcast) {
     }
 }
 
+/// Bytes pick from a table of 256, and from one with something in front.
+TEST(Memory, TablesOfBytes) {
+  for (const Target& target : targets())
+    for (const Scalar elem : {Scalar::U8, Scalar::I8})
+      for (const int64_t first : {0, 3})
+        for (const int lanes : {1, 5, 16, 32, 64, 96}) {
+          Builder b("table");
+          const Buffer table = b.input("table", elem, 256 + first);
+          const Buffer src = b.input("src", Scalar::U8, 256 + lanes);
+          const Buffer dst = b.output("dst", elem, 256 + lanes);
+          b.parallelFor("i", 1, [&](const Index&) {
+            b.forLoop("at", 0, 256, lanes, [&](const Index& at) {
+              const Value index = b.cast(b.load(src[at], lanes), Scalar::I32);
+              b.store(dst[at], b.gather(table[first], index));
+            });
+          });
+          auto module = compileAll({b.finish()}, target);
+          ASSERT_TRUE(module);
+          std::vector<uint8_t> entries(static_cast<size_t>(256 + first));
+          std::vector<uint8_t> bytes(static_cast<size_t>(256 + lanes));
+          for (size_t i = 0; i < entries.size(); ++i) entries[i] = static_cast<uint8_t>(i * 91 + 7);
+          for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i * 37);
+          Guarded from(entries), in(bytes), to(bytes.size());
+          runStep(*module, 0, {from.data(), in.data(), to.data()});
+          for (size_t i = 0; i < 256; ++i)
+            ASSERT_EQ(to.as<uint8_t>()[i], entries[bytes[i] + static_cast<size_t>(first)])
+                << i << " x" << lanes << " on " << name(target.isa);
+          EXPECT_TRUE(to.intact());
+        }
+}
+
 TEST(Memory, ScatterKeepsTheHigherLane) {
   for (const Target& target : targets()) {
     Builder b("scatter");

@@ -7,9 +7,11 @@
 //
 // Lanes past the last channel hold anything, but in groups of their own.
 //
-// Integers are multiplied in pairs of 16 bits: of depthwise convolutions with a few taps in a row,
-// two neighbouring pixels of a channel with two taps; else a pixel, widened to the lanes of sums,
-// and a second number with a weight of zero.
+// Integers of depthwise convolutions are multiplied in words of four bytes, where the processor has
+// dot products of them: four neighbouring pixels of a channel with as many taps. Others are
+// multiplied in pairs of 16 bits: of depthwise convolutions with a few taps in a row two
+// neighbouring pixels of a channel with two taps; else a pixel, widened to the lanes of sums, and a
+// second number with a weight of zero.
 #include "lower/conv/Grouped.h"
 
 #include "ir/Products.h"
@@ -38,16 +40,23 @@ constexpr int64_t kFewTaps = 7;
 /// more shares the weights and the shuffles.
 constexpr int64_t kMaxDepthwisePixels = 8, kMaxPixels = 16;
 
+/// Bytes of a word.
+constexpr int kQuad = 4;
+
 class GroupedConv {
 public:
   GroupedConv(const Op& op, Lowering& lowering)
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), isInteger_(op.kind() == OpKind::ConvInteger),
-        pairs_(isInteger_ && width_ == 1 ? pairsOf(p_, registers(lowering)) : Pairs{}),
-        rowVectors_(pairs_.empty() ? width_ * p_.kernel[2] : pairs_.vectors()),
+        bytes_(bytesFor(lowering.target().machine)), quads_(quadsOf()),
+        pairs_(isInteger_ && width_ == 1 && quads_.empty() ? pairsOf(p_, registers(lowering))
+                                                           : Pairs{}),
+        rowVectors_(!quads_.empty()   ? quads_.vectors()
+                    : !pairs_.empty() ? pairs_.vectors()
+                                      : width_ * p_.kernel[2]),
         wholeRun_(wholeRunOf(p_)), result_(op, lowering),
-        border_(op, wholeRun_, isInteger_ ? InputZero(op).number() : 0, lanes_) {}
+        border_(op, wholeRun_, zeroPoint(), lanes_) {}
 
   void lower();
 
@@ -76,6 +85,15 @@ private:
     int64_t vectors() const { return even + odd; }
   };
 
+  /// How taps of a row are multiplied in words of four columns: so many pixels of a tile share
+  /// `words` words, which begin at the first one's first column. Each pixel has weights of its own.
+  struct Quads {
+    int64_t pixels = 0, words = 0;
+
+    bool empty() const { return pixels == 0; }
+    int64_t vectors() const { return pixels * words; }
+  };
+
   static int64_t registers(const Lowering& lowering) {
     return lowering.target().machine.vectorRegisters;
   }
@@ -86,6 +104,22 @@ private:
     if (taps == 1 || p.dilations[2] != 1) return {};
     const Pairs pairs = {(taps + 1) / 2, p.strides[2] % 2 == 0 ? 0 : (taps + 2) / 2};
     return registers - pairs.vectors() - 3 >= kMaxDepthwisePixels / 2 ? pairs : Pairs{};
+  }
+
+  /// As pairsOf() does, where weights are bytes.
+  Quads quadsOf() const {
+    const int64_t taps = p_.kernel[2];
+    if (!isInteger_ || width_ != 1 || lanes_ < kQuad || taps == 1 || p_.dilations[2] != 1 ||
+        !hasDot(lowering_.target().machine, bytes_) ||
+        !IntegerWeights(op_).areBytes(*op_.own(1)->constant()))
+      return {};
+    const int64_t words = (taps + kQuad - 1) / kQuad;
+    const Quads quads = {(kQuad * words - taps) / p_.strides[2] + 1, words};
+    return registers(lowering_) - quads.vectors() - 3 >= kMaxDepthwisePixels / 2 ? quads : Quads{};
+  }
+  int64_t zeroPoint() const {
+    if (!isInteger_) return 0;
+    return quads_.empty() ? InputZero(op_).number() : zeroPointOf(op_, bytes_);
   }
 
   /// All groups as one.
@@ -100,6 +134,8 @@ private:
   Value loadWeight(const Index& vector);
   Value addProduct(const Value& sum, const Value& pixel, const Value& weight);
   void tile(const Row& row, const Tile& tile);
+  void rowOfQuads(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  std::optional<Value> loadQuad(const Index& src, const Tile& tile, int64_t column);
   void rowOfPairs(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   std::optional<Value> loadPair(const Index& src, const Tile& tile, int64_t column);
   void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
@@ -114,6 +150,8 @@ private:
   const int lanes_;
   const int64_t blocks_;
   const bool fewTaps_, isInteger_;
+  const Words bytes_; ///< that quads are
+  const Quads quads_;
   const Pairs pairs_;
   const int64_t rowVectors_; ///< of weights, for a row of taps
   const GroupRun wholeRun_;
@@ -125,15 +163,15 @@ private:
 };
 
 /// [channel block][kd][kh] rows of [channel of a group][kw][lane], or [kw][channel of a
-/// group][lane] for many taps. A lane of integers is a pair; rows of pairs are [even, then odd
-/// pair][lane]. of(weights)(i, channel) is number i of the op's weights, which is of that output
-/// channel.
+/// group][lane] for many taps. A lane of integers is a pair or four bytes; rows of pairs are [even,
+/// then odd pair][lane], of quads [pixel that shares words][word][lane]. of(weights)(i, channel) is
+/// number i of the op's weights, which is of that output channel.
 template <typename T, typename NumberOf>
 BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
   const int64_t perLane = sizeof(float) / sizeof(T);
   const int64_t kw = p_.kernel[2], rows = p_.kernel[0] * p_.kernel[1];
   const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_, fewTaps = fewTaps_,
-                     pairs = pairs_,
+                     pairs = pairs_, quads = quads_, stride = p_.strides[2],
                      rowVectors = rowVectors_](const Tensor& weights, T* to, int64_t) {
     const auto number = of(weights);
     for (int64_t k = 0; k < cout; ++k)
@@ -145,6 +183,13 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
               const int64_t vector = (k / lanes * rows + row) * rowVectors + inRow;
               return to + (vector * lanes + k % lanes) * perLane;
             };
+            if (!quads.empty()) {
+              for (int64_t pixel = 0; pixel < quads.pixels; ++pixel) {
+                const int64_t column = pixel * stride + x;
+                at(pixel * quads.words + column / kQuad)[column % kQuad] = weight;
+              }
+              continue;
+            }
             if (pairs.empty()) {
               *at(fewTaps ? c * kw + x : x * width + c) = weight;
               continue;
@@ -165,22 +210,28 @@ BufferRef GroupedConv::packedWeights() const {
       };
     });
   const IntegerWeights values(op_);
-  const std::string order = fmt::format("grouped pairs {} {} ", pairs_.even, pairs_.odd);
-  return packed<int16_t>(order + values.key(), [values](const Tensor& weights) {
+  const auto of = [values](const Tensor& weights) {
     return [&](int64_t i, int64_t channel) { return values.at(weights, i, channel); };
-  });
+  };
+  if (!quads_.empty())
+    return packed<int8_t>(
+        fmt::format("grouped quads {} {} {}", quads_.pixels, quads_.words, values.key()), of);
+  return packed<int16_t>(
+      fmt::format("grouped pairs {} {} {}", pairs_.even, pairs_.odd, values.key()), of);
 }
 
 void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   const int64_t weights = blocks_ * p_.kernel[0] * p_.kernel[1] * rowVectors_ * lanes_;
   src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
-  wei_ = isInteger_ ? b_.input("wei", kir::Scalar::I16, 2 * weights)
-                    : b_.input("wei", kir::Scalar::F32, weights);
+  wei_ = !quads_.empty() ? b_.input("wei", bytes_.weight, kQuad * weights)
+         : isInteger_    ? b_.input("wei", kir::Scalar::I16, 2 * weights)
+                         : b_.input("wei", kir::Scalar::F32, weights);
   border_.declare(b_, buffers, lowering_);
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
-  const int64_t held =
-      !pairs_.empty() ? pairs_.vectors() + 3 : (fewTaps_ ? p_.kernel[2] : 1) + 3 + isInteger_;
+  const int64_t held = !quads_.empty() || !pairs_.empty()
+                           ? rowVectors_ + 3
+                           : (fewTaps_ ? p_.kernel[2] : 1) + 3 + isInteger_;
   const int64_t most = width_ == 1 ? kMaxDepthwisePixels : kMaxPixels;
   const int64_t fitting = std::clamp<int64_t>(registers(lowering_) - held, 1, most);
   const int64_t pixels = p_.anyWidth ? tileForAnyWidth(p_, fitting) : fitting;
@@ -204,7 +255,9 @@ void GroupedConv::lower() {
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("{} {}", width_ == 1 ? "conv_depthwise" : "conv_grouped", pixels),
        .flops = p_.flops() + result_.flops(),
-       .multiplies = isInteger_ ? kir::Scalar::I16 : kir::Scalar::F32});
+       .multiplies = !quads_.empty() ? bytes_.pixel
+                     : isInteger_    ? kir::Scalar::I16
+                                     : kir::Scalar::F32});
 }
 
 void GroupedConv::tile(const Row& row, const Tile& tile) {
@@ -222,13 +275,67 @@ void GroupedConv::tile(const Row& row, const Tile& tile) {
       const Index line = ((row.image * blocks_ + row.block) * p_.in[0] + id) * p_.in[1] + ih;
       const Index src = (line * p_.in[2] + iw) * lanes_;
       const Index wei = ((row.block * p_.kernel[0] + kd) * p_.kernel[1] + kh) * rowVectors_;
-      if (!pairs_.empty())
+      if (!quads_.empty())
+        rowOfQuads(src, wei, tile, sums);
+      else if (!pairs_.empty())
         rowOfPairs(src, wei, tile, sums);
       else
         fewTaps_ ? rowOfFewTaps(src, wei, tile, sums) : rowOfTaps(src, wei, tile, sums);
     });
   });
   finish(row, tile, sums);
+}
+
+/// Every word of columns is loaded once for the pixels that share it.
+void GroupedConv::rowOfQuads(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
+  std::vector<Value> weights;
+  for (int64_t i = 0; i < quads_.vectors(); ++i) weights.push_back(loadWeight(wei + i));
+  const int64_t stride = p_.strides[2];
+  for (int64_t first = 0; first < tile.pixels; first += quads_.pixels)
+    for (int64_t word = 0; word < quads_.words; ++word) {
+      const auto quad = loadQuad(src, tile, first * stride + word * kQuad);
+      if (!quad) continue;
+      for (int64_t i = 0; i < quads_.pixels && first + i < tile.pixels; ++i) {
+        const int64_t tap = word * kQuad - i * stride; // of the word's first column
+        if (tap <= -kQuad || tap >= p_.kernel[2]) continue;
+        kir::Var& sum = sums[static_cast<size_t>(first + i)];
+        sum.set(b_.dot(sum, *quad, weights[static_cast<size_t>(i * quads_.words + word)]));
+      }
+    }
+}
+
+/// Columns from `column` of a tile on as words, one for each channel; 0 in place of those that are
+/// outside the input, or that no tap reads. Nothing if all are.
+std::optional<Value> GroupedConv::loadQuad(const Index& src, const Tile& tile, int64_t column) {
+  const int64_t first = p_.inputAt(2, tile.begin, 0);
+  const int64_t columns = (tile.pixels - 1) * p_.strides[2] + p_.kernel[2];
+  const int64_t lo = std::max(column, -first);
+  const int64_t hi = std::min({column + kQuad, columns, p_.in[2] - first});
+  if (lo >= hi) return std::nullopt;
+  const auto load = [&](int64_t at, int64_t count) -> Value {
+    const Value stored = b_.load((*src_)[src + at * lanes_], static_cast<int>(count) * lanes_);
+    if (stored.type().scalar == bytes_.pixel) return stored;
+    return b_.bitcast(stored, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
+  };
+  const auto columnOf = [&](int64_t at) {
+    return at >= lo && at < hi ? load(at, 1) : b_.zero({bytes_.pixel, lanes_});
+  };
+  const auto pairOf = [&](int64_t at) {
+    return at >= lo && at + 2 <= hi ? load(at, 2) : b_.concat(columnOf(at), columnOf(at + 1));
+  };
+  const Value bytes = lo == column && hi == column + kQuad
+                          ? load(column, kQuad)
+                          : b_.concat(pairOf(column), pairOf(column + 2));
+  // First four channels of all columns together, then the columns of each channel.
+  std::vector<int> fours, singles;
+  for (int four = 0; four < lanes_ / kQuad; ++four)
+    for (int i = 0; i < kQuad; ++i) fours.push_back(i * (lanes_ / kQuad) + four);
+  for (int word = 0; word < lanes_; ++word)
+    for (int i = 0; i < kQuad; ++i)
+      singles.push_back(word / kQuad * kQuad * kQuad + i * kQuad + word % kQuad);
+  const Value channels = b_.bitcast(bytes, kir::Scalar::I32);
+  const Value together = b_.bitcast(b_.shuffle(channels, channels, fours), bytes_.pixel);
+  return b_.shuffle(together, together, singles);
 }
 
 /// Every pair of columns of the input is loaded once for all taps of the row.
@@ -311,7 +418,7 @@ Value GroupedConv::loadPixel(const Index& at) {
 }
 
 Value GroupedConv::loadWeight(const Index& vector) {
-  const int elements = isInteger_ ? 2 * lanes_ : lanes_;
+  const int elements = (!quads_.empty() ? kQuad : isInteger_ ? 2 : 1) * lanes_;
   return b_.load((*wei_)[vector * elements], elements);
 }
 

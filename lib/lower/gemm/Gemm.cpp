@@ -5,8 +5,8 @@
 // High-Performance Matrix Multiplication", TOMS 2008, section 4.2, with the loops over panels and
 // rows exchanged: B comes packed, A is read as it is).
 //
-// 8-bit integers are multiplied as pairs along k, less their zero points, and so are bf16 with a
-// constant B: then k counts pairs.
+// 8-bit integers are multiplied as words along k, and bf16 with a constant B as pairs: then k
+// counts words.
 #include "lower/gemm/Gemm.h"
 
 #include "ir/Products.h"
@@ -91,10 +91,10 @@ GemmProblem gemmProblem(const Op& op) {
   return p;
 }
 
-/// What a step multiplies: pairs along k where the op has them in memory, and bf16 are not to be
+/// What a step multiplies: words along k where the op has them in memory, and bf16 are not to be
 /// multiplied as f32.
 Words wordsOf(const Op& op, const GemmProblem& p, const kir::Machine& machine) {
-  if (op.kind() == OpKind::MatMulInteger) return kPairs;
+  if (op.kind() == OpKind::MatMulInteger) return integerWords(op, machine);
   const bool isPacked = op.own(1)->constant() && p.batch.empty() && p.aCol == 1;
   const bool areHalves =
       op.own(0)->elem() == ElemType::BF16 && (sumsHalvesInF32(op) || hasDot(machine, kHalves));
@@ -104,9 +104,9 @@ Words wordsOf(const Op& op, const GemmProblem& p, const kir::Machine& machine) {
 /// The same product, its steps being words.
 GemmProblem inWords(GemmProblem p, const Words& words) {
   if (words.channels == 1) return p;
-  p.k = pairsOf(p.k);
-  p.aCol = 2;
-  if (words == kPairs) p.aRow = 2 * p.k; // of rows that end in a whole pair
+  p.k = wordsIn(p.k, words);
+  p.aCol = words.channels;
+  if (words != kHalves) p.aRow = words.channels * p.k; // of rows that end in a whole word
   return p;
 }
 
@@ -214,7 +214,7 @@ private:
   bool packed_;
   int64_t fetchingTiles_ = 1; ///< that share in fetching the next panel
   Index tileInBlock_ = 0;
-  std::optional<kir::Buffer> a_, w_, dst_;
+  std::optional<kir::Buffer> a_, w_, firstSums_, dst_;
   std::vector<BufferRef> buffers_;
 };
 
@@ -264,10 +264,15 @@ BufferRef GemmKernel::packedHalves() const {
 }
 
 void GemmKernel::declareIntegers() {
-  const IntegerRows rows(op_);
+  const IntegerRows rows(op_, words_);
+  const int64_t columns = (p_.n + panel_ - 1) / panel_ * panel_;
   buffers_ = {rows.stage(lowering_), rows.packedColumns(lowering_, panel_)};
-  a_ = b_.input("a", kir::Scalar::I16, 2 * p_.m * p_.k);
-  w_ = b_.input("b", kir::Scalar::I16, 2 * ((p_.n + panel_ - 1) / panel_) * p_.k * panel_);
+  a_ = b_.input("a", words_.pixel, words_.channels * p_.m * p_.k);
+  w_ = b_.input("b", words_.weight, words_.channels * columns * p_.k);
+  if (const auto sums = rows.firstSums(lowering_, panel_)) {
+    firstSums_ = b_.input("sums", kir::Scalar::I32, columns);
+    buffers_.push_back(*sums);
+  }
 }
 
 void GemmKernel::declare() {
@@ -378,7 +383,7 @@ Value GemmKernel::loadA(const Index& element, int lanes, bool isHalf) {
     const Value bits = b_.bitcast(b_.load((*a_)[element]), kir::Scalar::U16);
     return b_.bitcast(b_.splat(b_.cast(bits, kir::Scalar::U32), lanes), stored_);
   }
-  if (words_.channels > 1) return b_.broadcastWord((*a_)[element], 2, lanes);
+  if (words_.channels > 1) return b_.broadcastWord((*a_)[element], words_.channels, lanes);
   const Value a = b_.load((*a_)[element]);
   return b_.splat(stored_ == compute_ ? a : b_.cast(a, compute_), lanes);
 }
@@ -386,8 +391,8 @@ Value GemmKernel::loadA(const Index& element, int lanes, bool isHalf) {
 Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64_t vector,
                         int lanes) {
   if (words_.channels > 1)
-    return b_.load((*w_)[(n * p_.k + k * panel_ + vector * lanes_) * 2],
-                   static_cast<int>(2 * lanes_));
+    return b_.load((*w_)[(n * p_.k + k * panel_ + vector * lanes_) * words_.channels],
+                   static_cast<int>(words_.channels * lanes_));
   if (packed_)
     return b_.load((*w_)[n * p_.k + k * panel_ + vector * lanes_], static_cast<int>(lanes_));
   const kir::Place place = (*w_)[base + k * p_.bRow + (n + vector * lanes_) * p_.bCol];
@@ -428,7 +433,9 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
   for (int64_t s = 0; s < tile_.split; ++s)
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t v = 0; v < vectors; ++v)
-        acc.push_back(b_.var("acc", b_.zero({compute_, width(v)})));
+        acc.push_back(b_.var("acc", firstSums_ && s == 0
+                                        ? b_.load((*firstSums_)[n + v * lanes_], width(v))
+                                        : b_.zero({compute_, width(v)})));
   const auto step = [&](const Index& k, int64_t s, bool isHalf) {
     std::vector<Value> w;
     for (int64_t v = 0; v < vectors; ++v) w.push_back(loadB(bBase, k, n, v, width(v)));

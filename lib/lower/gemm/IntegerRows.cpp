@@ -8,6 +8,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <type_traits>
+
 namespace enfold::lower {
 namespace {
 
@@ -34,53 +37,109 @@ std::string refuseIntegerRows(const Op& op) {
   return "";
 }
 
+Words integerWords(const Op& op, const kir::Machine& machine) {
+  const Words bytes = bytesFor(machine);
+  if (!hasDot(machine, bytes) || !InputZero(op).isKnown()) return kPairs;
+  const Tensor& b = *op.own(1)->constant();
+  const std::vector<int64_t> zeros = columnZeros(op);
+  const auto isZero = [](int64_t zero) { return zero == 0; };
+  if (b.elem() == ElemType::I8 && std::ranges::all_of(zeros, isZero)) return bytes;
+  const int64_t n = b.shape()[1];
+  for (int64_t i = 0; i < b.numElements(); ++i) {
+    const int64_t w = b.asInt(i) - zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(i % n)];
+    if (w < -128 || w > 127) return kPairs;
+  }
+  return bytes;
+}
+
+int64_t IntegerRows::shift() const {
+  const kir::Scalar stored = *scalarOf(op_.own(0)->elem());
+  return stored == words_.pixel ? 0 : words_.pixel == kir::Scalar::U8 ? -128 : 128;
+}
+
 kir::Kernel IntegerRows::stageKernel(Lowering& lowering, std::vector<BufferRef>& buffers) const {
-  const int lanes = lowering.target().lanes(kir::Scalar::I16);
+  const int lanes = lowering.target().lanes(words_.pixel);
+  const bool areBytes = words_.channels == kBytes.channels;
   InputZero zero(op_);
-  const int64_t stride = 2 * pairsOf(depth_), whole = depth_ / lanes * lanes;
-  kir::Builder b("matmul_pairs");
+  const int64_t whole = depth_ / lanes * lanes;
+  kir::Builder b(areBytes ? "matmul_bytes" : "matmul_pairs");
   const kir::Buffer src = b.input("src", *scalarOf(op_.own(0)->elem()), rows_ * depth_);
   buffers.push_back(lowering.storage(op_.own(0)));
-  zero.declare(b, buffers, lowering);
-  const kir::Buffer dst = b.output("dst", kir::Scalar::I16, rows_ * stride);
+  if (!areBytes) zero.declare(b, buffers, lowering);
+  const kir::Buffer dst = b.output("dst", words_.pixel, rows_ * stride_);
   b.parallelFor("row", rows_, [&](const Index& row) {
+    const auto number = [&](const Index& k, int count) {
+      if (!areBytes)
+        return zero.subtractedFrom(b, b.loadAs(kir::Scalar::I16, src[row * depth_ + k], count));
+      const kir::Value stored = b.load(src[row * depth_ + k], count);
+      return shift() == 0 ? stored : b.bitcast(stored, words_.pixel) ^ -shift();
+    };
     const auto copy = [&](const Index& k, int count) {
-      b.store(dst[row * stride + k],
-              zero.subtractedFrom(b, b.loadAs(kir::Scalar::I16, src[row * depth_ + k], count)));
+      b.store(dst[row * stride_ + k], number(k, count));
     };
     b.forLoop("k", 0, whole, lanes, [&](const Index& k) { copy(k, lanes); });
     b.forLoop("k", whole, depth_, [&](const Index& k) { copy(k, 1); });
-    if (stride > depth_) b.store(dst[row * stride + depth_], b.zero({kir::Scalar::I16, 1}));
+    for (int64_t k = depth_; k < stride_; ++k)
+      b.store(dst[row * stride_ + k], b.zero({words_.pixel, 1}));
   });
   return b.finish();
 }
 
 BufferRef IntegerRows::stage(Lowering& lowering) const {
-  const BufferRef staged = lowering.temporary(rows_ * pairsOf(depth_) * 4);
+  if (words_.channels == kBytes.channels && shift() == 0 && stride_ == depth_)
+    return lowering.storage(op_.own(0));
+  const BufferRef staged =
+      lowering.temporary(rows_ * stride_ * static_cast<int64_t>(kir::sizeInBytes(words_.pixel)));
   std::vector<BufferRef> buffers;
   kir::Kernel kernel = stageKernel(lowering, buffers);
+  const std::string name = kernel.name;
   buffers.push_back(staged);
-  lowering.call(std::move(kernel), std::move(buffers), {.algorithm = "matmul_pairs"});
+  lowering.call(std::move(kernel), std::move(buffers), {.algorithm = name});
   return staged;
 }
 
 BufferRef IntegerRows::packedColumns(Lowering& lowering, int64_t panel) const {
   const std::vector<int64_t> zeros = columnZeros(op_);
   const int64_t n = op_.own(1)->shape()[1], panels = (n + panel - 1) / panel;
-  const int64_t pairs = pairsOf(depth_);
-  const auto pack = [=, depth = depth_](const Tensor& b, int16_t* to, int64_t piece) {
+  const int64_t perWord = words_.channels;
+  const auto pack = [=, depth = depth_, stride = stride_](const Tensor& b, auto* to,
+                                                          int64_t piece) {
+    using Number = std::remove_pointer_t<decltype(to)>;
     const int64_t first = piece * panel, last = std::min(first + panel, n);
-    to += first * pairs * 2;
+    to += first * stride;
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t j = first; j < last; ++j) {
         const int64_t zero = zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(j)];
-        to[((k / 2) * panel + j - first) * 2 + k % 2] =
-            static_cast<int16_t>(b.asInt(k * n + j) - zero);
+        to[((k / perWord) * panel + j - first) * perWord + k % perWord] =
+            static_cast<Number>(b.asInt(k * n + j) - zero);
       }
   };
-  return lowering.packed<int16_t>(*op_.own(1)->constant(),
-                                  fmt::format("pairs {} {}", panel, fmt::join(zeros, " ")),
-                                  panels * panel * pairs * 2, pack, panels);
+  const Tensor& b = *op_.own(1)->constant();
+  const std::string key = fmt::format("words {} {} {}", perWord, panel, fmt::join(zeros, " "));
+  const int64_t size = panels * panel * stride_;
+  return perWord == 2 ? lowering.packed<int16_t>(b, key, size, pack, panels)
+                      : lowering.packed<int8_t>(b, key, size, pack, panels);
+}
+
+std::optional<BufferRef> IntegerRows::firstSums(Lowering& lowering, int64_t panel) const {
+  if (words_.channels != kBytes.channels) return std::nullopt;
+  const int64_t zeroOfBytes = InputZero(op_).number() - shift();
+  if (zeroOfBytes == 0) return std::nullopt;
+  const std::vector<int64_t> zeros = columnZeros(op_);
+  const int64_t n = op_.own(1)->shape()[1], panels = (n + panel - 1) / panel;
+  // Sums wrap around, as the kernel's do.
+  const auto pack = [=, depth = depth_](const Tensor& b, int32_t* to, int64_t) {
+    for (int64_t j = 0; j < n; ++j) {
+      const int64_t zero = zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(j)];
+      uint32_t sum = 0;
+      for (int64_t k = 0; k < depth; ++k) sum += static_cast<uint32_t>(b.asInt(k * n + j) - zero);
+      to[j] = static_cast<int32_t>(sum * static_cast<uint32_t>(-zeroOfBytes));
+    }
+  };
+  return lowering.packed<int32_t>(
+      *op_.own(1)->constant(),
+      fmt::format("first sums {} {} {}", zeroOfBytes, panel, fmt::join(zeros, " ")), panels * panel,
+      pack);
 }
 
 } // namespace enfold::lower
