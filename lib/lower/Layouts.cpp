@@ -26,11 +26,13 @@ bool isVector(const Layout& layout, const kir::Target& target) {
 Layout blockedFor(int64_t channels, const kir::Target& target) {
   const kir::Machine& machine = target.machine;
   const int wide = target.lanes(kir::Scalar::F32), narrow = wide / 2;
+  const auto vectors = [&](int lanes) { return (channels + lanes - 1) / lanes; };
   const auto cycles = [&](int lanes) {
-    const int64_t vectors = (channels + lanes - 1) / lanes;
-    return static_cast<double>(vectors) / machine.fma.of(4 * lanes);
+    return static_cast<double>(vectors(lanes)) / machine.fma.of(4 * lanes);
   };
-  if (narrow >= kLeastLanes && cycles(narrow) < kNarrowReach * cycles(wide)) return {narrow};
+  const bool isHalfEmpty = vectors(narrow) == vectors(wide);
+  if (narrow >= kLeastLanes && (isHalfEmpty || cycles(narrow) < kNarrowReach * cycles(wide)))
+    return {narrow};
   return {wide};
 }
 

@@ -14,7 +14,8 @@ bool isBlockable(const Type& type);
 bool isVector(const Layout& layout, const kir::Target& target);
 
 /// The layout in which a tensor of so many channels is computed in the fewest cycles: blocks of the
-/// widest vectors, or of half as many lanes where those would be filled with padding.
+/// widest vectors, or of half as many lanes where those would be filled with padding; of equally
+/// fast ones the one that takes less memory.
 Layout blockedFor(int64_t channels, const kir::Target& target);
 
 /// Operands that cannot be read beside a result of that layout, when those of its shape are brought
