@@ -110,8 +110,8 @@ constexpr const char* kNotes =
     "MODEL is a .onnx file, an .eir file, zoo:NAME (see `enfold zoo list`), or - for\n"
     "ONNX on standard input.\n"
     "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar,\n"
-    "ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR, ENFOLD_PERF=map|jitdump,\n"
-    "ENFOLD_GDB=1, ENFOLD_PIN=1, ENFOLD_PYTHON=FILE.";
+    "ENFOLD_TILES=0|1, ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR,\n"
+    "ENFOLD_PERF=map|jitdump, ENFOLD_GDB=1, ENFOLD_PIN=1, ENFOLD_PYTHON=FILE.";
 
 const std::string kVersion = "enfold " ENFOLD_VERSION;
 

@@ -109,20 +109,21 @@ void Emitter::tileDot(const Inst& inst) {
     return;
   }
   const kir::Type sums = kir::tileRow(a == Scalar::BF16 ? Scalar::F32 : Scalar::I32);
-  loop(b_.getInt64(0), b_.getInt64(kir::kTileRows), 1, false, "row", [&](Value* row) {
-    Value* const to = tileRowAddress(inst.ints[0], row);
-    Value* sum = b_.CreateAlignedLoad(typeOf(sums), to, llvm::Align(64));
-    Value* const words = tileRowAddress(inst.ints[1], row);
-    for (int k = 0; k < kir::kTileRows; ++k) {
-      Value* x = b_.CreateAlignedLoad(
-          b_.getInt32Ty(), b_.CreateConstGEP1_64(b_.getInt32Ty(), words, k), llvm::Align(4));
-      x = b_.CreateBitCast(b_.CreateVectorSplat(kir::kTileRows, x), typeOf(inst.type));
-      Value* const y = b_.CreateAlignedLoad(
-          typeOf(inst.type.withScalar(b)),
-          tileRowAddress(inst.ints[2], b_.getInt64(static_cast<uint64_t>(k))), llvm::Align(64));
-      sum = emitDot(b_, target_, sum, a, x, b, y);
-    }
-    b_.CreateAlignedStore(sum, to, llvm::Align(64));
+  const auto loopOver = [&](const char* name, const std::function<void(Value*)>& body) {
+    loop(b_.getInt64(0), b_.getInt64(kir::kTileRows), 1, false, name, body);
+  };
+  loopOver("row", [&](Value* row) {
+    loopOver("word", [&](Value* k) {
+      Value* const to = tileRowAddress(inst.ints[0], row);
+      Value* const from = b_.CreateGEP(b_.getInt32Ty(), tileRowAddress(inst.ints[1], row), k);
+      Value* const word = b_.CreateAlignedLoad(b_.getInt32Ty(), from, llvm::Align(4));
+      Value* const x =
+          b_.CreateBitCast(b_.CreateVectorSplat(kir::kTileRows, word), typeOf(inst.type));
+      Value* const y = b_.CreateAlignedLoad(typeOf(inst.type.withScalar(b)),
+                                            tileRowAddress(inst.ints[2], k), llvm::Align(64));
+      Value* const sum = b_.CreateAlignedLoad(typeOf(sums), to, llvm::Align(64));
+      b_.CreateAlignedStore(emitDot(b_, target_, sum, a, x, b, y), to, llvm::Align(64));
+    });
   });
 }
 

@@ -188,6 +188,16 @@ Result<Target> fromEnvironment(Target target) {
     target.machine.vectorBytes = bytes;
     target.machine.vectorRegisters = bytes == 64 ? 32 : 16;
   }
+  if (const char* text = std::getenv("ENFOLD_TILES")) {
+    const std::string_view wanted = text;
+    if (wanted != "0" && wanted != "1")
+      return usageError(fmt::format("ENFOLD_TILES is '{}', expected 0 or 1", text));
+    for (const auto product : {kir::DotProduct::AmxInt8, kir::DotProduct::AmxBf16})
+      if (wanted == "1")
+        target.machine.dotProducts.insert(product);
+      else
+        target.machine.dotProducts.erase(product);
+  }
   return target;
 }
 

@@ -1,8 +1,10 @@
 // Describes the machine to compile for: this one, or a named processor.
 //
-// Two environment variables change what is found. ENFOLD_MAX_ISA (avx512, avx2, sse4.2, scalar)
+// Three environment variables change what is found. ENFOLD_MAX_ISA (avx512, avx2, sse4.2, scalar)
 // caps the instruction set on x86-64. ENFOLD_VECTOR_BYTES (4 to 64) sets the width kernels are
 // written for, also beyond the hardware's, so that wide kernels can be checked on narrow machines.
+// ENFOLD_TILES (0 or 1) leaves the processor's tiles out, or has kernels written for tiles even if
+// the processor has none.
 #pragma once
 
 #include "kernel/MachineText.h"

@@ -144,6 +144,7 @@ std::vector<double> oddNumbers() {
 
 std::vector<std::string> expectCompiledAgrees(const BuildGraph& build,
                                               const DifferentialOptions& options) {
+  setenv("ENFOLD_TILES", options.tiles ? "1" : "0", 1);
   GraphBuilder g("test");
   Value* result = build(g);
   auto graph = g.finish(result, "y");

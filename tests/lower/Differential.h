@@ -29,6 +29,9 @@ struct DifferentialOptions {
   std::vector<double> odd = {};
   uint64_t seed = 1;
   bool generated = true; ///< no op may run as its reference function
+  /// Kernels of tiles are used where they are best, whether or not the processor has tiles, and in
+  /// other tests not at all.
+  bool tiles = false;
 };
 
 /// The graph, compiled with all passes, gives the reference's answer, and the same bits on one

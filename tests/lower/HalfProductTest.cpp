@@ -20,6 +20,7 @@ struct HalfCase {
   bool bias = false;
   Behind behind = Behind::Nothing;
   std::string algorithm = "auto";
+  bool tiles = false; ///< are allowed
 };
 
 Type bf16(Shape shape) { return {ElemType::BF16, std::move(shape), {}}; }
@@ -64,7 +65,8 @@ std::vector<std::string> expectConvAgrees(const HalfCase& c) {
   const std::vector<double> odd = oddNumbers();
   return expectCompiledAgrees(build,
                               {.tolerance = toleranceBehind(c.behind),
-                               .odd = {odd[static_cast<size_t>(c.cin + c.cout) % odd.size()]}});
+                               .odd = {odd[static_cast<size_t>(c.cin + c.cout) % odd.size()]},
+                               .tiles = c.tiles});
 }
 
 RandomWindow usual(const Shape& image) { return {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, image}; }
@@ -96,6 +98,33 @@ TEST(HalfConv, AnyWindowOfEveryRank) {
       direct |= uses(expectConvAgrees(c), "conv_direct");
     }
   EXPECT_TRUE(direct);
+}
+
+TEST(HalfConv, ByTiles) {
+  Sizes sizes(75);
+  int used = 0;
+  const int all = rounds(48);
+  for (int round = 0; round < all; ++round) {
+    HalfCase c{.batch = sizes.between(1, 2), .cout = sizes.between(9, 80), .tiles = true};
+    c.cin = round % 3 == 0   ? sizes.between(1, 8)
+            : round % 3 == 1 ? sizes.between(9, 32)
+                             : sizes.between(33, 100);
+    c.window = randomWindow(sizes, 1 + round % 2, {.kernel = round % 8 == 6 ? 7 : 3, .side = 20});
+    c.bias = round % 3 == 0;
+    c.behind = behindOf(round / 3);
+    used += uses(expectConvAgrees(c), "conv_tiles");
+  }
+  EXPECT_GE(used, all / 6);
+}
+
+TEST(HalfConv, ByTilesOfEveryCountOfChannels) {
+  for (const int64_t cin : {1, 3, 4, 8, 9, 16, 17, 31, 32, 33, 64, 70})
+    for (const int64_t stride : {1, 2}) {
+      HalfCase c{.cin = cin, .cout = 40, .window = usual({9, 19}), .tiles = true};
+      c.window.strides = {stride, stride};
+      c.algorithm = "tiles bf16";
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_tiles")) << cin;
+    }
 }
 
 TEST(HalfConv, DirectWhereWinogradIsFaster) {

@@ -26,6 +26,8 @@ struct IntegerCase {
   double weights = 1; ///< how much of their range the weights take
   Behind behind = Behind::Requantized;
   bool winograd = false; ///< is asked for
+  bool tiles = false;    ///< are allowed
+  std::string algorithm; ///< that is asked for
 };
 
 double least(ElemType elem) { return isUnsigned(elem) ? 0 : -128; }
@@ -74,6 +76,7 @@ std::vector<std::string> expectExact(const IntegerCase& c) {
     AttrMap attrs = c.window.attrs();
     attrs["group"] = c.groups;
     if (c.winograd) attrs["algorithm"] = std::string("winograd");
+    if (!c.algorithm.empty()) attrs["algorithm"] = c.algorithm;
     Value* sums = g.op(
         OpKind::ConvInteger, "conv",
         {g.input("x", {c.x, x, {}}), g.constant("weight", whole("weight", c.w, w, low, high)),
@@ -88,11 +91,12 @@ std::vector<std::string> expectExact(const IntegerCase& c) {
         c.behind == Behind::Residual ? g.input("r", {ElemType::U8, sums->shape(), {}}) : nullptr;
     return requantized(g, sums, to, scale, residual);
   };
-  return expectCompiledAgrees(
-      build, {.tolerance = {.rtol = 0, .atol = 0},
-              .low = least(c.x),
-              .high = most(c.x),
-              .fills = {{least(c.x)}, {most(c.x)}, {static_cast<double>(c.xZero)}}});
+  return expectCompiledAgrees(build,
+                              {.tolerance = {.rtol = 0, .atol = 0},
+                               .low = least(c.x),
+                               .high = most(c.x),
+                               .fills = {{least(c.x)}, {most(c.x)}, {static_cast<double>(c.xZero)}},
+                               .tiles = c.tiles});
 }
 
 RandomWindow usual(const Shape& image) { return {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}, image}; }
@@ -309,6 +313,44 @@ TEST(IntegerWinograd, SumsOfTheLargestMagnitude) {
   EXPECT_TRUE(uses(algorithms(114, ElemType::U8, 255), "winograd"));
   EXPECT_TRUE(uses(algorithms(114, ElemType::I8, -128), "winograd"));
   EXPECT_TRUE(uses(algorithms(200, ElemType::I8, 0), "winograd"));
+}
+
+/// Of few channels, whose pixels share a row of a tile, and of several units; strides whose
+/// remainders are planes; and results that end in half a group.
+TEST(IntegerConv, ByTiles) {
+  Sizes sizes(39);
+  int used = 0;
+  const int all = rounds(60);
+  for (int round = 0; round < all; ++round) {
+    IntegerCase c{.batch = sizes.between(1, 2), .cout = sizes.between(9, 100), .tiles = true};
+    c.cin = round % 3 == 0   ? sizes.between(1, 16)
+            : round % 3 == 1 ? sizes.between(17, 64)
+                             : sizes.between(65, 200);
+    c.window = randomWindow(sizes, 1 + round % 2, {.kernel = round % 8 == 5 ? 7 : 3, .side = 20});
+    vary(c, round);
+    used += uses(expectExact(c), "conv_tiles");
+  }
+  EXPECT_GE(used, all / 6);
+}
+
+TEST(IntegerConv, ByTilesOfEveryCountOfChannels) {
+  for (const int64_t cin : {1, 3, 4, 8, 16, 17, 32, 33, 48, 49, 63, 64, 65, 128, 130}) {
+    IntegerCase c{.cin = cin, .cout = 48, .window = usual({9, 19}), .tiles = true};
+    c.xZero = cin % 2 ? 0 : 77;
+    c.algorithm = "tiles bytes";
+    EXPECT_TRUE(uses(expectExact(c), "conv_tiles")) << cin;
+    c.window.strides = {2, 2};
+    EXPECT_TRUE(uses(expectExact(c), "conv_tiles")) << cin;
+  }
+  for (const int64_t cout : {16, 17, 24, 31, 32, 33, 40, 64, 72, 96}) {
+    IntegerCase c{.batch = 2, .cin = 64, .cout = cout, .window = usual({7, 7}), .tiles = true};
+    vary(c, 12 * cout); // bytes whose weights have no zero points
+    c.perChannel = false;
+    c.wZero = 0;
+    c.w = ElemType::I8;
+    c.algorithm = "tiles bytes";
+    EXPECT_TRUE(uses(expectExact(c), "conv_tiles")) << cout;
+  }
 }
 
 TEST(IntegerMatMul, AnySizes) {

@@ -14,12 +14,12 @@ int64_t numberIn(std::vector<int64_t>& list, int64_t x) {
   return std::ssize(list) - 1;
 }
 
-TileRow kindOf(const WindowProblem& p, int64_t pixelBytes, bool isInteger) {
+TileRow kindOf(const WindowProblem& p, int64_t pixelBytes, bool isOneBlock, bool isInteger) {
   const int64_t windowBytes = p.kernel[2] * pixelBytes;
   if (pixelBytes >= kTileBytes || p.dilations[2] != 1) return TileRow::Pixel;
   // Of floats, infinity times zero is not zero.
   if (isInteger || windowBytes % kTileBytes == 0) return TileRow::Pixels;
-  return windowBytes < kTileBytes ? TileRow::Window : TileRow::Pixel;
+  return isOneBlock && windowBytes < kTileBytes ? TileRow::Window : TileRow::Pixel;
 }
 
 } // namespace
@@ -28,7 +28,7 @@ TileGeometry::TileGeometry(const WindowProblem& p, kir::Scalar pixel, int64_t in
     : elementBytes(kir::sizeInBytes(pixel)) {
   const int64_t kw = p.kernel[2], sw = p.strides[2], dw = p.dilations[2];
   const int64_t stored = ceilDiv(p.cin, inputBlock) * inputBlock * elementBytes;
-  kind = kindOf(p, stored, kir::isInteger(pixel));
+  kind = kindOf(p, stored, p.cin <= inputBlock, kir::isInteger(pixel));
   pixelBytes = kind == TileRow::Pixel ? kTileBytes : stored;
   channels = pixelBytes / elementBytes;
   units = kind == TileRow::Pixel ? ceilDiv(p.cin, channels) : 1;

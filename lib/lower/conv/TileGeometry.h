@@ -30,7 +30,7 @@ struct TileStep {
 enum class TileRow : uint8_t {
   Pixel,  ///< 64 bytes of a pixel, a unit of channels, with zeros behind the last ones
   Pixels, ///< neighbours of fewer bytes each; those outside the window are multiplied by zeros
-  Window, ///< the pixels of a row of the window, with zeros behind them
+  Window, ///< a row of the window, of pixels of one block of channels, with zeros behind them
 };
 
 struct TileGeometry {
