@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <span>
 #include <unistd.h>
 
 namespace enfold::codegen {
@@ -86,6 +87,18 @@ constexpr std::pair<kir::DotProduct, const char*> kDotProducts[] = {
     {kir::DotProduct::Avx512Bf16, "+avx512bf16"}, {kir::DotProduct::ArmDotprod, "+dotprod"},
     {kir::DotProduct::ArmI8mm, "+i8mm"},          {kir::DotProduct::ArmBf16, "+bf16"},
 };
+
+/// An instruction that no older core of the same maker has, and the first core that has it.
+struct Mark {
+  const char* feature;
+  const char* cpu;
+};
+constexpr Mark kIntelMarks[] = {{"+avx512fp16", "sapphirerapids"},
+                                {"+avx512vbmi2", "icelake-server"},
+                                {"+avx512f", "skylake-avx512"},
+                                {"+avx2", "haswell"}};
+constexpr Mark kAmdMarks[] = {
+    {"+avx512vp2intersect", "znver5"}, {"+avx512f", "znver4"}, {"+vaes", "znver3"}};
 
 bool has(const llvm::MCSubtargetInfo& cpu, const std::string& features) {
   return features.empty() || cpu.checkFeatures(features);
@@ -244,6 +257,16 @@ Target capped(Target target, Isa isa) {
   return target;
 }
 
+std::string processorWith(const std::string& features, const std::string& name) {
+  const auto named = subtarget(Architecture::X86_64, name, "");
+  const auto found = subtarget(Architecture::X86_64, "x86-64", features);
+  const std::span<const Mark> marks =
+      name.starts_with("znver") ? std::span<const Mark>(kAmdMarks) : kIntelMarks;
+  for (const Mark& mark : marks)
+    if (has(*found, mark.feature)) return has(*named, mark.feature) ? name : mark.cpu;
+  return name;
+}
+
 void readCaches(kir::Machine& machine, const std::filesystem::path& folder) {
   kir::CacheLevel* const levels[] = {&machine.l1, &machine.l2, &machine.l3};
   for (int index = 0; index < 8; ++index) {
@@ -265,6 +288,8 @@ Target readHost() {
   Target target{.architecture = kHost,
                 .cpu = llvm::sys::getHostCPUName().str(),
                 .features = joined(hostFeatures(), kTuning)};
+  if (target.architecture == Architecture::X86_64)
+    target.cpu = processorWith(target.features, target.cpu);
   describe(target);
   readCacheSizes(target.machine);
   readCaches(target.machine);

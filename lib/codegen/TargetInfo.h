@@ -10,6 +10,7 @@
 #include "support/Result.h"
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 namespace enfold::codegen {
@@ -27,6 +28,11 @@ Result<Target> targetFor(std::string_view cpu);
 /// The processor that a description names, as it is described. Errors name dot products that the
 /// processor lacks.
 Result<Target> targetFor(const kir::MachineText& description);
+
+/// LLVM's name of the x86-64 processor with these features that says it is `name`: a newer core
+/// where `name` lacks instructions that it has, as in virtual machines that state another model, or
+/// where LLVM is older than the core and guesses.
+std::string processorWith(const std::string& features, const std::string& name);
 
 /// Sizes and shares of caches as Linux tells them below `folder`; what it does not tell stays.
 void readCaches(kir::Machine& machine,

@@ -8,14 +8,14 @@
 //
 // Of loads, Zen 4 sustains 0.85 of what its manual says, by measurement, in loops that load and
 // multiply; the table takes 0.85 for all. Bytes per cycle from caches and memory are measured on
-// Zen 4, one core reading in sequence; elsewhere they are rounded from published measurements, and
-// right within a third. Sizes that vary between models are the least common ones; those of this
-// machine come from the system (codegen/TargetInfo.h).
+// Zen 4 and Granite Rapids, one core reading in sequence; elsewhere they are rounded from published
+// measurements, and right within a third. Sizes that vary between models are the least common ones;
+// those of this machine come from the system (codegen/TargetInfo.h).
 //
 // Dot products are as fast as multiply-adds, but those of bf16 on Intel's cores since Sapphire
 // Rapids, which take each apart into several operations. Elsewhere pairs of 16-bit numbers take a
-// multiplication and an addition, which share units on Intel's and Arm's cores. Zen has units
-// enough for both; what it sustains is measured on Zen 3.
+// multiplication and an addition, which share units on Intel's and Arm's cores: all of them where
+// vectors have 64 bytes. Zen has units enough for both; what it sustains is measured on Zen 3.
 #include "kernel/Machine.h"
 
 namespace enfold::kir {
@@ -25,6 +25,7 @@ constexpr int64_t operator""_K(unsigned long long n) { return static_cast<int64_
 constexpr int64_t operator""_M(unsigned long long n) { return static_cast<int64_t>(n) << 20; }
 constexpr double kLoads = 0.85;    ///< sustained, of the manual's
 constexpr double kPairs = 0.75;    ///< of multiply-adds, where both share units
+constexpr double kWidePairs = 0.5; ///< where there are no others
 constexpr double kZenPairs = 0.82; ///< where they do not
 
 struct Row {
@@ -160,7 +161,8 @@ const std::vector<Row>& table() {
        {32_K, 2, 108},
        {1_M, 2, 44},
        {22_M, 32, 8},
-       3},
+       3,
+       kWidePairs},
       {{"icelake-server"},
        {2, 128},
        4,
@@ -169,18 +171,19 @@ const std::vector<Row>& table() {
        {48_K, 2, 108},
        {1280_K, 2, 44},
        {48_M, 64, 8},
-       3},
+       3,
+       kWidePairs},
       {{"sapphirerapids", "emeraldrapids", "graniterapids", "graniterapids-d"},
        {2, 128},
        4,
        loads(2, 128),
        {2, 64},
        {48_K, 2, 108},
-       {2_M, 2, 44},
+       {2_M, 2, 54},
        {60_M, 64, 8},
        3,
-       kPairs,
-       0.5},
+       kWidePairs,
+       0.25},
       // Arm's: vectors of 16 bytes.
       {{"cortex-a53", "cortex-a55"},
        {1, 16},

@@ -78,6 +78,20 @@ TEST(TargetInfo, LlvmKnowsAllDescribedProcessors) {
   }
 }
 
+TEST(TargetInfo, ProcessorsAreAsNewAsTheirInstructions) {
+  EXPECT_EQ(processorWith("+avx512fp16,+avx512vbmi2", "rocketlake"), "sapphirerapids");
+  EXPECT_EQ(processorWith("+avx512fp16,+avx512vbmi2", "graniterapids"), "graniterapids");
+  EXPECT_EQ(processorWith("+avx512vbmi2", "rocketlake"), "rocketlake");
+  EXPECT_EQ(processorWith("+avx512vbmi2", "skylake-avx512"), "icelake-server");
+  EXPECT_EQ(processorWith("+avx512f,-avx512vbmi2", "icelake-client"), "icelake-client");
+  EXPECT_EQ(processorWith("+avx512f", "haswell"), "skylake-avx512");
+  EXPECT_EQ(processorWith("+avx2", "nehalem"), "haswell");
+  EXPECT_EQ(processorWith("+avx2", "alderlake"), "alderlake");
+  EXPECT_EQ(processorWith("+avx512f,+vaes", "znver2"), "znver4");
+  EXPECT_EQ(processorWith("+vaes", "znver3"), "znver3");
+  EXPECT_EQ(processorWith("", "x86-64"), "x86-64");
+}
+
 TEST(TargetInfo, DotProductsAreThoseOfTheProcessor) {
   if (std::getenv("ENFOLD_MAX_ISA")) GTEST_SKIP() << "the instruction set is limited";
   const auto of = [](std::string_view cpu) { return targetFor(cpu)->machine.dotProducts; };
