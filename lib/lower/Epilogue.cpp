@@ -72,6 +72,26 @@ bool Epilogue::isLong() const {
   return std::ranges::count_if(steps_, std::not_fn(isShort)) > kFewSteps;
 }
 
+void Epilogue::joinSums() {
+  if (steps_.empty() || op_.ownElem() != ElemType::I32) return;
+  const EpilogueStep& first = steps_.front();
+  if (first.kind != OpKind::Add || converts(first) || first.args.size() != 2) return;
+  const bool isSecond = first.args[0] == EpilogueStep::kAccumulator;
+  const int arg = first.args[isSecond ? 1 : 0];
+  if (first.args[isSecond ? 0 : 1] != EpilogueStep::kAccumulator ||
+      arg < static_cast<int>(op_.numOwnOperands()))
+    return;
+  const size_t i = static_cast<size_t>(arg) - op_.numOwnOperands();
+  if (op_.operand(static_cast<size_t>(arg))->elem() == ElemType::I32 &&
+      operands_[i].isAlikeForPixels())
+    joined_ = i;
+}
+
+kir::Value Epilogue::begun(kir::Builder& b, const kir::Value& sum, const BlockedPixel& at) const {
+  if (!joined_) return sum;
+  return sum + operands_[*joined_].load(b, coordinatesOf(at), sum.lanes());
+}
+
 void Epilogue::declare(kir::Builder& b) {
   for (Operand& operand : operands_) operand.declare(b);
 }
@@ -91,7 +111,7 @@ kir::Value Epilogue::apply(kir::Builder& b, kir::Value accumulator,
     return b.cast(b.cast(value, stored), computeScalar(stored));
   };
   bool isHeld = false; // the accumulator is what a tensor would hold
-  for (size_t i = 0; i < steps_.size(); ++i) {
+  for (size_t i = joined_ ? 1 : 0; i < steps_.size(); ++i) {
     const EpilogueStep& step = steps_[i];
     if (!converts(step) && !isHeld) accumulator = held(accumulator, step.from);
     std::vector<std::optional<kir::Value>> args;

@@ -40,6 +40,11 @@ public:
   /// lanes of `together` neighbouring pixels.
   kir::Value apply(kir::Builder& b, kir::Value accumulator, const BlockedPixel& at,
                    int together = 1) const;
+  /// Lets sums of integers begin with what the first step adds to them, if it is a number of each
+  /// channel: that step is then left to begun().
+  void joinSums();
+  /// What the sums of a pixel begin with, instead of `sum`.
+  kir::Value begun(kir::Builder& b, const kir::Value& sum, const BlockedPixel& at) const;
   bool takesPixels() const { return std::ranges::all_of(operands_, &Operand::readsPixels); }
   /// Appends the operands' buffers in the order of declare().
   void appendBuffers(std::vector<BufferRef>& buffers) const;
@@ -57,6 +62,7 @@ private:
 
   const Op& op_;
   std::span<const EpilogueStep> steps_;
+  std::optional<size_t> joined_;  ///< operand that sums begin with, of operands_
   std::vector<ElemType> behind_;  ///< element types that the steps give what they change
   std::vector<Operand> operands_; ///< of all steps, in the order of the op's extra operands
 };

@@ -33,6 +33,9 @@ public:
            (pixels_ != Pixels::Apart && !access_.channels && access_.strides.back() == 1);
   }
 
+  /// Whether all pixels of an image of a blocked result read the same.
+  bool isAlikeForPixels() const { return !buffer_ || pixels_ == Pixels::Same; }
+
   const std::optional<BufferRef>& buffer() const { return buffer_; }
   /// Strides over the result's physical dimensions, for collapsing them.
   std::vector<int64_t>& strides() { return access_.strides; }

@@ -13,7 +13,7 @@
 namespace enfold {
 namespace {
 
-enum class Behind : uint8_t { Nothing, Requantized, RequantizedSigned, Residual };
+enum class Behind : uint8_t { Nothing, Requantized, RequantizedSigned, Residual, QuantizedSum };
 
 struct IntegerCase {
   int64_t batch = 1, cin = 1, cout = 1, groups = 1;
@@ -61,6 +61,23 @@ Value* requantized(GraphBuilder& g, Value* sums, ElemType to, double scale, Valu
               to);
 }
 
+/// The sum of two quantized tensors, quantized: the bytes of the first are numbers again at once.
+Value* quantizedSum(GraphBuilder& g, Value* bytes, Value* residual) {
+  const auto number = [&](const std::string& name, float value) {
+    return g.constant(name, Tensor::scalar(value));
+  };
+  const float zero = isUnsigned(bytes->elem()) ? 113.0f : -7.0f;
+  Value* shifted =
+      g.op(OpKind::Sub, "unshifted", {cast(g, bytes, ElemType::F32), number("ownzero", zero)});
+  Value* own = g.op(OpKind::Mul, "own", {shifted, number("ownscale", 0.038583647f)});
+  Value* other = g.op(OpKind::Mul, "other",
+                      {cast(g, residual, ElemType::F32), number("otherscale", 0.0696681f)});
+  Value* sum = g.op(OpKind::Add, "both", {own, other});
+  Value* divided = g.op(OpKind::Div, "divided", {sum, number("sumscale", 0.06865147f)});
+  Value* rounded = g.op(OpKind::Round, "wholes", {divided});
+  return cast(g, g.op(OpKind::Add, "moved", {rounded, number("sumzero", 3.0f)}), bytes->elem());
+}
+
 std::vector<std::string> expectExact(const IntegerCase& c) {
   const auto build = [&](GraphBuilder& g) -> Value* {
     Shape x = {c.batch, c.cin}, w = {c.cout, c.cin / c.groups};
@@ -86,9 +103,14 @@ std::vector<std::string> expectExact(const IntegerCase& c) {
     if (c.behind == Behind::Nothing) return sums;
     const double terms = static_cast<double>(numElements(w) / c.cout);
     const double scale = 0.02 / std::sqrt(terms);
-    const ElemType to = c.behind == Behind::RequantizedSigned ? ElemType::I8 : ElemType::U8;
-    Value* residual =
-        c.behind == Behind::Residual ? g.input("r", {ElemType::U8, sums->shape(), {}}) : nullptr;
+    const bool isSum = c.behind == Behind::QuantizedSum;
+    const ElemType to = c.behind == Behind::RequantizedSigned || (isSum && c.x == ElemType::I8)
+                            ? ElemType::I8
+                            : ElemType::U8;
+    Value* residual = c.behind == Behind::Residual || isSum
+                          ? g.input("r", {ElemType::U8, sums->shape(), {}})
+                          : nullptr;
+    if (isSum) return quantizedSum(g, requantized(g, sums, to, scale, nullptr), residual);
     return requantized(g, sums, to, scale, residual);
   };
   return expectCompiledAgrees(build,
@@ -113,8 +135,8 @@ void vary(IntegerCase& c, int64_t i) {
   c.wZero = c.w == ElemType::U8 ? 128 : i % 5 == 0 ? 1 : 0;
   c.perChannel = i % 7 == 3;
   constexpr Behind kBehind[] = {Behind::Requantized, Behind::Nothing, Behind::RequantizedSigned,
-                                Behind::Residual};
-  c.behind = kBehind[i % 4];
+                                Behind::Residual, Behind::QuantizedSum};
+  c.behind = kBehind[i % 5];
 }
 
 TEST(IntegerConv, AnyWindowOfEveryRank) {

@@ -116,7 +116,8 @@ Words floatWords(const Op& op, const WindowProblem& problem) {
 }
 
 /// The words of direct candidates: of integers pairs of widened pixels, and bytes where the weights
-/// are such; bf16 that no instruction multiplies may be read as f32.
+/// are such; bf16 may be read as f32, which is faster where no instruction multiplies them, or a
+/// slow one.
 std::vector<Words> directWords(const Op& op, const kir::Target& target) {
   if (op.kind() == OpKind::ConvInteger) {
     std::vector<Words> all = {kPairs};
@@ -126,7 +127,7 @@ std::vector<Words> directWords(const Op& op, const kir::Target& target) {
   }
   const Words words = floatWords(op, directProblem(op));
   std::vector<Words> all = {words};
-  if (words.channels > 1 && !hasDot(target.machine, words) && isWidened(op)) all.push_back(Words());
+  if (words.channels > 1 && isWidened(op)) all.push_back(Words());
   return all;
 }
 

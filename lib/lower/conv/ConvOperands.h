@@ -47,6 +47,13 @@ public:
   /// Of a block of channels; the bias comes last: begun with, a bias much larger than the products
   /// would round each of them.
   std::optional<kir::Value> bias(kir::Builder& b, const kir::Index& block) const;
+  /// Lets sums of integers begin with begun().
+  void joinSums() { epilogue_.joinSums(); }
+  /// `sum`, with what the epilogue would add to it first.
+  kir::Value begun(kir::Builder& b, const kir::Value& sum, const kir::Index& image,
+                   const kir::Index& block) const {
+    return epilogue_.begun(b, sum, BlockedPixel{image, block, 0});
+  }
   /// Stores what sum and bias become at a pixel, numbered row by row. Without a bias, the sums may
   /// be those of as many pixels as are stored together, one behind the other.
   void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,

@@ -162,6 +162,7 @@ void DirectConv::lower(const std::string& secondChoice) {
   const int64_t blockGroups = part_.numBlocks / schedule_.blocks;
   wei_ = b_.input("wei", words_.weight, p_.groups * blockGroups * groupWeights_);
   border_.declare(b_, buffers, lowering_);
+  if (words_.sum == kir::Scalar::I32 && !schedule_.spansRows) result_.joinSums();
   result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
   const int64_t pieces = (rows_.out[1] + schedule_.rows - 1) / schedule_.rows;
@@ -205,9 +206,11 @@ void DirectConv::tile(const Row& row, const Tile& tile) {
   for (int64_t i = 0; i < tile.pixels; ++i)
     for (int64_t block = 0; block < schedule_.blocks; ++block) {
       const Index channels = row.group * channelBlocks_ + part_.firstBlock + row.block + block;
-      sums.push_back(b_.var("acc", words_.sum == kir::Scalar::I32
-                                       ? border_.at(b_, depth, height, tile.begin + i, channels)
-                                       : b_.zero(kir::f32(int(lanes_)))));
+      sums.push_back(b_.var(
+          "acc", words_.sum == kir::Scalar::I32
+                     ? result_.begun(b_, border_.at(b_, depth, height, tile.begin + i, channels),
+                                     row.image, run_.firstOutput() / lanes_ + channels)
+                     : b_.zero(kir::f32(int(lanes_)))));
     }
   taps(row, tile, sums);
   if (words_.channels > 1) b_.barrier(); // the sums leave no registers for what finishing loads

@@ -228,6 +228,7 @@ void GroupedConv::lower() {
          : isInteger_    ? b_.input("wei", kir::Scalar::I16, 2 * weights)
                          : b_.input("wei", kir::Scalar::F32, weights);
   border_.declare(b_, buffers, lowering_);
+  if (isInteger_) result_.joinSums();
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
   const int64_t held = !quads_.empty() || !pairs_.empty()
                            ? rowVectors_ + 3
@@ -264,9 +265,11 @@ void GroupedConv::tile(const Row& row, const Tile& tile) {
   const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
   Sums sums;
   for (int64_t i = 0; i < tile.pixels; ++i)
-    sums.push_back(b_.var("acc", isInteger_
-                                     ? border_.at(b_, depth, height, tile.begin + i, row.block)
-                                     : b_.zero(kir::f32(lanes_))));
+    sums.push_back(b_.var(
+        "acc", isInteger_
+                   ? result_.begun(b_, border_.at(b_, depth, height, tile.begin + i, row.block),
+                                   row.image, row.block)
+                   : b_.zero(kir::f32(lanes_))));
   b_.forLoop("kd", depth.lo, depth.hi, [&](const Index& kd) {
     b_.forLoop("kh", height.lo, height.hi, [&](const Index& kh) {
       const Index id = row.od * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0];
