@@ -125,11 +125,12 @@ Result<Shape> matmulShape(const Shape& a, const Shape& b) {
 
 Result<> checkAlgorithm(const InferContext& c) {
   const std::string& algorithm = c.string("algorithm");
-  for (const char* kind : {"direct", "winograd", "grouped", "depthwise", "plain"})
+  for (const char* kind : {"direct", "winograd", "grouped", "depthwise", "plain", "separable"})
     if (algorithm == "auto" || algorithm.starts_with(kind)) return {};
-  return invalid(fmt::format("algorithm '{}' is neither auto, direct, winograd, grouped, depthwise "
-                             "nor plain",
-                             algorithm));
+  return invalid(
+      fmt::format("algorithm '{}' is neither auto, direct, winograd, grouped, depthwise, "
+                  "plain nor separable",
+                  algorithm));
 }
 
 Types inferConv(const InferContext& c) {
