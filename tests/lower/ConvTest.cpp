@@ -462,8 +462,8 @@ TEST(ConvSeparable, IsChosenWhereTheTensorBetweenLeavesTheCache) {
     return chosen;
   };
   EXPECT_TRUE(isChosen(160, "", false));
-  EXPECT_FALSE(isChosen(14, "", false));
-  EXPECT_TRUE(isChosen(14, "algorithm=\"separable\"", false));
+  EXPECT_FALSE(isChosen(7, "", false));
+  EXPECT_TRUE(isChosen(7, "algorithm=\"separable\"", false));
   EXPECT_FALSE(isChosen(160, "", true));
   EXPECT_FALSE(isChosen(160, "algorithm=\"direct\"", false));
   target.disabledKernels = {"conv_separable"};
