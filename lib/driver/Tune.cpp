@@ -4,6 +4,7 @@
 #include "driver/Algorithms.h"
 #include "lower/Lowering.h"
 #include "lower/conv/Candidates.h"
+#include "lower/conv/Separable.h"
 
 #include <fmt/format.h>
 
@@ -62,6 +63,7 @@ Result<> Tuner::findCases() {
     if (!op->info().attr("algorithm") || !kernels.contains(op.get())) continue;
     const std::string algorithm = op->string("algorithm");
     if (algorithm != "auto" && algorithm != "direct") continue;
+    if (lower::depthwiseWithin(*op, target_)) continue;
     std::vector<std::string> names;
     const std::vector<lower::ConvCandidate> candidates = lower::convCandidates(*op, target_);
     for (const lower::ConvCandidate& candidate : candidates)

@@ -125,10 +125,11 @@ Result<Shape> matmulShape(const Shape& a, const Shape& b) {
 
 Result<> checkAlgorithm(const InferContext& c) {
   const std::string& algorithm = c.string("algorithm");
-  for (const char* kind : {"direct", "winograd", "tiles", "grouped", "depthwise", "plain"})
+  for (const char* kind :
+       {"direct", "winograd", "tiles", "grouped", "depthwise", "plain", "separable"})
     if (algorithm == "auto" || algorithm.starts_with(kind)) return {};
   return invalid(fmt::format("algorithm '{}' is neither auto, direct, winograd, tiles, grouped, "
-                             "depthwise nor plain",
+                             "depthwise, plain nor separable",
                              algorithm));
 }
 

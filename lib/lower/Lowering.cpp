@@ -156,7 +156,11 @@ void Lowering::call(size_t number, std::vector<BufferRef> buffers, CallFacts fac
             .multiplies = facts.multiplies,
             .grain = std::max<int64_t>(1, static_cast<int64_t>(machine.barrierCycles / work)),
             .check = std::move(facts.check)};
+  const std::string origin = origin_;
+  if (facts.within)
+    origin_ = fmt::format("{} + {}", fmt::join(facts.within->origins(), " + "), origin);
   append(std::move(call));
+  origin_ = origin;
 }
 
 /// Of an op that only its reference function computes, which knows no blocks.

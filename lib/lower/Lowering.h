@@ -18,6 +18,7 @@ struct CallFacts {
   double bytes = 0;         ///< least memory traffic of the whole call; 0: the buffers' sizes
   std::string check = {};   ///< as Call::check
   kir::Scalar multiplies = kir::Scalar::F32; ///< as Call::multiplies
+  const Op* within = nullptr; ///< an op in front of the one being lowered, computed with it
 };
 
 /// What a kernel family may use while it lowers an op: storage of values, packed constants,

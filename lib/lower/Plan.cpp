@@ -79,6 +79,7 @@ std::string print(const Plan& plan) {
                                  plan.arenaBytes, plan.constantBytes);
   for (size_t i = 0; i < plan.buffers.size(); ++i) {
     const PlanBuffer& buffer = plan.buffers[i];
+    if (buffer.space == Space::Arena && buffer.firstCall < 0) continue;
     text += fmt::format("  b{:<4} {:<8} {:>12} bytes", i, name(buffer.space), buffer.bytes);
     if (buffer.space == Space::Arena)
       text +=

@@ -1,7 +1,10 @@
 // Direct and grouped convolutions against the reference: all ranks, windows, groups and widths.
 #include "Window.h"
 #include "codegen/TargetInfo.h"
+#include "ir/Parser.h"
+#include "lower/conv/Separable.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -376,6 +379,95 @@ TEST(Conv, LargeBiasesDoNotRoundTheProducts) {
           return g.op(OpKind::Sub, "sub", {y, g.constant("c", Tensor::scalar(4096.0f))});
         },
         {.tolerance = {.rtol = 1e-4, .atol = 5e-4}});
+}
+
+TEST(ConvDirect, RowsFollowEachOtherWhereWeightsLeaveTheCache) {
+  for (const int64_t height : {1, 5, 11})
+    for (const int64_t groups : {1, 2}) {
+      ConvCase c{.batch = 2, .cin = 256, .cout = 515, .groups = 1, .window = usual({height, 6})};
+      if (groups == 2) c.groups = 2, c.cin = 384, c.cout = 518;
+      c.window.strides = {2, 2}; // not for Winograd's
+      EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
+    }
+}
+
+/// A depthwise convolution and a pointwise one behind it, in one kernel, with arithmetic behind
+/// both.
+std::vector<std::string> expectSeparableAgrees(const ConvCase& c, OpKind activation,
+                                               bool residual) {
+  return expectCompiledAgrees(
+      [&](GraphBuilder& g) {
+        Value* x = blockedInput(g, c.batch, c.cin, c.window.image);
+        Shape depthwise = {c.cin, 1}, pointwise = {c.cout, c.cin};
+        depthwise.insert(depthwise.end(), c.window.kernel.begin(), c.window.kernel.end());
+        pointwise.insert(pointwise.end(), c.window.kernel.size(), 1);
+        AttrMap attrs = c.window.attrs();
+        attrs["group"] = c.cin;
+        std::vector<Value*> operands = {x, g.uniform("wd", depthwise, -0.5, 0.5)};
+        if (c.bias) operands.push_back(g.uniform("bd", {c.cin}, -1, 1));
+        Value* d = g.op(activation, "act", {g.op(OpKind::Conv, "depthwise", operands, attrs)});
+        operands = {d, g.uniform("wp", pointwise, -0.5, 0.5)};
+        if (c.bias) operands.push_back(g.uniform("bp", {c.cout}, -1, 1));
+        Value* y =
+            g.op(OpKind::Conv, "pointwise", operands, {{"algorithm", std::string("separable")}});
+        return residual ? g.op(OpKind::Add, "add", {y, g.input("r", y->type())}) : y;
+      },
+      {.odd = oddNumbers()});
+}
+
+TEST(ConvSeparable, AnyWindowAndChannels) {
+  Sizes sizes(41);
+  for (const int64_t rank : {1, 2})
+    for (int round = 0; round < rounds(24); ++round) {
+      ConvCase c{.batch = sizes.between(1, 3), .cin = sizes.between(2, 70)};
+      c.cout = sizes.between(1, 70);
+      c.window = randomWindow(sizes, rank, {.kernel = 7, .side = 24});
+      c.bias = round % 2 == 0;
+      // gelu is a long epilogue.
+      const auto activation = sizes.oneOf({OpKind::Relu, OpKind::Gelu, OpKind::Abs});
+      EXPECT_TRUE(uses(expectSeparableAgrees(c, activation, round % 3 == 0), "conv_separable"));
+    }
+}
+
+TEST(ConvSeparable, RowsInPiecesWithARest) {
+  for (const int64_t height : {1, 2, 3, 17, 31, 64})
+    for (const int64_t stride : {1, 2}) {
+      ConvCase c{.cin = 24, .cout = 40, .window = usual({height, 29}), .bias = true};
+      c.window.strides = {stride, stride};
+      EXPECT_TRUE(uses(expectSeparableAgrees(c, OpKind::Relu, true), "conv_separable"));
+    }
+}
+
+TEST(ConvSeparable, IsChosenWhereTheTensorBetweenLeavesTheCache) {
+  kir::Target target;
+  target.machine = kir::machineOf("sapphirerapids", kir::Architecture::X86_64, 64);
+  target.machine.threads = 1;
+  const auto isChosen = [&](int64_t side, std::string_view algorithm, bool readTwice) {
+    const auto graph = parseGraph(
+        fmt::format("graph @g(%x: f32[1,32,{0},{0}]) {{\n"
+                    "  %wd = const f32[32,1,3,3] random(seed=1)\n"
+                    "  %wp = const f32[32,32,1,1] random(seed=2)\n"
+                    "  %b = reorder(%x) {{block=16}} : f32[1,32,{0},{0}]{{c16}}\n"
+                    "  %d = conv(%b, %wd) {{group=32, pads=[1,1,1,1]}} : f32[1,32,{0},{0}]{{c16}}\n"
+                    "  %p = conv(%d, %wp) {{{1}}} : f32[1,32,{0},{0}]{{c16}}\n"
+                    "  %s = add(%p, %{2}) : f32[1,32,{0},{0}]{{c16}}\n"
+                    "  %y = reorder(%s) {{block=0}} : f32[1,32,{0},{0}]\n"
+                    "  return %y\n}}",
+                    side, algorithm, readTwice ? "d" : "b"));
+    EXPECT_TRUE(graph) << graph.error().str();
+    if (!graph) return false;
+    const Op *depthwise = (*graph)->find("d")->producer(), *op = (*graph)->find("p")->producer();
+    const bool chosen = lower::depthwiseWithin(*op, target) == depthwise;
+    EXPECT_EQ(chosen, lower::isWithinPointwise(*depthwise, target));
+    return chosen;
+  };
+  EXPECT_TRUE(isChosen(160, "", false));
+  EXPECT_FALSE(isChosen(7, "", false));
+  EXPECT_TRUE(isChosen(7, "algorithm=\"separable\"", false));
+  EXPECT_FALSE(isChosen(160, "", true));
+  EXPECT_FALSE(isChosen(160, "algorithm=\"direct\"", false));
+  target.disabledKernels = {"conv_separable"};
+  EXPECT_FALSE(isChosen(160, "", false));
 }
 
 } // namespace

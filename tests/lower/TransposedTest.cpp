@@ -127,7 +127,7 @@ TEST(Transposed, SubPixelsAreChannels) {
     l.cout = sizes.between(12, 70);
     l.dilations.assign(rank, 1);
     for (size_t i = 0; i < rank; ++i) {
-      l.in[i] = sizes.between(6, rank == 1 ? 60 : 20);
+      l.in[i] = sizes.between(8, rank == 1 ? 80 : 26);
       l.strides[i] = sizes.oneOf<int64_t>({1, 2, 2, 2, 3, 4});
       l.kernel[i] = sizes.between(1, 4) * l.strides[i] - sizes.oneOf<int64_t>({0, 0, 0, 1});
       l.kernel[i] = std::max<int64_t>(1, l.kernel[i]);

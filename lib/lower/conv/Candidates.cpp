@@ -9,6 +9,7 @@
 #include "lower/conv/IntegerOperands.h"
 #include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
+#include "lower/conv/Separable.h"
 #include "lower/conv/TileConv.h"
 #include "lower/conv/Transposed.h"
 
@@ -424,6 +425,8 @@ ConvChoice chooseConv(const Op& op, const kir::Target& target) {
 Choice explainConv(const Op& op, const kir::Target& target) {
   const ConvCandidate chosen = chooseConv(op, target).chosen;
   Choice choice{std::string(kConvKernels[chosen.how.index()]), {}};
+  if (isWithinPointwise(op, target) || depthwiseWithin(op, target))
+    choice.how = kConvKernels.back();
   if (const auto* direct = std::get_if<DirectCandidate>(&chosen.how);
       direct && direct->parts.front().schedule.words == kHalves)
     choice.how += " bf16";
@@ -441,6 +444,7 @@ Choice explainConv(const Op& op, const kir::Target& target) {
 
 bool hasAlgorithm(const Op& op, const std::string& algorithm, const kir::Target& target) {
   if (algorithm == "auto" || algorithm == "direct") return true;
+  if (algorithm == kSeparable) return depthwiseWithin(op, target) != nullptr;
   if (const auto name = nameForAnyWidth(algorithm))
     return candidateForAnyWidth(op, *name, target).has_value();
   return find(convCandidates(op, target), algorithm) != nullptr;

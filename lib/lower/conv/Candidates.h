@@ -35,9 +35,9 @@ struct ConvCandidate {
   }
 };
 
-/// What computes them, by the place of `how`, if the op is not transposed.
-inline constexpr std::array<std::string_view, 5> kConvKernels = {
-    "conv_grouped", "conv_tiles", "conv_winograd", "conv_direct", "conv_plain"};
+/// What computes them, by the place of `how`, if the op is not transposed; and two ops together.
+inline constexpr std::array<std::string_view, 6> kConvKernels = {
+    "conv_grouped", "conv_tiles", "conv_winograd", "conv_direct", "conv_plain", "conv_separable"};
 
 /// Plain inputs are read through this many channels at most; above, blocks are better.
 inline constexpr int64_t kMaxPlainChannels = 16;

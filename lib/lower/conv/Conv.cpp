@@ -6,12 +6,16 @@
 #include "lower/conv/Grouped.h"
 #include "lower/conv/IntegerWinograd.h"
 #include "lower/conv/Plain.h"
+#include "lower/conv/Separable.h"
 #include "lower/conv/TileConv.h"
 #include "lower/conv/Winograd.h"
 
 namespace enfold::lower {
 
 void lowerConv(const Op& op, Lowering& lowering) {
+  if (isWithinPointwise(op, lowering.target())) return;
+  if (const Op* depthwise = depthwiseWithin(op, lowering.target()))
+    return lowerConvSeparable(*depthwise, op, lowering);
   ConvChoice choice = chooseConv(op, lowering.target());
   const auto& how = choice.chosen.how;
   if (const auto* winograd = std::get_if<WinogradCandidate>(&how))

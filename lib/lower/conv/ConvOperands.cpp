@@ -27,7 +27,7 @@ ConvResult::ConvResult(const Op& op, Lowering& lowering)
     : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
       blocks_(storedChannels(op.result()->type()) / lanes_), epilogue_(op, lowering) {}
 
-void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t vectorsOfTile) {
+void ConvResult::declareOperands(kir::Builder& b, std::vector<BufferRef>& buffers) {
   if (op_.kind() != OpKind::ConvInteger && op_.own(2)) {
     bias_ = b.input("bia", kir::Scalar::F32, blocks_ * lanes_);
     std::vector<float> packed(static_cast<size_t>(blocks_ * lanes_));
@@ -37,6 +37,10 @@ void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64
   }
   epilogue_.declare(b);
   epilogue_.appendBuffers(buffers);
+}
+
+void ConvResult::declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t vectorsOfTile) {
+  declareOperands(b, buffers);
   const Type& type = op_.result()->type();
   dst_ = b.output("dst", *scalarOf(type.elem), elementsOf(type));
   buffers.push_back(lowering_.storage(op_.result()));
@@ -49,13 +53,18 @@ std::optional<Value> ConvResult::bias(kir::Builder& b, const Index& block) const
   return b.load((*bias_)[block * lanes_], int(lanes_));
 }
 
+Value ConvResult::finished(kir::Builder& b, const Value& sum, const std::optional<Value>& bias,
+                           const Index& image, const Index& block, const Index& pixel) const {
+  return epilogue_.apply(b, bias ? sum + *bias : sum, BlockedPixel{image, block, pixel},
+                         sum.lanes() / static_cast<int>(lanes_));
+}
+
 void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Value>& bias,
                        const Index& image, const Index& block, const Index& pixel) const {
   const Type& type = op_.result()->type();
   const int64_t pixels = elementsOf(type) / (type.shape[0] * blocks_ * lanes_);
   b.storeAs((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
-            epilogue_.apply(b, bias ? sum + *bias : sum, BlockedPixel{image, block, pixel},
-                            sum.lanes() / static_cast<int>(lanes_)));
+            finished(b, sum, bias, image, block, pixel));
 }
 
 int64_t ConvResult::pixelsTogether() const {

@@ -41,7 +41,9 @@ class ConvResult {
 public:
   ConvResult(const Op& op, Lowering& lowering);
 
-  /// Declares the bias, the epilogue's operands and the result as the kernel's next parameters.
+  /// Declares the bias and the epilogue's operands as the kernel's next parameters.
+  void declareOperands(kir::Builder& b, std::vector<BufferRef>& buffers);
+  /// The same, and the result.
   /// A kernel that stores tiles says how many vectors of sums these hold at most.
   void declare(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t vectorsOfTile = 0);
   /// Of a block of channels; the bias comes last: begun with, a bias much larger than the products
@@ -54,6 +56,12 @@ public:
                    const kir::Index& block) const {
     return epilogue_.begun(b, sum, BlockedPixel{image, block, 0});
   }
+  /// See Epilogue.
+  bool isLong() const { return epilogue_.isLong(); }
+  /// What sum and bias become at a pixel, numbered row by row, in the result's compute scalar.
+  kir::Value finished(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,
+                      const kir::Index& image, const kir::Index& block,
+                      const kir::Index& pixel) const;
   /// Stores what sum and bias become at a pixel, numbered row by row. Without a bias, the sums may
   /// be those of as many pixels as are stored together, one behind the other.
   void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,

@@ -18,6 +18,7 @@
 #include "lower/conv/FloatWeights.h"
 #include "lower/conv/Groups.h"
 #include "lower/conv/IntegerOperands.h"
+#include "lower/conv/IterationOrder.h"
 #include "lower/conv/TapRow.h"
 #include "lower/movement/StridedCopy.h"
 #include "lower/window/Tiles.h"
@@ -167,15 +168,23 @@ void DirectConv::lower(const std::string& secondChoice) {
 
   const int64_t pieces = (rows_.out[1] + schedule_.rows - 1) / schedule_.rows;
   const int64_t parts = (tilesInRow_ + tilesOfPart_ - 1) / std::max<int64_t>(1, tilesOfPart_);
-  const int64_t extents[] = {rows_.batch, rows_.out[0], pieces, parts, p_.groups, blockGroups};
-  const std::string_view names[] = {"n", "od", "piece", "part", "g", "kb"};
-  // Rows are cut into parts where there is one.
-  b_.parallelGrid(extents, names, {schedule_.tiles > 0 ? 3U : 2U}, [&](std::span<const Index> at) {
+  const ConvIterations iterations = {
+      .rows = {rows_.batch, rows_.out[0], pieces, parts},
+      .rowNames = {"n", "od", "piece", "part"},
+      .groups = p_.groups,
+      .blocks = blockGroups,
+      .inputBytes = kir::sizeInBytes(words_.pixel) * p_.batch * p_.cin * p_.inPixels(),
+      .weightBytes = kir::sizeInBytes(words_.weight) * p_.groups * blockGroups * groupWeights_};
+  const auto iteration = [&](std::span<const Index> at, std::span<const Index> channels) {
     const Index rows = kir::looseNumber(b_, schedule_.rows), first = at[2] * rows;
     b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
-      row({at[0], at[4], at[5] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(), oh - first});
+      row({at[0], channels[0], channels[1] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(),
+           oh - first});
     });
-  });
+  };
+  // Rows are cut into parts where there is one.
+  parallelRows(b_, iterations, lowering_.target().machine, {schedule_.tiles > 0 ? 3U : 2U},
+               iteration);
   const double share = static_cast<double>(p_.cout * part_.numBlocks) /
                        static_cast<double>(op_.result()->shape()[1] * channelBlocks_);
   lowering_.call(b_.finish(), std::move(buffers),

@@ -12,6 +12,7 @@
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/FloatWeights.h"
+#include "lower/conv/IterationOrder.h"
 #include "lower/conv/Phases.h"
 #include "lower/conv/Schedule.h"
 #include "lower/conv/TapRow.h"
@@ -141,20 +142,26 @@ void TransposedConv::lower() {
   result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
   const int64_t pieces = (p_.out[1] + schedule_.rows - 1) / schedule_.rows;
-  const int64_t extents[] = {p_.batch, p_.out[0], pieces, p_.groups,
-                             channelBlocks_ / schedule_.blocks};
-  const std::string_view names[] = {"n", "od", "piece", "g", "kb"};
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  const ConvIterations iterations = {.rows = {p_.batch, p_.out[0], pieces},
+                                     .rowNames = {"n", "od", "piece"},
+                                     .groups = p_.groups,
+                                     .blocks = channelBlocks_ / schedule_.blocks,
+                                     .inputBytes = 4 * p_.batch * p_.cin * p_.inPixels(),
+                                     .weightBytes =
+                                         4 * p_.groups * channelBlocks_ * weightsPerBlock()};
+  const auto iteration = [&](std::span<const Index> at, std::span<const Index> channels) {
     const Index lo = at[2] * schedule_.rows;
     // Rows that the same taps reach follow each other, so that their weights stay in the cache.
     b_.forLoop("residue", 0, std::min(p_.strides[1], schedule_.rows), [&](const Index& residue) {
       b_.forLoop("oh", lo + residue, min(lo + schedule_.rows, Index(p_.out[1])), p_.strides[1],
                  [&](const Index& oh) {
-                   row({at[0], at[3], at[3] * channelBlocks_ + at[4] * schedule_.blocks, at[1], oh,
+                   row({at[0], channels[0],
+                        channels[0] * channelBlocks_ + channels[1] * schedule_.blocks, at[1], oh,
                         (oh - lo) / p_.strides[1]});
                  });
     });
-  });
+  };
+  parallelRows(b_, iterations, lowering_.target().machine, {}, iteration);
   const double products = static_cast<double>(p_.batch * p_.inPixels() * p_.taps() * p_.cin) *
                           static_cast<double>(op_.own(1)->shape()[1]);
   const double share = static_cast<double>(p_.cout) / static_cast<double>(op_.result()->shape()[1]);
