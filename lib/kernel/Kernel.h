@@ -9,6 +9,7 @@
 
 #include "kernel/Op.h"
 #include "kernel/Type.h"
+#include "support/SmallVector.h"
 
 #include <cstdint>
 #include <limits>
@@ -79,10 +80,10 @@ struct Inst {
   int64_t imm = 0;    ///< Const: value or bits of the double; Affine, memory ops: constant part of
                       ///< the index; Extract, Insert: lane; Parallel: iterations; For: step
   int64_t stride = 0; ///< LoadStrided, in elements; may be negative; BroadcastWord: elements of it
-  std::vector<ValueId> operands;
-  std::vector<int64_t> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any
-  std::string name;          ///< Parallel, For: name of the loop variable
-  std::vector<Block> blocks; ///< Parallel, For: body; If: then, else
+  SmallVector<ValueId, 4> operands;
+  SmallVector<int64_t, 4> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any
+  std::string name;             ///< Parallel, For: name of the loop variable
+  std::vector<Block> blocks;    ///< Parallel, For: body; If: then, else
 };
 
 struct Skeleton;
