@@ -3,8 +3,8 @@
 // per-channel constants. A chain of such ops is folded as one: computed in double and rounded once.
 // The result of the convolution must be read by nothing else, and constants are never changed in
 // place: other convolutions may share them.
+#include "passes/FoldMemory.h"
 #include "passes/Match.h"
-#include "passes/Weights.h"
 
 #include <fmt/format.h>
 
@@ -47,23 +47,32 @@ OrRefusal<std::vector<double>> biasOf(const Op& linear, int64_t channels) {
   return numbers;
 }
 
-/// Weights and bias of the linear op with the scale and shift in them.
-struct Folded {
-  Tensor weights;
-  std::optional<Tensor> bias;
-  FoldedNumbers found;
-};
+/// All that decides what is folded.
+FoldMemory::Fold foldOf(const Op& linear, const ScaleShift& s, const PassOptions& options) {
+  const Value* bias = linear.own(2);
+  const bool isConv = linear.info().attr("group") != nullptr;
+  FoldMemory::Fold fold{.weights = linear.own(1)->constant(),
+                        .bias = bias && betaOf(linear) != 0 ? bias->constant() : nullptr,
+                        .numbers = {static_cast<double>(linear.kind()), alphaOf(linear),
+                                    betaOf(linear), bias ? 1.0 : 0.0,
+                                    static_cast<double>(options.denormals)}};
+  if (isConv) fold.numbers.push_back(static_cast<double>(linear.integer("group")));
+  if (linear.kind() == OpKind::Gemm)
+    fold.numbers.push_back(static_cast<double>(linear.integer("transB")));
+  fold.numbers.insert(fold.numbers.end(), s.scale.begin(), s.scale.end());
+  fold.numbers.insert(fold.numbers.end(), s.shift.begin(), s.shift.end());
+  return fold;
+}
 
-OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOptions& options) {
+OrRefusal<FoldedWeights> fold(const Op& linear, const ScaleShift& s, const PassOptions& options) {
   const Tensor* weights = linear.own(1)->constant();
-  if (!weights) return refuse(Reason::WeightsNotConstant, "the weights are computed");
   const auto bias = biasOf(linear, s.channels());
   if (!bias) return std::unexpected(bias.error());
   const std::vector<uint32_t> output = outputChannels(linear);
   std::vector<double> numbers = doublesOf(*weights);
   const double alpha = alphaOf(linear);
   for (size_t i = 0; i < numbers.size(); ++i) numbers[i] *= alpha * s.scale[output[i]];
-  Folded result;
+  FoldedWeights result;
   auto rounded = roundedWeights(std::move(numbers), *weights, options, result.found);
   if (!rounded) return std::unexpected(rounded.error());
   result.weights = *std::move(rounded);
@@ -74,6 +83,19 @@ OrRefusal<Folded> folded(const Op& linear, const ScaleShift& s, const PassOption
   auto roundedBias = roundedBiases(std::move(shifted), weights->elem(), options, result.found);
   if (!roundedBias) return std::unexpected(roundedBias.error());
   result.bias = *std::move(roundedBias);
+  return result;
+}
+
+/// Weights and bias of the linear op with the scale and shift in them.
+OrRefusal<FoldedWeights> folded(const Op& linear, const ScaleShift& s, const PassOptions& options) {
+  if (!linear.own(1)->constant())
+    return refuse(Reason::WeightsNotConstant, "the weights are computed");
+  const bool isBiasKnown = !linear.own(2) || linear.own(2)->constant();
+  if (!options.folds || !isBiasKnown) return fold(linear, s, options);
+  const FoldMemory::Fold what = foldOf(linear, s, options);
+  if (auto known = options.folds->find(what)) return *std::move(known);
+  auto result = fold(linear, s, options);
+  if (result) options.folds->add(what, *result);
   return result;
 }
 
@@ -132,7 +154,7 @@ bool isFolded(const Op& linear, const Chain& chain) {
 }
 
 std::unordered_set<const Op*> rebuild(PassContext& context, Op& linear, const Chain& chain,
-                                      Folded folded) {
+                                      FoldedWeights folded) {
   Rewriter& rewriter = context.rewriter();
   Op& last = *chain.ops.back();
   const std::string stem = linear.own(1)->name();

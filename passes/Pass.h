@@ -10,9 +10,12 @@
 #include <expected>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 
 namespace enfold {
+
+class FoldMemory;
 
 /// What passes may know of the machine compiled for.
 struct TargetFacts {
@@ -55,6 +58,8 @@ struct PassOptions {
   /// A folded constant may have as many elements, or take as many bytes, as its largest operand, or
   /// else take this many bytes.
   int64_t constantBudget = int64_t{1} << 20;
+  /// Where a network that is compiled for many sizes keeps folded weights.
+  std::shared_ptr<FoldMemory> folds = {};
 };
 
 /// Why a rewrite is not possible: the reason and a sentence on this case.

@@ -2,6 +2,7 @@
 #include "driver/Algorithms.h"
 
 #include "ir/Rewriter.h"
+#include "lower/Layouts.h"
 #include "lower/conv/AnyWidth.h"
 #include "lower/conv/Candidates.h"
 
@@ -26,6 +27,20 @@ void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm) {
   rewriter.setAttr(&op, "algorithm", algorithm);
 }
 
+OpLayouts AlgorithmPins::layoutsFor(const Op& op, OpLayouts own) {
+  if (own.arePlain() || (op.kind() != OpKind::Conv && op.kind() != OpKind::ConvInteger)) return own;
+  const std::lock_guard lock(mutex_);
+  if (!isChosen_) {
+    results_.insert_or_assign(described(op), own.result);
+    return own;
+  }
+  const auto known = results_.find(described(op));
+  if (known == results_.end() || known->second == own.result) return own;
+  own.result = known->second;
+  own.expanded = lower::misfits(op, own.result);
+  return own;
+}
+
 void AlgorithmPins::apply(Graph& graph, const codegen::Target& target) {
   std::vector<Op*> ops;
   for (const auto& op : graph.ops())
@@ -36,10 +51,9 @@ void AlgorithmPins::apply(Graph& graph, const codegen::Target& target) {
   isChosen_ = true;
   if (ops.size() != pins_.size()) return;
   for (size_t i = 0; i < ops.size(); ++i)
-    if (described(*ops[i]) != pins_[i].op ||
-        !lower::hasAlgorithm(*ops[i], pins_[i].algorithm, target))
-      return;
-  for (size_t i = 0; i < ops.size(); ++i) setAlgorithm(graph, *ops[i], pins_[i].algorithm);
+    if (described(*ops[i]) == pins_[i].op &&
+        lower::hasAlgorithm(*ops[i], pins_[i].algorithm, target))
+      setAlgorithm(graph, *ops[i], pins_[i].algorithm);
 }
 
 } // namespace enfold

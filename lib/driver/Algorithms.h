@@ -3,7 +3,9 @@
 
 #include "codegen/TargetInfo.h"
 #include "ir/Graph.h"
+#include "ir/OpLayouts.h"
 
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -12,13 +14,18 @@ namespace enfold {
 
 void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm);
 
-/// The algorithms that a network's convolutions got for the first sizes of its inputs. They have
-/// kernels in common for other sizes, and the sums of every size are added up in the same order.
+/// The algorithms that a network's convolutions got for the first sizes of its inputs, and the
+/// blocks of channels of their results, which algorithms depend on. They have kernels in common for
+/// other sizes, and the sums of every size are added up in the same order.
 class AlgorithmPins {
 public:
-  /// Sets the algorithm of every convolution of a graph that has been through the passes: of the
-  /// first graph what is best for sizes about its own, of others what the first one got. A graph of
-  /// other convolutions is left as it is, and so is one for which an algorithm does not exist.
+  /// The layouts for an op of a graph that is going through the passes, which are best for it as
+  /// `own` has them: of the first graph these, of others with the blocks that the first one got.
+  OpLayouts layoutsFor(const Op& op, OpLayouts own);
+  /// Sets the algorithms of the convolutions of a graph that has been through the passes: of the
+  /// first graph what is best for sizes about its own, of others what the first one got. A graph
+  /// that has not as many convolutions is left as it is, and so is a convolution that computes
+  /// something else than the first graph's, or for which its algorithm does not exist.
   void apply(Graph& graph, const codegen::Target& target);
 
 private:
@@ -28,6 +35,7 @@ private:
   };
   std::mutex mutex_;
   std::vector<Pin> pins_;
+  std::map<std::string, Layout> results_; ///< by what there is to compute
   bool isChosen_ = false;
 };
 

@@ -89,6 +89,9 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
   ENFOLD_TRY(const Pipeline pipeline, pipelineOf(options));
   PipelineOptions passes = options.passes;
   passes.passes.target = factsOf(target);
+  if (options.pins)
+    passes.passes.target.layoutsOf = [best = passes.passes.target.layoutsOf, pins = options.pins](
+                                         const Op& op) { return pins->layoutsFor(op, best(op)); };
   if (options.tolerance) {
     ENFOLD_TRY(passes.passes.unfolded, foldsExceeding(*options.tolerance, graph, pipeline, passes));
     ENFOLD_TRY(passes.passes.unrounded,

@@ -49,7 +49,7 @@ Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,
 /// What compile() made, and what the passes said on the way.
 struct Compilation {
   std::shared_ptr<const Executable> executable;
-  std::shared_ptr<const Graph> graph; ///< as the passes left it, without large constants' numbers
+  std::shared_ptr<const Graph> graph; ///< see Executable::graph()
   PipelineReport report;
 };
 

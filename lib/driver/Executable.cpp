@@ -106,6 +106,8 @@ Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& 
   times_.codegen = shared.compileMilliseconds;
   ENFOLD_RETURN_IF_ERROR(take(std::move(graph), shared.plan, options));
   ENFOLD_TRY(parts_, makeProgram(shared.plan, options.constants.get()));
+  // Many programs are kept, and only reference functions look at their ops.
+  if (referenceOps_.empty()) graph_.reset();
   codegen::ProgramDesc& desc = parts_.desc;
   desc.scratchBytes = codegen::scratchBytes(desc);
   desc.kernels.clear();

@@ -70,7 +70,8 @@ public:
   const enfold_program& program() const { return *program_; }
   /// The steps of the program, in their order; none if it was compiled ahead of time.
   std::span<const codegen::Step> steps() const { return parts_.desc.steps; }
-  /// That it was built from, without the numbers of large constants; null if it was linked again.
+  /// That it was built from, without the numbers of large constants; null if it was linked again,
+  /// or shares code and calls no reference function.
   const std::shared_ptr<const Graph>& graph() const { return graph_; }
   const CompileTimes& times() const { return times_; }
   /// What building and running it was expected to take; all zero if it was linked again.

@@ -2,6 +2,7 @@
 #include "driver/Network.h"
 
 #include "driver/Probes.h"
+#include "passes/FoldMemory.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -121,6 +122,7 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
   ENFOLD_TRY(how.compile.constants, ConstantPool::create());
   how.compile.kernels = std::make_shared<codegen::KernelStore>();
   how.compile.pins = std::make_shared<AlgorithmPins>();
+  how.compile.passes.passes.folds = std::make_shared<FoldMemory>();
   if (!how.cache) ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
   return network;
 }

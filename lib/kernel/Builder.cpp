@@ -95,7 +95,7 @@ Value Builder::emit(Inst inst) {
 
 void Builder::emitEffect(Inst inst) { append(std::move(inst)); }
 
-void Builder::append(Inst inst) {
+void Builder::append(Inst&& inst) {
   if (outline_)
     outline_->instruction(inst);
   else

@@ -232,7 +232,7 @@ private:
 
   Buffer addBuffer(BufferInfo info);
   ValueId newValue(Type type, Range range = {});
-  void append(Inst inst);
+  void append(Inst&& inst);
   /// Begins a block of the instruction.
   void open(Inst owner);
   /// The value of a pure instruction, reused if an enclosing block has computed it.

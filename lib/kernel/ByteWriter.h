@@ -3,9 +3,9 @@
 
 #include "kernel/Type.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
-#include <utility>
 
 namespace enfold::kir {
 
@@ -14,12 +14,11 @@ public:
   void number(int64_t x) {
     // Most numbers are small; the sign goes to the lowest bit.
     auto rest = (static_cast<uint64_t>(x) << 1) ^ static_cast<uint64_t>(x >> 63);
-    if (rest < 0x80) return bytes_.push_back(static_cast<char>(rest));
-    char text[10];
-    size_t length = 0;
-    for (; rest >= 0x80; rest >>= 7) text[length++] = static_cast<char>(rest | 0x80);
-    text[length++] = static_cast<char>(rest);
-    bytes_.append(text, length);
+    if (bytes_.size() - used_ < kLongest) bytes_.resize(std::max(kFirst, 2 * bytes_.size()));
+    char* to = bytes_.data() + used_;
+    for (; rest >= 0x80; rest >>= 7) *to++ = static_cast<char>(rest | 0x80);
+    *to++ = static_cast<char>(rest);
+    used_ = static_cast<size_t>(to - bytes_.data());
   }
 
   void type(Type t) {
@@ -27,10 +26,14 @@ public:
     number(t.lanes);
   }
 
-  std::string take() && { return std::move(bytes_); }
+  std::string take() && { return bytes_.substr(0, used_); }
 
 private:
-  std::string bytes_;
+  static constexpr size_t kLongest = 10; ///< bytes of a number
+  static constexpr size_t kFirst = 256;
+
+  std::string bytes_; ///< of which some are not in use yet
+  size_t used_ = 0;
 };
 
 } // namespace enfold::kir

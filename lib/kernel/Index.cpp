@@ -29,14 +29,6 @@ int64_t floorMod(int64_t a, int64_t d) { return a - floorDiv(a, d) * d; }
 
 } // namespace
 
-Index::Index(Builder* builder, int64_t offset, std::vector<Term> terms)
-    : builder_(terms.empty() ? nullptr : builder), offset_(offset), terms_(std::move(terms)) {}
-Index::Index(const Index& other) = default;
-Index::Index(Index&& other) noexcept = default;
-Index& Index::operator=(const Index& other) = default;
-Index& Index::operator=(Index&& other) noexcept = default;
-Index::~Index() = default;
-
 Index& Index::operator+=(const Index& b) { return *this = *this + b; }
 
 std::optional<int64_t> Index::constant() const {
@@ -57,7 +49,7 @@ Range Index::range() const {
 }
 
 Index Index::scaledPlus(int64_t factor, const Index& b) const {
-  std::vector<Term> sum;
+  Terms sum;
   sum.reserve(terms_.size() + b.terms_.size());
   auto x = terms_.begin();
   auto y = b.terms_.begin();
@@ -78,7 +70,7 @@ Index Index::scaledPlus(int64_t factor, const Index& b) const {
 }
 
 std::pair<Index, Index> Index::splitBy(int64_t d) const {
-  std::vector<Term> divisible, rest;
+  Terms divisible, rest;
   for (const Term& term : terms_) (term.coeff % d == 0 ? divisible : rest).push_back(term);
   int64_t remainder = floorMod(offset_, d);
   return {Index(builder_, offset_ - remainder, std::move(divisible)),

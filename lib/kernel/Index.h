@@ -10,7 +10,6 @@
 
 #include <concepts>
 #include <optional>
-#include <vector>
 
 namespace enfold::kir {
 
@@ -25,19 +24,16 @@ public:
     bool operator==(const Term&) const = default;
   };
 
+  using Terms = SmallVector<Term, 3>;
+
   template <std::integral T> Index(T constant) : offset_(static_cast<int64_t>(constant)) {}
-  Index(const Index& other);
-  Index(Index&& other) noexcept;
-  Index& operator=(const Index& other);
-  Index& operator=(Index&& other) noexcept;
-  ~Index();
 
   /// The number, where it is a constant.
   std::optional<int64_t> constant() const;
   Range range() const;
 
   /// Terms in order of definition: outer loops first.
-  const std::vector<Term>& terms() const { return terms_; }
+  const Terms& terms() const { return terms_; }
   int64_t offset() const { return offset_; }
   /// The builder of the terms; there must be one.
   Builder& builder() const { return *builder_; }
@@ -53,7 +49,8 @@ public:
 
 private:
   friend class Builder;
-  Index(Builder* builder, int64_t offset, std::vector<Term> terms);
+  Index(Builder* builder, int64_t offset, Terms terms)
+      : builder_(terms.empty() ? nullptr : builder), offset_(offset), terms_(std::move(terms)) {}
 
   /// this * factor + b.
   Index scaledPlus(int64_t factor, const Index& b) const;
@@ -62,7 +59,7 @@ private:
 
   Builder* builder_ = nullptr; ///< set if there are terms
   int64_t offset_ = 0;
-  std::vector<Term> terms_;
+  Terms terms_;
 };
 
 Index operator+(const Index& a, const Index& b);

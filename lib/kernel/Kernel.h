@@ -9,6 +9,7 @@
 
 #include "kernel/Op.h"
 #include "kernel/Type.h"
+#include "support/SmallVector.h"
 
 #include <cstdint>
 #include <limits>
@@ -80,11 +81,11 @@ struct Inst {
                       ///< the index; Extract, Insert: lane; Parallel: iterations; For: step
   int64_t stride = 0; ///< LoadStrided, in elements; may be negative; BroadcastWord: elements of it;
                       ///< TileLoad, TileStore: between rows, in elements
-  std::vector<ValueId> operands;
-  std::vector<int64_t> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any; tile
-                             ///< ops: the tiles, of TileDot sum, a and b
-  std::string name;          ///< Parallel, For: name of the loop variable
-  std::vector<Block> blocks; ///< Parallel, For: body; If: then, else
+  SmallVector<ValueId, 4> operands;
+  SmallVector<int64_t, 4> ints; ///< Affine: coefficients; Shuffle: source lanes, -1 for any; tile
+                                ///< ops: the tiles, of TileDot sum, a and b
+  std::string name;             ///< Parallel, For: name of the loop variable
+  std::vector<Block> blocks;    ///< Parallel, For: body; If: then, else
 };
 
 struct Skeleton;

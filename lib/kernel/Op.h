@@ -47,6 +47,7 @@
 // after the other it limits how many registers their values take.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -87,6 +88,12 @@ struct OpInfo {
   OpKind kind;
 };
 
-const OpInfo& info(Op op);
+/// The op table as data.
+inline constexpr OpInfo kOpTable[] = {
+#define ENFOLD_KIR_OP(name, text, operands, kind) {text, operands, OpKind::kind},
+#include "kernel/Ops.def"
+};
+
+constexpr const OpInfo& info(Op op) { return kOpTable[static_cast<size_t>(op)]; }
 
 } // namespace enfold::kir

@@ -50,15 +50,26 @@ int32_t SkeletonWriter::groupOf(const Inst& inst, Part part, size_t which, bool 
   return inst.op == Op::Affine ? kSums : static_cast<int32_t>(2 * inst.buffer);
 }
 
+/// What an instruction is and how many operands and integers it has, in one number.
+void SkeletonWriter::head(const Inst& inst) {
+  constexpr int kScalar = 9, kLanes = 13, kOperands = 28, kInts = 44;
+  number(static_cast<int64_t>(inst.op) | static_cast<int64_t>(inst.unroll) << 8 |
+         static_cast<int64_t>(inst.type.scalar) << kScalar |
+         static_cast<int64_t>(inst.type.lanes) << kLanes |
+         static_cast<int64_t>(inst.operands.size()) << kOperands |
+         static_cast<int64_t>(inst.ints.size()) << kInts);
+}
+
 void SkeletonWriter::instruction(const Inst& inst) {
   if (NumberTable::isNumber(inst)) return numbers_.define(inst);
-  number(static_cast<int64_t>(inst.op));
-  number(static_cast<int64_t>(inst.unroll));
-  type(inst.type);
-  number(static_cast<int32_t>(inst.buffer));
-  number(static_cast<int32_t>(inst.var));
-  number(hasAnyStride(inst) ? 0 : inst.stride);
-  number(static_cast<int64_t>(inst.operands.size()));
+  head(inst);
+  const OpKind kind = info(inst.op).kind;
+  if (kind == OpKind::Memory) {
+    number(inst.buffer);
+    number(hasAnyStride(inst) ? 0 : inst.stride);
+  } else if (kind == OpKind::Variable) {
+    number(inst.var);
+  }
   for (const ValueId id : inst.operands) operand(inst, id);
   if (inst.op == Op::FloorDiv || inst.op == Op::FloorMod)
     for (const ValueId id : inst.operands) number(kernel_.values[id].range.lo >= 0);
@@ -66,10 +77,8 @@ void SkeletonWriter::instruction(const Inst& inst) {
     skeleton_.numbers.push_back(x);
     skeleton_.groups.push_back(groupOf(inst, part, which, isFloat));
   });
-  const bool isMemory = info(inst.op).kind == OpKind::Memory;
-  if (!isMemory && inst.op != Op::Affine && inst.op != Op::Parallel) number(inst.imm);
-  number(static_cast<int64_t>(inst.ints.size()));
-  if (inst.op != Op::Affine)
+  if (kind != OpKind::Memory && inst.op != Op::Affine && inst.op != Op::Parallel) number(inst.imm);
+  if (inst.op == Op::Shuffle)
     for (const int64_t x : inst.ints) number(x);
   if (inst.result == kNoId) return;
   if (names_.size() <= inst.result) names_.resize(inst.result + 1);

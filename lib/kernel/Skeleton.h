@@ -39,6 +39,7 @@ public:
 
 private:
   int64_t nameOf(ValueId id) const { return id < names_.size() ? names_[id] : 0; }
+  void head(const Inst& inst);
   void operand(const Inst& inst, ValueId id);
   int32_t groupOf(const Inst& inst, Part part, size_t which, bool isFloat) const;
 

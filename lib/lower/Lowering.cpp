@@ -196,10 +196,9 @@ Result<> Lowering::callReference(const Op& op) {
 /// All its results are without elements, whatever the data is: kernels may count on there being
 /// some.
 static bool hasNothingToCompute(const Op& op) {
-  if (dependsOnData(op)) return false;
   for (size_t i = 0; i < op.numResults(); ++i)
     if (op.result(i)->type().numElements() > 0) return false;
-  return true;
+  return !dependsOnData(op);
 }
 
 Result<> Lowering::lower(const Op& op) {

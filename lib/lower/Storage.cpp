@@ -79,17 +79,17 @@ void StorageMap::link(const Value* value, const Value* parent, int64_t offset) {
 
 bool StorageMap::linkView(const Op& op) {
   const Value* operand = op.own(0);
-  if (!operand || (operand->producer() && !isMadeByOp(operand)) || dependsOnData(op)) return false;
+  if (!operand || (operand->producer() && !isMadeByOp(operand))) return false;
   const bool renames =
       (op.info().is(traits::ShapeOnly) && operand->type().layout.isPlain() &&
        op.result()->type().layout.isPlain()) ||
       (op.kind() == OpKind::Identity && operand->type() == op.result()->type()) ||
       (op.kind() == OpKind::Reorder && reorderIsNoOp(operand->type(), op.result()->type()));
-  if (renames) {
-    link(op.result(), operand, 0);
-    return true;
-  }
-  return (op.kind() == OpKind::Slice || op.kind() == OpKind::Split) && linkSlices(op);
+  const bool isPart = op.kind() == OpKind::Slice || op.kind() == OpKind::Split;
+  if ((!renames && !isPart) || dependsOnData(op)) return false;
+  if (!renames) return linkSlices(op);
+  link(op.result(), operand, 0);
+  return true;
 }
 
 bool StorageMap::linkSlices(const Op& op) {

@@ -87,6 +87,13 @@ void GraphImporter::reserveNames(const pb::GraphProto& proto) {
     reserved_.insert(node.output().begin(), node.output().end());
 }
 
+/// What a constant node of the main graph holds, if it was decoded before.
+const Tensor* GraphImporter::decodedBefore(const pb::NodeProto& proto, const Scope& scope) const {
+  if (!decoded_ || scope.caller != nullptr || !holdsTensor(proto)) return nullptr;
+  const auto known = decoded_->find(proto.output(0));
+  return known == decoded_->end() ? nullptr : &known->second;
+}
+
 Result<Tensor> GraphImporter::tensorOf(pb::TensorProto& proto, bool isInSubgraph) {
   if (decoded_ && !isInSubgraph)
     if (const auto known = decoded_->find(proto.name()); known != decoded_->end())
@@ -414,7 +421,11 @@ Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::st
              findAdapter(canonicalDomain(proto.domain()), proto.op_type(), opset));
   Node node = makeNode(proto, origin, opset);
   node.operands = std::move(operands);
-  ENFOLD_TRY(node.attrs, decodeAttributes(proto, external_, options_.limits));
+  if (const Tensor* known = decodedBefore(proto, scope)) {
+    node.attrs = {{"value", *known}};
+  } else {
+    ENFOLD_TRY(node.attrs, decodeAttributes(proto, external_, options_.limits));
+  }
   for (const std::string& name : proto.output()) {
     node.results.push_back(nameFor(name, scope));
     const auto info = valueInfos_.find(node.results.back());

@@ -49,7 +49,7 @@ public:
                 ExternalData& external, Mode mode = Mode::Whole,
                 std::shared_ptr<const ModelContext> context = {});
 
-  /// Tensors of initializers that were decoded before, by their names.
+  /// Tensors of initializers and constant nodes that were decoded before, by their names.
   void useTensors(const std::unordered_map<std::string, Tensor>& tensors) { decoded_ = &tensors; }
   /// Fills the model's graph. Problems are collected, not returned.
   void import(pb::GraphProto& proto);
@@ -104,6 +104,7 @@ private:
     const Binding* find(const std::string& name) const;
   };
 
+  const Tensor* decodedBefore(const pb::NodeProto& proto, const Scope& scope) const;
   Result<Tensor> tensorOf(pb::TensorProto& proto, bool isInSubgraph);
   void importInitializers(pb::GraphProto& proto, Scope& scope);
   void importInputs(const pb::GraphProto& proto, Scope& scope);

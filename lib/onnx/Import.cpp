@@ -9,6 +9,7 @@
 #include "support/Memory.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/arena.h>
 
 #include <functional>
 
@@ -104,16 +105,16 @@ std::filesystem::path folderOf(const std::filesystem::path& file) {
   return folder.empty() ? "." : folder;
 }
 
-using Parse = std::function<Result<>(pb::ModelProto&)>;
+/// Gives a model that may be changed, a new one with each call.
+using Parse = std::function<Result<pb::ModelProto*>()>;
 
 Result<ImportedModel> import(const Parse& parse, ImportOptions options,
                              const std::filesystem::path& folder, const Tensors& decoded = {}) {
   std::vector<std::string> notes;
   for (;;) {
-    pb::ModelProto proto;
-    ENFOLD_RETURN_IF_ERROR(parse(proto));
+    ENFOLD_TRY(pb::ModelProto * proto, parse());
     std::map<std::string, Tensor> deciding;
-    auto model = importOnce(proto, options, folder, decoded, deciding);
+    auto model = importOnce(*proto, options, folder, decoded, deciding);
     if (deciding.empty()) {
       if (model) model->notes.insert(model->notes.end(), notes.begin(), notes.end());
       return model;
@@ -131,16 +132,20 @@ Result<ImportedModel> import(const Parse& parse, ImportOptions options,
 
 Result<ImportedModel> importModel(const std::filesystem::path& file, const ImportOptions& options) {
   ENFOLD_TRY(const RegularFile opened, RegularFile::open(file));
-  const auto parse = [&](pb::ModelProto& proto) {
-    return parseModel(opened, options.limits, proto);
+  pb::ModelProto proto;
+  const auto parse = [&]() -> Result<pb::ModelProto*> {
+    ENFOLD_RETURN_IF_ERROR(parseModel(opened, options.limits, proto));
+    return &proto;
   };
   return of(file, import(parse, options, folderOf(file)));
 }
 
 Result<ImportedModel> importModel(std::span<const std::byte> bytes, const ImportOptions& options,
                                   const std::filesystem::path& folder) {
-  const auto parse = [&](pb::ModelProto& proto) {
-    return parseModel(bytes, options.limits, proto);
+  pb::ModelProto proto;
+  const auto parse = [&]() -> Result<pb::ModelProto*> {
+    ENFOLD_RETURN_IF_ERROR(parseModel(bytes, options.limits, proto));
+    return &proto;
   };
   return import(parse, options, folder);
 }
@@ -151,12 +156,20 @@ struct ParsedModel::Impl {
   std::filesystem::path file; ///< empty: the model came from memory
   std::filesystem::path folder;
 
-  void takeTensors(const ImportLimits& limits) {
+  void take(pb::TensorProto& tensor, const std::string& name, const ImportLimits& limits) {
     ExternalData none({});
+    auto decoded = decodeTensor(tensor, none, limits);
+    if (!decoded) return; // what is wrong stays as it is
+    tensors.emplace(name, *std::move(decoded));
+    forgetNumbers(tensor);
+  }
+
+  /// Initializers and what constant nodes hold.
+  void takeTensors(const ImportLimits& limits) {
     for (pb::TensorProto& tensor : *proto.mutable_graph()->mutable_initializer())
-      if (!tensor.raw_data().empty())
-        if (auto decoded = decodeTensor(tensor, none, limits)) // what is wrong stays as it is
-          tensors.emplace(tensor.name(), *std::move(decoded));
+      take(tensor, tensor.name(), limits);
+    for (pb::NodeProto& node : *proto.mutable_graph()->mutable_node())
+      if (holdsTensor(node)) take(*node.mutable_attribute(0)->mutable_t(), node.output(0), limits);
   }
 };
 
@@ -186,9 +199,11 @@ Result<std::shared_ptr<const ParsedModel>> ParsedModel::open(std::span<const std
 }
 
 Result<ImportedModel> ParsedModel::import(const ImportOptions& options) const {
-  const auto copy = [&](pb::ModelProto& proto) -> Result<> {
-    proto = impl_->proto;
-    return {};
+  google::protobuf::Arena arena;
+  const auto copy = [&]() -> Result<pb::ModelProto*> {
+    auto* proto = google::protobuf::Arena::CreateMessage<pb::ModelProto>(&arena);
+    *proto = impl_->proto;
+    return proto;
   };
   return of(impl_->file, enfold::onnx::import(copy, options, impl_->folder, impl_->tensors));
 }

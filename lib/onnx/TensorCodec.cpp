@@ -175,6 +175,23 @@ Result<Tensor> decodeTensor(pb::TensorProto& proto, ExternalData& external,
   return fromFields(elem, std::move(shape), proto);
 }
 
+bool holdsTensor(const pb::NodeProto& node) {
+  if (node.op_type() != "Constant" || !node.domain().empty() || node.output_size() != 1 ||
+      node.attribute_size() != 1)
+    return false;
+  const pb::AttributeProto& attr = node.attribute(0);
+  return attr.name() == "value" && attr.has_t() && attr.ref_attr_name().empty() &&
+         attr.type() == pb::AttributeProto_AttributeType_TENSOR;
+}
+
+void forgetNumbers(pb::TensorProto& proto) {
+  pb::TensorProto bare;
+  bare.set_name(proto.name());
+  bare.set_data_type(proto.data_type());
+  *bare.mutable_dims() = proto.dims();
+  proto = std::move(bare);
+}
+
 Result<Tensor> decodeSparseTensor(pb::SparseTensorProto& proto, ExternalData& external,
                                   const ImportLimits& limits) {
   ENFOLD_TRY(const Tensor values, decodeTensor(*proto.mutable_values(), external, limits));

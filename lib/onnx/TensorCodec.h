@@ -16,6 +16,12 @@ Result<ElemType> decodeElemType(int number);
 Result<Tensor> decodeTensor(pb::TensorProto& proto, ExternalData& external,
                             const ImportLimits& limits);
 
+/// Whether the node is a constant whose only attribute is a tensor.
+bool holdsTensor(const pb::NodeProto& node);
+
+/// Leaves the name and the type.
+void forgetNumbers(pb::TensorProto& proto);
+
 /// A sparse tensor made dense.
 Result<Tensor> decodeSparseTensor(pb::SparseTensorProto& proto, ExternalData& external,
                                   const ImportLimits& limits);

@@ -3,10 +3,12 @@
 
 #include "../onnx/ModelBytes.h"
 #include "ir/ConstantText.h"
+#include "passes/FoldMemory.h"
 #include "reference/Reference.h"
 
 #include <enfold/enfold.hpp>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -40,6 +42,32 @@ std::string convNet() {
                            {"Relu", {"a"}, {"b"}},
                            {"Conv", {"b", "w2"}, {"c"}, {pads}},
                            {"GlobalAveragePool", {"c"}, {"y"}}}}});
+}
+
+/// A convolution that is normalized, twice; height and width are open.
+std::string normalizedNet() {
+  std::mt19937 engine(11);
+  const auto numbers = [&](const char* name, std::vector<int64_t> dims) {
+    std::uniform_real_distribution<float> uniform(0.1f, 0.3f);
+    int64_t count = 1;
+    for (const int64_t size : dims) count *= size;
+    std::vector<float> values(static_cast<size_t>(count));
+    for (float& value : values) value = uniform(engine);
+    return floats(name, dims, values);
+  };
+  const auto pads = intsAttr("pads", {1, 1, 1, 1});
+  return model(
+      {.graph = {.inputs = {valueInfo("x", ElemType::F32, {int64_t{1}, int64_t{3}, "h", "w"})},
+                 .outputs = {valueInfo("y", ElemType::F32)},
+                 .initializers = {numbers("w1", {16, 3, 3, 3}), numbers("b1", {16}),
+                                  numbers("w2", {8, 2, 3, 3}), numbers("s", {16}),
+                                  numbers("t", {16}), numbers("m", {16}), numbers("v", {16}),
+                                  numbers("s2", {8}), numbers("t2", {8}), numbers("m2", {8}),
+                                  numbers("v2", {8})},
+                 .nodes = {{"Conv", {"x", "w1", "b1"}, {"a"}, {pads}},
+                           {"BatchNormalization", {"a", "s", "t", "m", "v"}, {"b"}},
+                           {"Conv", {"b", "w2"}, {"c"}, {pads, intAttr("group", 8)}},
+                           {"BatchNormalization", {"c", "s2", "t2", "m2", "v2"}, {"y"}}}}});
 }
 
 /// Reshapes to what its second input holds.
@@ -188,6 +216,85 @@ TEST(Network, NewSizesNeedFewKernels) {
   // Of those of eight sizes, a third is shared at the least.
   EXPECT_LE(3 * network->kernelCompilations(), 2 * 8 * kernels);
   EXPECT_EQ(network->compilations(), 9);
+}
+
+TEST(Network, WeightsAreFoldedOnce) {
+  const File file(normalizedNet());
+  const auto network = open(file, 64);
+  const FoldMemory& folds = *network->options().compile.passes.passes.folds;
+  CompileOptions fixed;
+  fixed.pins = network->options().compile.pins;
+  for (const int64_t width : {20, 33, 5, 20, 64, 1}) {
+    const NamedTensor input = random("x", {1, 3, 9, width}, static_cast<uint64_t>(width));
+    const auto run = network->run(std::span(&input, 1));
+    ASSERT_TRUE(run) << run.error().str();
+    EXPECT_EQ(folds.size(), 2u);
+    const auto compiled = compileModel(file.path(), std::span(&input, 1), {}, fixed);
+    ASSERT_TRUE(compiled) << compiled.error().str();
+    const auto session = Session::create(compiled->executable, {.threads = 1});
+    ASSERT_TRUE(session);
+    const auto expected = (*session)->run(std::span(&input.tensor, 1));
+    ASSERT_TRUE(expected);
+    EXPECT_EQ(run->outputs, *expected) << width;
+  }
+}
+
+/// Which blocks of channels are best for the second convolution depends on the size, where blocks
+/// of 8 and of 16 have kernels: those of 8 waste fewer lanes, and only 16 channels in go with
+/// Winograd.
+std::string narrowNet(int64_t channels) {
+  const auto weights = [](const char* name, std::vector<int64_t> dims) {
+    std::mt19937 engine(7);
+    std::uniform_real_distribution<float> uniform(-0.2f, 0.2f);
+    std::vector<float> values(static_cast<size_t>(dims[0] * dims[1] * dims[2] * dims[3]));
+    for (float& value : values) value = uniform(engine);
+    return floats(name, dims, values);
+  };
+  const auto pads = intsAttr("pads", {1, 1, 1, 1});
+  return model(
+      {.graph = {
+           .inputs = {valueInfo("x", ElemType::F32, {int64_t{1}, int64_t{3}, "h", "w"})},
+           .outputs = {valueInfo("y", ElemType::F32)},
+           .initializers = {weights("w1", {64, 3, 3, 3}), weights("w2", {channels, 64, 3, 3})},
+           .nodes = {{"Conv", {"x", "w1"}, {"a"}, {pads}},
+                     {"Relu", {"a"}, {"b"}},
+                     {"Conv", {"b", "w2"}, {"y"}, {pads}}}}});
+}
+
+TEST(Network, BlocksOfChannelsStayWhatTheyWere) {
+  for (const int64_t channels : {8, 15, 20, 24}) {
+    const File file(narrowNet(channels));
+    CompileOptions compile;
+    compile.pins = std::make_shared<AlgorithmPins>();
+    const auto target = targetOf(compile);
+    ASSERT_TRUE(target);
+    std::map<std::string, std::string> first;
+    for (const int64_t size : {64, 6, 9, 14, 33, 40, 128}) {
+      const NamedTensor input = random("x", {1, 3, size, size + 2}, 1);
+      auto loaded = loadModelFor(file.path(), std::span(&input, 1), {});
+      ASSERT_TRUE(loaded) << loaded.error().str();
+      ASSERT_TRUE(optimize(*loaded->graph, compile, *target));
+      std::map<std::string, std::string> convolutions;
+      for (const auto& op : loaded->graph->ops())
+        if (op->kind() == OpKind::Conv)
+          convolutions[op->describe()] =
+              fmt::format("{} {}", op->result()->type().layout.block, op->string("algorithm"));
+      ASSERT_EQ(convolutions.size(), 2u);
+      if (first.empty()) first = convolutions;
+      EXPECT_EQ(convolutions, first) << channels << " channels, " << size;
+    }
+  }
+}
+
+TEST(Network, ProgramsThatShareCodeKeepNoGraph) {
+  const File file(convNet());
+  const auto network = open(file, 8);
+  for (const int64_t width : {20, 33, 50}) {
+    const NamedTensor input = random("x", {1, 3, 9, width}, 1);
+    const auto run = network->run(std::span(&input, 1));
+    ASSERT_TRUE(run) << run.error().str();
+    EXPECT_EQ(run->program->executable().graph() == nullptr, width != 20);
+  }
 }
 
 TEST(Network, HundredsOfSizesShareKernelsAndConstants) {
