@@ -72,10 +72,14 @@ string(REPLACE "option optimize_for = LITE_RUNTIME;" "" text "${text}")
 string(REPLACE "package onnx;" "package enfold.schema;" text "${text}")
 file(CONFIGURE OUTPUT ${schema} CONTENT "${text}" @ONLY)
 
-set(generated ${schema_dir}/enfold/onnx-schema.pb.cc ${schema_dir}/enfold/onnx-schema.pb.h)
-add_custom_command(OUTPUT ${generated} DEPENDS ${schema}
+configure_file(${PROJECT_SOURCE_DIR}/lib/onnx/onnx-data.proto ${schema_dir}/enfold/onnx-data.proto
+  COPYONLY)
+
+set(generated ${schema_dir}/enfold/onnx-schema.pb.cc ${schema_dir}/enfold/onnx-schema.pb.h
+  ${schema_dir}/enfold/onnx-data.pb.cc ${schema_dir}/enfold/onnx-data.pb.h)
+add_custom_command(OUTPUT ${generated} DEPENDS ${schema} ${schema_dir}/enfold/onnx-data.proto
   COMMAND protobuf::protoc --proto_path=${schema_dir} --cpp_out=${schema_dir}
-    enfold/onnx-schema.proto
+    enfold/onnx-schema.proto enfold/onnx-data.proto
   COMMENT "Generating the classes of ONNX's schema")
 add_library(enfold_onnx_schema STATIC ${generated})
 target_compile_options(enfold_onnx_schema PRIVATE -w -O1)

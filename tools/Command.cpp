@@ -15,7 +15,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <span>
@@ -137,6 +139,22 @@ std::string unknownIn(const CLI::ConfigError& error) {
   return message.substr(message.rfind(' ') + 1);
 }
 
+/// Has options of real numbers refuse "nan", which the parser takes and no range holds back.
+void refuseNotANumber(CLI::App& app) {
+  constexpr std::string_view kReal[] = {"FLOAT", "PERCENT", "DB"};
+  for (CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();
+    if (std::ranges::none_of(kReal, [&](std::string_view real) { return type.starts_with(real); }))
+      continue;
+    option->check([](const std::string& text) {
+      return std::isnan(std::strtod(text.c_str(), nullptr))
+                 ? fmt::format("'{}' is not a number", text)
+                 : std::string();
+    });
+  }
+  for (CLI::App* command : app.get_subcommands({})) refuseNotANumber(*command);
+}
+
 int runCommand(int argc, char** argv) {
   CLI::App app("enfold compiles ONNX convolutional networks to native CPU code.", "enfold");
   app.require_subcommand(1);
@@ -166,6 +184,7 @@ int runCommand(int argc, char** argv) {
     actions.emplace_back(sub, command.add(*sub));
   }
   app.footer(kNotes);
+  refuseNotANumber(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ConfigError& error) {

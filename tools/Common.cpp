@@ -171,12 +171,29 @@ std::optional<MemoryLimit> ModelOptions::memoryLimit() const {
 
 Session::Options ModelOptions::sessionOptions() const { return {threads, strictDenormals}; }
 
+namespace {
+
+/// Names in a file may hold what a terminal would take as commands.
+std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if ((code < 0x20 && c != '\n' && c != '\t') || code == 0x7f)
+      shown += fmt::format("\\x{:02x}", code);
+    else
+      shown += c;
+  }
+  return shown;
+}
+
+} // namespace
+
 int report(const Error& error) {
-  for (const Diag& diag : error.diags) fmt::print(stderr, "enfold: {}\n", diag.str());
+  for (const Diag& diag : error.diags) fmt::print(stderr, "enfold: {}\n", printable(diag.str()));
   return error.kind == ErrorKind::Usage ? kUsage : kUnsupported;
 }
 
-void note(std::string_view text) { fmt::print(stderr, "{}\n", text); }
+void note(std::string_view text) { fmt::print(stderr, "{}\n", printable(text)); }
 
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
   ENFOLD_TRY(const LoadOptions how, options.loadOptions());

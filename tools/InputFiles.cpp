@@ -86,8 +86,12 @@ private:
   };
 
   Result<> add(const std::string& name, Tensor tensor) {
-    if (std::ranges::find(tensors_, name, &NamedTensor::name) != tensors_.end())
-      return usageError(fmt::format("--input: '{}' is given twice", name));
+    if (std::ranges::find(tensors_, name, &NamedTensor::name) != tensors_.end()) {
+      ENFOLD_TRY(const onnx::Signature* model, signature());
+      const auto declared = std::ranges::find(model->inputs, name, &onnx::DeclaredTensor::name);
+      if (declared == model->inputs.end() || !declared->type.isSequence())
+        return usageError(fmt::format("--input: '{}' is given twice", name));
+    }
     tensors_.push_back({name, std::move(tensor)});
     return {};
   }
@@ -155,12 +159,18 @@ private:
     return add(name, std::move(tensor));
   }
 
-  Result<DeclaredShape> declaredShape(const std::string& name) {
-    ENFOLD_TRY(const LoadOptions load, model_.loadOptions());
+  Result<const onnx::Signature*> signature() {
     if (!signature_) {
+      ENFOLD_TRY(const LoadOptions load, model_.loadOptions());
       ENFOLD_TRY(const ModelSource source, model_.source());
       ENFOLD_TRY(signature_, loadSignature(source, load));
     }
+    return &*signature_;
+  }
+
+  Result<DeclaredShape> declaredShape(const std::string& name) {
+    ENFOLD_TRY(const LoadOptions load, model_.loadOptions());
+    ENFOLD_RETURN_IF_ERROR(signature());
     for (const auto* tensors : {&signature_->inputs, &signature_->overridable})
       for (const onnx::DeclaredTensor& input : *tensors) {
         if (input.name != name) continue;

@@ -66,10 +66,11 @@ std::string operatorsMarkdown(const diagnose::SupportTable& support) {
   for (const diagnose::OperatorSupport& row : support.operators)
     text += fmt::format("| {} | {} | {} | {} |\n", row.name, row.opsets, row.elemTypes, row.runsAs);
   return text + fmt::format("\nRewritten as other operators when a model is imported: {}.\n"
+                            "\nFrom the domain ai.onnx.ml, without strings: {}.\n"
                             "\nFrom the domain com.microsoft: {}.\n"
                             "\nFrom the domain com.microsoft.nchwc: {}.\n",
-                            fmt::join(support.rewritten, ", "), fmt::join(support.microsoft, ", "),
-                            fmt::join(support.nchwc, ", "));
+                            fmt::join(support.rewritten, ", "), fmt::join(support.ml, ", "),
+                            fmt::join(support.microsoft, ", "), fmt::join(support.nchwc, ", "));
 }
 
 struct OpsOptions {

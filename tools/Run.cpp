@@ -82,14 +82,43 @@ public:
   }
   bool isStaged() const { return stage_ != nullptr; }
   const OptionalInputs& optional() const { return optional_; }
-  Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) {
-    if (stage_) {
-      std::vector<NamedTensor> named;
-      for (size_t i = 0; i < inputs.size(); ++i)
-        named.push_back({stage_->inputs()[i].name, inputs[i]});
-      return runStaged(*stage_, signature_, named, optional_.defaults, RunLimits());
+  /// Keeps those of `given` that are sequences and optional values for the runs to come, and
+  /// returns the others.
+  std::vector<NamedTensor> keepCollections(std::vector<NamedTensor> given) {
+    const auto isOther = [&](const NamedTensor& tensor) {
+      const auto declared =
+          std::ranges::find(signature_.inputs, tensor.name, &onnx::DeclaredTensor::name);
+      return declared == signature_.inputs.end() || declared->type.isTensor();
+    };
+    const auto kept = std::ranges::stable_partition(given, isOther);
+    collections_.assign(kept.begin(), kept.end());
+    given.erase(kept.begin(), kept.end());
+    return given;
+  }
+  /// The outputs; the tensors of a sequence `q` are named `q[0]` and so on.
+  Result<std::vector<NamedTensor>> run(std::span<const Tensor> inputs) {
+    std::vector<NamedTensor> outputs;
+    if (!stage_) {
+      ENFOLD_TRY(std::vector<Tensor> tensors,
+                 graph_ ? reference::run(*graph_, inputs) : session_->run(inputs));
+      const std::vector<TensorSpec> specs = this->outputs();
+      for (size_t i = 0; i < tensors.size(); ++i)
+        outputs.push_back({specs[i].name, std::move(tensors[i])});
+      return outputs;
     }
-    return graph_ ? reference::run(*graph_, inputs) : session_->run(inputs);
+    std::vector<NamedTensor> named = collections_;
+    for (size_t i = 0; i < inputs.size(); ++i)
+      named.push_back({stage_->inputs()[i].name, inputs[i]});
+    ENFOLD_TRY(std::vector<onnx::Datum> values,
+               runStaged(*stage_, signature_, named, optional_.defaults, RunLimits()));
+    for (size_t i = 0; i < values.size(); ++i) {
+      const std::string& name = signature_.outputs[i].name;
+      const bool isSequence = values[i].kind == onnx::Datum::Kind::Sequence;
+      for (size_t k = 0; k < values[i].tensors.size(); ++k)
+        outputs.push_back(
+            {isSequence ? fmt::format("{}[{}]", name, k) : name, std::move(values[i].tensors[k])});
+    }
+    return outputs;
   }
 
 private:
@@ -97,11 +126,12 @@ private:
   std::unique_ptr<Session> session_;
   std::shared_ptr<Stage> stage_;
   onnx::Signature signature_; ///< of a model that runs in stages
+  std::vector<NamedTensor> collections_;
   OptionalInputs optional_;
 };
 
 /// Runs a batch of any size through a network compiled for another, piece by piece.
-Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inputs) {
+Result<std::vector<NamedTensor>> runInPieces(Runner& runner, std::vector<Tensor> inputs) {
   const std::vector<TensorSpec> specs = runner.inputs();
   const bool single = specs.size() == 1 && inputs.size() == 1 && !runner.isStaged();
   const Shape& shape = single ? specs[0].type.shape : Shape{};
@@ -110,13 +140,13 @@ Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inpu
       !std::equal(shape.begin() + 1, shape.end(), inputs[0].shape().begin() + 1))
     return runner.run(inputs);
   const int64_t count = inputs[0].shape()[0];
-  std::vector<Tensor> outputs;
+  std::vector<NamedTensor> outputs;
   for (const auto& [name, type] : runner.outputs()) {
     if (type.shape.empty() || type.shape[0] != shape[0])
       return usageError("the outputs do not follow the batch, so it cannot be run in pieces");
     Shape whole = type.shape;
     whole[0] = count;
-    outputs.emplace_back(type.elem, whole);
+    outputs.push_back({name, Tensor(type.elem, whole)});
   }
   const auto copyRows = [](const Tensor& from, int64_t at, Tensor& to, int64_t into, int64_t rows) {
     const size_t row = from.numBytes() / static_cast<size_t>(from.shape()[0]);
@@ -127,8 +157,9 @@ Result<std::vector<Tensor>> runInPieces(Runner& runner, std::vector<Tensor> inpu
     const int64_t rows = std::min(shape[0], count - begin);
     Tensor piece(inputs[0].elem(), shape);
     copyRows(inputs[0], begin, piece, 0, rows);
-    ENFOLD_TRY(const std::vector<Tensor> results, runner.run(std::span(&piece, 1)));
-    for (size_t i = 0; i < results.size(); ++i) copyRows(results[i], 0, outputs[i], begin, rows);
+    ENFOLD_TRY(const std::vector<NamedTensor> results, runner.run(std::span(&piece, 1)));
+    for (size_t i = 0; i < results.size(); ++i)
+      copyRows(results[i].tensor, 0, outputs[i].tensor, begin, rows);
   }
   return outputs;
 }
@@ -205,19 +236,21 @@ bool checkOutput(const std::string& what, const Tensor& output, const Tensor& ex
 /// Compares one test_data_set.
 Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
   ENFOLD_TRY(Runner runner, Runner::make(options, set.inputs));
-  nameByPosition(set.inputs, runner.inputs(), runner.optional());
+  std::vector<NamedTensor> given = runner.keepCollections(set.inputs);
+  nameByPosition(given, runner.inputs(), runner.optional());
   ENFOLD_TRY(const std::vector<Tensor> inputs,
-             arrange(options.inputs, runner.inputs(), runner.optional(), set.inputs));
-  ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
+             arrange(options.inputs, runner.inputs(), runner.optional(), given));
+  ENFOLD_TRY(const std::vector<NamedTensor> outputs, runner.run(inputs));
   ENFOLD_TRY(const diagnose::Tolerance standard, folderTolerance(options.check));
   ENFOLD_TRY(const std::vector<double> rounding, roundingOf(options, set.inputs));
   bool same = true;
   for (size_t i = 0; i < set.outputs.size(); ++i) {
     if (i >= outputs.size()) return usageError("more expected outputs than the model has");
-    const std::string name = runner.outputs()[i].name;
-    const diagnose::Tolerance tolerance = options.tolerance.over(diagnose::atPrecision(
-        {standard.rtol, standard.atol, rounding[i]}, options.model.precisionAsked()));
-    same &= checkOutput(fmt::format("{} {}", set.folder.filename().string(), name), outputs[i],
+    const auto& [name, output] = outputs[i];
+    const diagnose::Tolerance tolerance = options.tolerance.over(
+        diagnose::atPrecision({standard.rtol, standard.atol, i < rounding.size() ? rounding[i] : 0},
+                              options.model.precisionAsked()));
+    same &= checkOutput(fmt::format("{} {}", set.folder.filename().string(), name), output,
                         set.outputs[i].tensor, tolerance);
   }
   return same;
@@ -227,25 +260,37 @@ Result<bool> checkSet(const RunOptions& options, onnx::DataSet set) {
 Result<bool> checkAgainstReference(const RunOptions& options) {
   ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs, options.model));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
-  ENFOLD_TRY(const std::vector<Tensor> inputs,
-             arrange(options.inputs, runner.inputs(), runner.optional(), given));
-  ENFOLD_TRY(const std::vector<Tensor> outputs, runner.run(inputs));
+  ENFOLD_TRY(
+      const std::vector<Tensor> inputs,
+      arrange(options.inputs, runner.inputs(), runner.optional(), runner.keepCollections(given)));
+  ENFOLD_TRY(const std::vector<NamedTensor> outputs, runner.run(inputs));
   RunOptions plain = options;
   plain.reference = true;
   ENFOLD_TRY(Runner reference, Runner::make(plain, given));
-  ENFOLD_TRY(const std::vector<Tensor> expected, reference.run(inputs));
+  reference.keepCollections(given);
+  ENFOLD_TRY(const std::vector<NamedTensor> expected, reference.run(inputs));
   ENFOLD_TRY(const std::vector<double> rounding, roundingOf(options, given));
   bool same = true;
+  if (outputs.size() != expected.size())
+    return invalid(fmt::format("{} tensors, and {} by the reference functions", outputs.size(),
+                               expected.size()));
   for (size_t i = 0; i < outputs.size(); ++i)
-    same &= checkOutput(runner.outputs()[i].name, outputs[i], expected[i],
-                        options.tolerance.over(diagnose::atPrecision(
-                            {.rounding = rounding[i]}, options.model.precisionAsked())));
+    same &= checkOutput(
+        outputs[i].name, outputs[i].tensor, expected[i].tensor,
+        options.tolerance.over(diagnose::atPrecision(
+            {.rounding = i < rounding.size() ? rounding[i] : 0}, options.model.precisionAsked())));
   return same;
 }
 
 Result<bool> check(const RunOptions& options) {
   if (options.check == "reference") return checkAgainstReference(options);
-  ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.check));
+  ENFOLD_TRY(const LoadOptions how, options.model.loadOptions());
+  ENFOLD_TRY(const ModelSource source, options.model.source());
+  onnx::Signature signature;
+  if (!source.isZoo() && !source.isText()) {
+    ENFOLD_TRY(signature, loadSignature(source, how));
+  }
+  ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.check, signature));
   bool same = true;
   for (const onnx::DataSet& set : sets) {
     ENFOLD_TRY(const bool right, checkSet(options, set));
@@ -297,14 +342,13 @@ Result<int> runTapped(const RunOptions& options) {
 Result<int> runOnce(const RunOptions& options) {
   ENFOLD_TRY(const std::vector<NamedTensor> given, readInputs(options.inputs, options.model));
   ENFOLD_TRY(Runner runner, Runner::make(options, given));
-  ENFOLD_TRY(std::vector<Tensor> inputs,
-             arrange(options.inputs, runner.inputs(), runner.optional(), given));
-  ENFOLD_TRY(const std::vector<Tensor> outputs, runInPieces(runner, std::move(inputs)));
-  std::vector<NamedTensor> tensors;
-  for (size_t i = 0; i < outputs.size(); ++i)
-    tensors.push_back({runner.outputs()[i].name, outputs[i]});
-  ENFOLD_RETURN_IF_ERROR(show(options, tensors));
-  return options.labels.empty() ? kDone : printAccuracy(outputs.front(), options.labels);
+  ENFOLD_TRY(std::vector<Tensor> inputs, arrange(options.inputs, runner.inputs(), runner.optional(),
+                                                 runner.keepCollections(given)));
+  ENFOLD_TRY(const std::vector<NamedTensor> outputs, runInPieces(runner, std::move(inputs)));
+  ENFOLD_RETURN_IF_ERROR(show(options, outputs));
+  if (options.labels.empty()) return kDone;
+  if (outputs.empty()) return usageError("there is no output to compare with the labels");
+  return printAccuracy(outputs.front().tensor, options.labels);
 }
 
 Result<int> run(const RunOptions& options) {

@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 4
+#define ENFOLD_COMPILER_VERSION 5
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -66,6 +66,19 @@ enfold_status enfold_set(enfold_settings* settings, const char* name, const char
 /* All settings, one per line: name, values and meaning, separated by tabs. */
 const char* enfold_list_settings(void);
 
+/* A caller's tensor: dense and row-major. */
+typedef struct enfold_tensor {
+  const char* name;
+  int32_t elem; /* enfold_elem */
+  int32_t rank;
+  const int64_t* dims;
+  const void* data; /* may be NULL where only the type matters */
+} enfold_tensor;
+
+/* Gives the model's initializer `tensor->name` this value, which is copied, in place of the one
+ * that the file has or refers to. A model without that initializer is not affected. */
+enfold_status enfold_set_initializer(enfold_settings* settings, const enfold_tensor* tensor);
+
 /* Calls `check(data)` now and then during a compilation, on the thread that started it. The
  * compilation ends with ENFOLD_STOPPED when the function returns other than 0. */
 void enfold_set_interrupt(enfold_settings* settings, int (*check)(void*), void* data);
@@ -88,6 +101,15 @@ enfold_status enfold_open_bytes(const void* bytes, int64_t size, const enfold_se
 /* Frees the network; programs compiled from it live on until they are released. NULL is fine. */
 void enfold_close(enfold_network* network);
 
+/* What an input or output can be. */
+typedef enum enfold_kind {
+  ENFOLD_TENSOR = 0,
+  ENFOLD_SEQUENCE = 1, /* of any number of tensors */
+  ENFOLD_OPTIONAL_TENSOR = 2,
+  ENFOLD_OPTIONAL_SEQUENCE = 3,
+  ENFOLD_ABSENT = 4 /* of a result: an optional output that is not there */
+} enfold_kind;
+
 /* What a model declares about an input or output. */
 typedef struct enfold_declaration {
   const char* name;
@@ -95,6 +117,7 @@ typedef struct enfold_declaration {
   int32_t rank;               /* -1: the shape is unknown */
   const int64_t* dims;        /* -1: open */
   const char* const* symbols; /* names of open dimensions, "" for those without one */
+  int32_t kind;               /* enfold_kind; elem and dims are those of the tensors */
 } enfold_declaration;
 
 /* Inputs that must be given, inputs that have a default value, and outputs. */
@@ -119,15 +142,6 @@ const char* enfold_metadata_value(const enfold_network* network, int32_t index);
 int64_t enfold_num_compilations(const enfold_network* network);
 
 /* ---- Programs ------------------------------------------------------------------------------- */
-
-/* A caller's tensor: dense and row-major. */
-typedef struct enfold_tensor {
-  const char* name;
-  int32_t elem; /* enfold_elem */
-  int32_t rank;
-  const int64_t* dims;
-  const void* data; /* may be NULL where only the type matters */
-} enfold_tensor;
 
 /* A network compiled for inputs of certain sizes. */
 typedef struct enfold_compiled enfold_compiled;
@@ -165,14 +179,20 @@ enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* c
 typedef struct enfold_results enfold_results;
 
 /* Runs a program of any kind on inputs by name, of the types that it was compiled for. Inputs that
- * have a default may be left out. Release the results, which are independent of the inputs' memory.
- * On failure *results is NULL. */
+ * have a default, or are optional, may be left out. A sequence is given as its tensors, all under
+ * its name, and without one it is empty. Release the results, which are independent of the inputs'
+ * memory. On failure *results is NULL. */
 enfold_status enfold_run_tensors(const enfold_compiled* compiled, const enfold_tensor* inputs,
                                  int32_t num_inputs, const enfold_run_limits* limits,
                                  enfold_results** results);
 int32_t enfold_num_results(const enfold_results* results);
 /* An output with its data, which lives as long as `results`; NULL if there is none. */
 const enfold_tensor* enfold_result_at(const enfold_results* results, int32_t index);
+/* The place of the output that the tensor at `index` belongs to: each tensor of a sequence is one
+ * result. -1 if there is none. */
+int32_t enfold_result_output(const enfold_results* results, int32_t index);
+/* What the output at that place turned out to be: a tensor, a sequence, or absent. */
+enfold_kind enfold_output_kind(const enfold_results* results, int32_t output);
 void enfold_release_results(enfold_results* results);
 
 /* ---- Files of native code ------------------------------------------------------------------- */

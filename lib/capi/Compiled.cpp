@@ -96,13 +96,16 @@ enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* c
   });
 }
 
-enfold_results::enfold_results(std::vector<NamedTensor> tensors) : outputs(std::move(tensors)) {
-  for (const auto& [name, tensor] : outputs)
-    rows.push_back({.name = name.c_str(),
-                    .elem = static_cast<int32_t>(tensor.elem()),
-                    .rank = static_cast<int32_t>(tensor.rank()),
-                    .dims = tensor.shape().data(),
-                    .data = tensor.bytes()});
+enfold_results::enfold_results(std::vector<Network::Output> given) : outputs(std::move(given)) {
+  for (size_t i = 0; i < outputs.size(); ++i)
+    for (const Tensor& tensor : outputs[i].value.tensors) {
+      rows.push_back({.name = outputs[i].name.c_str(),
+                      .elem = static_cast<int32_t>(tensor.elem()),
+                      .rank = static_cast<int32_t>(tensor.rank()),
+                      .dims = tensor.shape().data(),
+                      .data = tensor.bytes()});
+      outputOf.push_back(static_cast<int32_t>(i));
+    }
 }
 
 enfold_status enfold_run_tensors(const enfold_compiled* compiled, const enfold_tensor* inputs,
@@ -127,6 +130,24 @@ const enfold_tensor* enfold_result_at(const enfold_results* results, int32_t ind
   return results && index >= 0 && static_cast<size_t>(index) < results->rows.size()
              ? &results->rows[static_cast<size_t>(index)]
              : nullptr;
+}
+
+int32_t enfold_result_output(const enfold_results* results, int32_t index) {
+  return enfold_result_at(results, index) ? results->outputOf[static_cast<size_t>(index)] : -1;
+}
+
+enfold_kind enfold_output_kind(const enfold_results* results, int32_t output) {
+  if (!results || output < 0 || static_cast<size_t>(output) >= results->outputs.size())
+    return ENFOLD_ABSENT;
+  switch (results->outputs[static_cast<size_t>(output)].value.kind) {
+  case onnx::Datum::Kind::Tensor:
+    return ENFOLD_TENSOR;
+  case onnx::Datum::Kind::Sequence:
+    return ENFOLD_SEQUENCE;
+  case onnx::Datum::Kind::Absent:
+    return ENFOLD_ABSENT;
+  }
+  return ENFOLD_ABSENT;
 }
 
 void enfold_release_results(enfold_results* results) { delete results; }

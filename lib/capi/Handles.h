@@ -62,10 +62,11 @@ template <typename Make> enfold_status giveJson(enfold_network* network, char** 
 } // namespace enfold::capi
 
 struct enfold_results {
-  explicit enfold_results(std::vector<enfold::NamedTensor> outputs);
+  explicit enfold_results(std::vector<enfold::Network::Output> outputs);
 
-  std::vector<enfold::NamedTensor> outputs;
+  std::vector<enfold::Network::Output> outputs;
   std::vector<enfold_tensor> rows; ///< which point into the outputs
+  std::vector<int32_t> outputOf;   ///< the output of each row
 };
 
 struct enfold_compiled {

@@ -20,7 +20,8 @@ enfold_network::Declarations::Declarations(const std::vector<onnx::DeclaredTenso
                      .elem = static_cast<int32_t>(type.elem),
                      .rank = type.dims ? static_cast<int32_t>(dims.sizes.size()) : -1,
                      .dims = dims.sizes.data(),
-                     .symbols = dims.symbols.data()});
+                     .symbols = dims.symbols.data(),
+                     .kind = static_cast<int32_t>(type.kind)});
   }
 }
 

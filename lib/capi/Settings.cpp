@@ -16,6 +16,18 @@ enfold_status enfold_set(enfold_settings* settings, const char* name, const char
   return capi::guarded([&] { return set(settings->settings, name, value); });
 }
 
+enfold_status enfold_set_initializer(enfold_settings* settings, const enfold_tensor* tensor) {
+  if (!settings || !tensor || !tensor->name)
+    return capi::fail(ENFOLD_INVALID_ARGUMENT, "no settings, no tensor or no name");
+  return capi::guarded([&]() -> Result<> {
+    ENFOLD_TRY(auto given, capi::tensorsOf(tensor, 1));
+    auto& [name, value] = given.front();
+    if (value.numBytes() > 0) value.mutableBytes(); // a copy of the caller's
+    settings->settings.network.load.replacements.insert_or_assign(name, std::move(value));
+    return {};
+  });
+}
+
 const char* enfold_list_settings(void) {
   static const std::string text = [] {
     std::string lines;

@@ -240,6 +240,7 @@ SupportTable supportTable() {
   for (const onnx::OperatorRow& row : onnx::onnxOperators())
     if (std::ranges::find(opTable(), row.type, &OpInfo::onnxName) == opTable().end())
       add(row.type, table.rewritten);
+  for (const onnx::OperatorRow& row : onnx::mlOperators()) add(row.type, table.ml);
   for (const onnx::OperatorRow& row : onnx::microsoftOperators()) add(row.type, table.microsoft);
   for (const onnx::OperatorRow& row : onnx::nchwcOperators()) add(row.type, table.nchwc);
   return table;
@@ -251,6 +252,7 @@ Json toJson(const SupportTable& table) {
                {"newest_opset", table.newestOpset},
                {"operators", Json::array()},
                {"rewritten", table.rewritten},
+               {"ml", table.ml},
                {"microsoft", table.microsoft},
                {"nchwc", table.nchwc}};
   for (const OperatorSupport& row : table.operators)

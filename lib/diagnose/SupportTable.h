@@ -16,9 +16,9 @@ struct OperatorSupport {
 struct SupportTable {
   int oldestOpset = 0, newestOpset = 0;
   std::vector<OperatorSupport> operators;
-  /// Operators that become others when a model is read, those of the domain com.microsoft,
-  /// and those of com.microsoft.nchwc.
-  std::vector<std::string> rewritten, microsoft, nchwc;
+  /// Operators that become others when a model is read, and those of the domains ai.onnx.ml,
+  /// com.microsoft and com.microsoft.nchwc.
+  std::vector<std::string> rewritten, ml, microsoft, nchwc;
 };
 
 SupportTable supportTable();

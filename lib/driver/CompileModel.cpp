@@ -45,6 +45,8 @@ void describe(const LoadOptions& load, std::string& key) {
                      limits.tensorBytes, limits.expandedBytes, limits.nesting, limits.iterations);
   for (const auto& [name, tensor] : load.values)
     key += fmt::format("value {} {} {:x}\n", name, tensor.type().str(), hashOf(tensor));
+  for (const auto& [name, tensor] : load.replacements)
+    key += fmt::format("replacement {} {} {:x}\n", name, tensor.type().str(), hashOf(tensor));
 }
 
 void describe(const CompileOptions& options, std::string& key) {

@@ -43,6 +43,7 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
   import.samples = options.samples;
   import.dims = options.dims;
   import.values = options.values;
+  import.replacements = options.replacements;
   if (options.freezeInitializers) import.initializers = onnx::ImportOptions::Initializers::Frozen;
   import.overridden = options.overridden;
   if (options.onlyClosed)
@@ -219,7 +220,7 @@ onnx::DeclaredTensor declare(std::string name, const Type& type) {
 bool isOpen(const onnx::DeclaredTensor& input, const LoadOptions& options) {
   if (options.shapes.contains(input.name) || options.values.contains(input.name)) return false;
   if (input.type.elem == ElemType::Undefined) return false; // no tensor: the import says so
-  return !input.type.dims ||
+  return !input.type.isTensor() || !input.type.dims ||
          std::ranges::any_of(*input.type.dims, [&](const onnx::DeclaredType::Dim& dim) {
            return !dim.size && !options.dims.contains(dim.symbol);
          });

@@ -44,8 +44,10 @@ struct LoadOptions {
   std::map<std::string, std::vector<SizeRange>> ranges = {};
   /// Data at hand, in the order of the inputs, nameless or not: it settles what is still open.
   std::vector<NamedTensor> samples;
-  std::map<std::string, int64_t> dims;    ///< sizes of symbolic dimensions, by their name
-  std::map<std::string, Tensor> values;   ///< inputs to be replaced by constants
+  std::map<std::string, int64_t> dims;  ///< sizes of symbolic dimensions, by their name
+  std::map<std::string, Tensor> values; ///< inputs to be replaced by constants
+  /// Values of initializers, in place of the model's.
+  std::map<std::string, Tensor> replacements = {};
   bool freezeInitializers = false;        ///< inputs that have a default become that constant,
   std::set<std::string> overridden;       ///< but not these
   onnx::ImportLimits limits;              ///< of .eir files too, as far as they apply

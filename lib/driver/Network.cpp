@@ -45,6 +45,8 @@ Result<> checkDeclared(const onnx::Signature& signature, std::span<const NamedTe
           found != list->end())
         declared = &*found;
     if (!declared) return usageError(fmt::format("the network has no input '{}'", name));
+    if (!declared->type.isSequence() && std::ranges::count(inputs, name, &NamedTensor::name) > 1)
+      return usageError(fmt::format("input '{}' is one tensor, and more are given", name));
     if (declared->type.elem != ElemType::Undefined && !fits(tensor.type(), declared->type))
       return usageError(fmt::format("input '{}' must be {}, not {}", name, str(declared->type),
                                     tensor.type().str()));
@@ -166,8 +168,9 @@ Network::Key Network::keyOf(std::span<const NamedTensor> inputs,
   for (const auto& [name, tensor] : inputs) {
     const bool decides = bound.contains(name) || (name.empty() && !bound.empty());
     const auto declared = std::ranges::find(signature_.inputs, name, &onnx::DeclaredTensor::name);
-    if (!decides && declared != signature_.inputs.end() && !isOpen(*declared, options_.load))
-      continue;
+    const bool isKnown = declared != signature_.inputs.end();
+    if (!decides && isKnown && !isOpen(*declared, options_.load)) continue;
+    if (isKnown && !declared->type.isTensor()) continue; // stages are found by what it holds
     key.inputs.push_back({name, tensor.type(), decides ? std::optional(tensor) : std::nullopt});
   }
   std::ranges::stable_sort(key.inputs, {}, &Key::Input::name);
@@ -260,16 +263,16 @@ Network::programFor(std::span<const NamedTensor> inputs) {
   return compileFor(all);
 }
 
-Result<std::vector<NamedTensor>> Network::run(const Program& program,
-                                              std::span<const NamedTensor> inputs,
-                                              const enfold_run_limits* limits) const {
-  std::vector<Tensor> outputs;
-  std::vector<NamedTensor> result;
+Result<std::vector<Network::Output>> Network::run(const Program& program,
+                                                  std::span<const NamedTensor> inputs,
+                                                  const enfold_run_limits* limits) const {
+  std::vector<Output> result;
   if (program.isStaged()) {
     const std::vector<NamedTensor> all = named(inputs);
     ENFOLD_RETURN_IF_ERROR(checkDeclared(signature_, all));
-    ENFOLD_TRY(outputs, runStaged(*program.stage, signature_, all, program.inputDefaults,
-                                  RunLimits(limits)));
+    ENFOLD_TRY(
+        std::vector<onnx::Datum> outputs,
+        runStaged(*program.stage, signature_, all, program.inputDefaults, RunLimits(limits)));
     for (size_t i = 0; i < outputs.size(); ++i)
       result.push_back({signature_.outputs[i].name, std::move(outputs[i])});
     return result;
@@ -277,22 +280,23 @@ Result<std::vector<NamedTensor>> Network::run(const Program& program,
   ENFOLD_TRY(
       const std::vector<Tensor> arranged,
       arrange(program.executable().inputs(), program.inputDefaults, program.boundInputs, inputs));
-  ENFOLD_TRY(outputs, program.sessions->run(arranged, limits));
+  ENFOLD_TRY(std::vector<Tensor> outputs, program.sessions->run(arranged, limits));
   const std::vector<TensorSpec> specs = program.executable().outputs();
   for (size_t i = 0; i < outputs.size(); ++i)
-    result.push_back({specs[i].name, std::move(outputs[i])});
+    result.push_back({specs[i].name, onnx::Datum::of(std::move(outputs[i]))});
   return result;
 }
 
 Result<Network::Run> Network::run(std::span<const NamedTensor> inputs,
                                   const enfold_run_limits* limits) {
   ENFOLD_TRY(auto program, programFor(inputs));
-  ENFOLD_TRY(std::vector<NamedTensor> outputs, run(*program, inputs, limits));
+  ENFOLD_TRY(std::vector<Output> outputs, run(*program, inputs, limits));
   Run done{.outputs = {}, .names = {}, .program = std::move(program)};
-  for (auto& [name, tensor] : outputs) {
-    done.names.push_back(std::move(name));
-    done.outputs.push_back(std::move(tensor));
-  }
+  for (auto& [name, value] : outputs)
+    for (Tensor& tensor : value.tensors) {
+      done.names.push_back(name);
+      done.outputs.push_back(std::move(tensor));
+    }
   return done;
 }
 

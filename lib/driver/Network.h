@@ -47,7 +47,8 @@ public:
   };
 
   /// The program for inputs like these, compiled unless it is among the latest. Inputs are named,
-  /// or all nameless and in the order of the model; those with a default may be left out.
+  /// or all nameless and in the order of the model; those with a default may be left out. A
+  /// sequence is given as its tensors, all under its name.
   Result<std::shared_ptr<const Program>> programFor(std::span<const NamedTensor> inputs);
 
   /// The model for inputs like these, for those who investigate how it is compiled.
@@ -56,14 +57,18 @@ public:
 
   /// A run's outputs, and the program that gave them.
   struct Run {
-    std::vector<Tensor> outputs;
-    std::vector<std::string> names; ///< of the outputs
+    std::vector<Tensor> outputs;    ///< of a sequence, its tensors
+    std::vector<std::string> names; ///< of the output to which each belongs
     std::shared_ptr<const Program> program;
   };
   Result<Run> run(std::span<const NamedTensor> inputs, const enfold_run_limits* limits = nullptr);
+  struct Output {
+    std::string name;
+    onnx::Datum value;
+  };
   /// A run of a program for inputs like these.
-  Result<std::vector<NamedTensor>> run(const Program& program, std::span<const NamedTensor> inputs,
-                                       const enfold_run_limits* limits = nullptr) const;
+  Result<std::vector<Output>> run(const Program& program, std::span<const NamedTensor> inputs,
+                                  const enfold_run_limits* limits = nullptr) const;
 
   /// How many programs are kept.
   size_t size() const;

@@ -20,7 +20,9 @@ template <typename T> std::optional<T> number(std::string_view text) {
   T value{};
   const char* end = text.data() + text.size();
   const auto [last, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && last == end ? std::optional(value) : std::nullopt;
+  const bool isRead =
+      error == std::errc() && last == end && !std::isnan(static_cast<double>(value));
+  return isRead ? std::optional(value) : std::nullopt;
 }
 
 Result<> setFlag(bool& flag, std::string_view value) {

@@ -148,28 +148,59 @@ std::vector<TensorSpec> Stage::inputs() const {
   return specs;
 }
 
-Result<std::vector<Tensor>> runStaged(Stage& stage, const onnx::Signature& signature,
-                                      std::span<const NamedTensor> inputs,
-                                      const std::map<std::string, Tensor>& defaults,
-                                      const RunLimits& limits) {
-  return catchNoMemory("running", [&]() -> Result<std::vector<Tensor>> {
-    Data data;
-    for (const auto& [name, tensor] : defaults) data.emplace(name, Datum::of(tensor));
-    for (const auto& [name, tensor] : inputs) data.insert_or_assign(name, Datum::of(tensor));
-    for (const auto& input : signature.inputs)
-      if (!data.contains(input.name))
-        return usageError(fmt::format("no data for input '{}'", input.name));
+namespace {
+
+/// What the caller gives for the inputs of a model.
+Result<Data> dataOf(const onnx::Signature& signature, std::span<const NamedTensor> inputs,
+                    const std::map<std::string, Tensor>& defaults) {
+  using Kind = onnx::DeclaredType::Kind;
+  Data data;
+  for (const auto& [name, type] : signature.inputs)
+    if (type.kind == Kind::Sequence)
+      data.emplace(name, Datum{Datum::Kind::Sequence, {}});
+    else if (type.isOptional())
+      data.emplace(name, Datum());
+  for (const auto& [name, tensor] : defaults) data.emplace(name, Datum::of(tensor));
+  for (const auto& [name, tensor] : inputs) {
+    const auto declared = std::ranges::find(signature.inputs, name, &onnx::DeclaredTensor::name);
+    if (declared == signature.inputs.end() || !declared->type.isSequence()) {
+      data.insert_or_assign(name, Datum::of(tensor));
+      continue;
+    }
+    Datum& sequence = data.at(name);
+    sequence.kind = Datum::Kind::Sequence;
+    sequence.tensors.push_back(tensor);
+  }
+  for (const auto& input : signature.inputs)
+    if (!data.contains(input.name))
+      return usageError(fmt::format("no data for input '{}'", input.name));
+  return data;
+}
+
+} // namespace
+
+Result<std::vector<Datum>> runStaged(Stage& stage, const onnx::Signature& signature,
+                                     std::span<const NamedTensor> inputs,
+                                     const std::map<std::string, Tensor>& defaults,
+                                     const RunLimits& limits) {
+  return catchNoMemory("running", [&]() -> Result<std::vector<Datum>> {
+    ENFOLD_TRY(Data data, dataOf(signature, inputs, defaults));
     ENFOLD_RETURN_IF_ERROR(stage.run(data, limits));
-    std::vector<Tensor> outputs;
+    std::vector<Datum> outputs;
     for (const auto& output : signature.outputs) {
       const auto found = data.find(output.name);
-      if (found == data.end() || !found->second.isTensor())
-        return unsupported("it is no tensor", fmt::format("output '{}'", output.name));
-      Tensor tensor = found->second.tensor();
-      const bool isInput = std::ranges::any_of(
-          inputs, [&](const NamedTensor& input) { return input.tensor.bytes() == tensor.bytes(); });
-      if (isInput && tensor.numElements() > 0) tensor.mutableBytes(); // of its own
-      outputs.push_back(std::move(tensor));
+      if (found == data.end())
+        return unsupported("it could not be computed", fmt::format("output '{}'", output.name));
+      Datum& datum = outputs.emplace_back(found->second);
+      if (output.type.isTensor() && !datum.isTensor())
+        return invalid(
+            fmt::format("output '{}' is declared as a tensor, and is none", output.name));
+      for (Tensor& tensor : datum.tensors) {
+        const bool isInput = std::ranges::any_of(inputs, [&](const NamedTensor& input) {
+          return input.tensor.bytes() == tensor.bytes();
+        });
+        if (isInput && tensor.numElements() > 0) tensor.mutableBytes(); // of its own
+      }
     }
     return outputs;
   });

@@ -86,10 +86,12 @@ Result<std::shared_ptr<Stage>> stageOf(const std::shared_ptr<const Executable>& 
 /// The same of a graph that the reference functions run, as all behind it.
 std::shared_ptr<Stage> referenceStage(std::unique_ptr<Graph> graph, onnx::Remainder remainder);
 
-/// Runs a model by its stage. Inputs are named; those left out have defaults.
-Result<std::vector<Tensor>> runStaged(Stage& stage, const onnx::Signature& signature,
-                                      std::span<const NamedTensor> inputs,
-                                      const std::map<std::string, Tensor>& defaults,
-                                      const RunLimits& limits);
+/// Runs a model by its stage, and gives its outputs in their order. Inputs are named; a sequence is
+/// given as its tensors, all under its name. Those left out have defaults, are empty sequences, or
+/// optional.
+Result<std::vector<onnx::Datum>> runStaged(Stage& stage, const onnx::Signature& signature,
+                                           std::span<const NamedTensor> inputs,
+                                           const std::map<std::string, Tensor>& defaults,
+                                           const RunLimits& limits);
 
 } // namespace enfold

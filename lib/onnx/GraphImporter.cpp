@@ -64,7 +64,7 @@ const Tensor* GraphImporter::decidingValue(const Value* input) {
 void GraphImporter::import(pb::GraphProto& proto) {
   Scope scope;
   scope.opsets = &model_.signature.opsets;
-  scope.read = namesReadBy(proto);
+  scope.read = namesNeeded(proto);
   reserveNames(proto);
   nchwcBlock_ = nchwcBlockOf(proto);
   if (nchwcBlock_ > 0)
@@ -77,7 +77,7 @@ void GraphImporter::import(pb::GraphProto& proto) {
   readValueInfos(proto);
   importNodes(*proto.mutable_node(), scope);
   importOutputs(proto, scope);
-  if (!deferred_.empty() && problems_.empty() && decidingValues_.empty()) leave(proto, scope);
+  if (mustLeave_ && problems_.empty() && decidingValues_.empty()) leave(proto, scope);
 }
 
 void GraphImporter::reserveNames(const pb::GraphProto& proto) {
@@ -95,6 +95,14 @@ const Tensor* GraphImporter::decodedBefore(const pb::NodeProto& proto, const Sco
 }
 
 Result<Tensor> GraphImporter::tensorOf(pb::TensorProto& proto, bool isInSubgraph) {
+  if (const auto given = options_.replacements.find(proto.name());
+      given != options_.replacements.end() && !isInSubgraph) {
+    ENFOLD_TRY(const ElemType elem, decodeElemType(proto.data_type()));
+    if (given->second.elem() == elem) return given->second;
+    return std::unexpected(
+        Error(ErrorKind::Usage, fmt::format("it is {}, and the value given for it {}",
+                                            enfold::name(elem), given->second.type().str())));
+  }
   if (decoded_ && !isInSubgraph)
     if (const auto known = decoded_->find(proto.name()); known != decoded_->end())
       return known->second;
@@ -196,8 +204,19 @@ void GraphImporter::importInput(const pb::ValueInfoProto& info, Scope& scope) {
     return;
   }
   Binding& binding = scope.names[name];
-  auto type = readType(info);
+  auto type = readBoundaryType(info);
   if (!type) return problems_.add(std::move(type).error(), what);
+  if (!type->isTensor()) {
+    if (mode_ != Mode::Cut)
+      return problems_.add(
+          Error(ErrorKind::DataDependent,
+                fmt::format("it is {}, and what it holds is known with a run only",
+                            type->isSequence() ? "a sequence of tensors" : "an optional tensor")),
+          what);
+    binding.state = Binding::State::Deferred;
+    mustLeave_ = true;
+    return;
+  }
   if (const auto given = options_.values.find(name); given != options_.values.end()) {
     const Tensor& tensor = given->second;
     const auto resolved = dims_.resolve(*type);
@@ -238,11 +257,13 @@ void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scop
     const Binding* binding = scope.find(name);
     if (binding == nullptr) {
       problems_.add(Error(ErrorKind::Invalid, "no node computes it"), what);
-    } else if (binding->sequence) {
-      problems_.add(Error(ErrorKind::Unsupported, "it is a sequence of tensors"), what);
-    } else if (binding->state == Binding::State::Absent) {
-      problems_.add(Error(ErrorKind::Unsupported, "it is an optional value that is not there"),
-                    what);
+    } else if (binding->sequence || binding->state == Binding::State::Absent) {
+      mustLeave_ = true;
+      if (mode_ != Mode::Cut)
+        problems_.add(Error(ErrorKind::DataDependent,
+                            binding->sequence ? "it is a sequence of tensors"
+                                              : "it is an optional value that is not there"),
+                      what);
     } else if (binding->state == Binding::State::Known) {
       const Type& type = binding->value->type();
       const auto declared = readType(info);
@@ -301,6 +322,8 @@ void GraphImporter::importNodes(NodeList& nodes, Scope& scope) {
                       onnx::describe(nodes[index], index));
   for (int index : order.indices) {
     if (overLimits_) return;
+    // What nobody needs may be beyond what can be imported.
+    if (scope.caller == nullptr && !isNeeded(nodes[index], scope.read)) continue;
     // A constant keeps nothing of its node.
     if (mode_ == Mode::Cut && scope.caller == nullptr && nodes[index].op_type() != "Constant")
       importOrDefer(nodes[index], index, index, scope);

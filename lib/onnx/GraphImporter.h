@@ -76,7 +76,7 @@ private:
       Known,
       Absent,   ///< an optional input of a function that the call leaves out, or an unread constant
       Failed,   ///< computed by a node that could not be imported
-      Deferred, ///< computed by a node that is left
+      Deferred, ///< computed by a node that is left, or an input that is no tensor
     };
     State state = State::Failed;
     Value* value = nullptr;
@@ -215,6 +215,7 @@ private:
 
   const Mode mode_;
   std::vector<int> deferred_; ///< places of nodes that are left, in their order
+  bool mustLeave_ = false;    ///< some name is deferred, or an output is no tensor
   std::set<int> decided_;     ///< those among them that data decide
   std::vector<Remainder::Decided> decisions_;
   const NodeProcedure* procedure_ = nullptr;

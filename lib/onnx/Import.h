@@ -42,6 +42,8 @@ struct ImportOptions {
   std::map<std::string, int64_t> dims;
   /// Inputs to be replaced by these constants: for shapes and the like that come in as inputs.
   std::map<std::string, Tensor> values;
+  /// Values of initializers, in place of those that the file has or refers to.
+  std::map<std::string, Tensor> replacements;
   /// Whether an input with a default value (IR version 4 up) becomes that constant.
   enum class Initializers { Overridable, Frozen };
   Initializers initializers = Initializers::Overridable;

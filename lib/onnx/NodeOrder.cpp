@@ -119,6 +119,35 @@ std::set<std::string> namesRead(const pb::NodeProto& node) {
 
 NodeOrder orderNodes(const NodeList& nodes) { return Sorter(nodes).run(); }
 
+std::unordered_set<std::string> namesNeeded(const pb::GraphProto& graph) {
+  std::unordered_map<std::string_view, const pb::NodeProto*> producers;
+  for (const auto& node : graph.node())
+    for (const std::string& name : node.output()) producers.emplace(name, &node);
+  std::unordered_set<std::string> needed;
+  std::unordered_set<const pb::NodeProto*> visited;
+  std::vector<const pb::NodeProto*> open;
+  const auto need = [&](const std::string& name) {
+    if (name.empty() || !needed.insert(name).second) return;
+    const auto producer = producers.find(name);
+    if (producer != producers.end() && visited.insert(producer->second).second)
+      open.push_back(producer->second);
+  };
+  for (const auto& output : graph.output()) need(output.name());
+  while (!open.empty()) {
+    const pb::NodeProto* node = open.back();
+    open.pop_back();
+    for (const std::string& name : node->output()) needed.insert(name);
+    forEachRead(*node, need);
+  }
+  return needed;
+}
+
+bool isNeeded(const pb::NodeProto& node, const std::unordered_set<std::string>& needed) {
+  const auto isAmong = [&](const std::string& name) { return needed.contains(name); };
+  return std::ranges::any_of(node.output(), isAmong) ||
+         std::ranges::all_of(node.output(), &std::string::empty);
+}
+
 std::unordered_set<std::string> namesReadBy(const pb::GraphProto& graph) {
   std::unordered_set<std::string> names = namesRead(graph.node());
   for (const auto& output : graph.output()) names.insert(output.name());

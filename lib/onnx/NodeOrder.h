@@ -27,6 +27,11 @@ struct NodeOrder {
 /// The names that nodes read, those their subgraphs capture included.
 std::unordered_set<std::string> namesRead(const NodeList& nodes);
 std::set<std::string> namesRead(const pb::NodeProto& node);
+/// The names that the outputs of a graph depend on, and these.
+std::unordered_set<std::string> namesNeeded(const pb::GraphProto& graph);
+/// Whether one of the names that the node computes is among those. One that computes nothing is
+/// taken as needed.
+bool isNeeded(const pb::NodeProto& node, const std::unordered_set<std::string>& needed);
 /// The names that a graph or a function reads or gives.
 std::unordered_set<std::string> namesReadBy(const pb::GraphProto& graph);
 std::unordered_set<std::string> namesReadBy(const pb::FunctionProto& function);

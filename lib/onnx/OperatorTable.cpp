@@ -243,6 +243,7 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Tan", 7, kNewestOpset, direct},
     {"Tanh", 1, kNewestOpset, direct},
     {"TensorScatter", 24, kNewestOpset, tensorScatter},
+    {"TfIdfVectorizer", 9, kNewestOpset, tfIdfVectorizer},
     {"ThresholdedRelu", 1, kNewestOpset, direct},
     {"Tile", 6, kNewestOpset, direct},
     {"TopK", 1, 9, topkCount},
@@ -257,6 +258,19 @@ constexpr OperatorRow kOnnxOperators[] = {
     {"Where", 9, kNewestOpset, direct},
     {"Xor", 1, 6, axisBroadcast},
     {"Xor", 7, kNewestOpset, direct},
+};
+
+constexpr OperatorRow kMlOperators[] = {
+    {"ArrayFeatureExtractor", 1, kNewestOpset, arrayFeatureExtractor},
+    {"Binarizer", 1, kNewestOpset, binarizer},
+    {"FeatureVectorizer", 1, kNewestOpset, featureVectorizer},
+    {"Imputer", 1, kNewestOpset, imputer},
+    {"LabelEncoder", 2, kNewestOpset, labelEncoder},
+    {"LinearClassifier", 1, kNewestOpset, linearClassifier},
+    {"LinearRegressor", 1, kNewestOpset, linearRegressor},
+    {"Normalizer", 1, kNewestOpset, normalizer},
+    {"OneHotEncoder", 1, kNewestOpset, oneHotEncoder},
+    {"Scaler", 1, kNewestOpset, scaler},
 };
 
 constexpr OperatorRow kMicrosoftOperators[] = {
@@ -403,11 +417,13 @@ std::span<const OperatorRow> rowsOf(std::span<const OperatorRow> table, std::str
 
 std::span<const OperatorRow> onnxOperators() { return kOnnxOperators; }
 std::span<const OperatorRow> microsoftOperators() { return kMicrosoftOperators; }
+std::span<const OperatorRow> mlOperators() { return kMlOperators; }
 std::span<const OperatorRow> nchwcOperators() { return kNchwcOperators; }
 
 Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int64_t opset) {
   constexpr std::pair<std::string_view, std::span<const OperatorRow>> kDomains[] = {
       {"", kOnnxOperators},
+      {"ai.onnx.ml", kMlOperators},
       {"com.microsoft", kMicrosoftOperators},
       {"com.microsoft.nchwc", kNchwcOperators}};
   const auto* table = std::ranges::find(kDomains, domain, [](const auto& d) { return d.first; });

@@ -20,9 +20,11 @@ struct OperatorRow {
   Adapter adapt;
 };
 
-/// Rows of ONNX itself, of com.microsoft and of com.microsoft.nchwc, sorted by type and version.
+/// Rows of ONNX itself, com.microsoft, ai.onnx.ml and com.microsoft.nchwc, sorted by type and
+/// version.
 std::span<const OperatorRow> onnxOperators();
 std::span<const OperatorRow> microsoftOperators();
+std::span<const OperatorRow> mlOperators();
 std::span<const OperatorRow> nchwcOperators();
 
 /// How a node of that domain, type and opset is imported, or an error of kind Unsupported that says

@@ -2,6 +2,7 @@
 #include "onnx/ReadSignature.h"
 
 #include "onnx/Functions.h"
+#include "onnx/NodeOrder.h"
 #include "onnx/OperatorTable.h"
 #include "onnx/ParseModel.h"
 #include "onnx/TensorCodec.h"
@@ -23,18 +24,20 @@ std::string_view kindOfValue(const pb::TypeProto& type) {
 
 /// Whatever the declaration is of: what cannot be computed with is refused by the import alone.
 DeclaredTensor readTensor(const pb::ValueInfoProto& info) {
-  auto type = readType(info);
+  auto type = readBoundaryType(info);
   return {info.name(), type ? *std::move(type) : DeclaredType()};
 }
 
-/// The nodes of the main graph that no adapter takes.
+/// The nodes of the main graph that are needed and that no adapter takes.
 std::vector<std::string> unsupportedNodes(const pb::ModelProto& model,
                                           const std::map<std::string, int64_t>& opsets) {
   const Functions functions(model);
+  const auto needed = namesNeeded(model.graph());
   std::vector<std::string> found;
   int index = 0;
   for (const auto& node : model.graph().node()) {
     const int number = index++;
+    if (!isNeeded(node, needed)) continue;
     const std::string domain = canonicalDomain(node.domain());
     if (functions.find(node) != nullptr || isStructural(domain, node.op_type())) continue;
     const auto known = opsets.find(domain);
@@ -70,6 +73,26 @@ Result<DeclaredType> readType(const pb::ValueInfoProto& info) {
     }
     type.dims->push_back(std::move(dim));
   }
+  return type;
+}
+
+Result<DeclaredType> readBoundaryType(const pb::ValueInfoProto& info) {
+  using Kind = DeclaredType::Kind;
+  const bool isOptional = info.type().has_optional_type();
+  const pb::TypeProto& outer = isOptional ? info.type().optional_type().elem_type() : info.type();
+  const bool isSequence = outer.has_sequence_type();
+  pb::ValueInfoProto tensor;
+  tensor.set_name(info.name());
+  *tensor.mutable_type() = isSequence ? outer.sequence_type().elem_type() : outer;
+  auto type = readType(tensor);
+  if (!type && (isSequence || isOptional))
+    return unsupported(
+        fmt::format("it is {}, not of tensors of numbers", kindOfValue(info.type())));
+  if (!type) return type;
+  if (isSequence)
+    type->kind = isOptional ? Kind::OptionalSequence : Kind::Sequence;
+  else
+    type->kind = isOptional ? Kind::OptionalTensor : Kind::Tensor;
   return type;
 }
 

@@ -244,7 +244,8 @@ Result<bool> GraphImporter::importSequenceNode(pb::NodeProto& proto, const std::
   const int64_t opset = opsetOf(proto, scope);
   ENFOLD_TRY(auto inputs, bindingsOf(proto, scope));
   if (!inputs) return true;
-  if (proto.op_type() == "Identity" && (inputs->size() != 1 || !inputs->front().sequence))
+  if (proto.op_type() == "Identity" &&
+      (inputs->size() != 1 || proto.input(0).empty() || inputs->front().value))
     return false; // of a tensor
   if (opset < row->since)
     return unsupported(fmt::format("the operator exists from opset {} on", row->since));

@@ -17,8 +17,10 @@ namespace enfold::onnx {
 
 struct ImportLimits;
 
-/// What a declaration says of a tensor, with sizes it leaves open as nullopt.
+/// What a declaration says of a tensor, or of those of a sequence, with sizes it leaves open as
+/// nullopt.
 struct DeclaredType {
+  enum class Kind { Tensor, Sequence, OptionalTensor, OptionalSequence };
   struct Dim {
     std::optional<int64_t> size;
     std::string symbol; ///< empty if the dimension has none
@@ -26,13 +28,17 @@ struct DeclaredType {
   };
   ElemType elem = ElemType::Undefined;
   std::optional<std::vector<Dim>> dims; ///< nullopt if nothing is known of the shape
+  Kind kind = Kind::Tensor;
+  bool isTensor() const { return kind == Kind::Tensor; }
+  bool isSequence() const { return kind == Kind::Sequence || kind == Kind::OptionalSequence; }
+  bool isOptional() const { return kind == Kind::OptionalTensor || kind == Kind::OptionalSequence; }
   bool operator==(const DeclaredType&) const = default;
 };
 
 /// An input or output of a model.
 struct DeclaredTensor {
   std::string name;
-  DeclaredType type; ///< elem is Undefined where the value is not a tensor of numbers
+  DeclaredType type; ///< elem is Undefined where there are no tensors of numbers
   bool operator==(const DeclaredTensor&) const = default;
 };
 

@@ -19,7 +19,7 @@ constexpr int64_t kMostDeciding = 64;
 } // namespace
 
 bool GraphImporter::readsDeferred(const pb::NodeProto& proto, const Scope& scope) const {
-  if (deferred_.empty()) return false;
+  if (!mustLeave_) return false;
   return std::ranges::any_of(namesRead(proto), [&](const std::string& name) {
     const Binding* binding = scope.find(name);
     return binding && binding->state == Binding::State::Deferred;
@@ -32,6 +32,7 @@ void GraphImporter::importOrDefer(const pb::NodeProto& proto, int place, int num
       if (!name.empty())
         scope.names.insert_or_assign(name, Binding{Binding::State::Deferred, nullptr});
     deferred_.push_back(place);
+    mustLeave_ = true;
   };
   if (readsDeferred(proto, scope)) return defer();
   const size_t numOps = graph_.numOps();

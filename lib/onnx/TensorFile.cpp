@@ -6,6 +6,8 @@
 #include "onnx/TensorCodec.h"
 #include "support/NewFile.h"
 
+#include <enfold/onnx-data.pb.h>
+
 #include <fmt/format.h>
 
 #include <map>
@@ -38,16 +40,58 @@ Result<NamedTensor> decode(std::span<const std::byte> bytes, const std::filesyst
   return NamedTensor{"", std::move(tensor)};
 }
 
+/// The tensors of a sequence or of an optional value.
+Result<std::vector<Tensor>> decodeValue(std::span<const std::byte> bytes,
+                                        const std::filesystem::path& folder,
+                                        const DeclaredType& type) {
+  constexpr int32_t kTensor = 1, kSequence = 3;
+  const auto size = static_cast<int>(bytes.size());
+  pb::SequenceProto sequence;
+  pb::OptionalProto optional;
+  bool isRead = bytes.size() <= static_cast<size_t>(ImportLimits{}.fileBytes);
+  if (!type.isOptional()) {
+    isRead =
+        isRead && sequence.ParseFromArray(bytes.data(), size) && sequence.elem_type() == kTensor;
+  } else {
+    isRead = isRead && optional.ParseFromArray(bytes.data(), size);
+    if (optional.elem_type() == kTensor) *sequence.add_tensor_values() = optional.tensor_value();
+    if (optional.elem_type() == kSequence) sequence = optional.sequence_value();
+  }
+  if (!isRead)
+    return invalid(
+        fmt::format("it is no {} of tensors", type.isOptional() ? "optional value" : "sequence"));
+  ExternalData external(folder);
+  std::vector<Tensor> tensors;
+  for (pb::TensorProto& proto : *sequence.mutable_tensor_values()) {
+    ENFOLD_TRY(tensors.emplace_back(), decodeTensor(proto, external, ImportLimits{}));
+  }
+  return tensors;
+}
+
 /// Reads KIND_0.pb, KIND_1.pb and so on until one is missing.
 Result<std::vector<NamedTensor>> readNumbered(const std::filesystem::path& folder,
-                                              std::string_view kind) {
+                                              std::string_view kind,
+                                              std::span<const DeclaredTensor> declared) {
   std::vector<NamedTensor> tensors;
-  for (;;) {
-    const auto path = folder / fmt::format("{}_{}.pb", kind, tensors.size());
+  for (size_t i = 0;; ++i) {
+    const auto path = folder / fmt::format("{}_{}.pb", kind, i);
     std::error_code error;
     if (!std::filesystem::exists(path, error)) return tensors;
-    ENFOLD_TRY(NamedTensor tensor, readTensorFile(path));
-    tensors.push_back(std::move(tensor));
+    if (i >= declared.size() || declared[i].type.isTensor()) {
+      ENFOLD_TRY(NamedTensor tensor, readTensorFile(path));
+      tensors.push_back(std::move(tensor));
+      continue;
+    }
+    ENFOLD_TRY(const RegularFile file, RegularFile::open(path));
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const std::byte> mapped;
+    if (file.size() > 0) {
+      ENFOLD_TRY(mapped, file.map());
+      bytes = {mapped.get(), static_cast<size_t>(file.size())};
+    }
+    auto value = decodeValue(bytes, folder, declared[i].type);
+    if (!value) return about(path, std::move(value).error());
+    for (Tensor& tensor : *value) tensors.push_back({declared[i].name, std::move(tensor)});
   }
 }
 
@@ -79,7 +123,8 @@ Result<> writeTensorProto(const std::filesystem::path& path, const NamedTensor& 
   return writeFile(path, proto.SerializeAsString());
 }
 
-Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder) {
+Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder,
+                                          const Signature& model) {
   constexpr std::string_view kPrefix = "test_data_set_";
   std::map<size_t, std::filesystem::path> folders; // by number: 10 comes after 9
   std::error_code error;
@@ -94,9 +139,10 @@ Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder) {
         fmt::format("{} holds no {}N folder to check against", folder.string(), kPrefix));
   std::vector<DataSet> sets;
   for (const auto& [number, path] : folders) {
-    ENFOLD_TRY(std::vector<NamedTensor> inputs, readNumbered(path, "input"));
-    ENFOLD_TRY(std::vector<NamedTensor> outputs, readNumbered(path, "output"));
-    if (outputs.empty()) return usageError(fmt::format("{} holds no output_0.pb", path.string()));
+    ENFOLD_TRY(std::vector<NamedTensor> inputs, readNumbered(path, "input", model.inputs));
+    ENFOLD_TRY(std::vector<NamedTensor> outputs, readNumbered(path, "output", model.outputs));
+    if (!std::filesystem::exists(path / "output_0.pb", error))
+      return usageError(fmt::format("{} holds no output_0.pb", path.string()));
     sets.push_back({path, std::move(inputs), std::move(outputs)});
   }
   return sets;

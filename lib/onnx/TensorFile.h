@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/Tensor.h"
+#include "onnx/Signature.h"
 #include "support/Result.h"
 
 #include <filesystem>
@@ -24,13 +25,16 @@ Result<> writeNpy(const std::filesystem::path& path, const Tensor& tensor);
 /// Writes a TensorProto.
 Result<> writeTensorProto(const std::filesystem::path& path, const NamedTensor& tensor);
 
-/// One test_data_set_N folder: inputs and expected outputs in the order of their numbers.
+/// One test_data_set_N folder: inputs and expected outputs in the order of their numbers. Of a
+/// sequence, its tensors, all under the name that the model gives it.
 struct DataSet {
   std::filesystem::path folder;
   std::vector<NamedTensor> inputs, outputs;
 };
 
-/// All test_data_set_* below `folder`, in order; an error if there is none.
-Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder);
+/// All test_data_set_* below `folder`, in order; an error if there is none. Files of sequences and
+/// optional values are told from those of tensors by what the model declares.
+Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder,
+                                          const Signature& model = {});
 
 } // namespace enfold::onnx

@@ -15,13 +15,14 @@ namespace {
 struct Bin {
   int64_t begin, end;
 
-  Bin(double first, double last, int64_t bin, int64_t bins, int64_t size) {
-    const double extent = std::max(last - first + 1, 1.0) / static_cast<double>(bins);
-    const auto place = [&](double at) {
-      return static_cast<int64_t>(std::clamp(at + first, 0.0, static_cast<double>(size)));
+  /// In floats, as boxes and scale are: which pixels are of a bin hangs on how products round.
+  Bin(float first, float last, int64_t bin, int64_t bins, int64_t size) {
+    const float extent = std::max(last - first + 1, 1.0f) / static_cast<float>(bins);
+    const auto place = [&](float at) {
+      return static_cast<int64_t>(std::clamp(at + first, 0.0f, static_cast<float>(size)));
     };
-    begin = place(std::floor(static_cast<double>(bin) * extent));
-    end = place(std::ceil(static_cast<double>(bin + 1) * extent));
+    begin = place(std::floor(static_cast<float>(bin) * extent));
+    end = place(std::ceil(static_cast<float>(bin + 1) * extent));
   }
 };
 
@@ -31,7 +32,7 @@ Result<> evalMaxRoiPool(EvalContext& context) {
   const Shape &x = context.shape(0), &y = context.result().shape();
   const std::vector<double> images = load<double>(context.operand(0));
   const std::vector<double> rois = load<double>(context.operand(1));
-  const double scale = context.real("spatial_scale");
+  const auto scale = static_cast<float>(context.real("spatial_scale"));
   std::vector<double> pooled(static_cast<size_t>(context.result().numElements()));
   size_t to = 0;
   for (int64_t box = 0; box < y[0]; ++box) {
@@ -40,7 +41,9 @@ Result<> evalMaxRoiPool(EvalContext& context) {
       return invalid(
           fmt::format("box {} is of image {}, of which there are {}", box, roi[0], x[0]));
     const auto image = static_cast<int64_t>(roi[0]);
-    const auto corner = [&](size_t i) { return std::round(roi[1 + i] * scale); };
+    const auto corner = [&](size_t i) {
+      return std::round(static_cast<float>(roi[1 + i]) * scale);
+    };
     for (int64_t c = 0; c < x[1]; ++c)
       for (int64_t ph = 0; ph < y[2]; ++ph)
         for (int64_t pw = 0; pw < y[3]; ++pw, ++to) {

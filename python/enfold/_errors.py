@@ -130,7 +130,10 @@ def _names(tensors: Sequence[tuple[str, int, Any]]) -> list[str]:
 def check_names(network: _core.Network, feed: Mapping[str, object]) -> None:
     """Raises if inputs are missing or unknown."""
     required = _names(network.inputs)
-    missing = [name for name in required if name not in feed]
+    optional = (_types.OPTIONAL_TENSOR, _types.OPTIONAL_SEQUENCE)
+    missing = [
+        name for name in required if name not in feed and network.kinds.get(name) not in optional
+    ]
     if missing:
         raise ValueError(f"Required inputs ({missing}) are missing from input feed ({list(feed)}).")
     known = required + _names(network.overridable)
@@ -142,7 +145,7 @@ def check_names(network: _core.Network, feed: Mapping[str, object]) -> None:
 def check_types(network: _core.Network, feed: Mapping[str, object]) -> None:
     """Raises naming the first input whose type or shape is not the declared one."""
     for name, elem, shape in network.inputs + network.overridable:
-        if name not in feed:
+        if name not in feed or name in network.kinds:
             continue
         given_elem, given_shape = _types.describe(feed[name])
         if given_elem != elem:

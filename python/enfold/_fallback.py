@@ -64,4 +64,12 @@ def session(model: str | bytes, options: Any, why: Exception) -> Any:
         setattr(settings, name, getattr(options, name))
     for name, size in options._dimensions.items():
         settings.add_free_dimension_override_by_name(name, size)
-    return real.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    kept = {
+        name: real.OrtValue.ortvalue_from_numpy(array)
+        for name, array in options._initializers.items()
+    }
+    for name, value in kept.items():
+        settings.add_initializer(name, value)
+    made = real.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+    made._kept_initializers = kept  # onnxruntime refers to them
+    return made

@@ -45,9 +45,15 @@ BY_NUMBER = {row.number: row for row in TABLE}
 BY_NUMPY = {row.numpy: row for row in TABLE}
 
 
-def type_string(number: int) -> str:
-    """ "tensor(float)"."""
-    return f"tensor({BY_NUMBER[number].onnx})" if number in BY_NUMBER else "unknown"
+SEQUENCE, OPTIONAL_TENSOR, OPTIONAL_SEQUENCE = 1, 2, 3  # enfold_kind
+
+
+def type_string(number: int, kind: int = 0) -> str:
+    """ "tensor(float)", "seq(tensor(float))", "optional(tensor(float))"."""
+    text = f"tensor({BY_NUMBER[number].onnx})" if number in BY_NUMBER else "unknown"
+    if kind in (SEQUENCE, OPTIONAL_SEQUENCE):
+        text = f"seq({text})"
+    return f"optional({text})" if kind in (OPTIONAL_TENSOR, OPTIONAL_SEQUENCE) else text
 
 
 def describe(value: Any) -> tuple[int, tuple[int, ...]]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 class Tensor(NamedTuple):
-    """An input or output: its name, its element type ("f32") and its shape, in which an open size is
-    the name of its dimension, or None."""
+    """An input or output: its name, its element type ("f32"; of a sequence "seq(f32)") and its shape,
+    in which an open size is the name of its dimension, or None."""
 
     name: str
     dtype: str
@@ -29,10 +29,14 @@ class Tensor(NamedTuple):
         return f"{self.name}: {self.dtype}[{sizes}]"
 
 
-def tensor_of(row: tuple[str, int, Sequence[Any] | None]) -> Tensor:
+def tensor_of(row: tuple[str, int, Sequence[Any] | None], kind: int = 0) -> Tensor:
     """Of what enfold._core declares."""
     name, elem, shape = row
     dtype = _types.BY_NUMBER[elem].name if elem in _types.BY_NUMBER else "?"
+    if kind in (_types.SEQUENCE, _types.OPTIONAL_SEQUENCE):
+        dtype = f"seq({dtype})"
+    if kind in (_types.OPTIONAL_TENSOR, _types.OPTIONAL_SEQUENCE):
+        dtype = f"optional({dtype})"
     return Tensor(name, dtype, None if shape is None else tuple(shape))
 
 
@@ -57,7 +61,7 @@ class Model:
     @property
     def inputs(self) -> list[Tensor]:
         """Inputs that must be given, in the order of the model."""
-        return [tensor_of(row) for row in self._network.inputs]
+        return self._tensors(self._network.inputs)
 
     @property
     def optional_inputs(self) -> list[Tensor]:
@@ -67,7 +71,11 @@ class Model:
     @property
     def outputs(self) -> list[Tensor]:
         """What the model gives, in its order."""
-        return [tensor_of(row) for row in self._network.outputs]
+        return self._tensors(self._network.outputs)
+
+    def _tensors(self, rows: list[tuple[str, int, Any]]) -> list[Tensor]:
+        kinds = self._network.kinds
+        return [tensor_of(row, kinds.get(row[0], 0)) for row in rows]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -188,7 +196,8 @@ class Model:
         """All outputs by name, as new arrays.
 
         Arrays may be of numpy, torch, or of anything with the buffer protocol or DLPack, views with
-        strides among them. A run that takes longer than `seconds`, if that is not 0, ends with
+        strides among them. A sequence is a list of arrays; None stands for an optional value that is
+        not there. A run that takes longer than `seconds`, if that is not 0, ends with
         enfold.Stopped.
         """
         arrays = self._network.run(dict(feed), None, 0, seconds)
@@ -251,7 +260,12 @@ def _like(arrays: list[Any], inputs: Iterable[Any]) -> list[Any]:
     ):
         from enfold import _arrays  # which imports numpy
 
-        return [_arrays.as_tensor(array) for array in arrays]
+        def convert(value: Any) -> Any:
+            if isinstance(value, list):
+                return [convert(element) for element in value]
+            return None if value is None else _arrays.as_tensor(value)
+
+        return [convert(array) for array in arrays]
     return arrays
 
 

@@ -55,6 +55,7 @@ class SessionOptions:
     __slots__ = (
         "_config",
         "_dimensions",
+        "_initializers",
         "_providers",
         "enable_cpu_mem_arena",
         "enable_mem_pattern",
@@ -93,6 +94,7 @@ class SessionOptions:
         self.use_per_session_threads = True
         self._config: dict[str, str] = {}
         self._dimensions: dict[str, int] = {}
+        self._initializers: dict[str, Any] = {}
         self._providers: list[str] = []
 
     def add_session_config_entry(self, key: str, value: str) -> None:
@@ -115,11 +117,16 @@ class SessionOptions:
     def has_providers(self) -> bool:
         return bool(self._providers)
 
-    def add_initializer(self, name: str, value: Any) -> None:
-        raise _errors.NotImplemented("initializers cannot be given in the session options")
+    def add_initializer(self, name: str, value: OrtValue) -> None:
+        """Takes the place of the model's initializer of that name."""
+        self._initializers[name] = value.numpy()
 
-    def add_external_initializers(self, names: Sequence[str], values: Sequence[Any]) -> None:
-        raise _errors.NotImplemented("initializers cannot be given in the session options")
+    def add_external_initializers(self, names: Sequence[str], values: Sequence[OrtValue]) -> None:
+        """The same for initializers whose data lie in other files, which are then not read."""
+        if len(names) != len(values):
+            raise RuntimeError(f"{len(names)} names of initializers and {len(values)} values")
+        for name, value in zip(names, values):
+            self.add_initializer(name, value)
 
     def set_provider_selection_policy(self, policy: Any) -> None:
         """Accepted: there is one provider."""
@@ -167,12 +174,14 @@ class RunOptions:
 
 class NodeArg:
     """An input or output: its name, its type such as "tensor(float)", its shape, in which an open
-    size is the name of its dimension, or None."""
+    size is the name of its dimension, or None. Of an unknown shape, it is empty."""
 
-    def __init__(self, name: str, elem: int, shape: Sequence[int | str | None] | None) -> None:
+    def __init__(
+        self, name: str, elem: int, shape: Sequence[int | str | None] | None, kind: int = 0
+    ) -> None:
         self.name = name
-        self.type = _types.type_string(elem)
-        self.shape = list(shape) if shape is not None else None
+        self.type = _types.type_string(elem, kind)
+        self.shape = [] if shape is None or kind else list(shape)
 
     def __repr__(self) -> str:
         return f"NodeArg(name='{self.name}', type='{self.type}', shape={self.shape})"
@@ -219,7 +228,7 @@ def _on_cpu(device_type: Any) -> None:
 
 
 class OrtValue:
-    """A tensor."""
+    """A tensor, a sequence of tensors, or nothing: an optional value that is not there."""
 
     def __init__(self, array: Any) -> None:
         self._array = array
@@ -228,8 +237,12 @@ class OrtValue:
     def ortvalue_from_numpy(
         numpy_obj: Any, device_type: str = "cpu", device_id: int = 0, vendor_id: int = -1
     ) -> OrtValue:
+        import numpy
+
         _on_cpu(device_type)
-        return OrtValue(numpy_obj)
+        if numpy_obj.dtype.kind in "OSU":
+            raise RuntimeError("only arrays of numbers can be values")
+        return OrtValue(numpy.ascontiguousarray(numpy_obj).reshape(numpy_obj.shape))
 
     @staticmethod
     def ortvalue_from_numpy_with_onnx_type(data: Any, onnx_element_type: int) -> OrtValue:
@@ -263,41 +276,54 @@ class OrtValue:
         array = numpy.from_dlpack(data)
         return OrtValue(array.astype(bool) if is_bool_tensor else array)
 
-    def numpy(self) -> Any:
+    def _tensor(self) -> Any:
+        if not self.is_tensor():
+            raise RuntimeError("the value is not a tensor")
         return self._array
 
+    def numpy(self) -> Any:
+        return self._tensor()
+
     def shape(self) -> list[int]:
-        return list(self._array.shape)
+        return list(self._tensor().shape)
 
     def data_type(self) -> str:
-        return _types.type_string(_types.describe(self._array)[0])
+        if self.is_tensor_sequence():
+            elem = _types.describe(self._array[0])[0] if self._array else 0
+            return _types.type_string(elem, _types.SEQUENCE)
+        return _types.type_string(self.element_type())
 
     def element_type(self) -> int:
-        return _types.describe(self._array)[0]
+        return _types.describe(self._tensor())[0]
 
     def data_ptr(self) -> int:
-        return self._array.ctypes.data
+        return self._tensor().ctypes.data
 
     def device_name(self) -> str:
         return "cpu"
 
     def has_value(self) -> bool:
-        return True
+        return self._array is not None
 
     def is_tensor(self) -> bool:
-        return True
+        return self.has_value() and not self.is_tensor_sequence()
 
     def is_sparse_tensor(self) -> bool:
         return False
 
     def is_tensor_sequence(self) -> bool:
-        return False
+        return isinstance(self._array, list)
 
     def tensor_size_in_bytes(self) -> int:
-        return self._array.nbytes
+        return self._tensor().nbytes
 
     def update_inplace(self, np_arr: Any) -> None:
-        self._array[...] = np_arr
+        array = self._tensor()
+        if np_arr.size != array.size:
+            raise RuntimeError(
+                f"an array of shape {list(np_arr.shape)} does not fit a value of {list(array.shape)}"
+            )
+        array[...] = np_arr.reshape(array.shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._array if dtype is None else self._array.astype(dtype)
@@ -433,12 +459,13 @@ class InferenceSession:
         self._sess_options = sess_options if sess_options is not None else SessionOptions()
         model = _settings.model_of(path_or_bytes)
         self._model_path = model if isinstance(model, str) else None
+        self._model_bytes = None if isinstance(model, str) else model
         settings = self._settings()
         if self._model_path is None:
             folder = self._sess_options._config.get(_EXTERNAL_FOLDER, os.getcwd())
             settings.append(("data-folder", folder))
         try:
-            self._network = _core.Network.open(model, settings)
+            self._network = _core.Network.open(model, settings, self._sess_options._initializers)
         except (_errors.NoSuchFile, _errors.InvalidGraph) as error:
             raise _errors.of_opening(error, model) from None
         if self._sess_options.optimized_model_filepath:
@@ -478,10 +505,33 @@ class InferenceSession:
     def _arguments(self, rows: Iterable[tuple[str, int, Any]]) -> list[NodeArg]:
         """What the model declares, with the sizes that the options give to open dimensions."""
         given = self._sess_options._dimensions
+        kinds = self._network.kinds
         return [
-            NodeArg(name, elem, shape and [given.get(size, size) for size in shape])
+            NodeArg(
+                name,
+                elem,
+                shape and [given.get(size, size) for size in shape],
+                kinds.get(name, 0),
+            )
             for name, elem, shape in rows
         ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The model and its options, of which the session is made again."""
+        return {
+            "model": self._model_path or self._model_bytes,
+            "options": self._sess_options,
+            "provider_options": self._provider_options,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        InferenceSession.__init__(
+            self,
+            state["model"],
+            state["options"],
+            [PROVIDER],
+            [state["provider_options"]],
+        )
 
     def _output_indices(self, names: Iterable[str] | None) -> list[int] | None:
         if not names:
@@ -543,7 +593,7 @@ class InferenceSession:
         input_dict_ort_values: Mapping[str, OrtValue],
         run_options: RunOptions | None = None,
     ) -> list[OrtValue]:
-        feed = {name: value.numpy() for name, value in input_dict_ort_values.items()}
+        feed = {name: value._array for name, value in input_dict_ort_values.items()}
         return [OrtValue(array) for array in self.run(output_names, feed, run_options)]
 
     def io_binding(self) -> IOBinding:

@@ -24,7 +24,16 @@ int32_t integerOf(bool isSigned, int bits) {
   }
 }
 
-nb::module_ arrays() { return nb::module_::import_("enfold._arrays"); }
+/// The function of enfold._arrays, which is kept for the next time. An import lets go of the
+/// interpreter's lock, so several threads may come here first; a static variable that was
+/// initialized by one of them would have the others wait for it, with the lock that it needs.
+nb::handle arrayFunction(PyObject*& kept, const char* name) {
+  if (!kept) {
+    nb::object found = nb::module_::import_("enfold._arrays").attr(name);
+    if (!kept) kept = found.release().ptr();
+  }
+  return kept;
+}
 
 void copyAxis(const nb::ndarray<nb::ro>& array, size_t axis, size_t bytes, const char* from,
               char*& to) {
@@ -88,13 +97,15 @@ void copyDense(const nb::ndarray<nb::ro>& array, char* to) {
 }
 
 std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const char* name, int32_t elem) {
-  static nb::object& asArray = *new nb::object(arrays().attr("as_array"));
+  static PyObject* kept = nullptr;
+  const nb::handle asArray = arrayFunction(kept, "as_array");
   const nb::tuple made = nb::cast<nb::tuple>(asArray(value, name, elem));
   return {nb::cast<nb::ndarray<nb::ro>>(made[0]), nb::cast<int32_t>(made[1])};
 }
 
 std::pair<nb::object, void*> allocate(const enfold_tensor_info& info) {
-  static nb::object& empty = *new nb::object(arrays().attr("empty"));
+  static PyObject* kept = nullptr;
+  const nb::handle empty = arrayFunction(kept, "empty");
   nb::object dims = nb::steal(PyTuple_New(info.rank));
   for (int32_t i = 0; i < info.rank; ++i)
     PyTuple_SetItem(dims.ptr(), i, PyLong_FromLongLong(info.dims[i]));
@@ -123,7 +134,8 @@ void* outputMemory(nb::handle array, const enfold_tensor_info& info) {
 nb::object finish(nb::object array, const enfold_tensor_info& info) {
   // Types that numpy lacks are computed as integers of their size.
   const bool isOwn = info.elem == ENFOLD_BF16 || info.elem >= ENFOLD_F8E4M3FN;
-  static nb::object& view = *new nb::object(arrays().attr("view_as"));
+  static PyObject* kept = nullptr;
+  const nb::handle view = arrayFunction(kept, "view_as");
   return isOwn ? view(array, info.elem) : array;
 }
 

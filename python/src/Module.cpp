@@ -1,4 +1,5 @@
 // enfold._core: the compiler's C interface as Python objects.
+#include "Gil.h"
 #include "Network.h"
 
 #include <nanobind/stl/optional.h>
@@ -12,6 +13,8 @@ using enfold::python::Network;
 
 NB_MODULE(_core, m) {
   m.doc() = "The compiler's C interface as Python objects; use the package `enfold` instead.";
+  enfold::python::watchForExit();
+  nb::set_leak_warnings(false); // threads may still run a network when the interpreter ends
   m.def("version", [] { return enfold_version(); });
   m.def("default_threads", [] { return enfold_default_threads(); });
   m.def(
@@ -19,11 +22,14 @@ NB_MODULE(_core, m) {
       "The settings there are: name, values and meaning, a line each with tabs between.");
 
   nb::class_<Network>(m, "Network", "A model that threads share; see enfold_compiler.h.")
-      .def_static("open", &Network::open, "model"_a, "settings"_a)
+      .def_static("open", &Network::open, "model"_a, "settings"_a, "initializers"_a = nb::dict())
       .def_static("load", &Network::load, "library"_a, "settings"_a)
       .def_prop_ro("inputs", &Network::inputs, "(name, element type, shape or None) of each.")
       .def_prop_ro("overridable", &Network::overridable)
       .def_prop_ro("outputs", &Network::outputs)
+      .def_prop_ro("kinds", &Network::kinds,
+                   "Of inputs and outputs that are no plain tensors: 1 a sequence, 2 an optional "
+                   "tensor, 3 an optional sequence.")
       .def_prop_ro("properties", &Network::properties)
       .def_prop_ro("metadata", &Network::metadata)
       .def_prop_ro("compilations", &Network::compilations)

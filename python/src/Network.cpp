@@ -2,6 +2,7 @@
 #include "Network.h"
 
 #include "Arrays.h"
+#include "Gil.h"
 
 #include <algorithm>
 #include <cstring>
@@ -36,6 +37,7 @@ template <typename At> nb::list declarations(int32_t count, At at) {
 
 /// Whether Python has a signal to handle, such as the one that Ctrl-C sends.
 int interrupted(void*) {
+  if (isLeftBehind()) return 1;
   const nb::gil_scoped_acquire hold;
   return PyErr_CheckSignals() != 0;
 }
@@ -73,16 +75,20 @@ void check(enfold_status status) {
 namespace {
 
 /// Opens a network with settings, with `how(settings, &opened)`, which runs without the GIL.
-template <typename How> enfold_network* openWith(const Network::Settings& settings, How&& how) {
+template <typename How>
+enfold_network* openWith(const Network::Settings& settings,
+                         const std::vector<enfold_tensor>& initializers, How&& how) {
   const std::unique_ptr<enfold_settings, void (*)(enfold_settings*)> all(enfold_new_settings(),
                                                                          &enfold_free_settings);
   for (const auto& [name, value] : settings)
     check(enfold_set(all.get(), name.c_str(), value.c_str()));
+  for (const enfold_tensor& tensor : initializers)
+    check(enfold_set_initializer(all.get(), &tensor));
   enfold_set_interrupt(all.get(), &interrupted, nullptr);
   enfold_network* opened = nullptr;
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = how(all.get(), &opened);
   }
   check(status);
@@ -94,7 +100,7 @@ template <typename Make> nb::str reportOf(Make&& make) {
   char* json = nullptr;
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = make(&json);
   }
   check(status);
@@ -118,21 +124,29 @@ nb::list notesOf(const enfold_compiled* compiled) {
 
 } // namespace
 
-Network Network::open(nb::object model, const Settings& settings) {
+Network Network::open(nb::object model, const Settings& settings, nb::dict initializers) {
+  std::deque<std::string> names;
+  std::deque<Bound> bound;
+  std::vector<enfold_tensor> tensors;
+  for (const auto& [name, value] : initializers) {
+    names.emplace_back(nb::str(name).c_str());
+    bindOne(value, names.back().c_str(), 0, bound.emplace_back());
+    tensors.push_back(bound.back().tensor);
+  }
   if (nb::isinstance<nb::bytes>(model)) {
     const auto bytes = nb::cast<nb::bytes>(model);
-    return Network(openWith(settings, [&](enfold_settings* how, enfold_network** opened) {
+    return Network(openWith(settings, tensors, [&](enfold_settings* how, enfold_network** opened) {
       return enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how, opened);
     }));
   }
   const std::string path = nb::cast<nb::str>(model).c_str();
-  return Network(openWith(settings, [&](enfold_settings* how, enfold_network** opened) {
+  return Network(openWith(settings, tensors, [&](enfold_settings* how, enfold_network** opened) {
     return enfold_open(path.c_str(), how, opened);
   }));
 }
 
 Network Network::load(const std::string& library, const Settings& settings) {
-  return Network(openWith(settings, [&](enfold_settings* how, enfold_network** opened) {
+  return Network(openWith(settings, {}, [&](enfold_settings* how, enfold_network** opened) {
     return enfold_load(library.c_str(), how, opened);
   }));
 }
@@ -162,6 +176,17 @@ nb::list Network::outputs() const {
                       [&](int32_t i) { return enfold_declared_output(handle_.get(), i); });
 }
 
+nb::dict Network::kinds() const {
+  nb::dict kinds;
+  const auto add = [&](const enfold_declaration& row) {
+    if (row.kind != ENFOLD_TENSOR) kinds[row.name] = row.kind;
+  };
+  for (size_t i = 0; i < numRequired_; ++i) add(*declaration(i));
+  for (int32_t i = 0; i < enfold_num_outputs(handle_.get()); ++i)
+    add(*enfold_declared_output(handle_.get(), i));
+  return kinds;
+}
+
 nb::dict Network::properties() const {
   nb::dict all;
   for (const char* name : {"graph", "graph description", "producer", "producer version", "domain",
@@ -186,7 +211,7 @@ std::shared_ptr<enfold_compiled> Network::compile(const std::vector<enfold_tenso
   enfold_compiled* compiled = nullptr;
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = enfold_compile(handle_.get(), tensors.data(), sizeOf(tensors), &compiled);
   }
   check(status);
@@ -230,13 +255,29 @@ void Network::bindOne(nb::handle value, const char* name, int32_t elem, Bound& b
 std::vector<Network::Bound> Network::bind(const nb::dict& feed) const {
   std::vector<Bound> inputs;
   inputs.reserve(names_.size());
+  size_t given = 0, lacking = 0;
   for (size_t i = 0; i < names_.size(); ++i) {
-    const nb::handle value = PyDict_GetItem(feed.ptr(), names_[i].ptr());
-    if (!value.is_valid()) continue;
     const enfold_declaration& declared = *declaration(i);
+    const bool isOptional =
+        declared.kind == ENFOLD_OPTIONAL_TENSOR || declared.kind == ENFOLD_OPTIONAL_SEQUENCE;
+    const nb::handle value = PyDict_GetItem(feed.ptr(), names_[i].ptr());
+    if (!value.is_valid()) {
+      lacking += i < numRequired_ && !isOptional;
+      continue;
+    }
+    ++given;
+    if (isOptional && value.is_none()) continue;
+    if (declared.kind == ENFOLD_SEQUENCE || declared.kind == ENFOLD_OPTIONAL_SEQUENCE) {
+      if (!nb::isinstance<nb::list>(value) && !nb::isinstance<nb::tuple>(value))
+        raise(invalidArgument(),
+              std::string("input '") + declared.name + "' is a sequence: give a list of arrays");
+      for (const nb::handle element : nb::cast<nb::sequence>(value))
+        bindOne(element, declared.name, declared.elem, inputs.emplace_back());
+      continue;
+    }
     bindOne(value, declared.name, declared.elem, inputs.emplace_back());
   }
-  if (inputs.size() != nb::len(feed) || inputs.size() < numRequired_)
+  if (given != nb::len(feed) || lacking > 0)
     nb::module_::import_("enfold._errors")
         .attr("check_names")(nb::cast(this, nb::rv_policy::reference), feed);
   return inputs;
@@ -271,26 +312,32 @@ std::shared_ptr<enfold_compiled> Network::compiledFor(const std::vector<Bound>& 
 }
 
 nb::list Network::runTensors(const enfold_compiled& compiled, const std::vector<Bound>& inputs,
-                             nb::object wanted, const enfold_run_limits& limits, nb::object into) {
+                             nb::object wanted, const enfold_run_limits& limits,
+                             nb::object into) const {
   std::vector<enfold_tensor> tensors;
   for (const Bound& input : inputs) tensors.push_back(input.tensor);
   enfold_results* made = nullptr;
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = enfold_run_tensors(&compiled, tensors.data(), sizeOf(tensors), &limits, &made);
   }
   check(status);
   const std::unique_ptr<enfold_results, void (*)(enfold_results*)> results(made,
                                                                            &enfold_release_results);
-  std::vector<nb::object> arrays;
+  std::vector<nb::object> values;
+  for (int32_t k = 0; k < enfold_num_outputs(handle_.get()); ++k)
+    values.push_back(enfold_output_kind(made, k) == ENFOLD_SEQUENCE ? nb::object(nb::list())
+                                                                    : nb::none());
   for (int32_t i = 0; i < enfold_num_results(made); ++i) {
+    const int32_t place = enfold_result_output(made, i);
+    const bool isElement = enfold_output_kind(made, place) == ENFOLD_SEQUENCE;
     const enfold_tensor& output = *enfold_result_at(made, i);
     enfold_tensor_info info{.name = output.name, .elem = output.elem, .rank = output.rank};
     if (info.rank > ENFOLD_MAX_RANK)
       raise(invalidArgument(), std::string("output '") + info.name + "' has too many dimensions");
     std::copy_n(output.dims, info.rank, info.dims);
-    nb::object array = into.is_none() ? nb::none() : nb::object(into[i]);
+    nb::object array = into.is_none() || isElement ? nb::none() : nb::object(into[place]);
     const bool isOurs = array.is_none();
     void* to = nullptr;
     if (isOurs)
@@ -300,14 +347,18 @@ nb::list Network::runTensors(const enfold_compiled& compiled, const std::vector<
     size_t bytes = static_cast<size_t>(enfold_elem_bytes(info.elem));
     for (int32_t d = 0; d < info.rank; ++d) bytes *= static_cast<size_t>(info.dims[d]);
     if (bytes > 0) std::memcpy(to, output.data, bytes);
-    arrays.push_back(finish(std::move(array), info));
+    nb::object done = finish(std::move(array), info);
+    if (isElement)
+      nb::cast<nb::list>(values[static_cast<size_t>(place)]).append(done);
+    else
+      values[static_cast<size_t>(place)] = std::move(done);
   }
   nb::list list;
   if (wanted.is_none())
-    for (nb::object& array : arrays) list.append(array);
+    for (nb::object& value : values) list.append(value);
   else
     for (const nb::handle index : nb::cast<nb::sequence>(wanted))
-      list.append(arrays[nb::cast<size_t>(index)]);
+      list.append(values[nb::cast<size_t>(index)]);
   return list;
 }
 
@@ -352,7 +403,7 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
 
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = enfold_run_compiled(compiled.get(), from.data(), static_cast<int32_t>(from.size()),
                                  to.data(), static_cast<int32_t>(to.size()), &limits);
   }
@@ -424,7 +475,7 @@ void Network::report(nb::dict shapes, const std::string& path, double seconds, b
       .seconds = seconds, .errors = errors ? 1 : 0, .against = orNull(against)};
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = enfold_report(handle_.get(), types.tensors.data(), sizeOf(types.tensors), path.c_str(),
                            &options);
   }
@@ -468,7 +519,7 @@ void Network::save(nb::dict shapes, const std::string& path, std::optional<std::
       .header = orNull(header), .name = orNull(name), .cpu = orNull(cpu)};
   enfold_status status;
   {
-    const nb::gil_scoped_release release;
+    const GilRelease release;
     status = enfold_save(handle_.get(), types.tensors.data(), sizeOf(types.tensors), path.c_str(),
                          &options);
   }

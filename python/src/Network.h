@@ -24,13 +24,16 @@ public:
   using Settings = std::vector<std::pair<std::string, std::string>>;
 
   /// `model` is a path, or the bytes of an ONNX file.
-  static Network open(nb::object model, const Settings& settings);
+  /// `initializers` are arrays by name that take the place of the model's.
+  static Network open(nb::object model, const Settings& settings, nb::dict initializers);
   /// Of a shared library that was compiled ahead of time.
   static Network load(const std::string& library, const Settings& settings);
 
   nb::list inputs() const;
   nb::list overridable() const;
   nb::list outputs() const;
+  /// The enfold_kind of each input and output that is not just a tensor, by name.
+  nb::dict kinds() const;
   nb::dict properties() const;
   nb::dict metadata() const;
   int64_t compilations() const { return enfold_num_compilations(handle_.get()); }
@@ -87,8 +90,8 @@ private:
 
   const enfold_declaration* declaration(size_t index) const;
   /// A run whose outputs' sizes data decide.
-  static nb::list runTensors(const enfold_compiled& compiled, const std::vector<Bound>& inputs,
-                             nb::object wanted, const enfold_run_limits& limits, nb::object into);
+  nb::list runTensors(const enfold_compiled& compiled, const std::vector<Bound>& inputs,
+                      nb::object wanted, const enfold_run_limits& limits, nb::object into) const;
   static void bindOne(nb::handle value, const char* name, int32_t elem, Bound& bound);
   std::vector<Bound> bind(const nb::dict& feed) const;
   Types typesOf(const nb::dict& shapes) const;

@@ -28,4 +28,5 @@ def test_run_node() -> None:
 # A part of the official suite, under its own driver; all of it runs without Python elsewhere.
 _suite = onnx.backend.test.BackendTest(backend.EnfoldBackend, __name__)
 _suite.include(r"test_(conv|relu|elu|gemm|averagepool_2d|maxpool_2d)_.*_cpu")
+_suite.include(r"test_(sequence|optional|split_to_sequence|identity_sequence|identity_opt).*_cpu")
 globals().update(_suite.enable_report().test_cases)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pathlib
 import pickle
+import subprocess
+import sys
 import threading
 
 import enfold
@@ -280,7 +282,6 @@ class TestBadInput:
             read_only,
             numpy.zeros((1, 4), numpy.float32),
             numpy.zeros((1, 4, 1, 1)),
-            numpy.zeros((1, 8, 1, 1), numpy.float32)[:, ::2],
         ):
             binding = session.io_binding()
             binding.bind_cpu_input("x", image)
@@ -296,6 +297,184 @@ def test_model_proto(image: numpy.ndarray) -> None:
     numpy.testing.assert_allclose(
         got, reference(model.SerializeToString(), {"x": image})[0], rtol=1e-5, atol=1e-6
     )
+
+
+def collections_model() -> bytes:
+    """`r` is the sequence `q` with x behind it, `there` tells whether the optional `o` is."""
+    float_type = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    graph = helper.make_graph(
+        [
+            helper.make_node("SequenceInsert", ["q", "x"], ["r"]),
+            helper.make_node("OptionalHasElement", ["o"], ["there"]),
+            helper.make_node("Identity", ["o"], ["same"]),
+        ],
+        "collections",
+        [
+            helper.make_tensor_sequence_value_info("q", TensorProto.FLOAT, None),
+            helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"]),
+            helper.make_value_info("o", helper.make_optional_type_proto(float_type)),
+        ],
+        [
+            helper.make_tensor_sequence_value_info("r", TensorProto.FLOAT, None),
+            helper.make_tensor_value_info("there", TensorProto.BOOL, []),
+            helper.make_value_info("same", helper.make_optional_type_proto(float_type)),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return model.SerializeToString()
+
+
+def test_sequences_and_optional_values() -> None:
+    session = enfold.InferenceSession(collections_model())
+    q, _, o = session.get_inputs()
+    assert (q.type, q.shape) == ("seq(tensor(float))", [])
+    assert o.type == "optional(tensor(float))"
+    assert session.get_outputs()[0].type == "seq(tensor(float))"
+    arrays = [numpy.full(size, size, numpy.float32) for size in (3, 0, 2)]
+    last = numpy.float32([7, 8])
+    for count in (0, 3, 1):
+        r, there, same = session.run(None, {"q": arrays[:count], "x": last, "o": last})
+        assert isinstance(r, list) and there and len(r) == count + 1
+        for got, want in zip(r, [*arrays[:count], last]):
+            numpy.testing.assert_array_equal(got, want)
+        numpy.testing.assert_array_equal(same, last)
+    for absent in ({"o": None}, {}):
+        r, there, same = session.run(None, {"q": (), "x": last} | absent)
+        assert len(r) == 1 and not there and same is None
+    (r,) = session.run(["r"], {"q": arrays, "x": last})
+    assert len(r) == 4
+    with pytest.raises(enfold.InvalidArgument, match="'q' is a sequence: give a list"):
+        session.run(None, {"q": last, "x": last})
+    with pytest.raises(enfold.InvalidArgument, match="input 'q' must be f32"):
+        session.run(None, {"q": [numpy.zeros(2)], "x": last})
+    with pytest.raises(ValueError, match="missing"):
+        session.run(None, {"x": last})
+    model = enfold.compile(collections_model())
+    assert model.inputs[0].dtype == "seq(f32)"
+    assert len(model.run({"q": arrays, "x": last})["r"]) == 4
+
+
+def test_initializers_in_the_options(tmp_path: pathlib.Path) -> None:
+    weights = numpy.float32([[1, 2], [3, 4]])
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    path = tmp_path / "net.onnx"
+    onnx.save(model, path, save_as_external_data=True, location="net.bin", size_threshold=0)
+    (tmp_path / "net.bin").unlink()
+    x = numpy.float32([[1, 10]])
+    for number in (1, 2):
+        options = enfold.SessionOptions()
+        value = enfold.OrtValue.ortvalue_from_numpy(number * weights)
+        options.add_external_initializers(["w"], [value])
+        (y,) = enfold.InferenceSession(path, options).run(None, {"x": x})
+        numpy.testing.assert_array_equal(y, number * (x @ weights))
+    options = enfold.SessionOptions()
+    options.add_initializer("w", enfold.OrtValue.ortvalue_from_numpy(numpy.zeros((2, 2))))
+    with pytest.raises(enfold.InvalidArgument, match="initializer 'w'.*f32.*f64"):
+        enfold.InferenceSession(path, options)
+
+
+def test_sessions_are_pickled(net: bytes, image: numpy.ndarray) -> None:
+    options = enfold.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = enfold.InferenceSession(net, options)
+    other = pickle.loads(pickle.dumps(session))
+    assert other.get_session_options().intra_op_num_threads == 1
+    numpy.testing.assert_array_equal(other.run(None, {"x": image}), session.run(None, {"x": image}))
+
+
+def test_shapes_that_are_unknown_are_empty() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "unknown",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, None)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    session = enfold.InferenceSession(model.SerializeToString())
+    assert session.get_inputs()[0].shape == [] == session.get_outputs()[0].shape
+    (y,) = session.run(None, {"x": numpy.float32([[-1, 2]])})
+    numpy.testing.assert_array_equal(y, [[0, 2]])
+
+
+FIRST_RUNS = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+import enfold, numpy
+
+enfold.options(cache=False)
+session = enfold.InferenceSession(sys.argv[1])
+x = numpy.ones((1, 3, 8, 8), numpy.float32)
+start = threading.Barrier(8)
+
+def run():
+    start.wait()
+    session.run(None, {"x": x})
+
+threads = [threading.Thread(target=run) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_may_run_the_first_time_together(net: bytes, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(net)
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", FIRST_RUNS, path], check=True, timeout=60)
+
+
+EXIT_WHILE_RUNNING = """
+import sys, threading, time
+import enfold, numpy
+
+enfold.options(cache=False)
+session = enfold.InferenceSession(sys.argv[1])
+x = numpy.ones((1, 3, 8, 8), numpy.float32)
+
+def run():
+    while True:
+        session.run(None, {"x": x})
+
+def compile():
+    while True:
+        enfold.compile(sys.argv[1], cache=False)
+
+for work in (run, run, compile):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+"""
+
+
+def test_a_program_may_end_while_its_threads_run(net: bytes, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(net)
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", EXIT_WHILE_RUNNING, path],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_values_are_checked() -> None:
+    value = enfold.OrtValue.ortvalue_from_numpy(numpy.zeros((2, 3), numpy.float32, order="F"))
+    assert value.numpy().flags.c_contiguous
+    with pytest.raises(RuntimeError):
+        value.update_inplace(numpy.zeros(3, numpy.float32))
+    with pytest.raises(RuntimeError):
+        enfold.OrtValue.ortvalue_from_numpy(numpy.array(["a"]))
 
 
 def test_fallback_to_onnxruntime(image: numpy.ndarray) -> None:

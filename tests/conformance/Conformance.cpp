@@ -98,10 +98,15 @@ Result<> checkStaged(LoadedModel model, const onnx::DataSet& set, const Toleranc
   for (size_t i = 0; i < inputs.size() && i < declared.size(); ++i)
     if (std::ranges::find(declared, inputs[i].name, &onnx::DeclaredTensor::name) == declared.end())
       inputs[i].name = declared[i].name;
-  ENFOLD_TRY(const auto outputs,
+  ENFOLD_TRY(const auto results,
              runStaged(*stage, model.signature, inputs, model.inputDefaults, RunLimits()));
+  std::vector<Tensor> outputs;
   std::vector<std::string> names;
-  for (const auto& output : model.signature.outputs) names.push_back(output.name);
+  for (size_t i = 0; i < results.size(); ++i)
+    for (const Tensor& tensor : results[i].tensors) {
+      outputs.push_back(tensor);
+      names.push_back(model.signature.outputs[i].name);
+    }
   return compareOutputs(outputs, names, set, tolerance);
 }
 
@@ -118,7 +123,8 @@ Result<> checkSet(const fs::path& folder, const onnx::DataSet& set) {
 }
 
 Result<> checkCase(const fs::path& folder) {
-  ENFOLD_TRY(const auto sets, onnx::readDataSets(folder));
+  ENFOLD_TRY(const auto signature, loadSignature(folder / "model.onnx"));
+  ENFOLD_TRY(const auto sets, onnx::readDataSets(folder, signature));
   for (const onnx::DataSet& set : sets) ENFOLD_RETURN_IF_ERROR(checkSet(folder, set));
   return {};
 }

@@ -28,10 +28,16 @@ def write_tensors(folder, label, values, infos):
     import onnx
 
     for number, value in enumerate(values):
+        info = infos[number]
         try:
-            if not isinstance(value, onnx.TensorProto):
-                value = onnx.numpy_helper.from_array(numpy.asarray(value), infos[number].name)
-        except Exception:  # a sequence, map or string: out of scope
+            if info.type.HasField("optional_type"):
+                value = onnx.numpy_helper.from_optional(value, info.name)
+            elif info.type.HasField("sequence_type"):
+                value = onnx.numpy_helper.from_list(value, info.name)
+                value.elem_type = onnx.SequenceProto.TENSOR  # of an empty one too
+            elif not isinstance(value, onnx.TensorProto):
+                value = onnx.numpy_helper.from_array(numpy.asarray(value), info.name)
+        except Exception:  # a map or string: out of scope
             continue
         (folder / f"{label}_{number}.pb").write_bytes(value.SerializeToString())
 

@@ -97,6 +97,78 @@ TEST(Stage, NonZeroBehindAConvolution) {
   }
 }
 
+/// An input or output that is a sequence, an optional tensor, or both.
+Message collection(std::string_view name, bool isSequence, bool isOptional) {
+  constexpr int kTensor = 1, kSequence = 4, kOptional = 9;
+  Message type;
+  type.message(kTensor, Message().number(1, static_cast<int64_t>(ElemType::F32)));
+  for (const auto& [kind, wanted] : {std::pair(kSequence, isSequence), {kOptional, isOptional}}) {
+    if (!wanted) continue;
+    const Message inner = type;
+    type = Message();
+    type.message(kind, Message().message(1, inner));
+  }
+  Message info;
+  info.text(1, name).message(2, type);
+  return info;
+}
+
+/// `r` is `q` with x behind it, `sum` is what a convolution makes of all of them joined, `there`
+/// tells whether `o` is, `same` is `o`.
+std::string collector() {
+  return model(
+      {.graph = {.inputs = {collection("q", true, false), valueInfo("x", ElemType::F32),
+                            collection("o", true, true)},
+                 .outputs = {collection("r", true, false), valueInfo("sum", ElemType::F32),
+                             valueInfo("there", ElemType::Bool), collection("same", true, true)},
+                 .initializers = {weights("w", {4, 3, 3, 3}, 1)},
+                 .nodes = {{"SequenceInsert", {"q", "x"}, {"r"}},
+                           {"ConcatFromSequence", {"r"}, {"all"}, {intAttr("axis", 0)}},
+                           {"Conv", {"all", "w"}, {"sum"}},
+                           {"OptionalHasElement", {"o"}, {"there"}},
+                           {"Identity", {"o"}, {"same"}}}}});
+}
+
+TEST(Stage, SequencesAndOptionalValuesGoInAndOut) {
+  const auto network = open(collector());
+  ASSERT_EQ(network->signature().inputs[0].type.kind, onnx::DeclaredType::Kind::Sequence);
+  ASSERT_EQ(network->signature().inputs[2].type.kind, onnx::DeclaredType::Kind::OptionalSequence);
+  for (const int count : {0, 1, 3, 1}) {
+    std::vector<NamedTensor> inputs = {{"x", random({1, 3, 6, 6}, 7)}};
+    for (int i = 0; i < count; ++i)
+      inputs.push_back({"q", random({i + 1, 3, 6, 6}, static_cast<uint64_t>(i))});
+    for (int i = 0; i < count; ++i) inputs.push_back({"o", random({i}, 3)});
+    const auto run = network->run(inputs);
+    ASSERT_TRUE(run) << run.error().str();
+    EXPECT_EQ(std::ranges::count(run->names, "r"), count + 1);
+    EXPECT_EQ(std::ranges::count(run->names, "same"), count);
+    int64_t rows = 1;
+    for (int i = 0; i < count; ++i) {
+      EXPECT_EQ(run->outputs[static_cast<size_t>(i)], inputs[static_cast<size_t>(i) + 1].tensor);
+      rows += i + 1;
+    }
+    EXPECT_EQ(run->outputs[static_cast<size_t>(count)], inputs[0].tensor);
+    EXPECT_EQ(run->outputs[static_cast<size_t>(count) + 1].shape(), (Shape{rows, 4, 4, 4}));
+    EXPECT_EQ(run->outputs[static_cast<size_t>(count) + 2].asInt(0), count > 0);
+  }
+}
+
+TEST(Stage, WrongSequencesAreRefused) {
+  const auto network = open(collector());
+  const NamedTensor x{"x", random({1, 3, 6, 6}, 7)};
+  const NamedTensor wrongType[] = {x, {"q", Tensor(ElemType::I64, {1})}};
+  const auto refused = network->run(wrongType);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().str().find("input 'q' must be f32"), std::string::npos)
+      << refused.error().str();
+  const NamedTensor twice[] = {x, x};
+  EXPECT_FALSE(network->run(twice));
+  EXPECT_FALSE(network->run({}));
+  const NamedTensor wrongShape[] = {x, {"q", random({1, 5, 6, 6}, 1)}};
+  EXPECT_FALSE(network->run(wrongShape));
+  EXPECT_TRUE(network->run(std::span(&x, 1)));
+}
+
 TEST(Stage, NothingFound) {
   const auto network = open(finder());
   const NamedTensor x{"x", Tensor(ElemType::F32, {1, 3, 4, 4})};

@@ -443,6 +443,7 @@ TEST(Import, EverythingUnsupportedIsReportedAtOnce) {
                            {"Thing", {"x"}, {"e"}, {}, "foreign", "some.domain"},
                            {"Gelu", {"x"}, {"y"}, {}, "young"}});
   spec.domains = {{"some.domain", 1}};
+  for (const char* name : {"b", "d", "e"}) spec.graph.outputs.push_back(valueInfo(name, F32));
   const auto model = importBytes(test::model(spec));
   ASSERT_FALSE(model);
   EXPECT_EQ(model.error().kind, ErrorKind::Unsupported);
@@ -452,6 +453,23 @@ TEST(Import, EverythingUnsupportedIsReportedAtOnce) {
         "some.domain:Thing 'foreign' (opset 1)", "Gelu 'young' (opset 18)", "from opset 20 on"})
     EXPECT_NE(text.find(word), std::string::npos) << "no " << word << " in:\n" << text;
   EXPECT_EQ(model.error().diags.size(), 5U) << text;
+}
+
+/// Nodes that no output needs, constants that only these read, and nodes in their bodies.
+TEST(Import, WhatNobodyNeedsIsNotImported) {
+  const Message text = tensorHeader("text", 8, {1}).text(6, "a");
+  ModelSpec spec = simple({{"StringSplit", {"text"}, {"a"}, {}, "words"},
+                           {"Frobnicate", {"a", "y"}, {"b", ""}, {}, "unknown"},
+                           {"Cast", {"x"}, {"c"}, {intAttr("to", 8)}, "string"},
+                           {"Thing", {"c"}, {"d"}, {}, "foreign", "some.domain"},
+                           {"Relu", {"x"}, {"y"}}},
+                          {2, 3}, {text});
+  spec.domains = {{"some.domain", 1}};
+  EXPECT_EQ(imported(test::model(spec)).graph->numOps(), 1U);
+  const std::string bytes = test::model(spec);
+  EXPECT_TRUE(readSignature(std::as_bytes(std::span(bytes)), {})->unsupported.empty());
+  spec.graph.outputs.push_back(valueInfo("d", F32));
+  expectRefused(test::model(spec), {"'string'", "some.domain:Thing 'foreign'"});
 }
 
 TEST(Import, WrongTypesAreRefusedNamingTheNode) {

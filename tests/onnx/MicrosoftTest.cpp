@@ -607,6 +607,34 @@ TEST(Microsoft, AttentionOfOneProduct) {
   expectSame(pair);
 }
 
+/// Of each of the batch, the keys from a start to an end.
+TEST(Microsoft, AttentionOfRangesOfKeys) {
+  for (const bool hasStarts : {false, true}) {
+    Pair pair{.inputs = {valueInfo("x", F32, {2, 5, 6})}};
+    const std::vector<int> ends = {3, 5, 1, 0}; // and starts
+    const size_t given = hasStarts ? 4 : 2;
+    std::string raw(given * 4, '\0');
+    for (size_t i = 0; i < given; ++i) raw[4 * i] = static_cast<char>(ends[i]);
+    std::vector<float> added;
+    for (size_t b = 0; b < 2; ++b)
+      for (int key = 0; key < 5; ++key)
+        added.push_back(key < ends[b] && (!hasStarts || key >= ends[2 + b]) ? 0.0f : -10000.0f);
+    pair.constants = {randomTensor("w", {6, 12}, 1), randomTensor("b", {12}, 2),
+                      rawTensor("mask", I32, {static_cast<int64_t>(given)}, raw),
+                      floats("added", {2, 1, 1, 5}, added), ints("sizes", {4, 4, 4})};
+    pair.fused = {
+        microsoft("Attention", {"x", "w", "b", "mask"}, {"y"}, {intAttr("num_heads", 2)})};
+    pair.plain = {{"MatMul", {"x", "w"}, {"p"}},
+                  {"Add", {"p", "b"}, {"j"}},
+                  {"Split", {"j", "sizes"}, {"q", "k", "v"}, {intAttr("axis", 2)}},
+                  {"Attention",
+                   {"q", "k", "v", "added"},
+                   {"y"},
+                   {intAttr("q_num_heads", 2), intAttr("kv_num_heads", 2)}}};
+    expectSame(pair);
+  }
+}
+
 TEST(Microsoft, WhatIsRefusedSaysWhy) {
   ModelSpec spec{
       .graph = {.inputs = {valueInfo("x", F32, {2, 5, 6})},

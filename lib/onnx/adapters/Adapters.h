@@ -73,6 +73,21 @@ Result<Values> linearAttention(Node& node);
 Result<Values> rotaryEmbedding(Node& node);
 Result<Values> tensorScatter(Node& node);
 
+// NGrams.cpp
+Result<Values> tfIdfVectorizer(Node& node);
+
+// MachineLearning.cpp: operators of the domain ai.onnx.ml.
+Result<Values> arrayFeatureExtractor(Node& node);
+Result<Values> binarizer(Node& node);
+Result<Values> featureVectorizer(Node& node);
+Result<Values> imputer(Node& node);
+Result<Values> labelEncoder(Node& node);
+Result<Values> linearClassifier(Node& node);
+Result<Values> linearRegressor(Node& node);
+Result<Values> normalizer(Node& node);
+Result<Values> oneHotEncoder(Node& node);
+Result<Values> scaler(Node& node);
+
 // Recurrence.cpp
 Result<Values> dynamicQuantizeLSTM(Node& node);
 Result<Values> recurrence(Node& node);

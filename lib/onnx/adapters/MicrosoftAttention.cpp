@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace enfold::onnx {
 namespace {
@@ -30,22 +31,43 @@ Result<Value*> slice(Node& node, Value* x, int64_t axis, int64_t begin, int64_t 
 
 struct Operands {
   Value *query, *key, *value; ///< [batch, heads, sequence, size]
-  Value* mask;                ///< not zero where a key is attended, or null
+  Value* mask;                ///< not zero where a key is attended, or their ends, or null
   Value* bias;                ///< added to the scores, or null
 };
+
+/// Which keys come before the end that is given for each of the batch and, if starts are given
+/// behind the ends, not before its start: [batch, keys].
+Result<Value*> between(Node& node, Value* ends, int64_t batch, int64_t keys) {
+  std::vector<int64_t> places(static_cast<size_t>(keys));
+  std::iota(places.begin(), places.end(), int64_t{0});
+  ENFOLD_TRY(Value * place, node.emit(OpKind::Cast, {node.intsConstant(places, "places")},
+                                      {{"to", ends->elem()}}));
+  const auto column = [&](int64_t begin) -> Result<Value*> {
+    ENFOLD_TRY(Value * part, slice(node, ends, 0, begin, begin + batch));
+    return node.emit(OpKind::Reshape, {part, node.intsConstant({batch, 1}, "column")});
+  };
+  ENFOLD_TRY(Value * end, column(0));
+  ENFOLD_TRY(Value * attended, node.emit(OpKind::Less, {place, end}));
+  if (ends->shape()[0] == batch) return attended;
+  ENFOLD_TRY(Value * start, column(batch));
+  ENFOLD_TRY(Value * begun, node.emit(OpKind::GreaterOrEqual, {place, start}));
+  return node.emit(OpKind::And, {attended, begun});
+}
 
 /// What is added to the scores where a key is masked.
 Result<Value*> maskBias(Node& node, const Operands& o, float filter) {
   const Shape shape = o.mask->shape();
   const int64_t batch = o.query->shape()[0], keys = o.key->shape()[2];
+  const bool areEnds = shape == Shape{batch} || shape == Shape{2 * batch};
+  ENFOLD_TRY(Value * given, areEnds ? between(node, o.mask, batch, keys) : Result<Value*>(o.mask));
   Shape spread;
-  if (shape == Shape{batch, keys})
+  if (areEnds || shape == Shape{batch, keys})
     spread = {batch, 1, 1, keys};
   else if (shape.size() == 3 && shape[2] == keys)
     spread = {shape[0], 1, shape[1], keys};
   else
     return unsupported(fmt::format("masks of {} are not supported", o.mask->type().str()));
-  ENFOLD_TRY(Value * mask, node.emit(OpKind::Reshape, {o.mask, node.intsConstant(spread, "mask")}));
+  ENFOLD_TRY(Value * mask, node.emit(OpKind::Reshape, {given, node.intsConstant(spread, "mask")}));
   ENFOLD_TRY(Value * attended, node.emit(OpKind::Cast, {mask}, {{"to", ElemType::Bool}}));
   const ElemType elem = o.query->elem();
   return node.emit(OpKind::Where, {attended, node.scalarConstant(elem, 0, "attended"),

@@ -1,0 +1,26 @@
+// Letting go of the interpreter's lock for long work.
+#pragma once
+
+namespace enfold::python {
+
+/// Releases the interpreter's lock while it lives. On the way back, a thread that finds the
+/// interpreter ending waits for the process to end: asking for the lock then would end the thread
+/// inside of C++, which aborts the process.
+class GilRelease {
+public:
+  GilRelease();
+  ~GilRelease();
+  GilRelease(const GilRelease&) = delete;
+  GilRelease& operator=(const GilRelease&) = delete;
+
+private:
+  void* state_; ///< PyThreadState*
+};
+
+/// Whether the interpreter is ending and this is not the thread that ends it.
+bool isLeftBehind();
+
+/// Has the interpreter tell when it ends. Called once, when the module is imported.
+void watchForExit();
+
+} // namespace enfold::python
