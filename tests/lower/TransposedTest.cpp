@@ -140,6 +140,23 @@ TEST(Transposed, SubPixelsAreChannels) {
   EXPECT_GT(used, rounds(10));
 }
 
+TEST(Transposed, WeightsThatLeaveTheCache) {
+  for (const int64_t stride : {1, 2, 3})
+    for (const int64_t batch : {1, 3})
+      expectLayerAgrees({.batch = batch,
+                         .cin = 256,
+                         .cout = 128,
+                         .group = 1,
+                         .in = {4, 3},
+                         .kernel = {5, 5},
+                         .strides = {stride, stride},
+                         .dilations = {1, 1},
+                         .pads = {1, 2, 2, 1},
+                         .extra = {0, 0},
+                         .bias = true,
+                         .residual = true});
+}
+
 TEST(Transposed, SweepsSequences) {
   Sizes sizes(6);
   for (int round = 0; round < rounds(25); ++round) expectLayerAgrees(randomLayer(sizes, 1));

@@ -33,7 +33,18 @@ ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& tar
   WindowProblem p = phases.front().problem;
   for (const Phase& phase : phases)
     p.kernel[2] = std::max({p.kernel[2], phase.problem.kernel[2], int64_t{1}});
-  return scheduleConv(p, target);
+  ConvSchedule schedule = scheduleConv(p, target);
+  if (kir::LooseRanges::areWanted()) return schedule;
+  // Weights of a few blocks that do not stay in the second-level cache are read once for all rows.
+  const kir::Machine& machine = target.machine;
+  const int64_t lanes = target.lanes(kir::Scalar::F32);
+  int64_t taps = 0;
+  for (const Phase& phase : phases) taps += phase.problem.taps();
+  const int64_t bytes = 4 * schedule.blocks * lanes * p.cinPerGroup() * taps;
+  const int64_t others =
+      p.batch * p.groups * p.out[0] * (ceilDiv(p.coutPerGroup(), lanes) / schedule.blocks);
+  if (bytes > machine.l2.share() / 2 && others % machine.threads == 0) schedule.rows = p.out[1];
+  return schedule;
 }
 
 class TransposedConv {
