@@ -11,6 +11,7 @@
 #include "ir/Products.h"
 #include "lower/Access.h"
 #include "lower/Epilogue.h"
+#include "lower/FetchAhead.h"
 #include "lower/Layouts.h"
 #include "lower/Scalars.h"
 #include "lower/conv/Candidates.h"
@@ -97,7 +98,8 @@ private:
 
   void group(const Piece& piece, const Index& group, int64_t channels);
   void products(const Index& firstBlock, const Index& pair, int64_t halves);
-  void step(const Index& pixels, const Index& weights, int64_t halves);
+  void step(const Index& pixels, const Index& weights, const Index& pair, int64_t halves);
+  void fetchAhead(const Index& weights, const Index& pair);
   void finish(const Piece& piece, const Index& firstBlock, int64_t blocks);
 
   const Op& op_;
@@ -339,7 +341,7 @@ Value TileConv::withoutPadding(const Value& blocks) {
 // ---- Products ----
 
 /// One step of two tiles of pixels by one or two of weights.
-void TileConv::step(const Index& pixels, const Index& weights, int64_t halves) {
+void TileConv::step(const Index& pixels, const Index& weights, const Index& pair, int64_t halves) {
   const int64_t stride = elements(g_.columnBytes);
   b_.tileLoad(kPixelTile, (*copy_)[pixels], stride);
   for (int64_t half = 0; half < halves; ++half) {
@@ -348,8 +350,17 @@ void TileConv::step(const Index& pixels, const Index& weights, int64_t halves) {
     b_.tileDot(int(half), kPixelTile, kWeightTile + int(half), pixel_);
   }
   b_.tileLoad(kPixelTile + 1, (*copy_)[pixels + kRows * stride], stride);
+  fetchAhead(weights, pair);
   for (int64_t half = 0; half < halves; ++half)
     b_.tileDot(2 + int(half), kPixelTile + 1, kWeightTile + int(half), pixel_);
+}
+
+/// While a group is computed, the weights of the next one come into the second-level cache.
+void TileConv::fetchAhead(const Index& weights, const Index& pair) {
+  if (s_.groups == 1 || g_.elementBytes * 2 * blockWeights() < kWorthFetching) return;
+  for (const int64_t half : {0, 1})
+    fetchShare(b_, (*weights_)[weights + (2 + half) * blockWeights()], tileElements(), pair,
+               tiles_ / 2, weights_->elem());
 }
 
 /// The sums of a pair of tiles of pixels.
@@ -369,7 +380,7 @@ void TileConv::products(const Index& firstBlock, const Index& pair, int64_t halv
       const int64_t place =
           s.plane * g_.planeBytes(s_.rows) + s.row * g_.columns * g_.columnBytes + s.offset;
       step(pixels + unit * elements(g_.unitBytes(s_.rows)) + elements(place),
-           weights + (unit * std::ssize(g_.steps) + static_cast<int64_t>(i)) * tileElements(),
+           weights + (unit * std::ssize(g_.steps) + static_cast<int64_t>(i)) * tileElements(), pair,
            halves);
     }
   });

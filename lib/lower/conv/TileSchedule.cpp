@@ -18,18 +18,33 @@ constexpr double kSumCycles = 2.5;
 /// Of the time that products take at best, what they take: tiles arrive late.
 constexpr double kLate = 1.2;
 
+/// Of reading weights that the caches nearby do not hold, what does not hide behind products.
+constexpr double kNotHidden = 0.5;
+
+/// Bytes of the weights of a group.
+int64_t groupBytes(const TileGeometry& geometry) {
+  return geometry.units * std::ssize(geometry.steps) * TileSchedule::kGroupChannels * kTileBytes;
+}
+
 /// Bytes of the sums of a group.
 int64_t sumBytes(const TileGeometry& geometry, int64_t rows) {
   return geometry.tiles(rows) * kir::kTileRows * TileSchedule::kGroupChannels *
          kir::sizeInBytes(kir::Scalar::I32);
 }
 
-/// Of one iteration.
-double cyclesOf(const TileGeometry& g, const TileSchedule& s, const kir::Machine& machine) {
+/// Of one iteration; `allWeights` are the bytes of all groups'.
+double cyclesOf(const TileGeometry& g, const TileSchedule& s, const kir::Machine& machine,
+                int64_t allWeights) {
   const auto tiles = static_cast<double>(g.tiles(s.rows) * 2 * s.groups);
-  const auto products = tiles * static_cast<double>(g.units * std::ssize(g.steps));
+  const int64_t steps = g.units * std::ssize(g.steps);
   const double copy = static_cast<double>(g.copyBytes(s.rows)) / kTileBytes * kCopyCycles;
-  return kLate * products * machine.tileDotCycles + copy + tiles * kir::kTileRows * kSumCycles;
+  double perSums = kSumCycles; // of a row of a tile
+  if (sumBytes(g, s.rows) > machine.l1.share() / 2)
+    perSums += 2 * kTileBytes / machine.l2.bytesPerCycle;
+  const auto weights = static_cast<double>(s.groups * groupBytes(g));
+  return kLate * tiles * static_cast<double>(steps) * machine.tileDotCycles + copy +
+         tiles * kir::kTileRows * perSums +
+         kNotHidden * weights / machine.bytesPerCycle(allWeights);
 }
 
 } // namespace
@@ -53,8 +68,8 @@ std::optional<TileCandidate> tileCandidate(const WindowProblem& p, kir::Scalar p
       const TileSchedule s{rows, ceilDiv(groups, parts)};
       const int64_t iterations = p.batch * pieces * ceilDiv(groups, s.groups);
       const int64_t longest = ceilDiv(iterations, machine.threads);
-      const double cycles =
-          cyclesOf(geometry, s, machine) * static_cast<double>(longest * machine.threads);
+      const double cycles = cyclesOf(geometry, s, machine, groups * groupBytes(geometry)) *
+                            static_cast<double>(longest * machine.threads);
       if (!best || cycles < best->cycles) best = {pixel, s, cycles};
     }
   }
