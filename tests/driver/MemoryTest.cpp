@@ -52,7 +52,7 @@ int compileAndRun() {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 TEST(Memory, FewAddressesAreAFailure) {
-  for (const int64_t bytes : {1, 20, 50, 70, 100, 140, 170})
+  for (const int64_t bytes : {1, 20, 50, 70, 100, 120, 140})
     EXPECT_EQ(withAddresses(bytes * kMebi, compileAndRun), 1) << bytes;
   EXPECT_EQ(withAddresses(2000 * kMebi, compileAndRun), 0);
 }

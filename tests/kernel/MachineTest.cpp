@@ -136,8 +136,8 @@ TEST(MachineText, ErrorsNameLineAndKey) {
   EXPECT_EQ(errorOf("cpu = a\nfma_latency = 1e999"),
             "line 2: fma_latency: '1e999' is not a number");
   EXPECT_EQ(errorOf("cpu = a\ndot_products = vnni"),
-            "line 2: dot_products: 'vnni' is none of avx512_vnni, avx_vnni, avx512_bf16, dotprod, "
-            "i8mm, bf16, none");
+            "line 2: dot_products: 'vnni' is none of avx512_vnni, avx_vnni, avx512_bf16, amx_int8, "
+            "amx_bf16, dotprod, i8mm, bf16, none");
   EXPECT_NE(errorOf("cpu = a\ndot_products ="), "");
   EXPECT_NE(errorOf("cpu = a\n= 1"), "");
   EXPECT_NE(errorOf(std::string_view("\0\0", 2)), "");

@@ -178,7 +178,8 @@ TEST(Winograd, NumbersOfOneMagnitudeAreTransformedHoweverLarge) {
           OpKind::Conv, "conv",
           {g.input("x", f32({1, 64, 60, 58})), g.uniform("weight", {64, 64, 3, 3}, -0.2, 0.2)},
           {{"pads", std::vector<int64_t>{1, 1, 1, 1}},
-           {"strides", std::vector<int64_t>{stride, stride}}});
+           {"strides", std::vector<int64_t>{stride, stride}},
+           {"algorithm", std::string("winograd")}});
     };
     EXPECT_TRUE(usesWinograd(expectCompiledAgrees(build)));
     GraphBuilder g("test");

@@ -259,7 +259,6 @@ std::optional<ConvCandidate> candidateForAnyWidth(const Op& op, const std::strin
                                                   const kir::Target& target) {
   const bool isInteger = op.kind() == OpKind::ConvInteger;
   const bool isDirect = name.starts_with("direct ");
-  if (name.starts_with("tiles ")) return std::nullopt;
   if (!isDirect && !name.starts_with("winograd ")) {
     for (const ConvCandidate& candidate : convCandidates(op, target))
       if (candidate.name == name) return candidate;

@@ -1,6 +1,7 @@
 // Addresses of inputs; bias, epilogue and stores of results.
 #include "lower/conv/ConvOperands.h"
 
+#include "kernel/LooseRanges.h"
 #include "lower/Scalars.h"
 
 #include <algorithm>
@@ -137,9 +138,15 @@ void ConvResult::storeRow(kir::Builder& b,
                           const std::function<Value(const Index& pixel, int64_t count)>& sums,
                           const std::optional<Value>& bias, const Pixel& first,
                           int64_t pixels) const {
-  forPixels(b, pixels, pixelsTogether(), [&](const Index& pixel, int64_t count) {
+  const int64_t together = pixelsTogether();
+  const auto body = [&](const Index& pixel, int64_t count) {
     store(b, sums(pixel, count), bias, first.image, first.block, first.number + pixel);
-  });
+  };
+  if (!kir::LooseRanges::areWanted()) return forPixels(b, pixels, together, body);
+  const Index whole = kir::looseNumber(b, pixels / together * together);
+  b.forLoop("pixel", 0, whole, together, [&](const Index& pixel) { body(pixel, together); });
+  b.forLoop("pixel", whole, kir::looseNumber(b, pixels),
+            [&](const Index& pixel) { body(pixel, 1); });
 }
 
 double ConvResult::flops() const {

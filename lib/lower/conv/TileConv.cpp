@@ -9,6 +9,7 @@
 #include "lower/conv/TileConv.h"
 
 #include "ir/Products.h"
+#include "kernel/LooseRanges.h"
 #include "lower/Access.h"
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
@@ -17,6 +18,7 @@
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/IntegerOperands.h"
+#include "lower/conv/TileCopy.h"
 
 #include <fmt/format.h>
 
@@ -54,8 +56,8 @@ public:
         pixel_(wordsOf(op).pixel), block_(sourceType(op).layout.block),
         lanes_(op.result()->type().layout.block), g_(p_, pixel_, block_),
         zero_(kir::isInteger(pixel_) ? InputZero(op).number() : 0),
-        inputBlocks_(ceilDiv(p_.cin, block_)), stored_(storedChannels(op.result()->type())),
-        tiles_(g_.tiles(s_.rows)), result_(op, lowering) {}
+        stored_(storedChannels(op.result()->type())), tiles_(g_.tiles(s_.rows)),
+        result_(op, lowering) {}
 
   void lower(const std::string& name, const std::string& secondChoice);
 
@@ -66,35 +68,14 @@ private:
   struct Piece {
     Index image, firstRow, firstGroup;
   };
-  /// Pixels to copy, of so many blocks of channels.
-  struct Pixels {
-    Index to, from;
-    int64_t blocks;
-    bool isPartial;
-  };
 
   int64_t elements(int64_t bytes) const { return bytes / g_.elementBytes; }
   int64_t tileElements() const { return elements(kRows * kTileBytes); }
-  int64_t blocksPerUnit() const { return ceilDiv(g_.channels, block_); }
-  /// Of a plane of the copy.
-  int64_t cellsInRow() const { return g_.columns * g_.columnBytes / g_.cellBytes; }
   bool isInteger() const { return kir::isInteger(pixel_); }
   int64_t weightBlocks() const { return ceilDiv(stored_, kRows); }
   int64_t blockWeights() const { return g_.units * std::ssize(g_.steps) * tileElements(); }
   BufferRef packedWeights() const;
   BufferRef packedZeroSums() const;
-
-  void copy(const Piece& piece);
-  void copyUnit(const Piece& piece, const Index& unit, int64_t blocks, bool isPartial);
-  void copyRow(const Pixels& row, int64_t firstColumn);
-  void copyPixels(const Pixels& pixels, int64_t count);
-  void copyWindows(const Pixels& row);
-  Value windowAt(const Pixels& row, int64_t firstPixel);
-  void storeCell(const Index& to, const Value& cell, bool isPartial);
-  void fill(const Index& to, int64_t begin, int64_t end);
-  void transposeBlocks(std::vector<Value>& vectors);
-  Value withoutPadding(const Value& blocks);
-  Value joined(std::vector<Value> parts);
 
   void group(const Piece& piece, const Index& group, int64_t channels);
   void products(const Index& firstBlock, const Index& pair, int64_t halves);
@@ -109,13 +90,13 @@ private:
   const kir::Scalar pixel_;
   const int64_t block_, lanes_; ///< channels in a block of the input, and of the result
   const TileGeometry g_;
-  const int64_t zero_;                 ///< of the input
-  const int64_t inputBlocks_, stored_; ///< stored: output channels, with those that fill blocks
-  const int64_t tiles_;                ///< of pixels
+  const int64_t zero_;   ///< of the input
+  const int64_t stored_; ///< output channels, with those that fill blocks
+  const int64_t tiles_;  ///< of pixels
   ConvResult result_;
 
   kir::Builder b_{"conv_tiles"};
-  std::optional<kir::Buffer> src_, weights_, zeroSums_, copy_, sums_;
+  std::optional<kir::Buffer> weights_, zeroSums_, copy_, sums_;
 };
 
 // ---- Constants ----
@@ -174,170 +155,6 @@ BufferRef TileConv::packedZeroSums() const {
                                    weightBlocks() * kRows, pack);
 }
 
-// ---- The copy ----
-
-void TileConv::copy(const Piece& piece) {
-  const int64_t perUnit = blocksPerUnit();
-  const bool isFull = isInteger() || p_.cin % block_ == 0;
-  const int64_t whole = (isFull ? inputBlocks_ : inputBlocks_ - 1) / perUnit;
-  const int64_t rest = inputBlocks_ - whole * perUnit;
-  b_.forLoop("unit", 0, whole, [&](const Index& unit) { copyUnit(piece, unit, perUnit, false); });
-  if (rest) copyUnit(piece, whole, rest, !isFull);
-}
-
-/// The first so many blocks of a unit; what fills up the last one is zero in the copy if
-/// `isPartial`.
-void TileConv::copyUnit(const Piece& piece, const Index& unit, int64_t blocks, bool isPartial) {
-  const Index source =
-      (piece.image * inputBlocks_ + unit * blocksPerUnit()) * (p_.inPixels() * block_);
-  const int64_t planesAcross = std::ssize(g_.columnsOfPlanes);
-  for (int64_t plane = 0; plane < std::ssize(g_.rowsOfPlanes) * planesAcross; ++plane) {
-    const int64_t y = g_.rowsOfPlanes[static_cast<size_t>(plane / planesAcross)];
-    const int64_t x = g_.columnsOfPlanes[static_cast<size_t>(plane % planesAcross)];
-    const Index begin =
-        unit * elements(g_.unitBytes(s_.rows)) + plane * elements(g_.planeBytes(s_.rows));
-    b_.forLoop("row", 0, g_.planeRows(s_.rows), [&](const Index& row) {
-      const Index to = begin + row * (g_.columns * elements(g_.columnBytes));
-      const Index h = (piece.firstRow + row) * p_.strides[1] + (y - p_.padsBegin[1]);
-      b_.ifElse((h >= Index(0)) & (h < Index(p_.in[1])),
-                [&] {
-                  copyRow({to, source + h * (p_.in[2] * block_), blocks, isPartial},
-                          x - p_.padsBegin[2]);
-                },
-                [&] { fill(to, 0, cellsInRow()); });
-    });
-  }
-}
-
-/// A row of a plane, whose first pixel is number `firstColumn` of the row of the input.
-void TileConv::copyRow(const Pixels& row, int64_t firstColumn) {
-  if (g_.kind == TileRow::Window) return copyWindows(row);
-  // Of pixels in the input.
-  const int64_t distance = g_.kind == TileRow::Pixels ? 1 : p_.strides[2];
-  const auto firstFrom = [&](int64_t column) {
-    return std::clamp<int64_t>(ceilDiv(std::max<int64_t>(0, column - firstColumn), distance), 0,
-                               cellsInRow());
-  };
-  const int64_t begin = firstFrom(0), end = std::max(begin, firstFrom(p_.in[2]));
-  fill(row.to, 0, begin);
-  const auto at = [&](const Index& pixel) {
-    return Pixels{row.to + pixel * elements(g_.pixelBytes),
-                  row.from + (pixel * distance + firstColumn) * block_, row.blocks, row.isPartial};
-  };
-  // As many pixels as fill 64 bytes with those of a block.
-  const bool isWhole = g_.kind == TileRow::Pixels ? row.blocks == 1 : row.blocks == blocksPerUnit();
-  const int64_t together = distance == 1 && isWhole ? elements(kTileBytes) / block_ : 1;
-  const int64_t whole = begin + (end - begin) / together * together;
-  b_.forLoop("pixel", begin, whole, together,
-             [&](const Index& pixel) { copyPixels(at(pixel), together); });
-  b_.forLoop("pixel", whole, end, [&](const Index& pixel) { copyPixels(at(pixel), 1); });
-  fill(row.to, end, cellsInRow());
-}
-
-/// What the windows of a row of the result have of one row of the input.
-void TileConv::copyWindows(const Pixels& row) {
-  const int64_t taps = p_.kernel[2], size = elements(kTileBytes);
-  const auto firstPixel = [&](int64_t column) { return column * p_.strides[2] - p_.padsBegin[2]; };
-  int64_t begin = 0, end = g_.columns; // of windows that are inside
-  while (begin < end && firstPixel(begin) < 0) ++begin;
-  while (end > begin && firstPixel(end - 1) + taps > p_.in[2]) --end;
-  const auto border = [&](int64_t column) {
-    storeCell(row.to + column * size, windowAt(row, firstPixel(column)), row.isPartial);
-  };
-  for (int64_t column = 0; column < begin; ++column) border(column);
-  const Value zero = b_.zero({pixel_, static_cast<int>(size)});
-  b_.forLoop("column", begin, end, [&](const Index& column) {
-    const Index from = row.from + (column * p_.strides[2] - p_.padsBegin[2]) * block_;
-    storeCell(row.to + column * size, b_.loadPartial((*src_)[from], Index(taps * block_), zero),
-              row.isPartial);
-  });
-  for (int64_t column = end; column < g_.columns; ++column) border(column);
-}
-
-/// One whose pixels may be outside.
-Value TileConv::windowAt(const Pixels& row, int64_t firstPixel) {
-  std::vector<Value> parts;
-  for (int64_t tap = 0; tap < elements(kTileBytes) / block_; ++tap) {
-    const int64_t pixel = firstPixel + tap;
-    const bool isInside = tap < p_.kernel[2] && pixel >= 0 && pixel < p_.in[2];
-    parts.push_back(isInside ? b_.load((*src_)[row.from + pixel * block_], int(block_))
-                             : b_.zero({pixel_, int(block_)}));
-  }
-  return joined(std::move(parts));
-}
-
-void TileConv::storeCell(const Index& to, const Value& cell, bool isPartial) {
-  b_.store((*copy_)[to], isPartial ? withoutPadding(cell) : cell);
-}
-
-/// The lanes of all of them, of which there are a power of two.
-Value TileConv::joined(std::vector<Value> parts) {
-  for (; parts.size() > 1; parts.erase(parts.begin() + std::ssize(parts) / 2, parts.end()))
-    for (size_t i = 0; 2 * i < parts.size(); ++i)
-      parts[i] = b_.concat(parts[2 * i], parts[2 * i + 1]);
-  return parts.front();
-}
-
-void TileConv::fill(const Index& to, int64_t begin, int64_t end) {
-  const int64_t size = elements(g_.cellBytes);
-  const auto zero = b_.constantInt({pixel_, static_cast<int>(size)}, zero_);
-  b_.forLoop("pixel", begin, end,
-             [&](const Index& pixel) { b_.store((*copy_)[to + pixel * size], zero); });
-}
-
-/// Neighbouring pixels, whose blocks of channels become neighbours.
-void TileConv::copyPixels(const Pixels& pixels, int64_t count) {
-  std::vector<Value> blocks;
-  for (int64_t k = 0; k < pixels.blocks; ++k)
-    blocks.push_back(b_.load((*src_)[pixels.from + k * (p_.inPixels() * block_)],
-                             static_cast<int>(count * block_)));
-  if (pixels.isPartial) blocks.back() = withoutPadding(blocks.back());
-  const auto store = [&](int64_t offset, const Value& value) {
-    b_.store((*copy_)[pixels.to + offset], value);
-  };
-  if (g_.kind == TileRow::Pixels) {
-    for (int64_t k = 0; k < pixels.blocks; ++k) store(k * block_, blocks[static_cast<size_t>(k)]);
-    return;
-  }
-  blocks.resize(static_cast<size_t>(blocksPerUnit()),
-                b_.zero({pixel_, static_cast<int>(count * block_)}));
-  if (count > 1) {
-    transposeBlocks(blocks);
-    for (int64_t i = 0; i < count; ++i)
-      store(i * elements(g_.pixelBytes), blocks[static_cast<size_t>(i)]);
-    return;
-  }
-  store(0, joined(std::move(blocks)));
-}
-
-/// From one vector a block, of as many pixels as there are blocks, to one vector a pixel: every
-/// stage interleaves the vectors of the first half with those of the second.
-void TileConv::transposeBlocks(std::vector<Value>& vectors) {
-  const int lanes = vectors.front().lanes(), unit = static_cast<int>(block_);
-  const auto interleaved = [&](const Value& a, const Value& b, int begin) {
-    std::vector<int> mask;
-    for (int at = begin; at < begin + lanes / 2; at += unit)
-      for (const int first : {at, lanes + at})
-        for (int i = 0; i < unit; ++i) mask.push_back(first + i);
-    return b_.shuffle(a, b, mask);
-  };
-  const size_t half = vectors.size() / 2;
-  for (size_t stage = 1; stage < vectors.size(); stage *= 2) {
-    std::vector<Value> next;
-    for (size_t k = 0; k < half; ++k)
-      for (const int begin : {0, lanes / 2})
-        next.push_back(interleaved(vectors[k], vectors[k + half], begin));
-    vectors = std::move(next);
-  }
-}
-
-/// What fills up the last block may be anything, of bf16 also what no weight makes zero.
-Value TileConv::withoutPadding(const Value& blocks) {
-  const kir::Type type = {kir::Scalar::I16, blocks.lanes()};
-  const Value channel = b_.iota(type) & b_.constantInt(type, block_ - 1);
-  return b_.select(channel < b_.constantInt(type, p_.cin % block_), blocks, b_.zero(blocks.type()));
-}
-
 // ---- Products ----
 
 /// One step of two tiles of pixels by one or two of weights.
@@ -357,7 +174,7 @@ void TileConv::step(const Index& pixels, const Index& weights, const Index& pair
 
 /// While a group is computed, the weights of the next one come into the second-level cache.
 void TileConv::fetchAhead(const Index& weights, const Index& pair) {
-  if (s_.groups == 1 || g_.elementBytes * 2 * blockWeights() < kWorthFetching) return;
+  if (stored_ <= kGroup || g_.elementBytes * 2 * blockWeights() < kWorthFetching) return;
   for (const int64_t half : {0, 1})
     fetchShare(b_, (*weights_)[weights + (2 + half) * blockWeights()], tileElements(), pair,
                tiles_ / 2, weights_->elem());
@@ -393,13 +210,14 @@ void TileConv::products(const Index& firstBlock, const Index& pair, int64_t halv
 /// `channels` output channels: those of a group, or what is left of the last one.
 void TileConv::group(const Piece& piece, const Index& group, int64_t channels) {
   const Index firstBlock = group * (kGroup / kRows);
-  b_.forLoop("pair", 0, tiles_ / 2,
+  b_.forLoop("pair", 0, kir::looseNumber(b_, tiles_ / 2),
              [&](const Index& pair) { products(firstBlock, pair, ceilDiv(channels, kRows)); });
   finish(piece, group * (kGroup / lanes_), channels / lanes_);
 }
 
 void TileConv::finish(const Piece& piece, const Index& firstBlock, int64_t blocks) {
-  const Index rows = min(Index(s_.rows), Index(p_.out[1]) - piece.firstRow);
+  const Index rows =
+      min(kir::looseNumber(b_, s_.rows), kir::looseNumber(b_, p_.out[1]) - piece.firstRow);
   b_.forLoop("block", 0, blocks, [&](const Index& block) {
     const std::optional<Value> bias = result_.bias(b_, firstBlock + block);
     const Index channel = block * lanes_, half = channel / kRows;
@@ -414,7 +232,7 @@ void TileConv::finish(const Piece& piece, const Index& firstBlock, int64_t block
                          static_cast<int>(count * lanes_));
         std::vector<Value> parts;
         for (int64_t i = 0; i < count; ++i) parts.push_back(sum(pixel + i));
-        return joined(std::move(parts));
+        return joined(b_, std::move(parts));
       };
       result_.storeRow(b_, sums, bias,
                        {piece.image, firstBlock + block, (piece.firstRow + row) * p_.out[2]},
@@ -428,7 +246,7 @@ void TileConv::lower(const std::string& name, const std::string& secondChoice) {
                                ? stageInput(op_, wordsOf(op_), lowering_).memory
                                : lowering_.storage(op_.own(0));
   std::vector<BufferRef> buffers = {source, packedWeights()};
-  src_ = b_.input("src", pixel_, elementsOf(sourceType(op_)));
+  const kir::Buffer src = b_.input("src", pixel_, elementsOf(sourceType(op_)));
   weights_ = b_.input("wei", isInteger() ? kir::Scalar::I8 : kir::Scalar::BF16,
                       weightBlocks() * blockWeights());
   if (zero_ != 0) {
@@ -437,18 +255,21 @@ void TileConv::lower(const std::string& name, const std::string& secondChoice) {
   }
   result_.declare(b_, buffers);
   copy_ = b_.scratch("copy", pixel_, elements(g_.copyBytes(s_.rows)));
+  TileCopy copy(b_, {src, *copy_, block_, zero_}, p_, g_, s_.rows);
   sums_ =
       b_.scratch("sums", isInteger() ? kir::Scalar::I32 : kir::Scalar::F32, 2 * tiles_ * kTileSums);
   const int64_t whole = stored_ / kGroup, rest = stored_ % kGroup,
                 groups = ceilDiv(stored_, kGroup);
   const int64_t extents[] = {p_.batch, ceilDiv(p_.out[1], s_.rows), ceilDiv(groups, s_.groups)};
   const std::string_view names[] = {"n", "piece", "part"};
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Piece piece = {at[0], at[1] * s_.rows, at[2] * s_.groups};
-    copy(piece);
-    b_.forLoop("group", piece.firstGroup, min(piece.firstGroup + s_.groups, Index(whole)),
+  b_.parallelGrid(extents, names, {1U, 2U}, [&](std::span<const Index> at) {
+    const Index groupsOfPart = kir::looseNumber(b_, s_.groups);
+    const Piece piece = {at[0], at[1] * kir::looseNumber(b_, s_.rows), at[2] * groupsOfPart};
+    copy.write(piece.image, piece.firstRow);
+    b_.forLoop("group", piece.firstGroup, min(piece.firstGroup + groupsOfPart, Index(whole)),
                [&](const Index& g) { group(piece, g, kGroup); });
-    if (rest) b_.ifThen(at[2] == Index(extents[2] - 1), [&] { group(piece, whole, rest); });
+    if (rest)
+      b_.ifThen(at[2] == kir::looseNumber(b_, extents[2] - 1), [&] { group(piece, whole, rest); });
   });
   lowering_.call(b_.finish(), std::move(buffers),
                  {.algorithm = "conv_" + name,
@@ -479,7 +300,6 @@ std::string refuseTiles(const Op& op, const kir::Target& target) {
     return "weights or zero points are no bytes";
   const WindowProblem p = windowProblem(op);
   if (p.in[0] != 1 || p.kernel[0] != 1 || p.out[0] != 1) return "three spatial dimensions";
-  if (p.anyWidth) return "the width is not known";
   if (p.outPixels() == 0 || p.batch == 0) return "nothing to compute";
   return "";
 }

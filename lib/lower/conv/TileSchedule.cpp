@@ -18,6 +18,9 @@ constexpr double kSumCycles = 2.5;
 /// Of the time that products take at best, what they take: tiles arrive late.
 constexpr double kLate = 1.2;
 
+/// Of the time of a copy that the cache holds, that of a larger one; and its most bytes.
+constexpr double kBeyondCache = 1.5;
+constexpr int64_t kMostScratch = 1 << 24;
 /// Of reading weights that the caches nearby do not hold, what does not hide behind products.
 constexpr double kNotHidden = 0.5;
 
@@ -63,12 +66,16 @@ std::optional<TileCandidate> tileCandidate(const WindowProblem& p, kir::Scalar p
   for (int64_t pieces = 1; pieces <= p.out[1]; ++pieces) {
     const int64_t rows = ceilDiv(p.out[1], pieces);
     if (ceilDiv(p.out[1], rows) != pieces) continue;
-    if (geometry.copyBytes(rows) + sumBytes(geometry, rows) > cache) continue;
+    const int64_t bytes = geometry.copyBytes(rows) + sumBytes(geometry, rows);
+    // A row may be too wide.
+    const bool isLast = pieces == p.out[1] && !best && (p.anyWidth || bytes <= kMostScratch);
+    if (bytes > cache && !isLast) continue;
     for (int64_t parts = 1; parts <= std::min<int64_t>(groups, machine.threads); ++parts) {
       const TileSchedule s{rows, ceilDiv(groups, parts)};
       const int64_t iterations = p.batch * pieces * ceilDiv(groups, s.groups);
       const int64_t longest = ceilDiv(iterations, machine.threads);
-      const double cycles = cyclesOf(geometry, s, machine, groups * groupBytes(geometry)) *
+      const double cycles = (bytes > cache ? kBeyondCache : 1) *
+                            cyclesOf(geometry, s, machine, groups * groupBytes(geometry)) *
                             static_cast<double>(longest * machine.threads);
       if (!best || cycles < best->cycles) best = {pixel, s, cycles};
     }
