@@ -4,8 +4,8 @@
 // channels. The zero point of an input of integers fills the padding, so that what it adds to a sum
 // is the same everywhere: sums begin with minus that.
 //
-// Memory, innermost last: copy [unit][plane][row][column][byte], weights [block of 16 channels]
-// [unit][step][word][channel][byte of word], sums [half of the group][pixel][channel].
+// Memory, innermost last: copy [unit][plane][row][column][byte], weights [group][unit][step]
+// [half of the group][word][channel][byte of word], sums [half of the group][pixel][channel].
 #include "lower/conv/TileConv.h"
 
 #include "ir/Products.h"
@@ -72,6 +72,7 @@ private:
   int64_t elements(int64_t bytes) const { return bytes / g_.elementBytes; }
   int64_t tileElements() const { return elements(kRows * kTileBytes); }
   bool isInteger() const { return kir::isInteger(pixel_); }
+  int64_t groups() const { return ceilDiv(stored_, kGroup); }
   int64_t weightBlocks() const { return ceilDiv(stored_, kRows); }
   int64_t blockWeights() const { return g_.units * std::ssize(g_.steps) * tileElements(); }
   BufferRef packedWeights() const;
@@ -102,7 +103,8 @@ private:
 // ---- Constants ----
 
 BufferRef TileConv::packedWeights() const {
-  const auto pack = [=, g = g_, p = p_, blocks = weightBlocks()](auto number, auto* to) {
+  const auto pack = [=, g = g_, p = p_, blocks = weightBlocks()](auto number, auto* to,
+                                                                 int64_t group) {
     const int64_t perTap = g.pixelBytes / g.elementBytes;
     const int64_t perWord = 4 / g.elementBytes, perRow = kTileBytes / g.elementBytes;
     const auto weight = [&](int64_t k, const TileStep& step, int64_t unit, int64_t i) {
@@ -113,9 +115,12 @@ BufferRef TileConv::packedWeights() const {
         return decltype(number(0, 0)){};
       return number(((k * p.cin + c) * p.kernel[1] + step.kh) * p.kernel[2] + tap, k);
     };
-    for (int64_t block = 0; block < blocks; ++block)
-      for (int64_t unit = 0; unit < g.units; ++unit)
-        for (const TileStep& step : g.steps)
+    constexpr int64_t kBlocks = kGroup / kRows;
+    to += group * kBlocks * g.units * std::ssize(g.steps) * kRows * perRow;
+    const int64_t first = group * kBlocks, last = std::min(first + kBlocks, blocks);
+    for (int64_t unit = 0; unit < g.units; ++unit)
+      for (const TileStep& step : g.steps)
+        for (int64_t block = first; block < last; ++block)
           for (int64_t i = 0; i < perRow; i += perWord)
             for (int64_t k = 0; k < kRows; ++k)
               for (int64_t j = 0; j < perWord; ++j)
@@ -127,15 +132,19 @@ BufferRef TileConv::packedWeights() const {
       fmt::format("tiles {} {} {} {}", p_.strides[2], p_.dilations[2], block_, g_.pixelBytes);
   if (!isInteger())
     return lowering_.packed<uint16_t>(
-        weights, order, count, [pack](const Tensor& from, uint16_t* to, int64_t) {
+        weights, order, count,
+        [pack](const Tensor& from, uint16_t* to, int64_t group) {
           const auto* halves = from.data<BFloat16>();
-          pack([&](int64_t i, int64_t) { return halves[i].bits; }, to);
-        });
+          pack([&](int64_t i, int64_t) { return halves[i].bits; }, to, group);
+        },
+        groups());
   return lowering_.packed<int8_t>(
       weights, order + " " + IntegerWeights(op_).key(), count,
-      [pack, values = IntegerWeights(op_)](const Tensor& from, int8_t* to, int64_t) {
-        pack([&](int64_t i, int64_t k) { return static_cast<int8_t>(values.at(from, i, k)); }, to);
-      });
+      [pack, values = IntegerWeights(op_)](const Tensor& from, int8_t* to, int64_t group) {
+        pack([&](int64_t i, int64_t k) { return static_cast<int8_t>(values.at(from, i, k)); }, to,
+             group);
+      },
+      groups());
 }
 
 /// Minus the zero point times the weights of each output channel.
@@ -162,7 +171,7 @@ void TileConv::step(const Index& pixels, const Index& weights, const Index& pair
   const int64_t stride = elements(g_.columnBytes);
   b_.tileLoad(kPixelTile, (*copy_)[pixels], stride);
   for (int64_t half = 0; half < halves; ++half) {
-    b_.tileLoad(kWeightTile + int(half), (*weights_)[weights + half * blockWeights()],
+    b_.tileLoad(kWeightTile + int(half), (*weights_)[weights + half * tileElements()],
                 elements(kTileBytes));
     b_.tileDot(int(half), kPixelTile, kWeightTile + int(half), pixel_);
   }
@@ -175,9 +184,8 @@ void TileConv::step(const Index& pixels, const Index& weights, const Index& pair
 /// While a group is computed, the weights of the next one come into the second-level cache.
 void TileConv::fetchAhead(const Index& weights, const Index& pair) {
   if (stored_ <= kGroup || g_.elementBytes * 2 * blockWeights() < kWorthFetching) return;
-  for (const int64_t half : {0, 1})
-    fetchShare(b_, (*weights_)[weights + (2 + half) * blockWeights()], tileElements(), pair,
-               tiles_ / 2, weights_->elem());
+  fetchShare(b_, (*weights_)[weights + 2 * blockWeights()], 2 * tileElements(), pair, tiles_ / 2,
+             weights_->elem());
 }
 
 /// The sums of a pair of tiles of pixels.
@@ -197,8 +205,9 @@ void TileConv::products(const Index& firstBlock, const Index& pair, int64_t halv
       const int64_t place =
           s.plane * g_.planeBytes(s_.rows) + s.row * g_.columns * g_.columnBytes + s.offset;
       step(pixels + unit * elements(g_.unitBytes(s_.rows)) + elements(place),
-           weights + (unit * std::ssize(g_.steps) + static_cast<int64_t>(i)) * tileElements(), pair,
-           halves);
+           weights +
+               (unit * std::ssize(g_.steps) + static_cast<int64_t>(i)) * (halves * tileElements()),
+           pair, halves);
     }
   });
   for (int64_t half = 0; half < halves; ++half)
@@ -258,9 +267,8 @@ void TileConv::lower(const std::string& name, const std::string& secondChoice) {
   TileCopy copy(b_, {src, *copy_, block_, zero_}, p_, g_, s_.rows);
   sums_ =
       b_.scratch("sums", isInteger() ? kir::Scalar::I32 : kir::Scalar::F32, 2 * tiles_ * kTileSums);
-  const int64_t whole = stored_ / kGroup, rest = stored_ % kGroup,
-                groups = ceilDiv(stored_, kGroup);
-  const int64_t extents[] = {p_.batch, ceilDiv(p_.out[1], s_.rows), ceilDiv(groups, s_.groups)};
+  const int64_t whole = stored_ / kGroup, rest = stored_ % kGroup;
+  const int64_t extents[] = {p_.batch, ceilDiv(p_.out[1], s_.rows), ceilDiv(groups(), s_.groups)};
   const std::string_view names[] = {"n", "piece", "part"};
   b_.parallelGrid(extents, names, {1U, 2U}, [&](std::span<const Index> at) {
     const Index groupsOfPart = kir::looseNumber(b_, s_.groups);
