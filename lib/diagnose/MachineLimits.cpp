@@ -35,7 +35,8 @@ constexpr int64_t kRounds = 5'000; ///< for each thread, in all pieces: less tha
 constexpr int kPixels = 2;
 constexpr int64_t kSteps = 16; ///< of a round, over vectors one behind the other
 constexpr int64_t kWordRounds = kRounds / kSteps;
-constexpr int kRepeats = 16; ///< of arithmetic in a run: other programs interrupt some
+constexpr int64_t kTileRounds = 480; ///< of four products of tiles
+constexpr int kRepeats = 16;         ///< of arithmetic in a run: other programs interrupt some
 constexpr double kSeconds = 0.2;
 
 kir::Kernel fill(int lanes) {
@@ -137,8 +138,38 @@ kir::Kernel multiplyWords(const codegen::Target& target, const lower::Words& wor
   return b.finish();
 }
 
-/// Operations of multiplyAdd() and multiplyWords().
+/// Whether the processor multiplies tiles of such words.
+bool hasTiles(const codegen::Target& target, const lower::Words& words) {
+  return target.hasTiles && words != lower::kPairs && words.channels > 1 &&
+         target.machine.dotProducts.contains(words == lower::kHalves ? kir::DotProduct::AmxBf16
+                                                                     : kir::DotProduct::AmxInt8);
+}
+
+/// Two tiles of pixels by two of weights, as in a convolution.
+kir::Kernel multiplyTiles(const lower::Words& words, int threads) {
+  kir::Builder b(fmt::format("multiply_tiles_{}", name(words.pixel)));
+  const int64_t row = kir::tileRow(words.pixel).lanes, tile = row * kir::kTileRows;
+  constexpr int64_t kSums = int64_t{kir::kTileRows} * kir::kTileRows;
+  const kir::Buffer src = b.input("src", words.pixel, 2 * tile);
+  const kir::Buffer wei = b.input("wei", words.weight, 2 * tile);
+  const kir::Buffer dst = b.output("dst", words.sum, 4 * kPieces * kSums);
+  b.parallelFor("piece", kPieces, [&](const Index& piece) {
+    for (int i = 0; i < 4; ++i) b.tileZero(i);
+    for (int i = 0; i < 2; ++i) b.tileLoad(4 + i, src[i * tile], row);
+    for (int i = 0; i < 2; ++i) b.tileLoad(6 + i, wei[i * tile], row);
+    b.forLoop("round", 0, kTileRounds * threads, [&](const Index&) {
+      for (int i = 0; i < 4; ++i) b.tileDot(i, 4 + i / 2, 6 + i % 2, words.pixel);
+    });
+    for (int i = 0; i < 4; ++i) b.tileStore(dst[(piece * 4 + i) * kSums], kir::kTileRows, i);
+  });
+  return b.finish();
+}
+
+/// Operations of multiplyAdd(), multiplyWords() or multiplyTiles().
 double flopsOf(const codegen::Target& target, const lower::Words& words, int threads) {
+  if (hasTiles(target, words))
+    return 2.0 * 4 * kTileRounds * threads * kPieces * kir::kTileRows * kir::kTileRows *
+           kir::tileRow(words.pixel).lanes;
   const double perLane = words.channels == 1 ? double{kChains} * kRounds
                                              : double{kPixels} * weightsIn(target) * kWordRounds *
                                                    kSteps * words.channels;
@@ -168,7 +199,9 @@ codegen::ProgramDesc program(const codegen::Target& target, std::span<const Scal
     if (words.channels == 1)
       add(multiplyAdd(lanes, threads), {large, small}, kRepeats);
     else
-      add(multiplyWords(target, words, threads), {large, large, small}, kRepeats);
+      add(hasTiles(target, words) ? multiplyTiles(words, threads)
+                                  : multiplyWords(target, words, threads),
+          {large, large, small}, kRepeats);
   }
   desc.arenaBytes = kBytes + (int64_t{1} << 20);
   return desc;
