@@ -39,6 +39,14 @@ llvm::Constant* tileForm(llvm::LLVMContext& context) {
 
 } // namespace
 
+bool multipliesTiles(const kir::Block& block, bool ofHalves) {
+  return std::ranges::any_of(block, [&](const kir::Inst& inst) {
+    if (inst.op == Op::TileDot) return (inst.type.scalar == Scalar::BF16) == ofHalves;
+    return std::ranges::any_of(
+        inst.blocks, [&](const kir::Block& inner) { return multipliesTiles(inner, ofHalves); });
+  });
+}
+
 void Emitter::beginTiles() {
   hasTiles_ = usesTiles(kernel_.body);
   if (!hasTiles_) return;

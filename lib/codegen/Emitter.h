@@ -152,6 +152,9 @@ private:
   bool streams_ = false; ///< some store bypasses the cache
 };
 
+/// Whether products of tiles are among the instructions, of bf16 or of bytes.
+bool multipliesTiles(const kir::Block& block, bool ofHalves);
+
 /// The LLVM type of a value in a register. Half floats are 16-bit integers there.
 llvm::Type* registerType(llvm::LLVMContext& context, kir::Type type);
 

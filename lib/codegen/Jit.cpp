@@ -207,7 +207,7 @@ struct JitModule::Impl {
 
 void JitModule::Impl::fillTables(const ProgramDesc& desc, const Target& target) {
   tables.name = desc.name;
-  tables.isa = target.needs;
+  tables.isa = needsOf(desc, target);
   tables.inputInfos = desc.inputs;
   tables.outputInfos = desc.outputs;
   tables.stepInfos = desc.steps;

@@ -169,6 +169,18 @@ Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::strin
   return unique;
 }
 
+std::string needsOf(const ProgramDesc& program, const kir::Target& target) {
+  std::string needs = target.needs;
+  const auto tilesOf = [&](bool isHalf) {
+    return std::ranges::any_of(program.kernels, [&](const kir::Kernel& kernel) {
+      return multipliesTiles(kernel.body, isHalf);
+    });
+  };
+  if (target.hasTiles && tilesOf(false)) needs += ",amx_int8";
+  if (target.hasTiles && tilesOf(true)) needs += ",amx_bf16";
+  return needs;
+}
+
 int64_t scratchBytes(const ProgramDesc& program) {
   int64_t bytes = program.scratchBytes;
   for (const kir::Kernel& kernel : program.kernels) bytes = std::max(bytes, kernel.scratchBytes);

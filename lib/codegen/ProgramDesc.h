@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernel/Kernel.h"
+#include "kernel/Target.h"
 
 #include <enfold/program.h>
 
@@ -53,6 +54,10 @@ struct ProgramDesc {
   int64_t arenaBytes = 0;
   int64_t scratchBytes = 0; ///< of `function` steps; raised to what the kernels need
 };
+
+/// What a CPU must have to run the program, as in enfold_program::isa: what code for the target may
+/// use, and tiles if a kernel does.
+std::string needsOf(const ProgramDesc& program, const kir::Target& target);
 
 /// Scratch that any step of the program needs.
 int64_t scratchBytes(const ProgramDesc& program);

@@ -146,7 +146,7 @@ llvm::GlobalVariable* TableWriter::program(const ProgramDesc& desc, const Unique
            i32(static_cast<int64_t>(desc.steps.size())), text(desc.name),
            tensors("inputs", desc.inputs), tensors("outputs", desc.outputs), steps(desc, kernels),
            data(desc.constants), i64(static_cast<int64_t>(desc.constants.size())),
-           i64(desc.arenaBytes), i64(scratchBytes(desc)), text(target.needs)}));
+           i64(desc.arenaBytes), i64(scratchBytes(desc)), text(needsOf(desc, target))}));
 }
 
 void TableWriter::annotation(const std::string& text) {

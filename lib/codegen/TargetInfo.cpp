@@ -80,9 +80,6 @@ constexpr FeatureInfo kFeatures[] = {
     {"+avx512vnni", "avx512_vnni", kNone},
     {"+avx512bf16", "avx512_bf16", kNone},
     {"+avx512fp16", "avx512_fp16", kNone},
-    {"+amx-tile", "amx_tile", kNone},
-    {"+amx-int8", "amx_int8", kNone},
-    {"+amx-bf16", "amx_bf16", kNone},
 };
 
 /// LLVM's names of the features that dot products are.

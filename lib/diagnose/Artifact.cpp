@@ -47,7 +47,7 @@ Artifact artifactOf(const std::string& model, const codegen::ProgramDesc& progra
   return {.version = ENFOLD_VERSION,
           .model = std::filesystem::path(model).filename().string(), // folders are not its business
           .cpu = target.cpu,
-          .needs = target.needs,
+          .needs = codegen::needsOf(program, target),
           .inputs = specsOf(program.inputs),
           .outputs = specsOf(program.outputs),
           .arenaBytes = program.arenaBytes,

@@ -172,7 +172,7 @@ std::string description(const codegen::ProgramDesc& program, const codegen::Targ
 )",
       fmt::arg("name", inComment(program.name)),
       fmt::arg("architecture", kir::name(target.architecture)), fmt::arg("cpu", target.cpu),
-      fmt::arg("needs", target.needs), fmt::arg("inputs", inputs.table()),
+      fmt::arg("needs", codegen::needsOf(program, target)), fmt::arg("inputs", inputs.table()),
       fmt::arg("outputs", outputs.table()), fmt::arg("symbol", symbol),
       fmt::arg("constants", program.constants.size()), fmt::arg("arena", program.arenaBytes),
       fmt::arg("scratch", codegen::scratchBytes(program)));

@@ -120,5 +120,20 @@ TEST(Tile, ProductsOfBf16) {
   }
 }
 
+/// A program needs the tiles of the processor only if it uses them.
+TEST(Tile, AreNeededByWhatUsesThem) {
+  const auto target = targetFor("sapphirerapids");
+  ASSERT_TRUE(target) << target.error().str();
+  EXPECT_TRUE(target->hasTiles);
+  ProgramDesc program;
+  EXPECT_EQ(needsOf(program, *target), target->needs);
+  EXPECT_FALSE(target->needs.contains("amx"));
+  program.kernels.push_back(productKernel(Scalar::U8, 64));
+  EXPECT_EQ(needsOf(program, *target), target->needs + ",amx_int8");
+  program.kernels.push_back(productKernel(Scalar::BF16, 32));
+  EXPECT_EQ(needsOf(program, *target), target->needs + ",amx_int8,amx_bf16");
+  EXPECT_EQ(needsOf(program, capped(*target, Isa::Avx2)), capped(*target, Isa::Avx2).needs);
+}
+
 } // namespace
 } // namespace enfold::codegen
