@@ -138,11 +138,9 @@ kir::Kernel multiplyWords(const codegen::Target& target, const lower::Words& wor
   return b.finish();
 }
 
-/// Whether the processor multiplies tiles of such words.
+/// Whether the processor itself multiplies tiles of such words.
 bool hasTiles(const codegen::Target& target, const lower::Words& words) {
-  return target.hasTiles && words != lower::kPairs && words.channels > 1 &&
-         target.machine.dotProducts.contains(words == lower::kHalves ? kir::DotProduct::AmxBf16
-                                                                     : kir::DotProduct::AmxInt8);
+  return target.hasTiles && lower::hasTiles(target.machine, words);
 }
 
 /// Two tiles of pixels by two of weights, as in a convolution.

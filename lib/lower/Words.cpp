@@ -28,6 +28,12 @@ std::string_view prefix(const Words& words) {
   return words.channels == 4 ? "bytes " : words.channels == 2 ? "pairs " : "";
 }
 
+bool hasTiles(const kir::Machine& machine, const Words& words) {
+  if (words == kHalves) return machine.dotProducts.contains(DotProduct::AmxBf16);
+  return (words == kBytes || words == kSignedBytes) &&
+         machine.dotProducts.contains(DotProduct::AmxInt8);
+}
+
 bool hasDot(const kir::Machine& machine, const Words& words) {
   if (words == kHalves)
     return machine.dotProducts.contains(DotProduct::Avx512Bf16) ||

@@ -35,6 +35,9 @@ std::string_view prefix(const Words& words);
 /// Whether one instruction adds up the products of such words.
 bool hasDot(const kir::Machine& machine, const Words& words);
 
+/// Whether products of tiles add up those of such words.
+bool hasTiles(const kir::Machine& machine, const Words& words);
+
 /// How many such instructions there are in a cycle.
 const kir::Throughput& dotsOf(const kir::Machine& machine, const Words& words);
 

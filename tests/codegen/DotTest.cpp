@@ -2,7 +2,6 @@
 // dot products that this machine has.
 #include "tests/codegen/Harness.h"
 
-#include <bit>
 #include <random>
 
 namespace enfold::codegen {
@@ -90,16 +89,8 @@ TEST(Dot, PairsOfHalfWords) { checkDot<int16_t, int16_t>(); }
 TEST(Dot, PairsOfBf16) {
   constexpr int64_t kWords = 2 * 3 * 7 * 16;
   std::mt19937 random(6);
-  const auto draw = [&](std::vector<uint16_t>& bits) {
-    std::vector<int> wholes;
-    for (uint16_t& x : bits) {
-      wholes.push_back(static_cast<int>(random() % 257) - 128);
-      x = static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(wholes.back())) >> 16);
-    }
-    return wholes;
-  };
   std::vector<uint16_t> xBits(2 * kWords), yBits(2 * kWords);
-  const std::vector<int> x = draw(xBits), y = draw(yBits);
+  const std::vector<int> x = drawWholeHalves(xBits, random), y = drawWholeHalves(yBits, random);
   std::vector<float> sums(kWords);
   for (float& sum : sums) sum = static_cast<float>(random() % 1000);
   for (const Target& target : targets())

@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cstring>
+#include <random>
 #include <vector>
 
 namespace enfold::codegen {
@@ -86,6 +88,16 @@ inline void runStep(const JitModule& module, int step, std::vector<void*> buffer
   size_t space = scratch.size() * sizeof(std::max_align_t);
   std::align(64, static_cast<size_t>(program.scratch_bytes), aligned, space);
   program.steps[step].kernel(buffers.data(), 0, program.steps[step].iterations, aligned);
+}
+
+/// bf16 of random whole numbers from -128 to 128, which are given.
+inline std::vector<int> drawWholeHalves(std::vector<uint16_t>& halves, std::mt19937& random) {
+  std::vector<int> wholes;
+  for (uint16_t& x : halves) {
+    wholes.push_back(static_cast<int>(random() % 257) - 128);
+    x = static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(wholes.back())) >> 16);
+  }
+  return wholes;
 }
 
 } // namespace enfold::codegen

@@ -1,7 +1,6 @@
 // Products of tiles, by the instructions for them where this machine has some, and written out.
 #include "tests/codegen/Harness.h"
 
-#include <bit>
 #include <random>
 
 namespace enfold::codegen {
@@ -90,16 +89,8 @@ TEST(Tile, ProductsOfBytes) {
 TEST(Tile, ProductsOfBf16) {
   constexpr size_t kRow = 32, kStride = 40;
   std::mt19937 random(9);
-  const auto draw = [&](std::vector<uint16_t>& bits) {
-    std::vector<int> wholes;
-    for (uint16_t& x : bits) {
-      wholes.push_back(static_cast<int>(random() % 257) - 128);
-      x = static_cast<uint16_t>(std::bit_cast<uint32_t>(static_cast<float>(wholes.back())) >> 16);
-    }
-    return wholes;
-  };
   std::vector<uint16_t> xBits(kStride * (kRows - 1) + kRow), yBits(kRows * kRow);
-  const std::vector<int> x = draw(xBits), y = draw(yBits);
+  const std::vector<int> x = drawWholeHalves(xBits, random), y = drawWholeHalves(yBits, random);
   const std::vector<float> first(kRows, 3);
   for (const Target& target : targetsOfTiles()) {
     SCOPED_TRACE(fmt::format("{} {}", name(target.isa), target.hasTiles));

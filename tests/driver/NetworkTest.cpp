@@ -24,15 +24,17 @@ namespace {
 
 using namespace onnx::test;
 
+/// Random numbers of a window.
+auto weights(const char* name, std::vector<int64_t> dims) {
+  std::mt19937 engine(7);
+  std::uniform_real_distribution<float> uniform(-0.2f, 0.2f);
+  std::vector<float> values(static_cast<size_t>(dims[0] * dims[1] * dims[2] * dims[3]));
+  for (float& value : values) value = uniform(engine);
+  return floats(name, dims, values);
+}
+
 /// conv 3 to 16, relu, conv 16 to 24, global average pool; batch, height and width are open.
 std::string convNet() {
-  const auto weights = [](const char* name, std::vector<int64_t> dims) {
-    std::mt19937 engine(7);
-    std::uniform_real_distribution<float> uniform(-0.2f, 0.2f);
-    std::vector<float> values(static_cast<size_t>(dims[0] * dims[1] * dims[2] * dims[3]));
-    for (float& value : values) value = uniform(engine);
-    return floats(name, dims, values);
-  };
   const auto pads = intsAttr("pads", {1, 1, 1, 1});
   return model(
       {.graph = {.inputs = {valueInfo("x", ElemType::F32, {"n", int64_t{3}, "h", "w"})},
@@ -243,13 +245,6 @@ TEST(Network, WeightsAreFoldedOnce) {
 /// of 8 and of 16 have kernels: those of 8 waste fewer lanes, and only 16 channels in go with
 /// Winograd.
 std::string narrowNet(int64_t channels) {
-  const auto weights = [](const char* name, std::vector<int64_t> dims) {
-    std::mt19937 engine(7);
-    std::uniform_real_distribution<float> uniform(-0.2f, 0.2f);
-    std::vector<float> values(static_cast<size_t>(dims[0] * dims[1] * dims[2] * dims[3]));
-    for (float& value : values) value = uniform(engine);
-    return floats(name, dims, values);
-  };
   const auto pads = intsAttr("pads", {1, 1, 1, 1});
   return model(
       {.graph = {

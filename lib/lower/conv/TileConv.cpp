@@ -11,10 +11,7 @@
 #include "ir/Products.h"
 #include "kernel/LooseRanges.h"
 #include "lower/Access.h"
-#include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
-#include "lower/Layouts.h"
-#include "lower/Scalars.h"
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/IntegerOperands.h"
@@ -23,7 +20,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 
 namespace enfold::lower {
 namespace {
@@ -232,15 +228,14 @@ void TileConv::finish(const Piece& piece, const Index& firstBlock, int64_t block
     const Index channel = block * lanes_, half = channel / kRows;
     const Index first = half * (tiles_ * kTileSums) + channel % kRows;
     b_.forLoop("row", 0, rows, [&](const Index& row) {
-      const auto sum = [&](const Index& pixel) {
-        return b_.load((*sums_)[first + (row * g_.columns + pixel) * kRows], int(lanes_));
+      const auto load = [&](const Index& pixel, int64_t lanes) {
+        return b_.load((*sums_)[first + (row * g_.columns + pixel) * kRows],
+                       static_cast<int>(lanes));
       };
       const auto sums = [&](const Index& pixel, int64_t count) {
-        if (lanes_ == kRows)
-          return b_.load((*sums_)[first + (row * g_.columns + pixel) * kRows],
-                         static_cast<int>(count * lanes_));
+        if (lanes_ == kRows) return load(pixel, count * lanes_);
         std::vector<Value> parts;
-        for (int64_t i = 0; i < count; ++i) parts.push_back(sum(pixel + i));
+        for (int64_t i = 0; i < count; ++i) parts.push_back(load(pixel + i, lanes_));
         return joined(b_, std::move(parts));
       };
       result_.storeRow(b_, sums, bias,
@@ -291,11 +286,8 @@ void TileConv::lower(const std::string& name, const std::string& secondChoice) {
 std::string refuseTiles(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   const bool isInteger = op.kind() == OpKind::ConvInteger;
-  const auto has = [&](kir::DotProduct product) {
-    return target.machine.dotProducts.contains(product);
-  };
   if (target.disabledKernels.contains("conv_tiles")) return "disabled";
-  if (!has(isInteger ? kir::DotProduct::AmxInt8 : kir::DotProduct::AmxBf16))
+  if (!hasTiles(target.machine, isInteger ? kBytes : kHalves))
     return "the processor multiplies no tiles";
   if (!isInteger && !(x.elem == ElemType::BF16 && sumsHalvesInF32(op)))
     return "element type is not bf16";

@@ -2,7 +2,6 @@
 #include "lower/conv/TileSchedule.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace enfold::lower {
 namespace {
@@ -17,7 +16,6 @@ constexpr double kCopyCycles = 2.5;
 constexpr double kSumCycles = 2.5;
 /// Of the time that products take at best, what they take: tiles arrive late.
 constexpr double kLate = 1.2;
-
 /// Of the time of a copy that the cache holds, that of a larger one; and its most bytes.
 constexpr double kBeyondCache = 1.5;
 constexpr int64_t kMostScratch = 1 << 24;
