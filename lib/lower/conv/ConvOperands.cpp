@@ -11,6 +11,13 @@ namespace enfold::lower {
 using kir::Index;
 using kir::Value;
 
+Value joined(kir::Builder& b, std::vector<Value> parts) {
+  for (; parts.size() > 1; parts.erase(parts.begin() + std::ssize(parts) / 2, parts.end()))
+    for (size_t i = 0; 2 * i < parts.size(); ++i)
+      parts[i] = b.concat(parts[2 * i], parts[2 * i + 1]);
+  return parts.front();
+}
+
 ConvInput::ConvInput(const Type& type, const GroupRun& run) {
   const WindowProblem& p = run.problem;
   const bool isPlain = type.layout.isPlain();
@@ -106,17 +113,13 @@ void ConvResult::store(kir::Builder& b, std::span<const kir::Var> sums,
     return sums[static_cast<size_t>(pixel * tile.blocks + block)];
   };
   if (!sums_) {
-    const std::function<Value(int64_t, int64_t, int64_t)> joined = [&](int64_t block, int64_t first,
-                                                                       int64_t count) {
-      return count == 1 ? sum(block, first)
-                        : b.concat(joined(block, first, count / 2),
-                                   joined(block, first + count / 2, count / 2));
-    };
     for (int64_t block = 0; block < tile.blocks; ++block) {
       const std::optional<Value> added = bias(b, tile.firstBlock + block);
       for (int64_t pixel = 0, count = most; pixel < pixels; pixel += count) {
         while (count > pixels - pixel) count /= 2;
-        store(b, joined(block, pixel, count), added, tile, block, pixel);
+        std::vector<Value> together;
+        for (int64_t i = 0; i < count; ++i) together.push_back(sum(block, pixel + i));
+        store(b, joined(b, std::move(together)), added, tile, block, pixel);
       }
     }
     return;

@@ -9,6 +9,9 @@
 
 namespace enfold::lower {
 
+/// The lanes of all of them, of which there are a power of two.
+kir::Value joined(kir::Builder& b, std::vector<kir::Value> parts);
+
 /// An input in memory, blocked or plain, as a run of groups reads it.
 struct ConvInput {
   ConvInput(const Type& type, const GroupRun& run);

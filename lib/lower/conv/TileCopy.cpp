@@ -2,6 +2,7 @@
 #include "lower/conv/TileCopy.h"
 
 #include "kernel/LooseRanges.h"
+#include "lower/conv/ConvOperands.h"
 
 #include <algorithm>
 
@@ -108,13 +109,6 @@ Value TileCopy::windowAt(const Pixels& row, int64_t firstPixel) {
 
 void TileCopy::storeCell(const Index& to, const Value& cell, bool isPartial) {
   b_.store(copy_[to], isPartial ? withoutPadding(cell) : cell);
-}
-
-Value joined(kir::Builder& b, std::vector<Value> parts) {
-  for (; parts.size() > 1; parts.erase(parts.begin() + std::ssize(parts) / 2, parts.end()))
-    for (size_t i = 0; 2 * i < parts.size(); ++i)
-      parts[i] = b.concat(parts[2 * i], parts[2 * i + 1]);
-  return parts.front();
 }
 
 void TileCopy::fill(const Index& to, const Index& begin, const Index& end) {

@@ -6,9 +6,6 @@
 
 namespace enfold::lower {
 
-/// The lanes of all of them, of which there are a power of two.
-kir::Value joined(kir::Builder& b, std::vector<kir::Value> parts);
-
 class TileCopy {
 public:
   struct Operands {
