@@ -19,10 +19,25 @@ if numpy is not None:
     _STORAGE = {row.number: numpy.dtype(row.storage) for row in _types.TABLE}
 
 
-def empty(elem: int, shape: tuple[int, ...]) -> Any:
-    """A new array, dense and in row-major order; of integers where numpy lacks the type."""
+_CACHE_LINE = 64
+
+
+def block(size: int) -> Any:
+    """Memory for arrays of empty() of up to so many bytes."""
+    size += _CACHE_LINE
+    return bytearray(size) if numpy is None else numpy.empty(size, numpy.uint8)
+
+
+def empty(elem: int, shape: tuple[int, ...], memory: Any = None) -> Any:
+    """An array, dense and in row-major order; of integers where numpy lacks the type.
+
+    It is new, or lies in the `memory`, from the first whole cache line on.
+    """
     if numpy is not None:
-        return numpy.empty(shape, _STORAGE[elem])
+        if memory is None:
+            return numpy.empty(shape, _STORAGE[elem])
+        address, _ = memory.__array_interface__["data"]
+        return numpy.ndarray(shape, _STORAGE[elem], memory, -address % _CACHE_LINE)
     codes = {1: "f", 2: "B", 3: "b", 4: "H", 5: "h", 6: "i", 7: "q", 9: "?", 11: "d", 12: "I"}
     codes[13] = "Q"
     if elem not in codes:
@@ -32,7 +47,7 @@ def empty(elem: int, shape: tuple[int, ...]) -> Any:
     size = struct.calcsize(codes[elem])
     for length in shape:
         size *= length
-    view = memoryview(bytearray(max(size, 1)))[:size]
+    view = memoryview(bytearray(max(size, 1)) if memory is None else memory)[:size]
     return view.cast("B").cast(codes[elem], shape) if size else view.cast(codes[elem])
 
 

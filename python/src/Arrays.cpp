@@ -103,13 +103,26 @@ std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const char* na
   return {nb::cast<nb::ndarray<nb::ro>>(made[0]), nb::cast<int32_t>(made[1])};
 }
 
-std::pair<nb::object, void*> allocate(const enfold_tensor_info& info) {
+size_t bytesOf(const enfold_tensor_info& info) {
+  auto bytes = static_cast<size_t>(enfold_elem_bytes(info.elem));
+  for (int32_t i = 0; i < info.rank; ++i) bytes *= static_cast<size_t>(info.dims[i]);
+  return bytes;
+}
+
+nb::object makeBlock(size_t bytes) {
+  static PyObject* kept = nullptr;
+  return nb::object(arrayFunction(kept, "block")(bytes));
+}
+
+std::pair<nb::object, void*> allocate(const enfold_tensor_info& info, OutputMemory& memory) {
   static PyObject* kept = nullptr;
   const nb::handle empty = arrayFunction(kept, "empty");
   nb::object dims = nb::steal(PyTuple_New(info.rank));
   for (int32_t i = 0; i < info.rank; ++i)
     PyTuple_SetItem(dims.ptr(), i, PyLong_FromLongLong(info.dims[i]));
-  nb::object array = empty(info.elem, dims);
+  const size_t bytes = bytesOf(info);
+  nb::object array = bytes < OutputMemory::kLarge ? empty(info.elem, dims)
+                                                  : empty(info.elem, dims, memory.take(bytes));
   const auto view = nb::cast<nb::ndarray<>>(array);
   return {std::move(array), view.data()};
 }

@@ -1,7 +1,7 @@
 // Arrays of Python in the terms of the C interface.
 #pragma once
 
-#include "Network.h"
+#include "OutputMemory.h"
 
 namespace enfold::python {
 
@@ -17,8 +17,12 @@ void copyDense(const nb::ndarray<nb::ro>& array, char* to);
 /// as enfold._arrays makes them. Raises InvalidArgument naming the input.
 std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const char* name, int32_t elem);
 
-/// A new array for an output, and where its elements lie.
-std::pair<nb::object, void*> allocate(const enfold_tensor_info& info);
+/// The bytes of an output's elements.
+size_t bytesOf(const enfold_tensor_info& info);
+/// A new object for the memory of arrays of at least so many bytes.
+nb::object makeBlock(size_t bytes);
+/// An array for an output, large ones on memory of earlier runs, and where its elements lie.
+std::pair<nb::object, void*> allocate(const enfold_tensor_info& info, OutputMemory& memory);
 /// Where the elements of the caller's array for an output lie. Raises naming the output unless it
 /// is writable, dense, and of the output's type.
 void* outputMemory(nb::handle array, const enfold_tensor_info& info);

@@ -151,7 +151,8 @@ Network Network::load(const std::string& library, const Settings& settings) {
   }));
 }
 
-Network::Network(enfold_network* opened) : handle_(opened, &enfold_close) {
+Network::Network(enfold_network* opened)
+    : handle_(opened, &enfold_close), memory_(std::make_shared<OutputMemory>()) {
   numRequired_ = static_cast<size_t>(enfold_num_inputs(opened));
   const size_t all = numRequired_ + static_cast<size_t>(enfold_num_overridable(opened));
   for (size_t i = 0; i < all; ++i) names_.emplace_back(declaration(i)->name);
@@ -325,6 +326,7 @@ nb::list Network::runTensors(const enfold_compiled& compiled, const std::vector<
   check(status);
   const std::unique_ptr<enfold_results, void (*)(enfold_results*)> results(made,
                                                                            &enfold_release_results);
+  memory_->beginRun();
   std::vector<nb::object> values;
   for (int32_t k = 0; k < enfold_num_outputs(handle_.get()); ++k)
     values.push_back(enfold_output_kind(made, k) == ENFOLD_SEQUENCE ? nb::object(nb::list())
@@ -341,12 +343,10 @@ nb::list Network::runTensors(const enfold_compiled& compiled, const std::vector<
     const bool isOurs = array.is_none();
     void* to = nullptr;
     if (isOurs)
-      std::tie(array, to) = allocate(info);
+      std::tie(array, to) = allocate(info, *memory_);
     else
       to = outputMemory(array, info);
-    size_t bytes = static_cast<size_t>(enfold_elem_bytes(info.elem));
-    for (int32_t d = 0; d < info.rank; ++d) bytes *= static_cast<size_t>(info.dims[d]);
-    if (bytes > 0) std::memcpy(to, output.data, bytes);
+    if (const size_t bytes = bytesOf(info)) std::memcpy(to, output.data, bytes);
     nb::object done = finish(std::move(array), info);
     if (isElement)
       nb::cast<nb::list>(values[static_cast<size_t>(place)]).append(done);
@@ -387,12 +387,13 @@ nb::list Network::run(nb::dict feed, nb::object wanted, uintptr_t stop, double s
     from.push_back(given->tensor.data);
   }
 
+  memory_->beginRun();
   std::vector<nb::object> arrays;
   std::vector<void*> to;
   for (int32_t i = 0; i < program.num_outputs; ++i) {
     const nb::object target = into.is_none() ? nb::none() : nb::object(into[i]);
     if (target.is_none()) {
-      auto [array, data] = allocate(program.outputs[i]);
+      auto [array, data] = allocate(program.outputs[i], *memory_);
       arrays.push_back(std::move(array));
       to.push_back(data);
     } else {

@@ -19,6 +19,8 @@ namespace nb = nanobind;
 /// Raises the Python exception of a status other than ENFOLD_OK.
 void check(enfold_status status);
 
+class OutputMemory;
+
 class Network {
 public:
   using Settings = std::vector<std::pair<std::string, std::string>>;
@@ -100,6 +102,7 @@ private:
   std::shared_ptr<enfold_compiled> compile(const std::vector<enfold_tensor>& tensors);
 
   std::shared_ptr<enfold_network> handle_;
+  std::shared_ptr<OutputMemory> memory_;
   size_t numRequired_ = 0;
   std::vector<nb::str> names_; ///< of inputs that must be given, then of those that may
 

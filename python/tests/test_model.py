@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pathlib
 import pickle
+import random
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import time
 
 import enfold
 import numpy
+import onnx
 import pytest
 from conftest import reference
 
@@ -152,6 +154,65 @@ def test_deadline() -> None:
     with pytest.raises(enfold.Stopped, match="over"):
         model.run(batch, seconds=1e-6)
     model.run(batch, seconds=60)
+
+
+def large_net() -> bytes:
+    """y = x + 1, of 256 KiB a row."""
+    x, y = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 1 << 16])
+        for name in "xy"
+    )
+    one = onnx.numpy_helper.from_array(numpy.float32(1), "one")
+    node = onnx.helper.make_node("Add", ["x", "one"], ["y"])
+    graph = onnx.helper.make_graph([node], "large", [x], [y], [one])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+
+
+def address(array: numpy.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def test_memory_of_large_outputs_is_used_again() -> None:
+    model = enfold.compile(large_net())
+    x = numpy.zeros((4, 1 << 16), numpy.float32)
+    seen = {address(model(x)) for _ in range(10)}
+    assert len(seen) == 1 and seen.pop() % 64 == 0
+
+
+def test_memory_of_results_in_use_is_left_alone() -> None:
+    model = enfold.compile(large_net())
+    rng = random.Random(0)
+    held = []
+    for run in range(200):
+        rows = rng.choice([1, 2, 3, 4, 7])
+        y = model(numpy.full((rows, 1 << 16), run, numpy.float32))
+        assert y.shape == (rows, 1 << 16) and y.flags.writeable
+        # Any view keeps the memory, however it was made.
+        view = rng.choice([lambda y: y, lambda y: y[:, ::7], lambda y: y.T, memoryview])(y)
+        del y
+        held.append((run, view))
+        if rng.random() < 0.7:
+            held.pop(rng.randrange(len(held)))
+        kept = None
+        for value, kept in held:
+            assert (numpy.asarray(kept) == value + 1).all()
+        del kept
+        del held[:-8]
+
+
+def test_memory_of_outputs_is_let_go() -> None:
+    model = enfold.compile(large_net())
+    for rows in (400, 1, 1, 1, 1, 1, 1):  # 100 MiB, then less
+        y = model(numpy.zeros((rows, 1 << 16), numpy.float32))
+        before = rss() if rows == 400 else before
+        del y
+    assert rss() < before - (80 << 20)
+
+
+def rss() -> int:
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_without_numpy(net: bytes, tmp_path: pathlib.Path) -> None:
