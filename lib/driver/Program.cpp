@@ -106,7 +106,7 @@ void release(lower::PlanBuffer& constant) {
 Result<Constants> materialize(lower::Plan& plan, std::span<const Op* const> ops) {
   const int64_t slots = plan.constantBytes;
   const auto total = static_cast<size_t>(slots) + ops.size_bytes();
-  std::shared_ptr<std::byte> block = allocatePages(std::max<size_t>(total, 1), /*huge=*/true);
+  std::shared_ptr<std::byte> block = allocatePages(std::max<size_t>(total, 1));
   if (!block) return noMemory(total, "the packed constants");
   Constants constants{.block = {block.get(), total}};
   struct Remaining {

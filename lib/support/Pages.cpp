@@ -6,10 +6,10 @@
 
 namespace enfold {
 
-std::shared_ptr<std::byte> allocatePages(size_t bytes, bool huge) {
+std::shared_ptr<std::byte> allocatePages(size_t bytes) {
   constexpr size_t kHugePage = size_t{2} << 20;
   // A mapping begins anywhere; of a longer one, some part begins with a huge page.
-  const size_t slack = huge && bytes >= kHugePage ? kHugePage : 0;
+  const size_t slack = bytes >= kHugePage ? kHugePage : 0;
   if (bytes == 0 || bytes > SIZE_MAX - slack) return nullptr;
   const size_t size = bytes + slack;
   void* base = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -10,8 +10,7 @@ namespace enfold {
 inline constexpr size_t kManyPages = size_t{1} << 20;
 
 /// `bytes` zeros, taking memory page by page as they are first touched; null if there is not so
-/// much. Aligned to 64 bytes at least. Those that a program streams through are better on huge
-/// pages, where the system has them.
-std::shared_ptr<std::byte> allocatePages(size_t bytes, bool huge = false);
+/// much. Aligned to 64 bytes at least, and on huge pages where the system has them.
+std::shared_ptr<std::byte> allocatePages(size_t bytes);
 
 } // namespace enfold

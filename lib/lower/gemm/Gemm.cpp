@@ -32,6 +32,9 @@ constexpr int64_t kMaxRowVectors = 8, kMaxVectors = 4;
 constexpr double kNoise = 0.01;
 /// Of the second-level cache, for the rows of A that are read again.
 constexpr double kShareOfCache = 0.5;
+/// Of the result, in a block of rows: its panels are written one after the other, each of them to
+/// all of its pages, whose addresses the processor has to remember (256 pages of 4 KiB).
+constexpr double kResultBytes = 1 << 20;
 
 /// Sizes and element strides of a batched product.
 struct GemmProblem {
@@ -326,10 +329,13 @@ void GemmKernel::declareRest() {
 
 /// Rows of A that the second-level cache keeps while they are multiplied with all of B.
 int64_t GemmKernel::rowBlocks(int64_t rowTiles) const {
-  const int64_t tileBytes =
-      tile_.rows * p_.k * words_.channels * static_cast<int64_t>(kir::sizeInBytes(stored_));
-  const auto cacheBytes = kShareOfCache * double(lowering_.target().machine.l2.share());
-  const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(cacheBytes) / tileBytes);
+  const auto bytes = [&](int64_t columns, kir::Scalar elem) {
+    return static_cast<double>(tile_.rows * columns) * static_cast<double>(kir::sizeInBytes(elem));
+  };
+  const double cacheBytes = kShareOfCache * double(lowering_.target().machine.l2.share());
+  const double tiles = std::min(cacheBytes / bytes(p_.k * words_.channels, stored_),
+                                kResultBytes / bytes(p_.n, dst_->elem()));
+  const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(tiles));
   return (rowTiles + most - 1) / most;
 }
 
