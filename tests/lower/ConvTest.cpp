@@ -16,6 +16,7 @@ struct ConvCase {
   int64_t batch = 1, cin = 1, cout = 1, groups = 1;
   RandomWindow window;
   bool bias = false;
+  std::string algorithm = "auto";
 };
 
 std::vector<std::string> expectConvAgrees(const ConvCase& c) {
@@ -27,6 +28,7 @@ std::vector<std::string> expectConvAgrees(const ConvCase& c) {
     if (c.bias) operands.push_back(g.uniform("bias", {c.cout}, -1, 1));
     AttrMap attrs = c.window.attrs();
     attrs["group"] = c.groups;
+    attrs["algorithm"] = c.algorithm;
     return g.op(OpKind::Conv, "conv", operands, attrs);
   };
   // One of the odd numbers, another in the next case.
@@ -59,9 +61,27 @@ TEST(ConvDirect, GroupsOfOddSizes) {
       c.cin = groups * sizes.oneOf<int64_t>({1, 2, 3, 5, 8});
       c.cout = groups * sizes.oneOf<int64_t>({2, 3, 4, 7, 16});
       c.window = randomWindow(sizes, 1 + round % 3, {.kernel = 3, .side = 5});
+      expectConvAgrees(c);
+      c.algorithm = "direct";
       const auto algorithms = expectConvAgrees(c);
       EXPECT_TRUE(uses(algorithms, "conv_direct") || uses(algorithms, "conv_grouped"));
     }
+}
+
+TEST(ConvPlain, GroupsThatShareBlocks) {
+  Sizes sizes(29);
+  for (const int64_t width : {3, 5, 10, 17, 20})
+    for (int round = 0; round < 6; ++round) {
+      const int64_t groups = sizes.between(2, 5);
+      ConvCase c{.batch = sizes.between(1, 2), .groups = groups, .bias = round % 2 == 0};
+      c.cin = groups * width;
+      c.cout = groups * sizes.oneOf<int64_t>({1, 4, 7, 13, 18, width});
+      c.window = randomWindow(sizes, 1 + round % 3, {.kernel = 3, .side = 9});
+      expectConvAgrees(c);
+    }
+  ConvCase c{.cin = 68, .cout = 272, .groups = 4};
+  c.window = {{1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}, {14, 28}};
+  EXPECT_TRUE(uses(expectConvAgrees(c), "conv_plain"));
 }
 
 TEST(ConvDirect, EveryWidthAroundTheTile) {
@@ -94,6 +114,7 @@ TEST(ConvDirect, TapsThatSharePixels) {
         const int64_t before = sizes.between(0, taps - 1), after = sizes.between(0, taps - 1);
         const int64_t width = (taps - 1) * dilation + 1 + sizes.between(0, 40);
         c.window = {{2, taps}, {1, stride}, {1, dilation}, {0, before, 1, after}, {3, width}};
+        c.algorithm = "direct";
         const auto algorithms = expectConvAgrees(c);
         EXPECT_TRUE(uses(algorithms, "conv_direct"));
         shared |= uses(algorithms, "conv_direct shared");
@@ -108,6 +129,7 @@ TEST(ConvDirect, ChannelsInTwoParts) {
       for (const int64_t k : {1, 3}) {
         const int64_t cout = groups * (8 * blocks - 3);
         ConvCase c{.cin = groups * 40, .cout = cout, .groups = groups, .bias = true};
+        c.algorithm = "direct";
         c.window = {{k, k}, {2, 1}, {1, 1}, {k / 2, k / 2, k / 2, k / 2}, {9, 23}};
         EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
       }
@@ -118,7 +140,7 @@ TEST(ConvDirect, PointwiseWithStrides) {
   for (const int64_t rank : {1, 2, 3})
     for (int round = 0; round < 6; ++round) {
       ConvCase c{.batch = sizes.between(1, 2), .cin = 32, .cout = sizes.between(9, 40)};
-      if (round % 2) c.groups = 2, c.cout *= 2;
+      if (round % 2) c.groups = 2, c.cout *= 2, c.algorithm = "direct";
       RandomWindow& w = c.window;
       for (int64_t i = 0; i < rank; ++i) {
         w.strides.push_back(sizes.between(1, 3));
@@ -360,8 +382,10 @@ TEST(ConvGrouped, TapsFarApart) {
 
 TEST(ConvDepthwise, SeveralFiltersAChannelAreNotDepthwise) {
   for (const int64_t filters : {2, 3}) {
-    const ConvCase c{
+    ConvCase c{
         .cin = 12, .cout = 12 * filters, .groups = 12, .window = usual({6, 9}), .bias = true};
+    expectConvAgrees(c);
+    c.algorithm = "direct";
     EXPECT_TRUE(uses(expectConvAgrees(c), "conv_direct"));
   }
 }

@@ -115,6 +115,24 @@ TEST(Winograd, LargeImagesAreFused) {
   }));
 }
 
+TEST(Winograd, PlainInputsOfFewChannels) {
+  bool used = false;
+  for (const int64_t channels : {1, 3, 4, 7, 12, 16}) {
+    const auto algorithms = expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          Value* y = g.op(OpKind::Conv, "conv",
+                          {g.input("x", f32({1, channels, 66, 75})),
+                           g.uniform("weight", {32, channels, 3, 3}, -0.2, 0.2)},
+                          {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+          return g.op(OpKind::Relu, "relu", {y});
+        },
+        {.odd = {-1e20}});
+    used |= std::ranges::any_of(algorithms,
+                                [](const std::string& a) { return a.starts_with("winograd f"); });
+  }
+  EXPECT_TRUE(used);
+}
+
 TEST(Winograd, ManyChannelsOfSmallImages) {
   expectLayerAgrees({1, 256, 7, 7, 256, {1, 1, 1, 1}}, false);
   expectLayerAgrees({2, 130, 14, 14, 250, {1, 1, 1, 1}}, false);

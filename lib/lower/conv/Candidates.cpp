@@ -31,6 +31,12 @@ constexpr int64_t kLongRow = 32;
 /// Tiles of a strided window from which on its weights, up to 28 times as many as the op's own, are
 /// worth their memory, and can be shared by many threads.
 constexpr int64_t kManyTiles = 48;
+/// Merged groups take so many times as long where products with neighbours, which may be infinite,
+/// have to be left out by an instruction of its own.
+constexpr double kBlendFactor = 2;
+/// Estimated gain from which on Winograd's algorithm is faster on few input channels, for which its
+/// transforms are more of the work than the estimate says.
+constexpr double kGainOnFewChannels = 1.8;
 /// A copy of the input with its padding is at most so many times as large.
 constexpr double kMostPadded = 9;
 
@@ -294,20 +300,55 @@ bool isNarrow(const Op& op, int block) {
   return taps >= kManyTaps && y.back() >= 2 * block && 2 * y[1] <= block;
 }
 
+/// How many times as fast as direct convolution, with the result in blocks of `resultBlock`, is
+/// Winograd's algorithm in blocks of so many channels, and so many cycles more; 0 if it does not
+/// apply.
+double winogradGain(const Op& op, int block, double more, int resultBlock,
+                    const kir::Target& target) {
+  if (op.kind() != OpKind::Conv || algorithmOf(op) != "auto" || isDisabled("conv_winograd", target))
+    return 0;
+  const WindowProblem p = polyphaseOf(op, block).problem;
+  if (!isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant())) return 0;
+  const auto winograd = winogradFor(op, block, target);
+  const auto direct = directCandidates(windowProblem(op), target.withLanes(resultBlock),
+                                       sumsHalvesInF32(op) ? kHalves : Words{});
+  return winograd.empty() ? 0 : direct.front().cycles / (winograd.front().cycles + more);
+}
+
 /// Whether a result in other blocks than the operand's would cost more than it saves: Winograd's
 /// algorithm takes and gives blocks of one size.
 bool wantsOperandsBlocks(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
-  const std::string algorithm = algorithmOf(op);
-  if (!layouts.data.isPlain() && algorithm.starts_with("winograd")) return true;
-  if (layouts.data.block <= layouts.result.block || op.kind() != OpKind::Conv ||
-      algorithm != "auto")
+  if (!layouts.data.isPlain() && algorithmOf(op).starts_with("winograd")) return true;
+  return layouts.data.block > layouts.result.block &&
+         winogradGain(op, layouts.data.block, 0, layouts.result.block, target) > 1;
+}
+
+/// Whether a plain input of few channels, which direct convolution reads as it is, is better
+/// brought into blocks for Winograd's algorithm.
+bool wantsBlockedInput(const Op& op, const Layout& result, const kir::Target& target) {
+  if (!sumsInF32(op) || sumsHalvesInF32(op)) return false;
+  const int64_t pixels = windowProblem(op).inPixels() * op.own(0)->shape()[0];
+  const double reorder = copyCycles(bytesOf(op, pixels * result.block), target.machine);
+  return winogradGain(op, result.block, reorder, result.block, target) > kGainOnFewChannels;
+}
+
+/// Whether groups that share blocks with others, so that direct convolution multiplies them by
+/// zeros of their neighbours, are computed faster on plain tensors.
+bool isFasterPlain(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
+  const WindowProblem p = windowProblem(op);
+  const int block = layouts.data.block;
+  const bool isWithinBlock = p.cin == p.cout && block % p.cinPerGroup() == 0;
+  if (p.groups == 1 || isWithinBlock || !sumsInF32(op) || algorithmOf(op) != "auto" ||
+      isDisabled("conv_plain", target))
     return false;
-  const WindowProblem p = polyphaseOf(op, layouts.data.block).problem;
-  if (!isWinogradWindow(p) || !areOrdinary(*op.own(1)->constant())) return false;
-  const auto winograd = winogradFor(op, layouts.data.block, target);
-  const auto direct = directCandidates(windowProblem(op), target.withLanes(layouts.result.block),
-                                       sumsHalvesInF32(op) ? kHalves : Words{});
-  return !winograd.empty() && winograd.front().cycles < direct.front().cycles;
+  const std::vector<GroupRun> runs = mergedGroups(directProblem(op), block, layouts.result.block);
+  if (runs.front().merge == 1) return false;
+  const kir::Target narrowed = target.withLanes(layouts.result.block);
+  const double factor = target.isa == kir::Isa::Avx512 ? 1 : kBlendFactor;
+  double direct = 0;
+  for (const GroupRun& run : runs)
+    direct += directCandidates(run.problem, narrowed).front().cycles * (run.merge > 1 ? factor : 1);
+  return plainCycles(p, target) < direct;
 }
 
 } // namespace
@@ -327,9 +368,12 @@ OpLayouts convLayouts(const Op& op, const kir::Target& target) {
     layouts.data = x.layout;
   else if (grouped || x.shape[1] > kMaxPlainChannels)
     layouts.data = blockedFor(x.shape[1], target);
+  else if (wantsBlockedInput(op, result, target))
+    layouts.data = result;
   // Groups within a block stay within it.
   if (grouped && x.shape[1] == op.result()->shape()[1]) layouts.result = layouts.data;
   if (wantsOperandsBlocks(op, layouts, target)) layouts.result = layouts.data;
+  if (op.kind() == OpKind::Conv && isFasterPlain(op, layouts, target)) return {};
   layouts.expanded = misfits(op, layouts.result);
   // A plain result would cost more than large operands; of transposed convolutions nobody knows.
   if (op.kind() == OpKind::ConvTranspose && !layouts.expanded.empty()) return {};

@@ -17,11 +17,14 @@ namespace {
 using kir::Index;
 using kir::Value;
 
-/// Output channels that share loads of the input: a weight each is loaded for every vector, so
-/// that more make room for fewer vectors.
-constexpr int64_t kChannels = 4;
+/// Output channels that share loads of the input, at most: a weight each is loaded for every
+/// vector, so that more make room for fewer vectors.
+constexpr int64_t kMostChannels = 6;
 /// Sums of a tile at least: with fewer, loading the weights would take longer than multiplying.
-constexpr int64_t kFewSums = 8;
+constexpr int64_t kFewSums = 12;
+/// Of the multiply-adds of a core, how many the kernel does on average; and in how many times as
+/// many cycles where pixels are loaded one by one.
+constexpr double kEfficiency = 0.6, kStridedFactor = 3;
 /// Taps along the width that are written out, as many as windows in use have.
 constexpr int64_t kFewTaps = 11;
 
@@ -116,18 +119,19 @@ void PlainConv::lower() {
   epilogue_.appendBuffers(buffers);
   dst_ = b_.output("dst", *scalarOf(op_.result()->elem()), op_.result()->type().numElements());
   buffers.push_back(lowering_.storage(op_.result()));
-  const int64_t tiles = (p_.coutPerGroup() + kChannels - 1) / kChannels;
-  const int64_t last = p_.coutPerGroup() - (tiles - 1) * kChannels;
+  const int64_t tiles = (p_.coutPerGroup() + kMostChannels - 1) / kMostChannels;
+  const int64_t channels = (p_.coutPerGroup() + tiles - 1) / tiles;
+  const int64_t last = p_.coutPerGroup() - (tiles - 1) * channels;
   const int64_t extents[] = {p_.batch, p_.groups, tiles, p_.out[0], p_.out[1]};
   const std::string_view names[] = {"n", "g", "tile", "od", "oh"};
   b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
-    const Index first = at[1] * p_.coutPerGroup() + at[2] * kChannels;
-    b_.ifElse((at[2] < tiles - 1) | kir::Condition(last == kChannels),
-              [&] { row(at, first, kChannels); }, [&] { row(at, first, last); });
+    const Index first = at[1] * p_.coutPerGroup() + at[2] * channels;
+    b_.ifElse((at[2] < tiles - 1) | kir::Condition(last == channels),
+              [&] { row(at, first, channels); }, [&] { row(at, first, last); });
   });
   const double elements = static_cast<double>(op_.result()->type().numElements());
   lowering_.call(b_.finish(), std::move(buffers),
-                 {.algorithm = fmt::format("conv_plain {}", kChannels),
+                 {.algorithm = fmt::format("conv_plain {}", channels),
                   .flops = p_.flops() + elements * epilogue_.flopsPerElement()});
 }
 
@@ -218,6 +222,19 @@ std::string refuseConvPlain(const Op& op, const kir::Target&) {
     if (pad < 0) return "padding that crops";
   if (x.numElements() == 0 || op.own(1)->type().numElements() == 0) return "nothing to multiply";
   return epilogueRefusal(op);
+}
+
+double plainCycles(const WindowProblem& problem, const kir::Target& target) {
+  const int64_t lanes = target.lanes(kir::Scalar::F32);
+  const int64_t pixels = problem.outPixels(), width = problem.out[2];
+  const auto vectors = [&](int64_t row) { return (row + lanes - 1) / lanes; };
+  const int64_t all = problem.isPointwise() ? vectors(pixels)
+                                            : pixels / std::max<int64_t>(1, width) * vectors(width);
+  const int64_t taps = problem.kernel[0] * problem.kernel[1] * problem.kernel[2];
+  const auto steps = static_cast<double>(problem.batch * problem.cout * all) *
+                     static_cast<double>(problem.cinPerGroup() * taps);
+  const double cycles = steps / target.machine.fma.of(target.machine.vectorBytes) / kEfficiency;
+  return problem.strides[2] == 1 ? cycles : kStridedFactor * cycles;
 }
 
 void lowerConvPlain(const Op& op, Lowering& lowering) { PlainConv(op, lowering).lower(); }
