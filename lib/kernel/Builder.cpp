@@ -14,11 +14,11 @@ namespace enfold::kir {
 namespace {
 
 thread_local bool wantsLooseRanges = false;
+/// Memory for the values of the next outline: a network has hundreds.
+thread_local std::vector<ValueInfo> spareValues;
 
 /// More than any size of a kernel is compared with.
 constexpr int64_t kAnything = int64_t{1} << 40;
-/// Most kernels have no more.
-constexpr size_t kUsualValues = 1024;
 /// Loops of more iterations count what sizes decide.
 constexpr int64_t kLongLoop = 4;
 
@@ -35,9 +35,10 @@ Index looseNumber(Builder& b, int64_t number) {
 
 Builder::Builder(std::string name) {
   kernel_.name = std::move(name);
-  kernel_.values.reserve(kUsualValues);
   frames_.emplace_back();
-  if (Outlines::areWanted()) outline_ = std::make_unique<SkeletonWriter>(kernel_);
+  if (!Outlines::areWanted()) return;
+  outline_ = std::make_unique<SkeletonWriter>(kernel_);
+  kernel_.values = std::exchange(spareValues, {});
 }
 
 Builder::~Builder() = default;
@@ -48,7 +49,8 @@ Kernel Builder::finish() {
   if (outline_) {
     outline_->endBlock();
     kernel_.skeleton = std::make_shared<const Skeleton>(std::move(*outline_).finish());
-    kernel_.values = {}; // there is no body that refers to them
+    kernel_.values.clear(); // there is no body that refers to them
+    spareValues = std::exchange(kernel_.values, {});
   }
   return std::move(kernel_);
 }
