@@ -8,6 +8,9 @@
 
 namespace enfold {
 
+/// Most networks have no more.
+constexpr size_t kUsualRemarks = 512;
+
 std::span<const ReasonInfo> reasonTable() {
   static constexpr ReasonInfo kTable[] = {
 #define ENFOLD_REASON(name, code, explanation) {Reason::name, code, explanation},
@@ -28,6 +31,7 @@ std::string Remark::str() const {
 }
 
 void RemarkStream::add(Remark remark) {
+  if (remarks_.empty()) remarks_.reserve(kUsualRemarks);
   const std::string key = remark.pass + '\n' + remark.candidate;
   const bool refused = remark.outcome == Outcome::Refused;
   if (auto it = refused_.find(key); it != refused_.end()) {

@@ -30,16 +30,17 @@ std::vector<KernelStore::Wanted> KernelStore::wantedOf(std::span<const kir::Kern
 
 std::optional<KernelStore::Bound> KernelStore::findOne(const Wanted& wanted) {
   const kir::Skeleton& skeleton = *wanted.skeleton;
-  const std::vector<Templates::iterator> same = sameShape(skeleton);
+  const auto alike = templates_.find(skeleton.hash);
+  if (alike == templates_.end()) return std::nullopt;
   const auto bindTo = [&](Templates::iterator one) -> std::optional<Bound> {
-    if (!one->function) return std::nullopt;
+    if (!one->function || one->first->shape != skeleton.shape) return std::nullopt;
     auto sizes = one->parameters.solve(skeleton.numbers);
     if (!sizes) return std::nullopt;
     use(one);
     return Bound{{one->function, wanted.kernel->iterations, one->code}, *std::move(sizes)};
   };
   for (const bool own : {true, false})
-    for (const auto& one : same)
+    for (const auto& one : alike->second)
       if ((one->origin == wanted.origin) == own)
         if (auto bound = bindTo(one)) return bound;
   return std::nullopt;

@@ -2,6 +2,7 @@
 #include "ir/Verifier.h"
 
 #include "ir/Infer.h"
+#include "ir/Products.h"
 
 #include <fmt/format.h>
 
@@ -184,6 +185,8 @@ Result<> Verifier::run() {
 Result<> verify(const Graph& graph, GraphStage stage) { return Verifier(graph, stage).run(); }
 
 bool dependsOnData(const Op& op) {
+  // The types of these follow from those of their operands.
+  if (op.info().is(traits::Elementwise) || sumsProducts(op.kind())) return false;
   const auto types = inferTypes(op.kind(), op.ownOperands(), op.attrs(), op.numResults());
   return !types && types.error().kind == ErrorKind::DataDependent;
 }

@@ -14,6 +14,8 @@ namespace enfold::kir {
 namespace {
 
 thread_local bool wantsLooseRanges = false;
+/// Memory for the values of the next outline: a network has hundreds.
+thread_local std::vector<ValueInfo> spareValues;
 
 /// More than any size of a kernel is compared with.
 constexpr int64_t kAnything = int64_t{1} << 40;
@@ -34,7 +36,9 @@ Index looseNumber(Builder& b, int64_t number) {
 Builder::Builder(std::string name) {
   kernel_.name = std::move(name);
   frames_.emplace_back();
-  if (Outlines::areWanted()) outline_ = std::make_unique<SkeletonWriter>(kernel_);
+  if (!Outlines::areWanted()) return;
+  outline_ = std::make_unique<SkeletonWriter>(kernel_);
+  kernel_.values = std::exchange(spareValues, {});
 }
 
 Builder::~Builder() = default;
@@ -45,6 +49,8 @@ Kernel Builder::finish() {
   if (outline_) {
     outline_->endBlock();
     kernel_.skeleton = std::make_shared<const Skeleton>(std::move(*outline_).finish());
+    kernel_.values.clear(); // there is no body that refers to them
+    spareValues = std::exchange(kernel_.values, {});
   }
   return std::move(kernel_);
 }
@@ -104,6 +110,10 @@ void Builder::append(Inst&& inst) {
 
 ValueId Builder::emitShared(Inst inst, Range range) {
   if (const auto known = shared_.find(inst)) return *known;
+  return addShared(std::move(inst), range);
+}
+
+ValueId Builder::addShared(Inst inst, Range range) {
   const ValueId id = inst.result = newValue(inst.type, range);
   shared_.add(id);
   append(std::move(inst));
@@ -149,18 +159,19 @@ Value Builder::iota(Type type) {
   return {this, emitShared({.op = Op::Iota, .type = type}, {}), type};
 }
 
-Value Builder::value(const Index& i) {
-  if (auto c = i.constant()) return constantInt(kir::index(), *c);
-  if (i.terms().size() == 1 && i.terms()[0].coeff == 1 && i.offset() == 0)
-    return {this, i.terms()[0].value, kir::index()};
-  Inst inst{.op = Op::Affine, .type = kir::index(), .imm = i.offset()};
-  inst.operands.reserve(i.terms().size());
-  inst.ints.reserve(i.terms().size());
-  for (const Index::Term& term : i.terms()) {
+Value Builder::sum(const Index::Terms& terms, int64_t offset) {
+  if (terms.empty()) return constantInt(kir::index(), offset);
+  if (terms.size() == 1 && terms[0].coeff == 1 && offset == 0)
+    return {this, terms[0].value, kir::index()};
+  if (const auto known = shared_.find(terms, offset)) return {this, *known, kir::index()};
+  Inst inst{.op = Op::Affine, .type = kir::index(), .imm = offset};
+  inst.operands.reserve(terms.size());
+  inst.ints.reserve(terms.size());
+  for (const Index::Term& term : terms) {
     inst.operands.push_back(term.value);
     inst.ints.push_back(term.coeff);
   }
-  return {this, emitShared(std::move(inst), i.range()), kir::index()};
+  return {this, addShared(std::move(inst), Index(this, offset, terms).range()), kir::index()};
 }
 
 Index Builder::index(const Value& value) { return index(value, rangeOf(value.id())); }
@@ -278,12 +289,9 @@ Value Builder::reduce(Op op, const Value& a) {
 
 Inst Builder::memoryInst(Op op, const Place& place, Type type) {
   constexpr size_t kMostOperands = 3;
-  const int64_t offset = place.element.offset();
-  Index base = place.element;
-  base.offset_ = 0;
-  Inst inst{.op = op, .type = type, .buffer = place.buffer.id(), .imm = offset};
+  Inst inst{.op = op, .type = type, .buffer = place.buffer.id(), .imm = place.element.offset()};
   inst.operands.reserve(kMostOperands);
-  inst.operands.push_back(value(base).id());
+  inst.operands.push_back(sum(place.element.terms(), 0).id());
   return inst;
 }
 

@@ -120,7 +120,7 @@ public:
   /// Lane i is i.
   Value iota(Type type);
   /// An index as a value, and a scalar index or integer value as an index.
-  Value value(const Index& index);
+  Value value(const Index& index) { return sum(index.terms(), index.offset()); }
   Index index(const Value& value);
   Index index(const Value& value, Range range);
   Value value(const Condition& condition);
@@ -237,6 +237,9 @@ private:
   void open(Inst owner);
   /// The value of a pure instruction, reused if an enclosing block has computed it.
   ValueId emitShared(Inst inst, Range range);
+  /// The same where the one looked for last is not there.
+  ValueId addShared(Inst inst, Range range);
+  Value sum(const Index::Terms& terms, int64_t offset);
   Inst memoryInst(Op op, const Place& place, Type type);
   Index beginParallel(std::string_view name, int64_t iterations);
   std::vector<Index> beginGrid(std::span<const int64_t> extents,

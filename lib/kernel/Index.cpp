@@ -77,8 +77,18 @@ std::pair<Index, Index> Index::splitBy(int64_t d) const {
           Index(builder_, remainder, std::move(rest))};
 }
 
-Index operator+(const Index& a, const Index& b) { return a.scaledPlus(1, b); }
-Index operator-(const Index& a, const Index& b) { return b.scaledPlus(-1, a); }
+Index operator+(const Index& a, const Index& b) {
+  if (a.terms_.empty() && !b.terms_.empty()) return b + a;
+  if (!b.terms_.empty()) return a.scaledPlus(1, b);
+  Index sum = a;
+  sum.offset_ += b.offset_;
+  return sum;
+}
+
+Index operator-(const Index& a, const Index& b) {
+  if (b.terms_.empty()) return a + -b.offset_;
+  return b.scaledPlus(-1, a);
+}
 
 Index operator*(const Index& a, const Index& b) {
   if (auto c = b.constant()) return a.scaledPlus(*c, 0);

@@ -24,7 +24,7 @@ public:
     bool operator==(const Term&) const = default;
   };
 
-  using Terms = SmallVector<Term, 3>;
+  using Terms = SmallVector<Term, 8>;
 
   template <std::integral T> Index(T constant) : offset_(static_cast<int64_t>(constant)) {}
 

@@ -8,11 +8,25 @@
 
 namespace enfold::kir {
 
+void SharedValues::begin(Op op, Type type, int64_t imm) {
+  wanted_ = {static_cast<int64_t>(op), static_cast<int64_t>(type.scalar), type.lanes, imm};
+}
+
 std::optional<ValueId> SharedValues::find(const Inst& inst) {
-  wanted_ = {static_cast<int64_t>(inst.op), static_cast<int64_t>(inst.type.scalar), inst.type.lanes,
-             inst.imm};
+  begin(inst.op, inst.type, inst.imm);
   wanted_.insert(wanted_.end(), inst.operands.begin(), inst.operands.end());
   wanted_.insert(wanted_.end(), inst.ints.begin(), inst.ints.end());
+  return findWanted();
+}
+
+std::optional<ValueId> SharedValues::find(const Index::Terms& terms, int64_t offset) {
+  begin(Op::Affine, index(), offset);
+  for (const Index::Term& term : terms) wanted_.push_back(term.value);
+  for (const Index::Term& term : terms) wanted_.push_back(term.coeff);
+  return findWanted();
+}
+
+std::optional<ValueId> SharedValues::findWanted() {
   hash_ = hashBytes(wanted_.data(), wanted_.size() * sizeof wanted_[0]);
   for (int32_t i = buckets_[hash_ % kBuckets]; i != kNone;) {
     const Entry& entry = entries_[static_cast<size_t>(i)];

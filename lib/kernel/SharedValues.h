@@ -1,7 +1,7 @@
 // Values of pure instructions that a builder has written, so that none is computed twice.
 #pragma once
 
-#include "kernel/Kernel.h"
+#include "kernel/Index.h"
 
 #include <optional>
 
@@ -12,6 +12,8 @@ class SharedValues {
 public:
   /// The value of an instruction that computes the same, if there is one.
   std::optional<ValueId> find(const Inst& inst);
+  /// The same of the sum that is an index of these terms.
+  std::optional<ValueId> find(const Index::Terms& terms, int64_t offset);
   /// The value of the instruction that find() looked for last.
   void add(ValueId value);
 
@@ -27,6 +29,9 @@ private:
     uint32_t key, keySize; ///< where its key is in `keys_`
     ValueId value;
   };
+
+  void begin(Op op, Type type, int64_t imm);
+  std::optional<ValueId> findWanted();
 
   static constexpr size_t kBuckets = 1024;
   static constexpr int32_t kNone = -1;

@@ -18,6 +18,8 @@ Guard readingGuard(const Op& user, const Value* value, const Guard& own) {
 } // namespace
 
 Guards::Guards(const Graph& graph) {
+  const auto selects = [](const auto& op) { return op->kind() == OpKind::Select; };
+  if (std::ranges::none_of(graph.ops(), selects)) return;
   for (const auto& op : graph.ops()) order_.emplace(op.get(), order_.size());
   for (auto it = graph.ops().rbegin(); it != graph.ops().rend(); ++it)
     guards_.emplace(it->get(), guardOf(**it));

@@ -24,11 +24,15 @@ public:
   explicit Guards(const Graph& graph);
 
   /// The guard of an op; empty when it always runs. Conditions are known before the op is reached.
-  const Guard& of(const Op& op) const { return guards_.at(&op); }
+  const Guard& of(const Op& op) const {
+    const auto known = guards_.find(&op);
+    return known == guards_.end() ? always_ : known->second;
+  }
 
 private:
   Guard guardOf(const Op& op) const;
 
+  Guard always_; ///< no terms
   std::unordered_map<const Op*, Guard> guards_;
   std::unordered_map<const Op*, size_t> order_;
 };

@@ -1,14 +1,12 @@
-// Appending calls: constants and kernels are shared, live ranges recorded.
+// Appending calls: constants and kernels are shared.
 #include "lower/Lowering.h"
 
 #include "ir/Verifier.h"
 #include "kernel/Builder.h"
-#include "kernel/LooseRanges.h"
 #include "kernel/Skeleton.h"
 #include "kernel/Structure.h"
 #include "lower/Copy.h"
 #include "lower/Families.h"
-#include "lower/Guards.h"
 #include "lower/Reorder.h"
 #include "support/Hash.h"
 
@@ -19,7 +17,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 
 namespace enfold::lower {
 namespace {
@@ -90,13 +87,14 @@ BufferRef Lowering::temporary(int64_t bytes) {
   return {static_cast<BufferId>(plan_.buffers.size() - 1)};
 }
 
-/// The same for kernels that do the same; of skeletons only if their shapes are the same as well,
-/// of which there is but a hash.
+/// The same for kernels that do the same; of skeletons only if their shapes and numbers are the
+/// same as well, of which there are but hashes.
 static std::string structureOf(const kir::Kernel& kernel) {
   if (!kernel.skeleton) return kir::structure(kernel);
+  const std::vector<int64_t>& numbers = kernel.skeleton->numbers;
   kir::ByteWriter text;
   text.number(static_cast<int64_t>(kernel.skeleton->hash));
-  for (const int64_t number : kernel.skeleton->numbers) text.number(number);
+  text.number(static_cast<int64_t>(hashLarge(numbers.data(), numbers.size() * sizeof numbers[0])));
   for (const kir::BufferInfo& buffer : kernel.buffers) text.number(buffer.size);
   text.number(kernel.iterations);
   text.number(kernel.scratchBytes);
@@ -108,7 +106,7 @@ size_t Lowering::addKernel(kir::Kernel kernel) {
   const auto isOther = [&](size_t number) {
     const std::shared_ptr<const kir::Skeleton>& known = plan_.kernels[number].skeleton;
     if (!kernel.skeleton || !known) return kernel.skeleton != known;
-    return kernel.skeleton->shape != known->shape;
+    return kernel.skeleton->shape != known->shape || kernel.skeleton->numbers != known->numbers;
   };
   auto known = kernels_.find(structure);
   while (known != kernels_.end() && isOther(known->second)) {
@@ -118,19 +116,12 @@ size_t Lowering::addKernel(kir::Kernel kernel) {
   if (known != kernels_.end()) return known->second;
   const size_t number = plan_.kernels.size();
   kernels_.emplace(std::move(structure), number);
-  kernel.name = fmt::format("{}_{}", kernel.name, number);
   plan_.scratchBytes = std::max(plan_.scratchBytes, kernel.scratchBytes);
   plan_.kernels.push_back(std::move(kernel));
   return number;
 }
 
 void Lowering::append(Call call) {
-  const auto number = static_cast<int64_t>(plan_.calls.size());
-  for (const BufferRef& ref : call.buffers) {
-    PlanBuffer& buffer = plan_.buffers[ref.buffer];
-    if (buffer.firstCall < 0) buffer.firstCall = number;
-    buffer.lastCall = number;
-  }
   call.op = op_;
   call.origin = origin_;
   plan_.calls.push_back(std::move(call));
@@ -242,71 +233,6 @@ void Lowering::copyOutput(const Value* value, size_t index) {
                            .index = static_cast<int64_t>(index)});
   const BufferRef to{static_cast<BufferId>(plan_.buffers.size() - 1)};
   call(copyKernel(value->type().numBytes()), {from, to}, {.algorithm = "copy"});
-}
-
-namespace {
-
-/// Appends calls that skip others, so that each op's run under its guard.
-class OpenGuards {
-public:
-  explicit OpenGuards(Lowering& lowering) : lowering_(lowering) {}
-
-  /// From here on calls are under this guard.
-  void enter(const Guard& guard) {
-    const auto common =
-        static_cast<size_t>(std::ranges::mismatch(guards_, guard).in1 - guards_.begin());
-    while (guards_.size() > common) {
-      lowering_.endSkip(calls_.back());
-      calls_.pop_back();
-      guards_.pop_back();
-    }
-    for (size_t i = guards_.size(); i < guard.size(); ++i) {
-      calls_.push_back(lowering_.beginSkip(guard[i].condition, guard[i].wanted));
-      guards_.push_back(guard[i]);
-    }
-  }
-
-private:
-  Lowering& lowering_;
-  Guard guards_;              ///< that are open
-  std::vector<size_t> calls_; ///< the calls that began them
-};
-
-} // namespace
-
-Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target, ForSizes sizes,
-                        Kernels kernels, const std::set<const Op*>& whole) {
-  ENFOLD_RETURN_IF_ERROR(verify(graph));
-  std::optional<kir::LooseRanges> loose;
-  if (sizes == ForSizes::Any) loose.emplace();
-  const auto inForm = [&](const Op* op, auto&& work) {
-    std::optional<kir::Outlines> outlines;
-    if (kernels == Kernels::Outlined && !whole.contains(op)) outlines.emplace();
-    return work();
-  };
-  Plan plan;
-  plan.name = graph.name();
-  for (const auto& input : graph.inputs()) plan.inputs.push_back(input.get());
-  plan.outputs.assign(graph.outputs().begin(), graph.outputs().end());
-  plan.outputNames.assign(graph.outputNames().begin(), graph.outputNames().end());
-  Lowering lowering(plan, graph, target);
-  std::vector<Diag> problems;
-  const Guards guards(graph);
-  OpenGuards open(lowering);
-  const auto enter = [&](const Guard& guard) { inForm(nullptr, [&] { open.enter(guard); }); };
-  for (const auto& op : graph.ops()) {
-    if (op->kind() == OpKind::Constant) continue;
-    enter(guards.of(*op));
-    if (auto done = inForm(op.get(), [&] { return lowering.lower(*op); }); !done)
-      std::ranges::move(done.error().diags, std::back_inserter(problems));
-  }
-  enter({});
-  if (!problems.empty()) return std::unexpected(Error(ErrorKind::Unsupported, std::move(problems)));
-  inForm(nullptr, [&] {
-    for (size_t i = 0; i < plan.outputs.size(); ++i) lowering.copyOutput(plan.outputs[i], i);
-  });
-  assignOffsets(plan);
-  return plan;
 }
 
 } // namespace enfold::lower

@@ -468,5 +468,25 @@ TEST(Network, MemoryDoesNotGrow) {
   EXPECT_LT(residentBytes() - settled, int64_t{16} << 20);
 }
 
+// Hundreds of sizes, the largest first, of which a few programs are kept.
+TEST(Network, MemoryDoesNotGrowWithTheNumberOfSizes) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers keep freed memory";
+#endif
+  const File file(convNet());
+  const auto network = open(file, 8);
+  std::mt19937 engine(13);
+  std::uniform_int_distribution<int64_t> side(40, 160);
+  int64_t settled = 0;
+  for (int64_t i = 0; i < 500; ++i) {
+    const Shape shape = i == 0 ? Shape{1, 3, 160, 160} : Shape{1, 3, side(engine), side(engine)};
+    const NamedTensor input = random("x", shape, 1);
+    ASSERT_TRUE(network->run(std::span(&input, 1)));
+    if (i == 100) settled = residentBytes();
+  }
+  EXPECT_GT(network->compilations(), 400);
+  EXPECT_LT(residentBytes() - settled, int64_t{16} << 20);
+}
+
 } // namespace
 } // namespace enfold

@@ -60,8 +60,8 @@ bool areOrdinary(const Tensor& weights) {
   constexpr auto kBound = std::bit_cast<int32_t>(kLargestPoint);
   constexpr int32_t kMagnitude = 0x7fffffff;
   int32_t signs = -1;
-  const auto look = [&](const auto* data) {
-    for (int64_t i = 0; i < weights.numElements(); ++i)
+  const auto look = [&, count = weights.numElements()](const auto* data) {
+    for (int64_t i = 0; i < count; ++i)
       signs &= (std::bit_cast<int32_t>(static_cast<float>(data[i])) & kMagnitude) - kBound;
   };
   weights.elem() == ElemType::BF16 ? look(weights.data<BFloat16>()) : look(weights.data<float>());

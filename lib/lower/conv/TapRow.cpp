@@ -51,9 +51,10 @@ void TapRow::reduce(const Source& source, const Weights& weights, int64_t words,
   schedule_.sharesPixels ? sharing(tile) : tapByTap(tile);
 }
 
-TapRow::Weight TapRow::load(const Weights& weights, const Index& vector) {
+/// Of the vector behind those of `first`.
+TapRow::Weight TapRow::load(const kir::Place& first, int64_t vector) {
   const auto elements = static_cast<int>(lanes_ * schedule_.words.channels);
-  const Value value = b_.load(weights.buffer[weights.at + vector * elements], elements);
+  const Value value = b_.load(first + vector * elements, elements);
   if (!merged_) return {value, std::nullopt};
   constexpr uint32_t kWord = kHalfOfOtherGroup * 0x10001u;
   const auto other = schedule_.words == kHalves ? std::bit_cast<int32_t>(kWord)
@@ -61,13 +62,16 @@ TapRow::Weight TapRow::load(const Weights& weights, const Index& vector) {
   return {value, b_.bitcast(value, kir::Scalar::I32) != static_cast<int64_t>(other)};
 }
 
-/// Of pixel `i` of a tile, `column` columns behind it.
-Value TapRow::pixel(const Source& source, const Index& word, const Index& column, int64_t i,
-                    bool isHalf) {
-  const Index at = source.pixels.empty() ? Index(i * p_.strides[2] * source.pixelStride)
-                                         : source.pixels[static_cast<size_t>(i)];
+/// Where vectors of weights begin, from number `first` on.
+kir::Place TapRow::vectorsAt(const Weights& weights, const Index& first) const {
+  return weights.buffer[weights.at + first * (lanes_ * schedule_.words.channels)];
+}
+
+/// Of pixel `i` of a tile, where `first` is what its first one reads.
+Value TapRow::pixel(const Source& source, const kir::Place& first, int64_t i, bool isHalf) {
   const kir::Place place =
-      source.buffer[source.at + word * source.wordStride + column * source.pixelStride + at];
+      first + (source.pixels.empty() ? Index(i * p_.strides[2] * source.pixelStride)
+                                     : source.pixels[static_cast<size_t>(i)]);
   if (place.buffer.elem() != schedule_.words.pixel)
     return b_.splat(b_.loadAs(schedule_.words.pixel, place), int(lanes_));
   const Value value = b_.broadcastWord(place, schedule_.words.channels, int(lanes_));
@@ -84,12 +88,16 @@ void TapRow::tapByTap(const Tile& tile) {
   const int64_t blocks = schedule_.blocks;
   const bool isAnywhere = !tile.source.pixels.empty();
   const auto product = [&](const Index& x, const Index& c, int64_t anyTap, bool isHalf) {
+    const Source& source = tile.source;
+    const kir::Place vectors = vectorsAt(tile.weights, (x * tile.weights.words + c) * blocks);
+    const kir::Place first =
+        source
+            .buffer[source.at + c * source.wordStride + x * (p_.dilations[2] * source.pixelStride)];
     std::vector<Weight> w;
-    for (int64_t block = 0; block < blocks; ++block)
-      w.push_back(load(tile.weights, (x * tile.weights.words + c) * blocks + block));
+    for (int64_t block = 0; block < blocks; ++block) w.push_back(load(vectors, block));
     for (int64_t i = 0; i < tile.pixels; ++i) {
       if (!isAnywhere && !tapInside(p_, tile.begin + i, anyTap)) continue;
-      const Value v = pixel(tile.source, c, x * p_.dilations[2], i, isHalf);
+      const Value v = pixel(source, first, i, isHalf);
       for (int64_t block = 0; block < blocks; ++block) {
         kir::Var& acc = tile.accumulators[static_cast<size_t>(i * blocks + block)];
         accumulate(acc, v, w[static_cast<size_t>(block)]);
@@ -111,11 +119,13 @@ void TapRow::sharing(const Tile& tile) {
   const std::vector<TileColumn> columns = tileColumns(p_, tile.begin, tile.pixels);
   forWords(tile, [&](const Index& c, bool isHalf) {
     if (isDot()) b_.barrier();
+    const Source& source = tile.source;
+    const kir::Place vectors = vectorsAt(tile.weights, c * (kw * blocks));
+    const kir::Place first = source.buffer[source.at + c * source.wordStride];
     std::vector<Weight> w;
-    for (int64_t i = 0; i < kw * blocks; ++i)
-      w.push_back(load(tile.weights, c * (kw * blocks) + i));
+    for (int64_t i = 0; i < kw * blocks; ++i) w.push_back(load(vectors, i));
     for (const TileColumn& column : columns) {
-      const Value v = pixel(tile.source, c, column.at, 0, isHalf);
+      const Value v = pixel(source, first + column.at * source.pixelStride, 0, isHalf);
       for (const auto& [i, tap] : column.uses)
         for (int64_t block = 0; block < blocks; ++block) {
           kir::Var& acc = tile.accumulators[static_cast<size_t>(i * blocks + block)];

@@ -91,12 +91,12 @@ private:
     kir::Value value;
     std::optional<kir::Value> isOwn; ///< the lanes that are not of another group
   };
-  Weight load(const Weights& weights, const kir::Index& vector);
+  kir::Place vectorsAt(const Weights& weights, const kir::Index& first) const;
+  Weight load(const kir::Place& first, int64_t vector);
   /// Calls body(word, isHalf) for words of channels, several of them in an iteration; isHalf of the
   /// last one where the source endsInHalfWord.
   template <typename Body> void forWords(const Tile& tile, Body&& body);
-  kir::Value pixel(const Source& source, const kir::Index& word, const kir::Index& column,
-                   int64_t i, bool isHalf);
+  kir::Value pixel(const Source& source, const kir::Place& first, int64_t i, bool isHalf);
   /// Whether words of several channels are multiplied at once.
   bool isDot() const { return schedule_.words.channels > 1; }
   void accumulate(kir::Var& sum, const kir::Value& pixel, const Weight& weight);

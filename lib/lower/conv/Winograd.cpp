@@ -301,12 +301,13 @@ void Winograd::product(kir::Builder& b, const Channels& channels, const kir::Con
   for (int64_t i = 0; i < s_.pixels * s_.blocks; ++i)
     acc.push_back(b.var("acc", b.zero(kir::f32(int(lanes_)))));
   b.forLoop("cb", channels.first, channels.last, [&](const Index& cb) {
+    const kir::Place first = from + cb * panel, vector = weights + cb * (lanes_ * vectors);
     for (int64_t c = 0; c < channels.ofBlock; ++c) {
       std::vector<Value> w;
       for (int64_t k = 0; k < s_.blocks; ++k)
-        w.push_back(b.load(weights + (cb * lanes_ + c) * vectors + k * lanes_, int(lanes_)));
+        w.push_back(b.load(vector + (c * vectors + k * lanes_), int(lanes_)));
       for (int64_t pixel = 0; pixel < s_.pixels; ++pixel) {
-        const Value v = b.broadcast(from + cb * panel + pixel * lanes_ + c, int(lanes_));
+        const Value v = b.broadcast(first + (pixel * lanes_ + c), int(lanes_));
         for (int64_t k = 0; k < s_.blocks; ++k) {
           kir::Var& sum = acc[static_cast<size_t>(pixel * s_.blocks + k)];
           sum.set(b.fma(v, w[static_cast<size_t>(k)], sum));

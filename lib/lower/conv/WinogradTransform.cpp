@@ -2,6 +2,7 @@
 #include "lower/conv/WinogradTransform.h"
 
 #include "support/Result.h"
+#include "support/SmallVector.h"
 
 #include <array>
 #include <cmath>
@@ -24,15 +25,16 @@ std::vector<double> polynomial(const std::vector<double>& points) {
 }
 
 /// The sum of coefficient * value over the terms of one parity (or all: parity -1).
-std::optional<Value> linear(kir::Builder& b, const std::function<double(size_t)>& coefficient,
+template <typename Coefficient>
+std::optional<Value> linear(kir::Builder& b, const Coefficient& coefficient,
                             const std::vector<Value>& x, int parity) {
   std::optional<Value> sum;
   // Begin with a term that needs no product.
-  std::vector<size_t> terms;
+  SmallVector<size_t, WinogradTransform::kMaxTile> terms;
   for (size_t j = 0; j < x.size(); ++j) {
     if (coefficient(j) == 0 || (parity >= 0 && static_cast<int>(j % 2) != parity)) continue;
     terms.push_back(j);
-    if (coefficient(j) == 1) std::swap(terms.front(), terms.back());
+    if (coefficient(j) == 1) std::swap(terms[0], terms.back());
   }
   for (const size_t j : terms) {
     const double c = coefficient(j);
@@ -153,6 +155,7 @@ void transformWeights(const WinogradTransforms& w, const float* filter, float* t
 
 std::vector<Value> multiply(kir::Builder& b, const Matrix& m, const std::vector<Value>& x) {
   std::vector<Value> y;
+  y.reserve(static_cast<size_t>(m.rows));
   if (const auto folded = foldColumns(m, x)) {
     for (int64_t r = 0; r < m.rows; ++r) {
       const auto coefficient = [&](size_t j) { return m.at(r, folded->column[j]); };
