@@ -91,7 +91,8 @@ Result<> printSweep() {
   ENFOLD_TRY(const diagnose::MachineLimits limits, diagnose::measureLimits(target, 1));
   for (const Window& window : kWindows)
     for (const int64_t batch : kBatches) {
-      fmt::print("{} taps, stride {}, batch {}\n{:<8}", window.taps, window.stride, batch, "map");
+      fmt::print("{} {}, stride {}, batch {}\n{:<8}", window.taps,
+                 window.taps == 1 ? "tap" : "taps", window.stride, batch, "map");
       for (const int64_t channels : kChannels) fmt::print("{:>6}", channels);
       for (const auto& map : kMaps) {
         fmt::print("\n{:<8}", fmt::format("{}x{}", map.first, map.second));
