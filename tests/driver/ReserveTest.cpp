@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 
@@ -14,7 +15,7 @@ static std::atomic<int64_t> allocations;
 extern "C" void* aligned_alloc(size_t alignment, size_t size) noexcept {
   ++allocations;
   void* block = nullptr;
-  return posix_memalign(&block, alignment, size) == 0 ? block : nullptr;
+  return posix_memalign(&block, std::max(alignment, sizeof(void*)), size) == 0 ? block : nullptr;
 }
 
 namespace enfold {
