@@ -105,8 +105,9 @@ private:
     const auto last = std::ssize(graph_.inputs()) - 1;
     const Value* input = graph_.inputs()[static_cast<size_t>(random_.in(0, last))].get();
     std::vector<const Value*> next;
-    std::ranges::copy_if(values_, std::back_inserter(next),
-                         [&](const Value* value) { return value->type() == input->type(); });
+    if (!scans || graph_.inputs().size() > 1) // else nothing is left to scan
+      std::ranges::copy_if(values_, std::back_inserter(next),
+                           [&](const Value* value) { return value->type() == input->type(); });
     std::vector<const Value*> outputs;
     if (!next.empty()) outputs.push_back(random_.pick(next));
     if (next.empty() || random_.chance(70)) outputs.push_back(random_.pick(values_));
