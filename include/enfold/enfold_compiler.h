@@ -176,10 +176,10 @@ enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* c
                                   const enfold_run_limits* limits);
 
 /* Makes memory and threads for so many runs at the same time, 1 to ENFOLD_MAX_THREADS, and keeps
- * them as long as the program: so many calls of enfold_run_compiled() allocate nothing from then on,
- * whatever sizes the network meets in between. Programs of a network that is open have memory of
- * their own; without this, those not among its latest give it back between runs. Not for networks of
- * which data decide sizes. On failure what was reserved before stays. */
+ * them as long as the program: so many calls of enfold_run_compiled() allocate nothing from then
+ * on, whatever sizes the network meets in between. Programs of a network that is open have memory
+ * of their own; without this, those not among its latest give it back between runs. Not for
+ * networks of which data decide sizes. On failure what was reserved before stays. */
 enfold_status enfold_reserve(const enfold_compiled* compiled, int32_t runs);
 
 /* The outputs of a run, in the order that the network declares. */
