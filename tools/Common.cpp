@@ -105,7 +105,7 @@ void ModelOptions::addLimits(CLI::App& app) {
       ->check(isCount())
       ->group("Limits");
   app.add_option("--limit-iterations", limits.iterations,
-                 "Stop a run when a loop whose end depends on data takes more iterations")
+                 "Stop a run when a loop takes more iterations")
       ->check(isCount())
       ->group("Limits");
   app.add_option("--limit-compile-seconds", limitSeconds,

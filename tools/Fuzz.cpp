@@ -28,6 +28,13 @@ struct FuzzOptions {
   int jobs = 0;
   std::string graph, passes, written, folder = ".";
   bool reduce = true, listOps = false;
+  std::string only;
+
+  fuzz::Depth depth() const {
+    return only == "sizes"     ? fuzz::Depth::Sizes
+           : only == "control" ? fuzz::Depth::Control
+                               : fuzz::Depth::Everything;
+  }
 };
 
 constexpr int kSecondsPerGraph = 300; ///< on a machine that has other work as well
@@ -47,8 +54,7 @@ FuzzCase makeCase(uint64_t seed, int64_t number) {
 
 /// Examines in a process of its own; the crash is the failure if there is one.
 std::optional<fuzz::Failure> examineApart(const Graph& graph, const std::string& pipeline,
-                                          uint64_t seed,
-                                          fuzz::Depth depth = fuzz::Depth::Everything) {
+                                          uint64_t seed, fuzz::Depth depth) {
   const fuzz::Isolated result = fuzz::isolate(kSecondsPerGraph, [&](const fuzz::Send& send) {
     if (const auto failure = fuzz::examine(graph, pipeline, seed, depth))
       send(failure->oracle + '\n' + failure->message);
@@ -68,10 +74,23 @@ bool isUnsteady(const std::string& oracle) {
 
 /// Examines until there is a failure, or often enough to believe that there is none.
 std::optional<fuzz::Failure> examineOften(const Graph& graph, const std::string& pipeline,
-                                          uint64_t seed) {
+                                          uint64_t seed, fuzz::Depth depth) {
   std::optional<fuzz::Failure> failure;
-  for (int i = 0; !failure && i < kAttempts; ++i) failure = examineApart(graph, pipeline, seed);
+  for (int i = 0; !failure && i < kAttempts; ++i)
+    failure = examineApart(graph, pipeline, seed, depth);
   return failure;
+}
+
+/// The option that a failure of that oracle is found with.
+const char* onlyOf(const std::string& oracle) {
+  switch (fuzz::depthOf(oracle)) {
+  case fuzz::Depth::Sizes:
+    return " --only sizes";
+  case fuzz::Depth::Control:
+    return " --only control";
+  default:
+    return "";
+  }
 }
 
 /// Reduces the case, writes it, and tells about it.
@@ -82,19 +101,20 @@ Result<> reportFailure(const FuzzOptions& options, const std::string& name, Fuzz
     const fuzz::Depth depth = fuzz::depthOf(failure.oracle);
     small = fuzz::reduce(std::move(small), [&](const Graph& graph, const std::string& pipeline) {
       const bool unsteady = isUnsteady(failure.oracle);
-      const auto again = unsteady ? examineOften(graph, pipeline, found.seed)
+      const auto again = unsteady ? examineOften(graph, pipeline, found.seed, options.depth())
                                   : examineApart(graph, pipeline, found.seed, depth);
       return again && (again->oracle == failure.oracle || (unsteady && isUnsteady(again->oracle)));
     });
-    if (const auto last = examineOften(*small.graph, small.pipeline, found.seed)) failure = *last;
+    if (const auto last = examineOften(*small.graph, small.pipeline, found.seed, depth))
+      failure = *last;
   }
   const auto path = std::filesystem::path(options.folder) / (name + ".eir");
   std::string message = failure.message;
   std::ranges::replace(message, '\n', ' ');
-  const std::string text =
-      fmt::format("# {}: {}\n# enfold fuzz --graph {} --passes '{}' --seed {}\n{}", failure.oracle,
-                  message, path.filename().string(), small.pipeline, found.seed,
-                  print(*small.graph, {.constants = PrintOptions::Constants::Hex}));
+  const std::string text = fmt::format(
+      "# {}: {}\n# enfold fuzz --graph {} --passes '{}' --seed {}{}\n{}", failure.oracle, message,
+      path.filename().string(), small.pipeline, found.seed, onlyOf(failure.oracle),
+      print(*small.graph, {.constants = PrintOptions::Constants::Hex}));
   ENFOLD_RETURN_IF_ERROR(writeText(path.string(), text));
   fmt::print("FAILED {}: {}: {}\n  passes {}\n  {} ops left, written to {}\n", name, failure.oracle,
              failure.message, small.pipeline, small.graph->numOps(), path.string());
@@ -162,7 +182,7 @@ private:
     return {kSecondsPerGraph, [this, first, last](const fuzz::Send& send) {
               for (int64_t number = first; number < last; ++number) {
                 const FuzzCase c = makeCase(options_.seed, number);
-                send(fuzz::examine(*c.graph, c.pipeline, c.seed) ? "F" : ".");
+                send(fuzz::examine(*c.graph, c.pipeline, c.seed, options_.depth()) ? "F" : ".");
               }
             }};
   }
@@ -231,7 +251,7 @@ Result<int> fuzzMany(const FuzzOptions& options) {
       progress.clear();
       ++tally.failures;
       FuzzCase c = makeCase(options.seed, number);
-      const auto failure = examineOften(*c.graph, c.pipeline, c.seed);
+      const auto failure = examineOften(*c.graph, c.pipeline, c.seed, options.depth());
       ENFOLD_RETURN_IF_ERROR(reportFailure(
           options, fmt::format("fuzz-{}-{}", options.seed, number), std::move(c),
           failure.value_or(fuzz::Failure{"unsteady", crash + ", and none when tried again"})));
@@ -262,7 +282,7 @@ Result<int> fuzzOne(const FuzzOptions& options) {
   ENFOLD_TRY(const LoadedModel model, loadModel(options.graph));
   const std::string pipeline = options.passes.empty() ? defaultPipeline().str() : options.passes;
   ENFOLD_RETURN_IF_ERROR(parsePipeline(pipeline));
-  const auto failure = examineApart(*model.graph, pipeline, options.seed);
+  const auto failure = examineApart(*model.graph, pipeline, options.seed, options.depth());
   if (!failure) {
     fmt::print("all right\n");
     return kDone;
@@ -281,6 +301,9 @@ Action addFuzz(CLI::App& app) {
       ->check(CLI::NonNegativeNumber);
   app.add_option("--jobs", options->jobs, "Number of processes; 0: one per processor")
       ->check(CLI::Range(0, 256));
+  app.add_option("--only", options->only,
+                 "Check only this: sizes that are open, or control, which is branches and loops")
+      ->check(CLI::IsMember({"sizes", "control"}));
   app.add_flag("--list-ops", options->listOps, "Print how often each op was drawn");
   app.add_option("--graph", options->graph, "Check this graph instead of random ones")
       ->type_name("FILE");

@@ -1,6 +1,6 @@
 // enfold zoo, passes and ops: list what enfold knows.
 #include "diagnose/SupportTable.h"
-#include "onnx/Export.h"
+#include "driver/ZooFile.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "zoo/Zoo.h"
@@ -23,13 +23,14 @@ Result<> listZoo() {
 }
 
 Result<> writeNetwork(const std::string& name, const std::string& output) {
-  ENFOLD_TRY(const auto graph, zoo::build(name));
+  ENFOLD_TRY(const zoo::Entry* entry, zoo::find(name));
   if (output == "-") {
-    ENFOLD_TRY(const std::string bytes, onnx::encodeModel(*graph));
+    ENFOLD_TRY(const std::string bytes, encodeZoo(*entry));
     return writeText(output, bytes);
   }
   if (!output.ends_with(".onnx")) return usageError("zoo " + name + " needs -o FILE.onnx");
-  return onnx::exportModel(*graph, output);
+  ENFOLD_TRY(const auto graph, zoo::build(name));
+  return onnx::exportModel(*graph, output, zooExportOptions(*entry, *graph));
 }
 
 Result<> listPasses() {

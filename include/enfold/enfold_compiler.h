@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 5
+#define ENFOLD_COMPILER_VERSION 6
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -174,6 +174,13 @@ const char* enfold_reference_op(const enfold_compiled* compiled, int32_t index);
 enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* const* inputs,
                                   int32_t num_inputs, void* const* outputs, int32_t num_outputs,
                                   const enfold_run_limits* limits);
+
+/* Makes memory and threads for so many runs at the same time, 1 to ENFOLD_MAX_THREADS, and keeps
+ * them as long as the program: so many calls of enfold_run_compiled() allocate nothing from then
+ * on, whatever sizes the network meets in between. Programs of a network that is open have memory
+ * of their own; without this, those not among its latest give it back between runs. Not for
+ * networks of which data decide sizes. On failure what was reserved before stays. */
+enfold_status enfold_reserve(const enfold_compiled* compiled, int32_t runs);
 
 /* The outputs of a run, in the order that the network declares. */
 typedef struct enfold_results enfold_results;

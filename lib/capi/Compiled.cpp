@@ -96,6 +96,18 @@ enfold_status enfold_run_compiled(const enfold_compiled* compiled, const void* c
   });
 }
 
+enfold_status enfold_reserve(const enfold_compiled* compiled, int32_t runs) {
+  if (!compiled) return capi::fail(ENFOLD_INVALID_ARGUMENT, "no program");
+  if (runs < 1 || runs > ENFOLD_MAX_THREADS)
+    return capi::fail(ENFOLD_INVALID_ARGUMENT, fmt::format("{} runs at the same time: not 1 to {}",
+                                                           runs, ENFOLD_MAX_THREADS));
+  if (compiled->program->isStaged())
+    return capi::fail(ENFOLD_INVALID_ARGUMENT,
+                      "data decide sizes of this network: what a run takes is not known ahead");
+  return capi::guarded(
+      [&] { return compiled->program->sessions->reserve(static_cast<size_t>(runs)); });
+}
+
 enfold_results::enfold_results(std::vector<Network::Output> given) : outputs(std::move(given)) {
   for (size_t i = 0; i < outputs.size(); ++i)
     for (const Tensor& tensor : outputs[i].value.tensors) {

@@ -1,10 +1,10 @@
 // Loading models.
 #include "driver/Model.h"
 
+#include "driver/ZooFile.h"
 #include "ir/Parser.h"
 #include "ir/Verifier.h"
 #include "support/Memory.h"
-#include "zoo/Zoo.h"
 
 #include <fmt/format.h>
 
@@ -81,8 +81,40 @@ Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOption
   return loaded(path.stem().string(), std::move(graph));
 }
 
+std::string_view zooName(const ModelSource& model) {
+  return std::string_view(model.name).substr(4);
+}
+
+/// A network of the zoo of any size, as the file that it is written to; of others nothing.
+Result<std::optional<ModelSource>> openZoo(const ModelSource& model) {
+  if (!model.isZoo()) return std::nullopt;
+  ENFOLD_TRY(const zoo::Entry* entry, zoo::find(zooName(model)));
+  if (!entry->isOpen()) return std::nullopt;
+  ENFOLD_TRY(std::string bytes, encodeZoo(*entry));
+  ModelSource file = ModelSource::inMemory(std::move(bytes));
+  file.name = model.stem();
+  return file;
+}
+
+/// The same at the sizes that are stated; at its own where none are.
+Result<LoadedModel> loadOpenZoo(const ModelSource& file, const zoo::Entry& entry,
+                                LoadOptions options) {
+  if (options.samples.empty() && !options.onlyClosed && !options.shapes.contains("input")) {
+    Shape& shape = options.shapes["input"] = entry.input;
+    for (size_t axis = 0; axis < shape.size(); ++axis)
+      if (const auto size = options.dims.find(entry.inputSymbols[axis]); size != options.dims.end())
+        shape[axis] = size->second;
+  }
+  return loadOnnx(file, options);
+}
+
 /// A network of the zoo, at the size given for its input.
-Result<LoadedModel> loadZoo(const std::string& name, const LoadOptions& options) {
+Result<LoadedModel> loadZoo(const ModelSource& model, const LoadOptions& options) {
+  const std::string name(zooName(model));
+  ENFOLD_TRY(const zoo::Entry* entry, zoo::find(name));
+  if (model.parsed && !options.cut) return loadOpenZoo(model, *entry, options);
+  ENFOLD_TRY(const std::optional<ModelSource> file, openZoo(model));
+  if (file) return loadOpenZoo(*file, *entry, options);
   std::optional<Shape> input;
   for (const auto& [wanted, shape] : options.shapes) {
     if (wanted != "input")
@@ -97,7 +129,7 @@ Result<LoadedModel> load(const ModelSource& model, const LoadOptions& options) {
   if (!options.ranges.empty() && options.samples.empty() && !options.onlyClosed)
     return usageError(fmt::format("'{}' has a range of sizes: a program for one needs a size",
                                   options.ranges.begin()->first));
-  if (model.isZoo()) return loadZoo(model.name.substr(4), options);
+  if (model.isZoo()) return loadZoo(model, options);
   std::error_code error;
   if (!model.bytes && !std::filesystem::exists(model.name, error))
     return usageError(model.name + ": no such file (zoo networks are written zoo:NAME)");
@@ -114,9 +146,12 @@ std::string ModelSource::stem() const {
 }
 
 Result<> ModelSource::readAhead(const onnx::ImportLimits& limits) {
-  if (isZoo() || isText()) return {};
-  ENFOLD_TRY(parsed, bytes ? onnx::ParsedModel::open(bytesOf(*this), limits, folder)
-                           : onnx::ParsedModel::open(std::filesystem::path(name), limits));
+  if (isText()) return {};
+  ENFOLD_TRY(const std::optional<ModelSource> file, openZoo(*this));
+  if (isZoo() && !file) return {};
+  ENFOLD_TRY(parsed, file    ? onnx::ParsedModel::open(bytesOf(*file), limits, {})
+                     : bytes ? onnx::ParsedModel::open(bytesOf(*this), limits, folder)
+                             : onnx::ParsedModel::open(std::filesystem::path(name), limits));
   return {};
 }
 
@@ -244,6 +279,8 @@ Result<LoadedModel> loadModel(const ModelSource& model, const LoadOptions& optio
 
 Result<onnx::Signature> loadSignature(const ModelSource& model, const LoadOptions& options) {
   if (model.bytes) return onnx::readSignature(bytesOf(model), options.limits);
+  ENFOLD_TRY(const std::optional<ModelSource> file, openZoo(model));
+  if (file) return onnx::readSignature(bytesOf(*file), options.limits);
   std::error_code error;
   if (!model.isZoo() && !model.isText() && std::filesystem::exists(model.name, error))
     return onnx::readSignature(std::filesystem::path(model.name), options.limits);

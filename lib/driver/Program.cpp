@@ -1,6 +1,7 @@
 // From plan to program description.
 #include "driver/Program.h"
 
+#include "ir/Verifier.h"
 #include "reference/Reference.h"
 #include "support/Memory.h"
 #include "support/Pages.h"
@@ -160,16 +161,25 @@ Result<Constants> addTo(ConstantPool& pool, lower::Plan& plan, std::span<const O
       continue;
     }
     const std::string key = packingKey(buffer, pool.hashes());
+    const auto packed = [&]() -> std::unique_ptr<std::byte[]> {
+      std::unique_ptr<std::byte[]> bytes(new (std::nothrow)
+                                             std::byte[static_cast<size_t>(buffer.bytes)]());
+      for (int64_t piece = 0; bytes && piece < pieces(buffer); ++piece)
+        write(buffer, piece, bytes.get());
+      return bytes;
+    };
     if (auto known = pool.find(key)) {
+      if (const auto again = verifiesAlways() ? packed() : nullptr)
+        ENFOLD_CHECK(std::memcmp(again.get(), pool.block().data() + known->offset(),
+                                 static_cast<size_t>(buffer.bytes)) == 0,
+                     "'" + buffer.pack.order + "' does not tell what is packed");
       constants.offsets.back() = known->offset();
       leases.push_back(*std::move(known));
       release(buffer);
       continue;
     }
-    const auto size = static_cast<size_t>(buffer.bytes);
-    const std::unique_ptr<std::byte[]> bytes(new (std::nothrow) std::byte[size]());
-    if (!bytes) return noMemory(size, "a packed constant");
-    for (int64_t piece = 0; piece < pieces(buffer); ++piece) write(buffer, piece, bytes.get());
+    const auto bytes = packed();
+    if (!bytes) return noMemory(static_cast<size_t>(buffer.bytes), "a packed constant");
     release(buffer);
     ENFOLD_TRY(constants.offsets.back(), add(bytes.get(), buffer.bytes, key));
   }

@@ -36,12 +36,26 @@ Result<SessionPool::Lease> SessionPool::lend() {
   return Lease(*this, std::move(session));
 }
 
+Result<> SessionPool::reserve(size_t count) {
+  std::vector<Lease> leases;
+  for (size_t i = 0; i < count; ++i) {
+    ENFOLD_TRY(Lease lease, lend());
+    leases.push_back(std::move(lease));
+  }
+  const std::lock_guard lock(mutex_);
+  reserved_ = std::max(reserved_, count);
+  idle_.reserve(idle_.size() + count);
+  return {};
+}
+
 void SessionPool::dropIdle() {
   const std::lock_guard lock(mutex_);
+  const auto kept = idle_.end() - static_cast<ptrdiff_t>(std::min(reserved_, idle_.size()));
   std::erase_if(streams_, [&](const Session* stream) {
-    return std::ranges::find(idle_, stream, &std::unique_ptr<Session>::get) != idle_.end();
+    return std::find_if(idle_.begin(), kept,
+                        [&](const auto& idle) { return idle.get() == stream; }) != kept;
   });
-  idle_.clear();
+  idle_.erase(idle_.begin(), kept);
 }
 
 SessionPool::Lease::~Lease() {

@@ -41,7 +41,11 @@ public:
     std::unique_ptr<Session> session_;
   };
   Result<Lease> lend();
-  /// Lets go of the memory of sessions that nobody uses; later calls make them anew.
+  /// Makes so many sessions, unless they are there, and keeps them: so many runs at the same time
+  /// allocate nothing from then on.
+  Result<> reserve(size_t count);
+  /// Lets go of the memory of sessions that nobody uses, but for those that are reserved; later
+  /// calls make them anew.
   void dropIdle();
 
 private:
@@ -55,6 +59,7 @@ private:
   std::mutex mutex_;                           ///< guards what follows
   std::vector<std::unique_ptr<Session>> idle_; ///< the one with most threads is lent first
   std::vector<const Session*> streams_;        ///< that are there, lent or idle
+  size_t reserved_ = 0;                        ///< idle ones that stay
 };
 
 } // namespace enfold

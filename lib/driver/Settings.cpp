@@ -193,7 +193,7 @@ std::span<const SettingInfo> settingTable() {
        [](S s, V v) { return setCount(s.network.load.limits.nodes, v, 0); }},
       {"limit-nesting", "N", "refuse deeper functions and subgraphs",
        [](S s, V v) { return setCount(s.network.load.limits.nesting, v, 0); }},
-      {"limit-iterations", "N", "end a run whose loop, which data should end, goes on for longer",
+      {"limit-iterations", "N", "end a run in which a loop goes on for longer",
        [](S s, V v) { return setCount(s.network.load.limits.iterations, v, 0); }},
   };
   return kTable;

@@ -3,7 +3,10 @@
 
 #include "diagnose/Compare.h"
 #include "driver/Compiler.h"
+#include "fuzz/Control.h"
+#include "fuzz/Noise.h"
 #include "fuzz/Random.h"
+#include "fuzz/Sizes.h"
 #include "ir/ConstantText.h"
 #include "ir/Parser.h"
 #include "ir/Printer.h"
@@ -21,7 +24,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
 
 namespace enfold::fuzz {
 namespace {
@@ -30,74 +32,9 @@ using diagnose::compare;
 using diagnose::Comparison;
 using diagnose::Tolerance;
 
-/// Relative errors a compiled op may make of its own, an order of magnitude above what one rounding
-/// is: how they grow on the candidate to an output is found out by making them.
-double noiseOf(ElemType elem) {
-  switch (elem) {
-  case ElemType::F16:
-    return 0x1p-10;
-  case ElemType::BF16:
-    return 0x1p-7;
-  default:
-    return 0x1p-20;
-  }
-}
-
-/// Where products multiply bf16: what any number may be off by.
-constexpr double kHalfNoise = 0x1p-7;
-
-/// The result of an op as if it had erred. The logarithm of a softmax is that of a rounded sum:
-/// near zero, where the sum is near one, its error is not relative to it.
-void addNoise(Tensor& tensor, OpKind kind, double noise, Random& random) {
-  if (!isFloat(tensor.elem())) return;
-  const double absolute = kind == OpKind::LogSoftmax ? noise : 0;
-  for (int64_t i = 0; i < tensor.numElements(); ++i) {
-    const double error = random.uniform(-1, 1);
-    tensor.setDouble(i, tensor.asDouble(i) * (1 + noise * error) + absolute * error);
-  }
-}
-
-/// The outputs and values of a run by the reference.
-struct Run {
-  std::vector<Tensor> outputs;
-  std::unordered_map<std::string, Tensor> values; ///< by name, but constants
-};
-
-Result<Run> runAll(const Graph& graph, std::span<const Tensor> inputs) {
-  Run run;
-  ENFOLD_TRY(run.outputs,
-             reference::run(graph, inputs, [&](const Value& value, const Tensor& tensor) {
-               if (!value.constant()) run.values.emplace(value.name(), tensor);
-             }));
-  return run;
-}
-
-/// The same when every op errs a little; or, with a noise stated, when all numbers are off by that,
-/// inputs and constants too.
-Result<Run> runWithNoise(const Graph& graph, std::span<const Tensor> inputs, uint64_t seed,
-                         std::optional<double> stated = {}) {
-  Random random(seed);
-  std::unordered_map<const Value*, Tensor> known;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    Tensor& input = known[graph.inputs()[i].get()] = inputs[i];
-    if (stated) addNoise(input, OpKind::Identity, *stated, random);
-  }
-  Run run;
-  for (const auto& op : graph.ops()) {
-    std::vector<const Tensor*> operands;
-    for (const Value* operand : op->operands())
-      operands.push_back(operand ? &known.at(operand) : nullptr);
-    ENFOLD_TRY(std::vector<Tensor> results, reference::evaluate(*op, operands));
-    for (size_t i = 0; i < op->numResults(); ++i) {
-      if (op->kind() != OpKind::Constant || stated)
-        addNoise(results[i], op->kind(), stated.value_or(noiseOf(results[i].elem())), random);
-      run.values[op->result(i)->name()] = results[i];
-      known[op->result(i)] = std::move(results[i]);
-    }
-  }
-  for (const Value* output : graph.outputs()) run.outputs.push_back(known.at(output));
-  return run;
-}
+/// Of so many graphs sizes are open too, which takes a dozen compilations; so many of the others
+/// become bodies of loops, or branches.
+constexpr int kOpenPercent = 20;
 
 /// Whether results move a little when operands do, as they need not where numbers are compared or
 /// cut.
@@ -142,10 +79,16 @@ public:
       : graph_(graph), pipeline_(pipeline), seed_(seed) {}
 
   std::optional<Failure> run(Depth depth) {
+    if (depth == Depth::Sizes) return examineSizes(graph_, pipeline_, seed_);
+    if (depth == Depth::Control) return examineControl(graph_, seed_);
     if (auto failure = isSound(graph_)) return failure;
     if (auto failure = prepare()) return failure;
     if (auto failure = optimizeInSteps()) return failure;
-    return depth == Depth::Everything ? runCompiled() : std::nullopt;
+    if (depth == Depth::Passes) return std::nullopt;
+    if (auto failure = runCompiled()) return failure;
+    Random random(seed_ + 4);
+    if (random.chance(kOpenPercent)) return examineSizes(graph_, pipeline_, seed_);
+    return random.chance(kOpenPercent) ? examineControl(graph_, seed_) : std::nullopt;
   }
 
 private:
@@ -181,23 +124,12 @@ private:
     return throughOnnx(graph_, "export");
   }
 
-  /// A tensor must agree with what is expected up to a few times what noise makes of it.
   static std::optional<Failure> agrees(const std::string& oracle, const std::string& what,
                                        const Tensor& result, const Tensor& expected,
                                        const Tensor& noisy) {
-    const double noise = compare(noisy, expected, {}).maxAbs;
-    if (!std::isfinite(noise)) return std::nullopt;
-    const double narrow = noiseOf(expected.elem()) * 0x1p20;
-    Tolerance tolerance{1e-4 * narrow, 1e-5 * narrow};
-    Comparison c = compare(result, expected, tolerance);
-    tolerance.atol += 4 * noise / c.scale;
-    c = compare(result, expected, tolerance);
-    if (!c.problem.empty()) return failed(oracle, c.problem);
-    if (c.same()) return std::nullopt;
-    return failed(oracle, fmt::format("{} differs in {} of {} elements by up to {:.3g} (of {:.3g}; "
-                                      "noise {:.2g}), worst at {}",
-                                      what, c.mismatches, expected.numElements(), c.maxAbs, c.scale,
-                                      noise, c.worst));
+    std::string message = disagreement(what, result, expected, noisy);
+    if (message.empty()) return std::nullopt;
+    return failed(oracle, std::move(message));
   }
 
   std::optional<Failure> outputsAgree(const std::string& oracle,
@@ -434,6 +366,8 @@ std::optional<Failure> examine(const Graph& graph, const std::string& pipeline, 
 }
 
 Depth depthOf(const std::string& oracle) {
+  if (oracle.starts_with("sizes")) return Depth::Sizes;
+  if (oracle.starts_with("control")) return Depth::Control;
   for (const char* early : {"verify", "round-trip", "reference", "export", "export-after", "pass",
                             "name", "cut", "pipeline", "target"})
     if (oracle == early) return Depth::Passes;

@@ -68,9 +68,20 @@ Value* GraphBuilder::op(OpKind kind, std::string_view name, std::vector<Value*> 
   return ops(kind, name, std::move(operands), std::move(attrs), 1).front();
 }
 
+Value* GraphBuilder::opOf(const Type& stated, OpKind kind, std::string_view name,
+                          std::vector<Value*> operands, AttrMap attrs) {
+  return make(kind, name, std::move(operands), std::move(attrs), 1, {stated}).front();
+}
+
 std::vector<Value*> GraphBuilder::ops(OpKind kind, std::string_view name,
                                       std::vector<Value*> operands, AttrMap attrs,
                                       size_t numResults) {
+  return make(kind, name, std::move(operands), std::move(attrs), numResults, {});
+}
+
+std::vector<Value*> GraphBuilder::make(OpKind kind, std::string_view name,
+                                       std::vector<Value*> operands, AttrMap attrs,
+                                       size_t numResults, std::vector<Type> types) {
   // Any value serves behind an error: the graph is never seen.
   const std::vector<Value*> stand(numResults, operands.front());
   if (error_) return stand;
@@ -85,6 +96,7 @@ std::vector<Value*> GraphBuilder::ops(OpKind kind, std::string_view name,
   }
   OpSpec spec{.kind = kind, .operands = std::move(operands), .attrs = std::move(attrs)};
   spec.numResults = numResults;
+  spec.resultTypes = std::move(types);
   spec.resultNames.push_back(result);
   for (size_t i = 1; i < numResults; ++i)
     spec.resultNames.push_back(unique(fmt::format("{}.{}", result, i)));

@@ -44,6 +44,9 @@ public:
 
   /// The op that the module `name` is; an empty name is for a function the present module calls.
   Value* op(OpKind kind, std::string_view name, std::vector<Value*> operands, AttrMap attrs = {});
+  /// An op whose result has a type that data decide, of which `stated` is one.
+  Value* opOf(const Type& stated, OpKind kind, std::string_view name, std::vector<Value*> operands,
+              AttrMap attrs = {});
   /// An op of several results.
   std::vector<Value*> ops(OpKind kind, std::string_view name, std::vector<Value*> operands,
                           AttrMap attrs, size_t numResults);
@@ -59,6 +62,9 @@ public:
   Result<std::unique_ptr<Graph>> finish(Value* result, std::string outputName);
 
 private:
+  /// With types, if they cannot be inferred.
+  std::vector<Value*> make(OpKind kind, std::string_view name, std::vector<Value*> operands,
+                           AttrMap attrs, size_t numResults, std::vector<Type> types);
   std::string below(std::string_view name) const;
   std::string unique(std::string name);
 

@@ -14,14 +14,15 @@
 namespace enfold::onnx {
 namespace {
 
-/// Iterations that are written out.
+/// Iterations that are written out, unless the limit is lower: what has more ends there when it
+/// runs.
 constexpr int64_t kMostIterations = 1 << 14;
 /// Nodes that are written out of a loop that data may end early.
 constexpr int64_t kMostNodesOfOpenLoop = 1 << 12;
 
-std::unexpected<Error> tooManyIterations() {
-  return std::unexpected(Error(ErrorKind::DataDependent,
-                               fmt::format("it has more than {} iterations", kMostIterations)));
+std::unexpected<Error> tooManyIterations(int64_t most) {
+  return std::unexpected(
+      Error(ErrorKind::DataDependent, fmt::format("it has more than {} iterations", most)));
 }
 
 Result<> checkCount(std::string_view what, int found, int wanted) {
@@ -237,8 +238,9 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
                                  fmt::format("the number of its iterations depends on the data of "
                                              "'{}'",
                                              count->name())));
-  const bool isLong = trips ? trips->asInt(0) > kMostIterations : !count;
-  if (isLong && !condition) return tooManyIterations();
+  const int64_t most = std::min(kMostIterations, options_.limits.iterations);
+  const bool isLong = trips ? trips->asInt(0) > most : !count;
+  if (isLong && !condition) return tooManyIterations(most);
   Node node = makeNode(proto, origin, opsetOf(proto, scope));
   Scope frame = scopeWithin(scope, origin);
   frame.read = namesReadBy(*body);
@@ -271,7 +273,7 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
   std::vector<Values> rows(outputs - 1 - carried);
   bool isOpenEnded = false; // data decide how many rows there are
   for (int64_t i = 0; goesOn && !(trips && i >= trips->asInt(0)); ++i) {
-    if (i == kMostIterations) return tooManyIterations();
+    if (i == most) return tooManyIterations(most);
     if (active &&
         (!trips || trips->asInt(0) > kMostNodesOfOpenLoop / std::max(body->node_size(), 1)))
       return std::unexpected(
@@ -334,7 +336,8 @@ GraphImporter::scanned(Node& node, const pb::GraphProto& body, Bindings states,
   for (size_t i = 1; i < sources.size(); ++i)
     if (length(i) != steps)
       return invalid(fmt::format("it scans axes of {} and {} elements", steps, length(i)));
-  if (steps > kMostIterations) return tooManyIterations();
+  const int64_t most = std::min(kMostIterations, options_.limits.iterations);
+  if (steps > most) return tooManyIterations(most);
   std::vector<Values> rows(static_cast<size_t>(body.output_size()) - states.size());
   for (int64_t t = 0; t < steps; ++t) {
     if (overLimits_) return std::nullopt;

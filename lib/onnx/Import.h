@@ -28,7 +28,7 @@ struct ImportLimits {
   int64_t tensorBytes = int64_t{1} << 34;     ///< of one constant
   int64_t expandedBytes = int64_t{1} << 30;   ///< of one constant made larger than its data
   int nesting = 64;                           ///< of function calls and subgraphs
-  int64_t iterations = int64_t{1} << 24;      ///< of a loop whose end data decide
+  int64_t iterations = int64_t{1} << 24;      ///< of a loop
 };
 
 struct ImportOptions {

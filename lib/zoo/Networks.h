@@ -50,4 +50,10 @@ Built shufflenetV2(const Shape& input);
 // Unet.cpp
 Built unet(const Shape& input);
 
+// Crnn.cpp
+Built crnn(const Shape& input);
+
+// YoloNms.cpp
+Built yoloNms(const Shape& input);
+
 } // namespace enfold::zoo

@@ -48,6 +48,19 @@ const std::array kEntries = {
     Entry{"shufflenet_v2", "ShuffleNetV2 1.0x", {1, 3, 224, 224}, shufflenetV2},
     Entry{"efficientnet_b0", "EfficientNet-B0", {1, 3, 224, 224}, efficientnetB0},
     Entry{"unet", "U-Net of width 32, two classes a pixel", {1, 3, 256, 256}, unet},
+    Entry{.name = "crnn",
+          .summary = "CRNN, a reader of lines of text of any width",
+          .input = {1, 1, 32, 128},
+          .build = crnn,
+          .inputSymbols = {"batch", "", "", "width"},
+          .outputSymbols = {"steps", "batch", ""}},
+    Entry{.name = "yolo_nms",
+          .summary = "A detector in YOLO's manner for images of any size, with NonMaxSuppression",
+          .input = {1, 3, 320, 320},
+          .build = yoloNms,
+          .inputSymbols = {"batch", "", "height", "width"},
+          .outputSymbols = {"found", ""},
+          .decidedByData = true},
 };
 
 /// Channels are what the weights are for; everything else the layers themselves check.
@@ -63,17 +76,20 @@ Result<> checkInput(const Entry& entry, const Shape& input) {
 
 std::span<const Entry> entries() { return kEntries; }
 
-Result<std::unique_ptr<Graph>> build(std::string_view name, std::optional<Shape> input) {
+Result<const Entry*> find(std::string_view name) {
   std::string known;
   for (const Entry& entry : entries()) {
-    if (entry.name == name) {
-      const Shape shape = input.value_or(entry.input);
-      ENFOLD_RETURN_IF_ERROR(checkInput(entry, shape));
-      return entry.build(shape);
-    }
+    if (entry.name == name) return &entry;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
   }
   return usageError(fmt::format("no network '{}' in the zoo; there are {}", name, known));
+}
+
+Result<std::unique_ptr<Graph>> build(std::string_view name, std::optional<Shape> input) {
+  ENFOLD_TRY(const Entry* entry, find(name));
+  const Shape shape = input.value_or(entry->input);
+  ENFOLD_RETURN_IF_ERROR(checkInput(*entry, shape));
+  return entry->build(shape);
 }
 
 } // namespace enfold::zoo

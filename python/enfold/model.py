@@ -345,8 +345,8 @@ def compile(
     data_folder: where the external data of a model given as bytes lies.
     example_inputs, dynamic_shapes: of a torch module, as for torch.onnx.export().
     limits: limit_memory (of the process, in bytes or as "2G"), limit_file_bytes, limit_tensor_bytes,
-        limit_nodes and limit_nesting refuse larger models, limit_iterations ends loops that data
-        should end; capacity is how many combinations of sizes are kept (64).
+        limit_nodes and limit_nesting refuse larger models, limit_iterations ends runs in which a
+        loop takes more; capacity is how many combinations of sizes are kept (64).
 
     Raises enfold.NoSuchFile, InvalidProtobuf, InvalidGraph, or NotImplemented naming every node that
     cannot be compiled.

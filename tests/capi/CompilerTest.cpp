@@ -137,6 +137,20 @@ TEST(Compiler, ThreadsShareANetwork) {
   EXPECT_EQ(enfold_num_compilations(network.get()), 3);
 }
 
+TEST(Compiler, ReservedProgramsRunWhateverComesBetween) {
+  const NetworkPtr network = open(relu());
+  const CompiledPtr kept = compile(network, 5);
+  EXPECT_EQ(enfold_reserve(kept.get(), 2), ENFOLD_OK) << enfold_compiler_error();
+  const std::vector<float> x(20, 0.5F), expected = run(kept.get(), x);
+  for (int64_t rows = 6; rows < 20; ++rows)
+    run(compile(network, rows).get(), std::vector<float>(static_cast<size_t>(rows * 4)));
+  EXPECT_EQ(run(kept.get(), x), expected);
+  for (const int32_t runs : {0, -1, ENFOLD_MAX_THREADS + 1})
+    EXPECT_EQ(enfold_reserve(kept.get(), runs), ENFOLD_INVALID_ARGUMENT) << runs;
+  EXPECT_EQ(enfold_reserve(nullptr, 1), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_EQ(run(kept.get(), x), expected);
+}
+
 TEST(Compiler, LimitsOfARun) {
   const NetworkPtr network = open(relu());
   const CompiledPtr compiled = compile(network, 1);

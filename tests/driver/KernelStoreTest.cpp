@@ -42,6 +42,12 @@ Value* conv(GraphBuilder& g, Value* x, int64_t cin, int64_t cout, int64_t side, 
       {{"pads", Ints{pad, pad, pad, pad}}, {"strides", Ints{stride, stride}}, {"group", group}});
 }
 
+/// A window of three rows, which lie along the width where images are one pixel wide.
+Value* tall(GraphBuilder& g, OpKind kind, Value* x, int64_t channels, int64_t group = 1) {
+  Value* w = g.uniform("w", {channels, channels / group, 3, 1}, -1, 1);
+  return g.op(kind, "tall", {x, w}, {{"pads", Ints{1, 0, 1, 0}}, {"group", group}});
+}
+
 Value* pool(GraphBuilder& g, OpKind kind, Value* x, int64_t side, int64_t stride) {
   const int64_t pad = side / 2;
   return g.op(kind, "pool", {x},
@@ -80,6 +86,11 @@ const std::vector<Family>& families() {
          return g.op(OpKind::ConvTranspose, "up", {x, g.uniform("w", {16, 8, 4, 4}, -1, 1)},
                      {{"pads", Ints{1, 1, 1, 1}}, {"strides", Ints{2, 2}}});
        }},
+      {"tall", 16, [](G& g, Value* x, int64_t, int64_t) { return tall(g, OpKind::Conv, x, 16); }},
+      {"tall, grouped", 16,
+       [](G& g, Value* x, int64_t, int64_t) { return tall(g, OpKind::Conv, x, 16, 16); }},
+      {"tall, transposed", 16,
+       [](G& g, Value* x, int64_t, int64_t) { return tall(g, OpKind::ConvTranspose, x, 16); }},
       {"plain result", 8, [](G& g, Value* x, int64_t, int64_t) { return conv(g, x, 8, 3, 5); }},
       {"max pool", 16,
        [](G& g, Value* x, int64_t, int64_t) { return pool(g, OpKind::MaxPool, x, 3, 2); }},
@@ -221,7 +232,7 @@ TEST(KernelStore, EveryFamilyGivesTheBitsOfKernelsForOneSize) {
   for (const Family& family : families()) {
     const CompileOptions shared = sharing();
     std::vector<Shape> sizes = {{24, 31}, {16, 16}, {24, 37}, {33, 31}, {1, 1},
-                                {1, 7},   {3, 2},   {2, 40},  {24, 31}};
+                                {1, 7},   {3, 2},   {2, 40},  {17, 1},  {24, 31}};
     for (int i = 0; i < 5; ++i) sizes.push_back({any(engine), any(engine)});
     for (const Shape& size : sizes) {
       const auto general = compiled(family, size, shared);

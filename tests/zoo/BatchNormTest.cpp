@@ -25,7 +25,8 @@ const std::map<std::string_view, size_t> kFolded = {
     {"resnet50", 53},           {"vgg16_bn", 13},     {"densenet121", 59},
     {"inception_v3", 94},       {"googlenet", 57},    {"mobilenet_v2", 52},
     {"mobilenet_v3_large", 46}, {"squeezenet1_1", 0}, {"shufflenet_v2", 56},
-    {"efficientnet_b0", 49},    {"unet", 18},
+    {"efficientnet_b0", 49},    {"unet", 18},         {"crnn", 3},
+    {"yolo_nms", 47},
 };
 
 /// Those that stand alone: trained ones of which other results are read, and densenet121's.

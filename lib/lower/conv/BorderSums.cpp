@@ -4,6 +4,7 @@
 #include "lower/conv/BorderSums.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -34,8 +35,8 @@ void BorderSums::declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lower
   const WindowProblem& p = run_.problem;
   const int64_t depths = p.kernel[0] + 1, heights = p.kernel[1] + 1;
   const int64_t size = std::ssize(kinds_) * depths * heights * channels_;
-  std::string order = fmt::format("border {} {} {} {} {}", run_.first, run_.merge, lanes_,
-                                  zeroPoint_, IntegerWeights(op_).key());
+  std::string order = fmt::format("border {} {} {} {} {} {}", run_.first, run_.merge, lanes_,
+                                  zeroPoint_, p.kernel, IntegerWeights(op_).key());
   for (const Taps& taps : kinds_) order += fmt::format(" {}-{}", taps.lo, taps.hi);
   const auto pack = [=, run = run_, zeroPoint = zeroPoint_, channels = channels_, kinds = kinds_,
                      values = IntegerWeights(op_)](const Tensor& weights, int32_t* to, int64_t) {

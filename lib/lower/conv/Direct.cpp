@@ -25,6 +25,7 @@
 #include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -128,8 +129,8 @@ BufferRef DirectConv::packed(std::string order, NumberOf of) const {
                   return number((channel * cown + c % cown) * taps + t * kw + x, channel);
                 });
   };
-  order += fmt::format(" {} {} {} {} {} {} {} {}", p_.groups, run_.first, run_.merge, begin, end,
-                       vectors, step, schedule_.sharesPixels);
+  order += fmt::format(" {} {} {} {} {} {} {} {} {}", p_.groups, run_.first, run_.merge, begin, end,
+                       vectors, step, schedule_.sharesPixels, p_.kernel);
   return lowering_.packed<T>(*op_.own(1)->constant(), order,
                              p_.groups * (end - begin) * blocks * step * taps, pack);
 }

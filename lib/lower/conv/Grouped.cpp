@@ -25,6 +25,7 @@
 #include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <utility>
 
@@ -198,8 +199,10 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
             if (pairs.odd > 0) at(pairs.even + (x + 1) / 2)[(x + 1) % 2] = weight;
           }
   };
-  return lowering_.packed<T>(*op_.own(1)->constant(), order,
-                             perLane * blocks_ * rows * rowVectors_ * lanes_, pack);
+  return lowering_.packed<T>(
+      *op_.own(1)->constant(),
+      fmt::format("{} {} {} {} {}", order, lanes_, fewTaps_, p_.kernel, p_.strides[2]),
+      perLane * blocks_ * rows * rowVectors_ * lanes_, pack);
 }
 
 BufferRef GroupedConv::packedWeights() const {

@@ -18,6 +18,7 @@
 #include "lower/conv/TileCopy.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -125,7 +126,8 @@ BufferRef TileConv::packedWeights() const {
   const int64_t count = weightBlocks() * blockWeights();
   const Tensor& weights = *op_.own(1)->constant();
   const std::string order =
-      fmt::format("tiles {} {} {} {}", p_.strides[2], p_.dilations[2], block_, g_.pixelBytes);
+      fmt::format("tiles {} {} {} {} {} {}", p_.kernel, p_.strides[2], p_.dilations[2], block_,
+                  g_.pixelBytes, static_cast<int>(g_.kind));
   if (!isInteger())
     return lowering_.packed<uint16_t>(
         weights, order, count,

@@ -139,11 +139,12 @@ BufferRef TransposedConv::packedWeights() const {
                                    });
         }
   };
-  return lowering_.packed<float>(
-      *op_.own(1)->constant(),
-      fmt::format("transposed {} {} {} {} {} {} {} {} {}", p_.groups, run_.first, run_.merge,
-                  vectors, step, schedule_.sharesPixels, p_.strides, p_.dilations, p_.padsBegin),
-      p_.groups * channelBlocks_ * weightsPerBlock(), pack);
+  return lowering_.packed<float>(*op_.own(1)->constant(),
+                                 fmt::format("transposed {} {} {} {} {} {} {} {} {} {} {}",
+                                             p_.groups, run_.first, run_.merge, vectors, step,
+                                             schedule_.sharesPixels, p_.kernel, p_.strides,
+                                             p_.dilations, p_.padsBegin, phases_.size()),
+                                 p_.groups * channelBlocks_ * weightsPerBlock(), pack);
 }
 
 void TransposedConv::lower() {

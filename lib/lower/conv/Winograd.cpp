@@ -30,6 +30,7 @@
 #include "lower/window/Tiles.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <bit>
 #include <limits>
@@ -188,9 +189,10 @@ BufferRef Winograd::packedWeights() const {
                                planes * depth * vectors);
     });
   };
-  return lowering_.packed<float>(*op_.own(1)->constant(),
-                                 fmt::format("winograd {} {} {}", s_.side, vectors, phasesKey()),
-                                 points * planes * depth * cout_ * lanes_, pack);
+  return lowering_.packed<float>(
+      *op_.own(1)->constant(),
+      fmt::format("winograd {} {} {} {}", s_.side, vectors, p_.kernel, phasesKey()),
+      points * planes * depth * cout_ * lanes_, pack);
 }
 
 /// The weights as they are: [block of output channels][input channel][tap][lane].

@@ -1,7 +1,7 @@
-"""Checks networks whose sizes or whose way data decide against ONNX Runtime.
+"""Checks networks whose sizes are open, or whose sizes or way data decide, against ONNX Runtime.
 
-The models are written here, with random weights. `enfold run --check` compares what the compiled
-stages and the reference functions answer with what ONNX Runtime does.
+The models are written here, with random weights, or are of the zoo. `enfold run --check` compares
+what the compiled stages and the reference functions answer with what ONNX Runtime does.
 
 The packages are installed into a virtual environment, once. Where that cannot be done, for lack of a
 network, the test is skipped.
@@ -18,6 +18,11 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 from environment import run_with_packages
 
 PACKAGES = ["numpy", "onnx==1.23.2", "onnxruntime==1.32.0"]
+# Networks of the zoo whose sizes are open, and sizes of images.
+ZOO = {
+    "crnn": [[1, 1, 32, 100], [3, 1, 32, 37], [1, 1, 32, 6]],
+    "yolo_nms": [[1, 3, 160, 96], [2, 3, 64, 64], [1, 3, 32, 32]],
+}
 
 
 def write_case(folder, model, inputs):
@@ -41,6 +46,22 @@ def write_case(folder, model, inputs):
             for place, (name, value) in enumerate(tensors):
                 proto = onnx.numpy_helper.from_array(value, name)
                 (data / f"{label}_{place}.pb").write_bytes(proto.SerializeToString())
+
+
+def of_zoo(enfold, name):
+    """What makes the network and inputs for it, from a seed."""
+
+    def build(seed):
+        import numpy as np
+        import onnx
+
+        written = subprocess.run([enfold, "zoo", name, "-o", "-"], capture_output=True, check=True)
+        random = np.random.default_rng(seed)
+        inputs = [{"input": random.random(size, np.float32)} for size in ZOO[name]]
+        return onnx.load_from_string(written.stdout), inputs
+
+    build.__name__ = f"zoo_{name}"
+    return build
 
 
 def check_model(enfold, build, seed):
@@ -70,7 +91,7 @@ def check_all(options):
     from models import MODELS
 
     wrong = count = 0
-    for build in MODELS:
+    for build in MODELS + [of_zoo(options.enfold, name) for name in ZOO]:
         if options.only and not any(part in build.__name__ for part in options.only):
             continue
         for seed in range(options.seeds):
