@@ -14,9 +14,9 @@ BufferRef packedZeroSums(const Op& op, int64_t zeroPoint, int64_t stored, Loweri
       to[k] =
           zeroSum(zeroPoint, values.terms(), [&](int64_t i) { return values.term(weights, k, i); });
   };
-  return lowering.packed<int32_t>(*op.own(1)->constant(),
-                                  fmt::format("zero sums {} {} {}", zeroPoint, stored, values.key()), stored,
-                                  pack);
+  return lowering.packed<int32_t>(
+      *op.own(1)->constant(), fmt::format("zero sums {} {} {}", zeroPoint, stored, values.key()),
+      stored, pack);
 }
 
 } // namespace enfold::lower
