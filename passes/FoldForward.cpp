@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace enfold {
 namespace {
@@ -46,8 +47,14 @@ OrRefusal<void> checkPair(const Op& op, const Op& linear) {
   return {};
 }
 
+/// Data so far from zero is brought near it by the shift, and then multiplied. Folded, products of
+/// the data as it is would be rounded, by as much more as the shift is large.
+constexpr double kLargestShift = 256;
+
 OrRefusal<void> checkShift(const Op& linear, const ScaleShift& s) {
   if (!s.hasShift()) return {};
+  if (std::ranges::any_of(s.shift, [](double v) { return std::fabs(v) > kLargestShift; }))
+    return refuse(Reason::LargeShift, fmt::format("it shifts by more than {}", kLargestShift));
   if (linear.kind() == OpKind::ConvTranspose)
     return refuse(Reason::Padding, "a transposed convolution spreads its input with zeros, which "
                                    "the shift would change");

@@ -15,8 +15,11 @@
 namespace enfold {
 namespace {
 
+/// One number where all are the same: other runtimes take no others.
 Tensor zeroPoints(const Quantization& scale, ElemType elem) {
-  Tensor tensor(elem, scale.isUniform() ? Shape{} : Shape{std::ssize(scale.zeros)});
+  const bool isOne =
+      std::ranges::all_of(scale.zeros, [&](int64_t zero) { return zero == scale.zeros.front(); });
+  Tensor tensor(elem, isOne ? Shape{} : Shape{std::ssize(scale.zeros)});
   for (int64_t i = 0; i < tensor.numElements(); ++i)
     tensor.setDouble(i, static_cast<double>(scale.zeros[static_cast<size_t>(i)]));
   return tensor;

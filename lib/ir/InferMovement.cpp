@@ -161,7 +161,9 @@ Types inferPad(const InferContext& c) {
   Shape y = c.shape(0);
   for (size_t i = 0; i < count; ++i) {
     int64_t& size = y[static_cast<size_t>(axes[i])];
-    if (mode != "constant" && size == 0 && (pads[i] > 0 || pads[count + i] > 0))
+    const int64_t left =
+        size + std::min<int64_t>(0, pads[i]) + std::min<int64_t>(0, pads[count + i]);
+    if (mode != "constant" && left <= 0 && (pads[i] > 0 || pads[count + i] > 0))
       return invalid("padding of an empty axis needs mode constant");
     size += pads[i] + pads[count + i];
     if (size < 0) return invalid("negative pads remove more than the axis has");

@@ -73,7 +73,14 @@ Value scaledElu(const Context& c, double factor, double scale = 1) {
 
 Value elu(const Context& c) { return scaledElu(c, c.real("alpha")); }
 
-Value celu(const Context& c) { return scaledElu(c, c.real("alpha"), c.real("alpha")); }
+/// x for what is positive, else alpha (exp(x / alpha) - 1). With a negative alpha the powers are
+/// above 1: exp(t) - 1 is then (1 - exp(-t)) exp(t), which does not cancel.
+Value celu(const Context& c) {
+  const double alpha = c.real("alpha");
+  if (alpha >= 0) return scaledElu(c, alpha, alpha);
+  const Value t = c.x() / alpha;
+  return c.b.select(c.x() > 0, c.x(), c.b.elu(-t) * c.b.exp(t) * -alpha);
+}
 
 Value selu(const Context& c) { return scaledElu(c, c.real("alpha")) * c.real("gamma"); }
 

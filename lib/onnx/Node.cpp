@@ -10,20 +10,28 @@
 namespace enfold::onnx {
 namespace {
 
-/// Attributes ONNX defines that do not change what inference computes: `stash_type` (enfold always
-/// computes at least as precisely), `seed` (of training), `consumed_inputs` (memory reuse, opset
-/// 5).
-constexpr std::string_view kIgnored[] = {"stash_type", "seed", "consumed_inputs"};
+bool hasStashType(OpKind kind) {
+  return kind == OpKind::LayerNormalization || kind == OpKind::GroupNormalization ||
+         kind == OpKind::RMSNormalization;
+}
+
+/// Removes what does not change the results: the type of moments, since enfold computes at least as
+/// precisely as any of them, and hints on reusing memory.
+Result<> dropHints(Node& node, OpKind kind) {
+  if (hasStashType(kind))
+    ENFOLD_RETURN_IF_ERROR(node.takeRow<int64_t>(
+        "stash_type: int = 1 in {1, 10, 11, 16}")); // floats, as ONNX has them
+  ENFOLD_RETURN_IF_ERROR(node.take<std::vector<int64_t>>("consumed_inputs"));
+  return {};
+}
 
 /// Fits the attributes to the row: integers become types where the row has a type.
 Result<AttrMap> fitAttrs(const OpInfo& row, const AttrMap& given) {
   AttrMap attrs;
   for (const auto& [name, value] : given) {
     const AttrInfo* wanted = row.attr(name);
-    if (wanted == nullptr || wanted->own) {
-      if (std::ranges::find(kIgnored, name) != std::end(kIgnored)) continue;
+    if (wanted == nullptr || wanted->own)
       return invalid(fmt::format("it has the attribute '{}', which its operator lacks", name));
-    }
     const bool number = kindOf(value) == AttrKind::Int;
     if (wanted->kind == AttrKind::Type && number) {
       const int64_t type = std::get<int64_t>(value);
@@ -58,7 +66,10 @@ void Node::setOperand(size_t i, Value* value) {
 
 Result<> Node::attrToOperand(std::string_view attr, size_t i) {
   ENFOLD_TRY(const auto values, take<std::vector<int64_t>>(attr));
-  if (values) setOperand(i, intsConstant(*values, attr));
+  if (!values) return {};
+  if (operand(i))
+    return invalid(fmt::format("its input {} and its attribute '{}' state the same", i, attr));
+  setOperand(i, intsConstant(*values, attr));
   return {};
 }
 
@@ -81,7 +92,10 @@ Value* Node::scalarConstant(ElemType elem, double value, std::string_view role) 
 
 Result<Op*> Node::create(OpSpec spec, std::span<const std::optional<Type>> stated) {
   spec.origins = {origin};
-  while (!spec.operands.empty() && spec.operands.back() == nullptr) spec.operands.pop_back();
+  const auto& named = enfold::info(spec.kind).operands;
+  const bool isVariadic = !named.empty() && named.back().variadic; // of which none may be absent
+  while (!isVariadic && !spec.operands.empty() && spec.operands.back() == nullptr)
+    spec.operands.pop_back();
   auto op = graph().create(spec, nullptr, environment_.known);
   if (op || op.error().kind != ErrorKind::DataDependent || stated.size() != spec.numResults)
     return op;
@@ -142,6 +156,7 @@ Result<Values> Node::finishAs(const Values& values) {
 }
 
 Result<Values> Node::finish(OpKind kind) {
+  ENFOLD_RETURN_IF_ERROR(dropHints(*this, kind));
   ENFOLD_TRY(AttrMap fitted, fitAttrs(enfold::info(kind), attrs));
   OpSpec spec{.kind = kind, .operands = operands, .attrs = std::move(fitted)};
   for (const std::string& name : results)

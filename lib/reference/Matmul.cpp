@@ -100,7 +100,7 @@ Result<> evalQLinearMatMul(EvalContext& context) {
   const std::vector<int64_t> c = matmul(a, context.shape(0), b, context.shape(3));
   for (size_t i = 0; i < c.size(); ++i)
     requantization.store(context.result(), static_cast<int64_t>(i), c[i],
-                         i % static_cast<size_t>(columns));
+                         i % static_cast<size_t>(columns), i / static_cast<size_t>(columns));
   return {};
 }
 

@@ -115,7 +115,7 @@ Result<> evalSlice(EvalContext& context) {
 }
 
 Result<> evalPad(EvalContext& context) {
-  const Shape& x = context.shape(0);
+  const Shape &x = context.shape(0), &y = context.result().shape();
   const std::vector<int64_t> pads = context.operand(1).toInts();
   const size_t count = pads.size() / 2;
   std::vector<int64_t> before(x.size(), 0);
@@ -135,7 +135,10 @@ Result<> evalPad(EvalContext& context) {
     for (size_t axis = 0; axis < x.size(); ++axis) {
       const int64_t at = index[axis] - before[axis], size = x[axis];
       if (mode == "constant" && (at < 0 || at >= size)) return -1;
-      offset += (mode == "constant" ? at : paddedSource(mode, at, size)) * from[axis];
+      const int64_t after = y[axis] - size - before[axis];
+      const int64_t source =
+          mode == "constant" ? at : paddedSource(mode, index[axis], size, before[axis], after);
+      offset += source * from[axis];
     }
     return offset;
   });

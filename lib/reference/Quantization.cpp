@@ -117,16 +117,17 @@ Result<> evalDequantizeLinear(EvalContext& context) {
 }
 
 /// The range [min, max], widened to hold 0, is spread over the 256 codes, in f32. A tensor of zeros
-/// has no range; its scale is 1, so that dividing by it stays harmless.
+/// has no range; its scale is 1, so that dividing by it stays harmless. A NaN is in no range: the
+/// scale is NaN.
 Result<> evalDynamicQuantizeLinear(EvalContext& context) {
   const Tensor& x = context.operand();
   float low = 0, high = 0;
   for (int64_t i = 0; i < x.numElements(); ++i) {
     const auto value = static_cast<float>(x.asDouble(i));
-    low = std::min(low, value);
-    high = std::max(high, value);
+    if (value < low || std::isnan(value)) low = value;
+    if (value > high || std::isnan(value)) high = value;
   }
-  const float scale = high == low ? 1.0f : (high - low) / 255.0f;
+  const float range = (high - low) / 255.0f, scale = range == 0 ? 1.0f : range;
   const float zero = std::nearbyint(std::clamp(0 - low / scale, 0.0f, 255.0f));
   for (int64_t i = 0; i < x.numElements(); ++i)
     setQuantized(context.result(0), i,
@@ -136,25 +137,22 @@ Result<> evalDynamicQuantizeLinear(EvalContext& context) {
   return {};
 }
 
-Result<Requantization> Requantization::of(const EvalContext& context, size_t count) {
+Result<Requantization> Requantization::of(const EvalContext& context, size_t channels) {
   const Tensor &x = context.operand(1), &w = context.operand(4), &y = context.operand(6);
   const Tensor& zero = context.operand(7);
-  const auto fits = [&](const Tensor& t) {
-    return t.numElements() == 1 || t.numElements() == static_cast<int64_t>(count);
-  };
-  if (x.numElements() != 1 || y.numElements() != 1 || zero.numElements() != 1 || !fits(w))
+  const bool fits = w.numElements() == 1 || w.numElements() == static_cast<int64_t>(channels);
+  if (x.numElements() == 0 || y.numElements() != 1 || zero.numElements() != 1 || !fits)
     return invalid("scales and zero points must be one number, or one a channel for weights");
-  Requantization result{{}, zero.asDouble(0)};
-  for (size_t i = 0; i < count; ++i) {
-    const double weight = w.asDouble(w.numElements() == 1 ? 0 : static_cast<int64_t>(i));
-    result.factors_.push_back(static_cast<float>(x.asDouble(0)) * static_cast<float>(weight) /
-                              static_cast<float>(y.asDouble(0)));
-  }
-  return result;
+  return Requantization(x, w, y, zero.asDouble(0));
 }
 
-void Requantization::store(Tensor& tensor, int64_t i, int64_t sum, size_t channel) const {
-  const float scaled = static_cast<float>(static_cast<int32_t>(sum)) * factors_[channel];
+void Requantization::store(Tensor& tensor, int64_t i, int64_t sum, size_t channel,
+                           size_t row) const {
+  const auto scaleOf = [](const Tensor& scales, size_t at) {
+    return static_cast<float>(scales.asDouble(static_cast<int64_t>(at) % scales.numElements()));
+  };
+  const float factor = scaleOf(x_, row) * scaleOf(w_, channel) / scaleOf(y_, 0);
+  const float scaled = static_cast<float>(static_cast<int32_t>(sum)) * factor;
   setQuantized(tensor, i, static_cast<double>(std::nearbyint(scaled)) + zero_);
 }
 

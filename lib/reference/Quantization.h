@@ -13,19 +13,19 @@ void setQuantized(Tensor& tensor, int64_t i, double value);
 Result<> subtractZeroPoint(std::vector<int64_t>& values, const Tensor& zero, int64_t channels);
 
 /// From the 32-bit sums of QLinearConv and QLinearMatMul to results. Both have the input's scale at
-/// operand 1, the weights' at 4 (one number, or one a channel), the result's scale and zero point
-/// at 6 and 7. Factors and products are f32, as in ONNX Runtime: ties are common here, and double
-/// would break them differently.
+/// operand 1 (one number, or one a row), the weights' at 4 (one number, or one a channel), the
+/// result's scale and zero point at 6 and 7. Factors and products are f32, as in ONNX Runtime: ties
+/// are common here, and double would break them differently.
 class Requantization {
 public:
   static Result<Requantization> of(const EvalContext& context, size_t channels);
-  void store(Tensor& tensor, int64_t i, int64_t sum, size_t channel) const;
+  void store(Tensor& tensor, int64_t i, int64_t sum, size_t channel, size_t row = 0) const;
 
 private:
-  Requantization(std::vector<float> factors, double zero)
-      : factors_(std::move(factors)), zero_(zero) {}
+  Requantization(const Tensor& x, const Tensor& w, const Tensor& y, double zero)
+      : x_(x), w_(w), y_(y), zero_(zero) {}
 
-  std::vector<float> factors_;
+  const Tensor &x_, &w_, &y_; ///< scales
   double zero_;
 };
 

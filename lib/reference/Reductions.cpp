@@ -126,22 +126,30 @@ Lines linesAlong(const Shape& shape, int64_t axis) {
   return lines;
 }
 
+/// Calls f with all elements as numbers that tell them apart.
+template <typename F> Result<> withElements(const Tensor& x, F&& f) {
+  const auto with = [&](auto tag) -> Result<> {
+    f(load<decltype(tag)>(x));
+    return {};
+  };
+  return withExactNumber(x.elem(), with, [&] { return with(double{}); });
+}
+
 template <typename Better> Result<> argExtreme(EvalContext& context, Better better) {
-  const Tensor& x = context.operand();
-  const Lines lines = linesAlong(x.shape(), context.integer("axis"));
+  const Lines lines = linesAlong(context.shape(0), context.integer("axis"));
   const bool last = context.integer("select_last_index") != 0;
   int64_t* out = context.result().mutableData<int64_t>();
-  for (int64_t line = 0; line < lines.count; ++line) {
-    const int64_t start = lines.start(line);
-    int64_t best = 0;
-    for (int64_t i = 1; i < lines.length; ++i) {
-      const double a = x.asDouble(start + i * lines.stride),
-                   b = x.asDouble(start + best * lines.stride);
-      if (better(a, b) || (last && a == b)) best = i;
+  return withElements(context.operand(), [&](const auto& x) {
+    for (int64_t line = 0; line < lines.count; ++line) {
+      const auto element = [&](int64_t i) {
+        return x[static_cast<size_t>(lines.start(line) + i * lines.stride)];
+      };
+      int64_t best = 0;
+      for (int64_t i = 1; i < lines.length; ++i)
+        if (better(element(i), element(best)) || (last && element(i) == element(best))) best = i;
+      out[line] = best;
     }
-    out[line] = best;
-  }
-  return {};
+  });
 }
 
 template <typename Step> Result<> scan(EvalContext& context, int initial, Step step) {
@@ -263,26 +271,26 @@ Result<> evalTopK(EvalContext& context) {
   const Lines lines = linesAlong(x.shape(), context.integer("axis"));
   const Lines out = linesAlong(context.result().shape(), context.integer("axis"));
   const bool largest = context.integer("largest") != 0;
-  for (int64_t line = 0; line < lines.count; ++line) {
-    std::vector<int64_t> order(static_cast<size_t>(lines.length));
-    std::iota(order.begin(), order.end(), int64_t{0});
-    const auto element = [&](int64_t i) {
-      return x.asDouble(lines.start(line) + i * lines.stride);
-    };
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      return largest ? kGreater(element(a), element(b)) : kLess(element(a), element(b));
-    });
-    for (int64_t i = 0; i < out.length; ++i) {
-      const int64_t at = out.start(line) + i * out.stride;
-      const int64_t from = order[static_cast<size_t>(i)];
-      std::copy_n(x.bytes() + static_cast<size_t>(lines.start(line) + from * lines.stride) *
-                                  byteSize(x.elem()),
-                  byteSize(x.elem()),
-                  context.result(0).mutableBytes() + static_cast<size_t>(at) * byteSize(x.elem()));
-      if (context.numResults() > 1) context.result(1).mutableData<int64_t>()[at] = from;
+  const size_t size = byteSize(x.elem());
+  return withElements(x, [&](const auto& elements) {
+    for (int64_t line = 0; line < lines.count; ++line) {
+      std::vector<int64_t> order(static_cast<size_t>(lines.length));
+      std::iota(order.begin(), order.end(), int64_t{0});
+      const auto at = [&](int64_t i) {
+        return static_cast<size_t>(lines.start(line) + i * lines.stride);
+      };
+      std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+        return largest ? kGreater(elements[at(a)], elements[at(b)])
+                       : kLess(elements[at(a)], elements[at(b)]);
+      });
+      for (int64_t i = 0; i < out.length; ++i) {
+        const int64_t to = out.start(line) + i * out.stride, from = order[static_cast<size_t>(i)];
+        std::copy_n(x.bytes() + at(from) * size, size,
+                    context.result(0).mutableBytes() + static_cast<size_t>(to) * size);
+        if (context.numResults() > 1) context.result(1).mutableData<int64_t>()[to] = from;
+      }
     }
-  }
-  return {};
+  });
 }
 
 } // namespace enfold::reference

@@ -6,52 +6,38 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace enfold::reference {
 namespace {
 
-/// The four pixels a sample lies between, and their weights; all weights are 0 outside the image.
-struct Corners {
-  std::array<int64_t, 4> at{};
-  std::array<double, 4> weight{};
+/// Between which pixels of an axis a sample lies.
+struct Position {
+  int64_t low, high;
+  double fraction;
 };
 
-Corners cornersOf(double y, double x, int64_t height, int64_t width) {
-  if (!(y >= -1 && y <= static_cast<double>(height) && x >= -1 && x <= static_cast<double>(width)))
-    return {};
-  struct Position {
-    int64_t low, high;
-    double fraction;
-  };
-  const auto along = [](double p, int64_t size) -> Position {
-    p = std::max(p, 0.0);
-    const auto low = static_cast<int64_t>(p);
-    if (low >= size - 1) return {size - 1, size - 1, 0};
-    return {low, low + 1, p - static_cast<double>(low)};
-  };
-  const Position v = along(y, height), h = along(x, width);
-  return {{v.low * width + h.low, v.low * width + h.high, v.high * width + h.low,
-           v.high * width + h.high},
-          {(1 - v.fraction) * (1 - h.fraction), (1 - v.fraction) * h.fraction,
-           v.fraction * (1 - h.fraction), v.fraction * h.fraction}};
-}
+/// Samples of a bin along one axis. Those outside the image read zeros.
+struct Samples {
+  int64_t count;
+  std::vector<Position> inside;
+
+  Samples(double begin, double bin, int64_t count, int64_t size) : count(count) {
+    for (int64_t i = 0; i < count; ++i) {
+      const double at = begin + (double(i) + 0.5) / double(count) * bin;
+      if (!(at >= -1 && at <= static_cast<double>(size))) continue;
+      const double p = std::max(at, 0.0);
+      const auto low = static_cast<int64_t>(p);
+      inside.push_back(low >= size - 1 ? Position{size - 1, size - 1, 0}
+                                       : Position{low, low + 1, p - static_cast<double>(low)});
+    }
+  }
+};
 
 /// One box, in pixels, cut into bins of samples.
 struct Box {
   double top, left, binHeight, binWidth;
   int64_t rows, columns; ///< samples of a bin
-
-  std::vector<Corners> samplesOf(int64_t ph, int64_t pw, int64_t height, int64_t width) const {
-    std::vector<Corners> samples;
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j)
-        samples.push_back(cornersOf(
-            top + (double(ph) + (double(i) + 0.5) / double(rows)) * binHeight,
-            left + (double(pw) + (double(j) + 0.5) / double(columns)) * binWidth, height, width));
-    return samples;
-  }
 };
 
 Box boxOf(const EvalContext& context, int64_t roi, int64_t outHeight, int64_t outWidth) {
@@ -69,22 +55,32 @@ Box boxOf(const EvalContext& context, int64_t roi, int64_t outHeight, int64_t ou
   const int64_t ratio = context.integer("sampling_ratio");
   const auto samples = [&](double bin) {
     constexpr double kMost = 1 << 20;
-    return ratio > 0 ? ratio : static_cast<int64_t>(std::clamp(std::ceil(bin), 0.0, kMost));
+    return ratio > 0 ? ratio : bin > 0 ? static_cast<int64_t>(std::min(std::ceil(bin), kMost)) : 0;
   };
   return {edge(1), edge(0), binHeight, binWidth, samples(binHeight), samples(binWidth)};
 }
 
-/// The mean of a bin's samples; or, as the standard has it, the largest weighted corner.
-double pooled(const std::vector<Corners>& samples, const double* plane, bool mean) {
-  if (samples.empty()) return 0;
-  double sum = 0, most = -INFINITY;
-  for (const Corners& sample : samples)
-    for (size_t k = 0; k < 4; ++k) {
-      const double part = sample.weight[k] * plane[sample.at[k]];
-      sum += part;
-      most = std::max(most, part);
+/// The mean of a bin's samples; or, as the standard has it, the largest weighted corner. A pixel
+/// without weight is not read.
+double pooled(const Samples& rows, const Samples& columns, const double* plane, int64_t width,
+              bool mean) {
+  if (rows.count == 0 || columns.count == 0) return 0;
+  const bool allInside = std::ssize(rows.inside) == rows.count && //
+                         std::ssize(columns.inside) == columns.count;
+  double sum = 0, most = allInside ? -INFINITY : 0;
+  const auto take = [&](int64_t y, int64_t x, double weight) {
+    const double part = weight == 0 ? 0 : weight * plane[y * width + x];
+    sum += part;
+    most = std::max(most, part);
+  };
+  for (const Position& y : rows.inside)
+    for (const Position& x : columns.inside) {
+      take(y.low, x.low, (1 - y.fraction) * (1 - x.fraction));
+      take(y.low, x.high, (1 - y.fraction) * x.fraction);
+      take(y.high, x.low, y.fraction * (1 - x.fraction));
+      take(y.high, x.high, y.fraction * x.fraction);
     }
-  return mean ? sum / static_cast<double>(samples.size()) : most;
+  return mean ? sum / (static_cast<double>(rows.count) * static_cast<double>(columns.count)) : most;
 }
 
 } // namespace
@@ -101,12 +97,17 @@ Result<> evalRoiAlign(EvalContext& context) {
     if (image < 0 || image >= x[0])
       return invalid(fmt::format("batch index {} is out of range for {} images", image, x[0]));
     const Box box = boxOf(context, roi, y[2], y[3]);
-    std::vector<std::vector<Corners>> bins;
-    for (int64_t ph = 0; ph < y[2]; ++ph)
-      for (int64_t pw = 0; pw < y[3]; ++pw) bins.push_back(box.samplesOf(ph, pw, x[2], x[3]));
-    for (int64_t c = 0; c < y[1]; ++c)
-      for (const std::vector<Corners>& bin : bins)
-        values.push_back(pooled(bin, input.data() + (image * x[1] + c) * x[2] * x[3], mean));
+    std::vector<Samples> rows, columns;
+    for (int64_t i = 0; i < y[2]; ++i)
+      rows.emplace_back(box.top + double(i) * box.binHeight, box.binHeight, box.rows, x[2]);
+    for (int64_t i = 0; i < y[3]; ++i)
+      columns.emplace_back(box.left + double(i) * box.binWidth, box.binWidth, box.columns, x[3]);
+    for (int64_t c = 0; c < y[1]; ++c) {
+      const double* plane = input.data() + (image * x[1] + c) * x[2] * x[3];
+      for (const Samples& row : rows)
+        for (const Samples& column : columns)
+          values.push_back(pooled(row, column, plane, x[3], mean));
+    }
   }
   store(context.result(), values);
   return {};

@@ -74,10 +74,11 @@ Result<> evalLogSoftmax(EvalContext& context) {
   });
 }
 
-/// 1 at the first largest element, 0 elsewhere.
+/// 1 at the first largest element, which a NaN is, 0 elsewhere.
 Result<> evalHardmax(EvalContext& context) {
-  return alongAxis(context, [](std::vector<double>& line) {
-    const auto largest = std::max_element(line.begin(), line.end()) - line.begin();
+  const auto isLess = [](double a, double b) { return a < b || (std::isnan(b) && !std::isnan(a)); };
+  return alongAxis(context, [&](std::vector<double>& line) {
+    const auto largest = std::max_element(line.begin(), line.end(), isLess) - line.begin();
     std::fill(line.begin(), line.end(), 0);
     line[static_cast<size_t>(largest)] = 1;
   });

@@ -79,11 +79,12 @@ Results decomposeLRN(Parts& parts) {
   Value* scaled = parts.make(OpKind::Mul, {parts.reshape(mean, shape), number("alpha")});
   Value* base = parts.make(OpKind::Add, {scaled, number("bias")});
   Value* divisor = nullptr;
-  if (op.real("beta") == 0.75f) // the usual one
-    divisor = parts.make(OpKind::Sqrt,
-                         {parts.make(OpKind::Mul, {base, parts.make(OpKind::Sqrt, {base})})});
-  else
+  if (op.real("beta") == 0.75f) { // the usual one
+    Value* root = parts.make(OpKind::Sqrt, {base});
+    divisor = parts.make(OpKind::Mul, {root, parts.make(OpKind::Sqrt, {root})});
+  } else {
     divisor = parts.make(OpKind::Pow, {base, number("beta")});
+  }
   return parts.cast(parts.make(OpKind::Div, {x, divisor}), op.result()->elem());
 }
 

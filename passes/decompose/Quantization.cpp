@@ -133,7 +133,7 @@ Results decomposeDequantizeLinear(Parts& parts) {
   return parts.cast(parts.make(OpKind::Mul, {difference, f32(parts, over(parts.own(1)))}), to);
 }
 
-/// The range of x, 0 included, is mapped onto 0 to 255.
+/// The range of x, 0 included, is mapped onto 0 to 255; a range of 0 has the scale 1.
 Results decomposeDynamicQuantizeLinear(Parts& parts) {
   Value* x = parts.own(0);
   if (x->elem() != ElemType::F32 || x->type().numElements() == 0) return {};
@@ -142,7 +142,9 @@ Results decomposeDynamicQuantizeLinear(Parts& parts) {
   Value* low = parts.make(OpKind::Min, {parts.make(OpKind::ReduceMin, {x}, whole), zero});
   Value* high = parts.make(OpKind::Max, {parts.make(OpKind::ReduceMax, {x}, whole), zero});
   Value* range = parts.make(OpKind::Sub, {high, low});
-  Value* scale = parts.make(OpKind::Div, {range, parts.number(ElemType::F32, 255, "steps")});
+  Value* step = parts.make(OpKind::Div, {range, parts.number(ElemType::F32, 255, "steps")});
+  Value* scale = parts.make(OpKind::Where, {parts.make(OpKind::Equal, {step, zero}),
+                                            parts.number(ElemType::F32, 1, "one"), step});
   Value* below = parts.make(OpKind::Neg, {parts.make(OpKind::Div, {low, scale})});
   Value* zeroPoint = quantized(parts, below, nullptr, ElemType::U8);
   Value* y = quantized(parts, parts.make(OpKind::Div, {x, scale}), zeroPoint, ElemType::U8);

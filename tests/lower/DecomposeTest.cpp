@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace enfold {
 namespace {
 
 const DifferentialOptions kExact{.tolerance = {0, 0}};
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 DifferentialOptions within(ElemType elem) {
   const double tolerance = elem == ElemType::F64   ? 1e-9
@@ -176,6 +178,28 @@ TEST(Decompose, LocalResponseNormalization) {
           },
           within(elem));
     }
+}
+
+/// Sums of squares whose powers a narrower formula would not hold.
+TEST(Decompose, LocalResponseNormalizationOfExtremes) {
+  for (const double magnitude : {1e-13, 1e15})
+    expectCompiledAgrees(
+        [](GraphBuilder& g) {
+          Value* y = g.op(OpKind::LRN, "lrn", {g.input("x", f32({1, 7, 3, 5}))},
+                          {{"size", int64_t{3}}, {"alpha", 1.0f}, {"beta", 0.75f}, {"bias", 0.0f}});
+          return g.op(OpKind::Log, "log", {y});
+        },
+        {.low = magnitude / 2, .high = magnitude});
+}
+
+TEST(Decompose, DynamicQuantizationOfNothingButZeros) {
+  for (const size_t result : {0, 1, 2})
+    expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          return g.ops(OpKind::DynamicQuantizeLinear, "q", {g.input("x", f32({2, 9}))}, {},
+                       3)[result];
+        },
+        {.low = 0, .high = 0, .fills = {{kNan}, {1, kNan, -3}, {255, 0}}});
 }
 
 TEST(Decompose, GlobalLpPools) {

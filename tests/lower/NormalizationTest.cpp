@@ -205,5 +205,23 @@ TEST(FarMeans, BatchesInTraining) {
     });
 }
 
+TEST(FarMeans, BatchesInFrontOfProducts) {
+  for (const double mean : {1.0, -300.0, 3e4, -1e5})
+    expectCompiledAgrees(
+        [&](GraphBuilder& g) {
+          const int64_t channels = 8;
+          const auto vector = [&](const char* name, double low, double high) {
+            return g.uniform(name, {channels}, low, high);
+          };
+          Value* x = g.op(OpKind::BatchNormalization, "norm",
+                          {g.input("x", f32({2, channels, 6, 7})), vector("scale", 0.5, 2),
+                           vector("bias", -1, 1), vector("mean", mean - 0.5, mean + 0.5),
+                           vector("variance", 0.3, 2)});
+          return g.op(OpKind::Conv, "conv",
+                      {x, g.uniform("weight", {channels, channels, 3, 3}, -1, 1)});
+        },
+        {.low = mean - 1, .high = mean + 1});
+}
+
 } // namespace
 } // namespace enfold

@@ -181,6 +181,8 @@ TEST(Pointwise, AttributesOtherThanTheDefault) {
       {OpKind::LeakyRelu, {{"alpha", 0.5f}}},
       {OpKind::Elu, {{"alpha", 2.0f}}},
       {OpKind::Celu, {{"alpha", 3.0f}}},
+      {OpKind::Celu, {{"alpha", -2.0f}}},
+      {OpKind::Celu, {{"alpha", -0.125f}}},
       {OpKind::Selu, {{"alpha", 2.0f}, {"gamma", 3.0f}}},
       {OpKind::HardSigmoid, {{"alpha", 0.5f}, {"beta", 0.25f}}},
       {OpKind::Shrink, {{"bias", 0.25f}, {"lambd", 1.5f}}},

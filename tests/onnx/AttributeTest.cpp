@@ -67,6 +67,25 @@ TEST(Attributes, OfEveryOperatorAreChecked) {
   EXPECT_GT(tried, 100);
 }
 
+TEST(Attributes, HintsAreThoseOfTheOperator) {
+  const auto norm = [](Message attr) {
+    return modelOf("LayerNormalization", 2, {std::move(attr)}, 17);
+  };
+  expectRefused(norm(intAttr("stash_type", 7)), {"node", "stash_type", "7", "1, 10, 11 or 16"});
+  expectRefused(norm(textAttr("stash_type", "float")), {"node", "stash_type"});
+  expectRefused(modelOf("Max", 2, {intAttr("stash_type", 1)}, 13), {"node", "stash_type", "lacks"});
+  expectRefused(modelOf("Relu", 1, {intAttr("seed", 1)}, 13), {"node", "seed", "lacks"});
+  expectRefused(modelOf("Relu", 1, {intAttr("consumed_inputs", 1)}, 5),
+                {"node", "consumed_inputs"});
+}
+
+TEST(Attributes, DoNotStateWhatAnInputStates) {
+  expectRefused(modelOf("Squeeze", 2, {intsAttr("axes", {0})}, 11), {"node", "input 1", "axes"});
+  expectRefused(modelOf("Clip", 2, {floatAttr("min", 0)}, 8), {"node", "input 1", "min"});
+  expectRefused(modelOf("TopK", 2, {intAttr("k", 1)}, 9), {"node", "input 1", "k"});
+  expectRefused(modelOf("Pad", 3, {floatAttr("value", 1)}, 9), {"node", "input 2", "value"});
+}
+
 TEST(Attributes, OfOlderFormsAreChecked) {
   const struct {
     const char* type;

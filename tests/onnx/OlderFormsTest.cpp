@@ -27,6 +27,37 @@ Tensor answerOf(NodeSpec node, int64_t opset, const Tensor& x,
   return answers(*model.graph, {x})[0];
 }
 
+// ---- Operands
+// ------------------------------------------------------------------------------------------
+
+TEST(Operands, NoneOfAVariadicOperatorIsAbsent) {
+  for (const char* type : {"Concat", "Max", "Sum"})
+    for (const Names& inputs : {Names{"x", ""}, Names{"", "x"}, Names{"x", "", "x"}}) {
+      std::vector<Message> attrs;
+      if (std::string(type) == "Concat") attrs.push_back(intAttr("axis", 0));
+      expectRefused(model({.graph = {.inputs = {valueInfo("x", ElemType::F32, {2})},
+                                     .outputs = {valueInfo("y", ElemType::F32)},
+                                     .nodes = {{type, inputs, {"y"}, std::move(attrs), "node"}}},
+                           .opset = 13}),
+                    {"node", "lacks its operand"});
+    }
+}
+
+TEST(Split, PartsWithoutSizesWereEqual) {
+  const auto parts = [](int64_t opset) {
+    std::vector<Message> attrs;
+    if (opset >= 18) attrs.push_back(intAttr("num_outputs", 2));
+    return model(
+        {.graph = {.inputs = {valueInfo("x", ElemType::F32, {3})},
+                   .outputs = {valueInfo("y", ElemType::F32), valueInfo("z", ElemType::F32)},
+                   .nodes = {{"Split", {"x"}, {"y", "z"}, std::move(attrs), "node"}}},
+         .opset = opset});
+  };
+  for (const int64_t opset : {2, 11, 13})
+    expectRefused(parts(opset), {"node", "3", "2 equal parts"});
+  EXPECT_EQ(imported(parts(18)).graph->outputs()[1]->shape(), Shape{1});
+}
+
 // ---- Clip
 // ------------------------------------------------------------------------------------------
 

@@ -53,6 +53,16 @@ TEST(Quantization, ConvolutionScalesEachChannelBack) {
   expectTensor(y, tensor<uint8_t>({1, 2, 1, 2}, {13, 16, 12, 11}));
 }
 
+TEST(Quantization, MatrixProductWithOneScaleARow) {
+  // Rows (10, 20) 0.5 and (30, 40) 0.25 by (1, 2), (3, 4): sums 70, 100 and 150, 220.
+  const auto y = evaluated(OpKind::QLinearMatMul,
+                           {tensor<uint8_t>({2, 2}, {10, 20, 30, 40}), floats({2}, {0.5f, 0.25f}),
+                            tensor<uint8_t>({2}, {0, 0}), tensor<uint8_t>({2, 2}, {1, 2, 3, 4}),
+                            floats({2}, {1, 0.5f}), tensor<uint8_t>({2}, {0, 0}),
+                            floats({}, {0.5f}), tensor<uint8_t>({}, {1})});
+  expectTensor(y, tensor<uint8_t>({2, 2}, {71, 51, 76, 56}));
+}
+
 TEST(Quantization, MatrixProduct) {
   // (2,3)-1 by (1,2),(3,4): 1*1+2*3 = 7, 1*2+2*4 = 10; times 0.5*1/0.25.
   const auto y =

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace enfold::reference::test {
 namespace {
@@ -105,6 +106,27 @@ TEST(RoiAlign, MeanOfSamplesOfABox) {
   // Half a pixel further, samples behind the last pixel take its value.
   expectTensor(aligned("output_half_pixel", first), floats({1, 1, 1, 1}, {3.25f}));
   expectRefused(aligned("half_pixel", ints({1}, {1})), "out of range");
+}
+
+TEST(RoiAlign, WhatNoSampleReadsDoesNotMatter) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  const Tensor image = floats({1, 1, 3, 3}, {kInf, 0, 0, 0, 0, 0, 0, 0, 8});
+  const auto pooled = [&](std::vector<float> box, const char* mode) {
+    return evaluated(OpKind::RoiAlign, {image, floats({1, 4}, std::move(box)), ints({1}, {0})},
+                     {{"coordinate_transformation_mode", std::string("output_half_pixel")},
+                      {"mode", std::string(mode)}});
+  };
+  // Of the 2x2 samples of a box of two pixels, three are outside.
+  expectTensor(pooled({2, 2, 4, 4}, "avg"), floats({1, 1, 1, 1}, {2}));
+  expectTensor(pooled({2, 2, 4, 4}, "max"), floats({1, 1, 1, 1}, {8}));
+  expectTensor(pooled({5, 5, 9, 9}, "avg"), floats({1, 1, 1, 1}, {0}));
+  // A box of 10^12 samples, of which few are inside.
+  const auto huge =
+      evaluated(OpKind::RoiAlign, {floats({1, 1, 2, 2}, {1, 1, 1, 1}),
+                                   floats({1, 4}, {0, 0, 1e6f, 1e6f}), ints({1}, {0})});
+  expectTensor(huge, floats({1, 1, 1, 1}, {9e-12f}));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  expectTensor(pooled({nan, nan, nan, nan}, "avg"), floats({1, 1, 1, 1}, {0}));
 }
 
 TEST(NonMaxSuppression, TheBestOfBoxesThatOverlap) {

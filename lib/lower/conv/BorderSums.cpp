@@ -3,6 +3,8 @@
 // sum.
 #include "lower/conv/BorderSums.h"
 
+#include "lower/ZeroSums.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -46,26 +48,22 @@ void BorderSums::declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lower
       const int64_t slot = k / coutg * (channels / p.groups) + k % coutg;
       return to[((static_cast<int64_t>(kind) * depths + kd) * heights + kh) * channels + slot];
     };
-    // Sums wrap around, as the kernel's do.
     const auto sumOf = [&](int64_t k, int64_t kd, int64_t kh, const Taps& taps) {
-      const int64_t channel = run.firstOutput() + k;
-      uint32_t sum = 0;
-      for (int64_t c = 0; c < cown; ++c)
-        for (int64_t x = taps.lo; x < taps.hi; ++x) {
-          const int64_t i =
-              (((channel * cown + c) * p.kernel[0] + kd) * p.kernel[1] + kh) * p.kernel[2] + x;
-          sum += static_cast<uint32_t>(values.at(weights, i, channel));
-        }
-      return sum * static_cast<uint32_t>(-zeroPoint);
+      const int64_t channel = run.firstOutput() + k, width = taps.hi - taps.lo;
+      return zeroSum(zeroPoint, cown * width, [&](int64_t i) {
+        const int64_t row = ((channel * cown + i / width) * p.kernel[0] + kd) * p.kernel[1] + kh;
+        return values.at(weights, row * p.kernel[2] + taps.lo + i % width, channel);
+      });
     };
     for (size_t kind = 0; kind < kinds.size(); ++kind)
       for (int64_t k = 0; k < p.cout; ++k)
         for (int64_t kd = 0; kd < p.kernel[0]; ++kd)
           for (int64_t kh = 0; kh < p.kernel[1]; ++kh)
-            place(kind, kd + 1, kh + 1, k) = static_cast<int32_t>(
-                sumOf(k, kd, kh, kinds[kind]) + static_cast<uint32_t>(place(kind, kd, kh + 1, k)) +
-                static_cast<uint32_t>(place(kind, kd + 1, kh, k)) -
-                static_cast<uint32_t>(place(kind, kd, kh, k)));
+            place(kind, kd + 1, kh + 1, k) =
+                static_cast<int32_t>(static_cast<uint32_t>(sumOf(k, kd, kh, kinds[kind])) +
+                                     static_cast<uint32_t>(place(kind, kd, kh + 1, k)) +
+                                     static_cast<uint32_t>(place(kind, kd + 1, kh, k)) -
+                                     static_cast<uint32_t>(place(kind, kd, kh, k)));
   };
   table_ = b.input("border", kir::Scalar::I32, size);
   buffers.push_back(lowering.packed<int32_t>(*op_.own(1)->constant(), order, size, pack));

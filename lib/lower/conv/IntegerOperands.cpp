@@ -8,9 +8,6 @@
 #include "lower/conv/Candidates.h"
 #include "lower/conv/Groups.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <bit>
 
@@ -167,25 +164,6 @@ int64_t zeroPointOf(const Op& op, const Words& words) {
   const kir::Scalar stored = *scalarOf(op.own(0)->elem());
   const int64_t shift = stored == words.pixel ? 0 : words.pixel == kir::Scalar::U8 ? 128 : -128;
   return InputZero(op).number() + shift;
-}
-
-IntegerWeights::IntegerWeights(const Op& op)
-    : isSigned_(op.own(1)->elem() == ElemType::I8), zeros_({0}) {
-  if (!op.own(3)) return;
-  const std::vector<int64_t> zeros = op.own(3)->constant()->toInts();
-  zeros_.assign(zeros.begin(), zeros.end());
-}
-
-std::string IntegerWeights::key() const { return fmt::format("{}", fmt::join(zeros_, " ")); }
-
-bool IntegerWeights::areBytes(const Tensor& weights) const {
-  const auto isZero = [](int zero) { return zero == 0; };
-  if (isSigned_ && std::ranges::all_of(zeros_, isZero)) return true;
-  const int64_t channels = weights.shape()[0], inner = weights.numElements() / channels;
-  for (int64_t k = 0; k < channels; ++k)
-    for (int64_t i = k * inner; i < (k + 1) * inner; ++i)
-      if (const int w = at(weights, i, k); w < -128 || w > 127) return false;
-  return true;
 }
 
 bool isStaged(const Op& op, const Words& words) {

@@ -1,8 +1,9 @@
 // Operands of a convolution of words as its kernels read them: pixels, of which some have to become
-// words first, and of integers pixels and weights less their zero points.
+// words first, and of integers pixels less their zero point.
 #pragma once
 
 #include "lower/InputZero.h"
+#include "lower/IntegerWeights.h"
 #include "lower/Words.h"
 
 namespace enfold::lower {
@@ -12,30 +13,6 @@ std::string refuseIntegerOperands(const Op& op);
 
 /// Of the input as words hold it: bytes of the other sign are shifted by 128.
 int64_t zeroPointOf(const Op& op, const Words& words);
-
-/// The weights less their zero points, for packing: they outlive the op.
-class IntegerWeights {
-public:
-  explicit IntegerWeights(const Op& op);
-
-  /// Element number `i` of `weights`, the op's own, of output channel `channel`.
-  int at(const Tensor& weights, int64_t i, int64_t channel) const {
-    const auto byte = static_cast<uint8_t>(weights.bytes()[i]);
-    return (isSigned_ ? static_cast<int8_t>(byte) : byte) - zeroOf(channel);
-  }
-  /// Whether all of them are signed bytes.
-  bool areBytes(const Tensor& weights) const;
-  /// Different for different zero points.
-  std::string key() const;
-
-private:
-  int zeroOf(int64_t channel) const {
-    return zeros_[zeros_.size() == 1 ? 0 : static_cast<size_t>(channel)];
-  }
-
-  bool isSigned_;
-  std::vector<int> zeros_;
-};
 
 /// An input in memory.
 struct ConvSource {

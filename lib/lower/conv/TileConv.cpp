@@ -12,6 +12,7 @@
 #include "kernel/LooseRanges.h"
 #include "lower/Access.h"
 #include "lower/FetchAhead.h"
+#include "lower/ZeroSums.h"
 #include "lower/conv/Candidates.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/IntegerOperands.h"
@@ -73,7 +74,6 @@ private:
   int64_t weightBlocks() const { return ceilDiv(stored_, kRows); }
   int64_t blockWeights() const { return g_.units * std::ssize(g_.steps) * tileElements(); }
   BufferRef packedWeights() const;
-  BufferRef packedZeroSums() const;
 
   void group(const Piece& piece, const Index& group, int64_t channels);
   void products(const Index& firstBlock, const Index& pair, int64_t halves);
@@ -143,23 +143,6 @@ BufferRef TileConv::packedWeights() const {
              group);
       },
       groups());
-}
-
-/// Minus the zero point times the weights of each output channel.
-BufferRef TileConv::packedZeroSums() const {
-  const auto pack = [zero = zero_, values = IntegerWeights(op_)](const Tensor& weights, int32_t* to,
-                                                                 int64_t) {
-    const int64_t channels = weights.shape()[0], terms = weights.numElements() / channels;
-    for (int64_t k = 0; k < channels; ++k) {
-      uint32_t sum = 0; // which wraps around as the kernel's do
-      for (int64_t i = k * terms; i < (k + 1) * terms; ++i)
-        sum += static_cast<uint32_t>(values.at(weights, i, k));
-      to[k] = static_cast<int32_t>(sum * static_cast<uint32_t>(-zero));
-    }
-  };
-  return lowering_.packed<int32_t>(*op_.own(1)->constant(),
-                                   fmt::format("zero sums {} {}", zero_, IntegerWeights(op_).key()),
-                                   weightBlocks() * kRows, pack);
 }
 
 // ---- Products ----
@@ -257,7 +240,7 @@ void TileConv::lower(const std::string& name, const std::string& secondChoice) {
                       weightBlocks() * blockWeights());
   if (zero_ != 0) {
     zeroSums_ = b_.input("zero", kir::Scalar::I32, weightBlocks() * kRows);
-    buffers.push_back(packedZeroSums());
+    buffers.push_back(packedZeroSums(op_, zero_, weightBlocks() * kRows, lowering_));
   }
   result_.declare(b_, buffers);
   copy_ = b_.scratch("copy", pixel_, elements(g_.copyBytes(s_.rows)));

@@ -6,12 +6,11 @@
 // The planes of a volume are transformed one by one; a plane of the result sums the products of
 // those under the window. The pixels that a dilated window sees are an image of their own.
 //
-// A transform mixes all pixels of a tile: one that is not finite would spread to every output, and
-// beside a very large one the others would be rounded away. Therefore the input transform keeps the
-// largest magnitude among some of the points. Points of rows and columns 0 and n - 1 see every
-// pixel once, so that none hides; those of 1 add what is even. A tile where it reaches
-// kLargestPoint is looked at again, pixel by pixel, and summed over its windows if these are of
-// very different magnitudes.
+// So that numbers that are not finite, or huge, do not spread (conv/WinogradWindows.h), the input
+// transform keeps the largest magnitude among some of the points. Points of rows and columns 0 and
+// n - 1 see every pixel once, so that none hides; those of 1 add what is even. A tile where it
+// reaches kLargestPoint is looked at again, pixel by pixel, and summed over its windows if these
+// are of very different magnitudes.
 //
 // Memory, innermost last: inputs [plane][chunk][point][channel block][tile][lane], weights
 // [group][point][depth of the window][channel][block][lane], products [point][tile][block][lane].
@@ -21,19 +20,14 @@
 #include "lower/conv/Winograd.h"
 
 #include "lower/FetchAhead.h"
-#include "lower/LooseDivision.h"
 #include "lower/Scalars.h"
 #include "lower/conv/ConvOperands.h"
-#include "lower/conv/FloatWeights.h"
-#include "lower/conv/Polyphase.h"
-#include "lower/conv/WinogradTransform.h"
-#include "lower/window/Tiles.h"
+#include "lower/conv/WinogradWindows.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <bit>
-#include <limits>
 
 namespace enfold::lower {
 namespace {
@@ -45,9 +39,6 @@ constexpr int64_t kCacheLine = 16; ///< floats
 /// Channels summed one after the other. The transform back makes rounding errors of the sums
 /// larger, so that they are kept from growing with the number of channels.
 constexpr int64_t kRunOfChannels = 32;
-/// The bits of |x| as an integer, which order magnitudes: NaN is above infinity.
-constexpr int64_t kMagnitudeBits = 0x7fffffff;
-constexpr auto kNoTap = std::bit_cast<int32_t>(Polyphase::kNoTap);
 
 class Winograd {
 public:
@@ -55,9 +46,9 @@ public:
       : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
         phases_(polyphaseOf(op, lanes_)), p_(phases_.problem), s_(candidate.schedule),
         kind_(candidate.kind), w_{transformAlong(1), transformAlong(2)},
+        tiles_(phases_, w_, lanes_), windows_(op, phases_, w_, tiles_),
         cin_((p_.cin + lanes_ - 1) / lanes_), cout_((p_.cout + lanes_ - 1) / lanes_),
-        points_(s_.points(p_)), stepY_(stepOf(p_, 1)), stepX_(stepOf(p_, 2)),
-        tilesX_(tilesAlong(2)), tilesY_(tilesAlong(1)), result_(op, lowering) {
+        points_(s_.points(p_)), result_(op, lowering) {
     inputPoint_ = cin_ * s_.paddedChunk() * lanes_ + kCacheLine;
     productPoint_ = s_.paddedChunk() * s_.blocks * lanes_ + kCacheLine;
   }
@@ -66,21 +57,7 @@ public:
   void lower(const std::string& secondChoice);
 
 private:
-  struct Tile {
-    Index image, plane, y, x; ///< plane: of the input or the result; y, x: its first output pixel
-  };
-  /// The pixels of the op's input that a tile begins with in a block of channels of some phase.
-  struct Source {
-    int64_t blocks; ///< of the op's input
-    Index block;    ///< among them
-    Index y, x;     ///< of the first pixel
-    int64_t stepY, stepX;
-  };
-  /// A block of channels of a pixel, or of the nearest one inside the image.
-  struct Pixel {
-    kir::Place place;
-    kir::Condition isInside;
-  };
+  using Tile = WinogradTile;
   /// Where the op's result has a block of channels of some phase.
   struct Target {
     Index block;
@@ -97,38 +74,15 @@ private:
     std::function<kir::Place(const Index& tap)> inputs;
   };
 
-  /// Calls use(filters) with the weights as those of the problem.
-  template <typename Use>
-  static void withFilters(const Polyphase& phases, const Tensor& weights, Use use) {
-    const FloatWeights values(weights);
-    if (phases.isPhased())
-      use(phases.filters(values.data()).data());
-    else
-      use(values.data());
-  }
-  std::string phasesKey() const { return phases_.isPhased() ? phases_.key() : ""; }
-  int64_t numFilterWeights() const { return cout_ * lanes_ * p_.cin * p_.taps(); }
   BufferRef packedWeights() const;
-  BufferRef filters() const;
   WinogradTransform transformAlong(size_t d) const {
     return WinogradTransform::of(s_.outputs(p_, d), p_.kernel[d]);
   }
-  int64_t tilesAlong(size_t d) const {
-    const int64_t step = stepOf(p_, d), outputs = s_.outputs(p_, d);
-    const int64_t pixels = (p_.out[d] + step - 1) / step; // that a dilated window sees together
-    return (pixels + outputs - 1) / outputs;
-  }
-  /// Of a plane, which is numbered through all images, each of `planes`.
-  Tile tileAt(const Index& plane, int64_t planes, const Index& tile) const;
   Index tilesIn(kir::Builder& b, const Index& chunk) const {
     return min(Index(s_.chunk), kir::looseNumber(b, s_.tiles(p_)) - chunk * s_.chunk);
   }
   void declareSource(kir::Builder& b, std::vector<BufferRef>& buffers);
   void declareRest(kir::Builder& b, std::vector<BufferRef>& buffers);
-  void declareMagnitudes(kir::Builder& b) {
-    magnitudes_ = b.local("magnitudes", kir::Scalar::I32, w_.y.tile * w_.x.tile);
-  }
-  Source sourceOf(const Tile& tile, const Index& channelBlock) const;
   void transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
                       const Index& channelBlock);
   void multiplyGroup(kir::Builder& b, const Depth& depth, const Index& group, const Index& count);
@@ -136,13 +90,9 @@ private:
                const kir::Place& from, const kir::Place& weights, const kir::Place& to);
   void checkTiles(kir::Builder& b, const kir::Place& inputs, const Index& count,
                   const std::function<Tile(const Index&)>& tileOf);
-  Value isUneven(kir::Builder& b, const Tile& tile);
   kir::Place magnitudesOf(const kir::Place& inputs, const Index& tileOfChunk) const;
-  Pixel pixelAt(const Tile& tile, const Index& plane, const Index& channelBlock, const Index& i,
-                const Index& j) const;
   void outputTile(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& tileOfChunk,
                   const Index& group);
-  void sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile, const Index& channelBlock);
   Target targetOf(const Index& channelBlock) const;
   void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
@@ -165,12 +115,12 @@ private:
   const WinogradSchedule s_;
   const std::string kind_;
   const WinogradTransforms w_;
+  const WinogradTiles tiles_;
+  WinogradWindows windows_;
   const int64_t cin_, cout_, points_;
-  const int64_t stepY_, stepX_; ///< between the pixels of a tile
-  const int64_t tilesX_, tilesY_;
   int64_t inputPoint_, productPoint_; ///< distances between points
   ConvResult result_;
-  std::optional<kir::Buffer> src_, weights_, filters_, products_, pixels_, magnitudes_;
+  std::optional<kir::Buffer> src_, weights_, products_, pixels_;
 };
 
 BufferRef Winograd::packedWeights() const {
@@ -191,58 +141,15 @@ BufferRef Winograd::packedWeights() const {
   };
   return lowering_.packed<float>(
       *op_.own(1)->constant(),
-      fmt::format("winograd {} {} {} {}", s_.side, vectors, p_.kernel, phasesKey()),
+      fmt::format("winograd {} {} {} {}", s_.side, vectors, p_.kernel, filtersKey(phases_)),
       points * planes * depth * cout_ * lanes_, pack);
-}
-
-/// The weights as they are: [block of output channels][input channel][tap][lane].
-BufferRef Winograd::filters() const {
-  const int64_t ofFilter = p_.cin * p_.taps(), cout = p_.cout, lanes = lanes_;
-  const auto pack = [=, phases = phases_](const Tensor& weights, float* to, int64_t) {
-    withFilters(phases, weights, [&](const float* data) {
-      for (int64_t first = 0; first < cout; first += lanes)
-        for (int64_t i = 0; i < ofFilter; ++i)
-          for (int64_t k = first; k < std::min(first + lanes, cout); ++k)
-            to[first * ofFilter + i * lanes + k - first] = data[k * ofFilter + i];
-    });
-  };
-  return lowering_.packed<float>(*op_.own(1)->constant(),
-                                 fmt::format("filters by {} {}", lanes_, phasesKey()),
-                                 numFilterWeights(), pack);
-}
-
-Winograd::Tile Winograd::tileAt(const Index& plane, int64_t planes, const Index& tile) const {
-  // One of those that a dilated window sees, in all images.
-  const bool isOnly = stepY_ * stepX_ == 1 && (isVolume(p_) || p_.batch == 1);
-  const Index lattice = isOnly ? Index(0) : quotient(tile, tilesX_ * tilesY_);
-  const Index row = isOnly ? quotient(tile, tilesX_) : remainder(quotient(tile, tilesX_), tilesY_);
-  const Index y = row * (w_.y.outputs * stepY_) + lattice / stepX_ % stepY_;
-  const Index x = remainder(tile, tilesX_) * (w_.x.outputs * stepX_) + lattice % stepX_;
-  if (isVolume(p_)) return {plane / planes, plane % planes, y, x};
-  return {lattice / (stepY_ * stepX_), 0, y, x};
-}
-
-Winograd::Source Winograd::sourceOf(const Tile& tile, const Index& channelBlock) const {
-  const auto& step = phases_.inputStep;
-  Source source = {.blocks = cin_ / (phases_.inputPhases[1] * phases_.inputPhases[2]),
-                   .block = channelBlock,
-                   .y = tile.y * step[1] - p_.padsBegin[1],
-                   .x = tile.x * step[2] - p_.padsBegin[2],
-                   .stepY = stepY_ * step[1],
-                   .stepX = stepX_ * step[2]};
-  if (source.blocks == cin_) return source;
-  const Index phase = channelBlock / source.blocks;
-  source.block = channelBlock % source.blocks;
-  source.y = source.y + phase / phases_.inputPhases[2];
-  source.x = source.x + phase % phases_.inputPhases[2];
-  return source;
 }
 
 /// B^T d B of one tile and channel block, to the points of `to`, and the largest magnitudes.
 void Winograd::transformInput(kir::Builder& b, const kir::Place& to, const Tile& tile,
                               const Index& channelBlock) {
   const int64_t height = p_.in[1], width = p_.in[2];
-  const Source source = sourceOf(tile, channelBlock);
+  const WinogradTiles::Source source = tiles_.sourceOf(tile, channelBlock);
   const Index plane =
       ((tile.image * source.blocks + source.block) * p_.in[0] + tile.plane) * (height * width);
   const Index &y = source.y, &x = source.x;
@@ -357,17 +264,6 @@ void Winograd::multiplyGroup(kir::Builder& b, const Depth& depth, const Index& g
   });
 }
 
-Winograd::Pixel Winograd::pixelAt(const Tile& tile, const Index& plane, const Index& channelBlock,
-                                  const Index& i, const Index& j) const {
-  const Source source = sourceOf(tile, channelBlock);
-  const Index y = source.y + i * source.stepY, x = source.x + j * source.stepX;
-  const Index row = max(min(y, Index(p_.in[1] - 1)), Index(0));
-  const Index column = max(min(x, Index(p_.in[2] - 1)), Index(0));
-  const Index block = (tile.image * source.blocks + source.block) * p_.in[0] + plane;
-  return {(*src_)[((block * p_.in[1] + row) * p_.in[2] + column) * lanes_],
-          (y >= Index(0)) & (y < Index(p_.in[1])) & (x >= Index(0)) & (x < Index(p_.in[2]))};
-}
-
 /// Where the magnitudes of a tile lie, and then whether it is summed over its windows.
 kir::Place Winograd::magnitudesOf(const kir::Place& inputs, const Index& tileOfChunk) const {
   return inputs + points_ * inputPoint_ + tileOfChunk * lanes_;
@@ -393,64 +289,10 @@ void Winograd::checkTiles(kir::Builder& b, const kir::Place& inputs, const Index
     kir::Var isHuge = b.var("is_huge", b.zero(kir::f32(1)));
     b.ifElse(
         b.reduceMax(largest) >= std::bit_cast<int32_t>(kLargestPoint),
-        [&] { isHuge.set(b.cast(isUneven(b, tileOf(t)), kir::Scalar::F32)); }, [] {});
+        [&] { isHuge.set(b.cast(windows_.isUneven(b, *src_, tileOf(t)), kir::Scalar::F32)); },
+        [] {});
     b.store(place, isHuge);
   });
-}
-
-/// Whether the largest number of a tile is more than kLargestSpread times that of some window, over
-/// all channels, or beyond kLargestNumber. Taps that a phase lacks would count; there, pixels of
-/// phases take the place of windows. Pixels outside the image do not count.
-Value Winograd::isUneven(kir::Builder& b, const Tile& tile) {
-  const kir::Type type = kir::i32(int(lanes_)), one = kir::i32(1);
-  const int64_t rows = w_.y.tile, columns = w_.x.tile, rest = p_.cin % lanes_;
-  const bool isPhased = phases_.isPhased();
-  const int64_t phases = phases_.inputPhases[1] * phases_.inputPhases[2], blocks = cin_ / phases;
-  const int64_t kh = isPhased ? 1 : p_.kernel[1], kw = isPhased ? 1 : p_.kernel[2];
-  const int64_t none = std::numeric_limits<int32_t>::max();
-  kir::Var largest = b.var("largest", b.zero(one));
-  kir::Var least = b.var("least", b.constantInt(one, none));
-  const auto at = [&](const Index& i, const Index& j) { return (*magnitudes_)[i * columns + j]; };
-  b.forLoop("phase", 0, phases, [&](const Index& phase) {
-    b.forLoop("i", 0, rows, [&](const Index& i) {
-      b.forLoop("j", 0, columns, [&](const Index& j) {
-        kir::Var most = b.var("most", b.zero(type));
-        const auto magnitudes = [&](const Index& block) {
-          const Pixel pixel = pixelAt(tile, tile.plane, block, i, j);
-          const Value v = b.loadAs(kir::Scalar::F32, pixel.place, int(lanes_));
-          return b.bitcast(v, kir::Scalar::I32) & kMagnitudeBits;
-        };
-        b.forLoop("cb", phase * blocks, (phase + 1) * blocks - (rest > 0),
-                  [&](const Index& cb) { most.set(b.max(most, magnitudes(cb))); });
-        if (rest > 0)
-          most.set(b.max(most, b.select(b.iota(type) < rest, magnitudes(cin_ - 1), b.zero(type))));
-        const kir::Condition isInside = pixelAt(tile, tile.plane, phase * blocks, i, j).isInside;
-        b.ifElse(
-            isInside,
-            [&] {
-              const Value magnitude = b.reduceMax(most);
-              b.store(at(i, j), magnitude);
-              largest.set(b.max(largest, magnitude));
-            },
-            [&] { b.store(at(i, j), b.constantInt(one, -1)); });
-      });
-    });
-    b.forLoop("i", 0, rows + 1 - kh, [&](const Index& i) {
-      b.forLoop("j", 0, columns + 1 - kw, [&](const Index& j) {
-        kir::Var window = b.var("window", b.constantInt(one, -1));
-        b.forLoop("ky", 0, kh, [&](const Index& ky) {
-          b.forLoop("kx", 0, kw, [&](const Index& kx) {
-            window.set(b.max(window, b.load(at(i + ky, j + kx))));
-          });
-        });
-        least.set(b.min(least, b.select(Value(window) < 0, b.constantInt(one, none), window)));
-      });
-    });
-  });
-  constexpr auto kSpread =
-      int64_t{std::bit_cast<int32_t>(kLargestSpread)} - std::bit_cast<int32_t>(1.0f);
-  const Value isSpread = Value(largest) - b.min(least, largest) > kSpread;
-  return isSpread | (Value(largest) >= std::bit_cast<int32_t>(kLargestNumber));
 }
 
 /// The outputs of one tile of a chunk in a group of output channel blocks.
@@ -477,64 +319,8 @@ void Winograd::outputTile(kir::Builder& b, const Depth& depth, const Tile& tile,
                 b.store((*pixels_)[(i * w_.x.outputs + j) * lanes_], v);
               });
         },
-        [&] { sumWindows(b, depth, tile, channelBlock); });
+        [&] { windows_.sum(b, *src_, *pixels_, {depth.first, depth.last}, tile, channelBlock); });
     finish(b, tile, channelBlock);
-  });
-}
-
-/// The sums of one tile and one output channel block over their windows.
-void Winograd::sumWindows(kir::Builder& b, const Depth& depth, const Tile& tile,
-                          const Index& channelBlock) {
-  const int64_t m = w_.x.outputs, taps = p_.taps(), kh = p_.kernel[1], kw = p_.kernel[2];
-  b.forLoop("i", 0, w_.y.outputs, [&](const Index& i) {
-    std::vector<kir::Var> sums;
-    for (int64_t j = 0; j < m; ++j) sums.push_back(b.var("sum", b.zero(kir::f32(int(lanes_)))));
-    b.forLoop("c", 0, p_.cin, [&](const Index& c) {
-      const Index filter = (channelBlock * p_.cin + c) * taps;
-      b.forLoop("kd", depth.first, depth.last, [&](const Index& kd) {
-        const Index plane =
-            isVolume(p_) ? tile.plane * p_.strides[0] - p_.padsBegin[0] + kd * p_.dilations[0]
-                         : Index(0);
-        const auto addTaps = [&](const auto& pixel) {
-          b.forLoop("ky", 0, kh, [&](const Index& ky) {
-            b.forLoop("kx", 0, kw, [&](const Index& kx) {
-              const Value w =
-                  b.load((*filters_)[(filter + (kd * kh + ky) * kw + kx) * lanes_], int(lanes_));
-              const Value bits = b.bitcast(w, kir::Scalar::I32);
-              for (int64_t j = 0; j < m; ++j) {
-                kir::Var& sum = sums[static_cast<size_t>(j)];
-                const Value next = b.fma(pixel(i + ky, kx + j), w, sum);
-                sum.set(phases_.isPhased() ? b.select(bits != int64_t{kNoTap}, next, sum) : next);
-              }
-            });
-          });
-        };
-        const auto load = [&](const kir::Place& place) {
-          return b.splat(b.loadAs(kir::Scalar::F32, place + c % lanes_), int(lanes_));
-        };
-        const Pixel first = pixelAt(tile, plane, c / lanes_, i, 0);
-        const Pixel last = pixelAt(tile, plane, c / lanes_, i + (kh - 1), m + kw - 2);
-        const Source source = sourceOf(tile, c / lanes_);
-        b.ifElse(
-            first.isInside & last.isInside,
-            [&] {
-              addTaps([&](const Index& y, const Index& x) {
-                const Index pixels = (y - i) * source.stepY * p_.in[2] + x * source.stepX;
-                return load(first.place + pixels * lanes_);
-              });
-            },
-            [&] {
-              addTaps([&](const Index& y, const Index& x) {
-                const Pixel pixel = pixelAt(tile, plane, c / lanes_, y, x);
-                const Value v = load(pixel.place), zero = b.zero(v.type());
-                if (const auto known = pixel.isInside.known()) return *known ? v : zero;
-                return b.select(pixel.isInside.value(), v, zero);
-              });
-            });
-      });
-    });
-    for (int64_t j = 0; j < m; ++j)
-      b.store((*pixels_)[(i * m + j) * lanes_], sums[static_cast<size_t>(j)]);
   });
 }
 
@@ -551,7 +337,8 @@ void Winograd::finish(kir::Builder& b, const Tile& tile, const Index& channelBlo
   const int64_t m = w_.x.outputs;
   const WindowProblem& own = phases_.own;
   const Target target = targetOf(channelBlock);
-  const int64_t stepY = stepY_ * phases_.resultStep[1], stepX = stepX_ * phases_.resultStep[2];
+  const int64_t stepY = tiles_.stepY() * phases_.resultStep[1],
+                stepX = tiles_.stepX() * phases_.resultStep[2];
   const Index firstY = tile.y * phases_.resultStep[1] + target.y;
   const Index firstX = tile.x * phases_.resultStep[2] + target.x;
   const std::optional<Value> bias = result_.bias(b, target.block);
@@ -592,8 +379,7 @@ void Winograd::declareRest(kir::Builder& b, std::vector<BufferRef>& buffers) {
   weights_ =
       b.input("wei", kir::Scalar::F32, points_ * p_.kernel[0] * cin_ * cout_ * lanes_ * lanes_);
   buffers.push_back(packedWeights());
-  filters_ = b.input("filters", kir::Scalar::F32, numFilterWeights());
-  buffers.push_back(filters());
+  windows_.declareFilters(b, buffers, lowering_);
   result_.declare(b, buffers);
   products_ = b.scratch("products", kir::Scalar::F32, points_ * productPoint_);
   pixels_ = b.local("pixels", kir::Scalar::F32, w_.y.outputs * w_.x.outputs * lanes_);
@@ -603,23 +389,23 @@ kir::Kernel Winograd::fused(std::vector<BufferRef>& buffers) {
   kir::Builder b("conv_winograd");
   declareSource(b, buffers);
   declareRest(b, buffers);
-  declareMagnitudes(b);
+  windows_.declareMagnitudes(b);
   const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::F32, inputElements());
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
     const Index count = tilesIn(b, chunk);
     b.forLoop("tile", 0, count, [&](const Index& t) {
-      const Tile tile = tileAt(0, 1, chunk * s_.chunk + t);
+      const Tile tile = tiles_.at(0, 1, chunk * s_.chunk + t);
       b.forLoop("cb", 0, cin_, [&](const Index& cb) {
         transformInput(b, inputs[(cb * s_.paddedChunk() + t) * lanes_], tile, cb);
       });
     });
     const Depth depth = {0, 1, [&](const Index&) { return inputs[0]; }};
     checkTiles(b, inputs[0], count,
-               [&](const Index& t) { return tileAt(0, 1, chunk * s_.chunk + t); });
+               [&](const Index& t) { return tiles_.at(0, 1, chunk * s_.chunk + t); });
     b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
       multiplyGroup(b, depth, group, count);
       b.forLoop("tile", 0, count, [&](const Index& t) {
-        outputTile(b, depth, tileAt(0, 1, chunk * s_.chunk + t), t, group);
+        outputTile(b, depth, tiles_.at(0, 1, chunk * s_.chunk + t), t, group);
       });
     });
   });
@@ -639,7 +425,7 @@ kir::Kernel Winograd::inputStage(std::vector<BufferRef>& buffers, const BufferRe
     const Index begin = inputsAt(plane, chunk);
     b.forLoop("tile", 0, tilesIn(b, chunk), [&](const Index& t) {
       transformInput(b, to[begin + (cb * s_.paddedChunk() + t) * lanes_],
-                     tileAt(plane, p_.in[0], chunk * s_.chunk + t), cb);
+                     tiles_.at(plane, p_.in[0], chunk * s_.chunk + t), cb);
     });
   });
   return b.finish();
@@ -650,12 +436,12 @@ kir::Kernel Winograd::checkStage(std::vector<BufferRef>& buffers, const BufferRe
   declareSource(b, buffers);
   const kir::Buffer points = b.inout("points", kir::Scalar::F32, stagedElements());
   buffers.push_back(inputs);
-  declareMagnitudes(b);
+  windows_.declareMagnitudes(b);
   const int64_t extents[] = {planes(p_, p_.in), s_.chunks(p_)};
   const std::string_view names[] = {"plane", "chunk"};
   b.parallelGrid(extents, names, {1}, [&](std::span<const Index> at) {
     checkTiles(b, points[inputsAt(at[0], at[1])], tilesIn(b, at[1]),
-               [&](const Index& t) { return tileAt(at[0], p_.in[0], at[1] * s_.chunk + t); });
+               [&](const Index& t) { return tiles_.at(at[0], p_.in[0], at[1] * s_.chunk + t); });
   });
   return b.finish();
 }
@@ -681,7 +467,7 @@ kir::Kernel Winograd::productStage(std::vector<BufferRef>& buffers, const Buffer
     const Depth depth = {inside.lo, inside.hi, inputsOf};
     multiplyGroup(b, depth, group, count);
     b.forLoop("tile", 0, count, [&](const Index& t) {
-      outputTile(b, depth, tileAt(plane, p_.out[0], chunk * s_.chunk + t), t, group);
+      outputTile(b, depth, tiles_.at(plane, p_.out[0], chunk * s_.chunk + t), t, group);
     });
   });
   return b.finish();

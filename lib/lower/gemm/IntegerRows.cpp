@@ -3,25 +3,18 @@
 
 #include "kernel/Builder.h"
 #include "lower/InputZero.h"
+#include "lower/IntegerWeights.h"
 #include "lower/Scalars.h"
+#include "lower/ZeroSums.h"
+#include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include <algorithm>
 #include <type_traits>
 
 namespace enfold::lower {
-namespace {
 
 using kir::Index;
-
-/// Zero points of the columns of B: one for all, or one each.
-std::vector<int64_t> columnZeros(const Op& op) {
-  return op.own(3) ? op.own(3)->constant()->toInts() : std::vector<int64_t>{0};
-}
-
-} // namespace
 
 std::string refuseIntegerRows(const Op& op) {
   const enfold::Value *const a = op.own(0), *const b = op.own(1);
@@ -40,16 +33,7 @@ std::string refuseIntegerRows(const Op& op) {
 Words integerWords(const Op& op, const kir::Machine& machine) {
   const Words bytes = bytesFor(machine);
   if (!hasDot(machine, bytes) || !InputZero(op).isKnown()) return kPairs;
-  const Tensor& b = *op.own(1)->constant();
-  const std::vector<int64_t> zeros = columnZeros(op);
-  const auto isZero = [](int64_t zero) { return zero == 0; };
-  if (b.elem() == ElemType::I8 && std::ranges::all_of(zeros, isZero)) return bytes;
-  const int64_t n = b.shape()[1];
-  for (int64_t i = 0; i < b.numElements(); ++i) {
-    const int64_t w = b.asInt(i) - zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(i % n)];
-    if (w < -128 || w > 127) return kPairs;
-  }
-  return bytes;
+  return IntegerWeights(op).areBytes(*op.own(1)->constant()) ? bytes : kPairs;
 }
 
 int64_t IntegerRows::shift() const {
@@ -99,8 +83,8 @@ BufferRef IntegerRows::stage(Lowering& lowering) const {
 }
 
 BufferRef IntegerRows::packedColumns(Lowering& lowering, int64_t panel) const {
-  const std::vector<int64_t> zeros = columnZeros(op_);
-  const int64_t n = op_.own(1)->shape()[1], panels = (n + panel - 1) / panel;
+  const IntegerWeights values(op_);
+  const int64_t n = values.channels(), panels = ceilDiv(n, panel);
   const int64_t perWord = words_.channels;
   const auto pack = [=, depth = depth_, stride = stride_](const Tensor& b, auto* to,
                                                           int64_t piece) {
@@ -108,14 +92,12 @@ BufferRef IntegerRows::packedColumns(Lowering& lowering, int64_t panel) const {
     const int64_t first = piece * panel, last = std::min(first + panel, n);
     to += first * stride;
     for (int64_t k = 0; k < depth; ++k)
-      for (int64_t j = first; j < last; ++j) {
-        const int64_t zero = zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(j)];
+      for (int64_t j = first; j < last; ++j)
         to[((k / perWord) * panel + j - first) * perWord + k % perWord] =
-            static_cast<Number>(b.asInt(k * n + j) - zero);
-      }
+            static_cast<Number>(values.term(b, j, k));
   };
   const Tensor& b = *op_.own(1)->constant();
-  const std::string key = fmt::format("words {} {} {}", perWord, panel, fmt::join(zeros, " "));
+  const std::string key = fmt::format("words {} {} {}", perWord, panel, values.key());
   const int64_t size = panels * panel * stride_;
   return perWord == 2 ? lowering.packed<int16_t>(b, key, size, pack, panels)
                       : lowering.packed<int8_t>(b, key, size, pack, panels);
@@ -125,21 +107,8 @@ std::optional<BufferRef> IntegerRows::firstSums(Lowering& lowering, int64_t pane
   if (words_.channels != kBytes.channels) return std::nullopt;
   const int64_t zeroOfBytes = InputZero(op_).number() - shift();
   if (zeroOfBytes == 0) return std::nullopt;
-  const std::vector<int64_t> zeros = columnZeros(op_);
-  const int64_t n = op_.own(1)->shape()[1], panels = (n + panel - 1) / panel;
-  // Sums wrap around, as the kernel's do.
-  const auto pack = [=, depth = depth_](const Tensor& b, int32_t* to, int64_t) {
-    for (int64_t j = 0; j < n; ++j) {
-      const int64_t zero = zeros[zeros.size() == 1 ? 0 : static_cast<size_t>(j)];
-      uint32_t sum = 0;
-      for (int64_t k = 0; k < depth; ++k) sum += static_cast<uint32_t>(b.asInt(k * n + j) - zero);
-      to[j] = static_cast<int32_t>(sum * static_cast<uint32_t>(-zeroOfBytes));
-    }
-  };
-  return lowering.packed<int32_t>(
-      *op_.own(1)->constant(),
-      fmt::format("first sums {} {} {}", zeroOfBytes, panel, fmt::join(zeros, " ")), panels * panel,
-      pack);
+  const int64_t panels = ceilDiv(op_.own(1)->shape()[1], panel);
+  return packedZeroSums(op_, zeroOfBytes, panels * panel, lowering);
 }
 
 } // namespace enfold::lower

@@ -33,9 +33,10 @@ std::vector<Axis> axesOf(const Op& op) {
     Axis& axis = axes[static_cast<size_t>(frontAxis(named, x.rank()))];
     axis.before = pads[i];
     if (axis.before == 0 && axis.in == axis.out) continue;
+    const int64_t after = axis.out - axis.in - axis.before;
     for (int64_t at = 0; at < axis.out; ++at)
       axis.source.push_back(
-          static_cast<int32_t>(paddedSource(op.string("mode"), at - axis.before, axis.in)));
+          static_cast<int32_t>(paddedSource(op.string("mode"), at, axis.in, axis.before, after)));
   }
   return axes;
 }

@@ -1,0 +1,31 @@
+// Zero points hold for all channels, or for one each.
+#include "lower/IntegerWeights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace enfold::lower {
+
+IntegerWeights::IntegerWeights(const Op& op)
+    : isSigned_(op.own(1)->elem() == ElemType::I8), isMatrix_(op.kind() == OpKind::MatMulInteger),
+      channels_(isMatrix_ ? op.own(1)->shape().back() : op.own(1)->shape().front()),
+      terms_(op.own(1)->type().numElements() / std::max<int64_t>(1, channels_)), zeros_({0}) {
+  if (!op.own(3)) return;
+  const std::vector<int64_t> zeros = op.own(3)->constant()->toInts();
+  zeros_.assign(zeros.begin(), zeros.end());
+}
+
+std::string IntegerWeights::key() const { return fmt::format("{}", fmt::join(zeros_, " ")); }
+
+bool IntegerWeights::areBytes(const Tensor& weights) const {
+  const auto isZero = [](int zero) { return zero == 0; };
+  if (isSigned_ && std::ranges::all_of(zeros_, isZero)) return true;
+  for (int64_t channel = 0; channel < channels_; ++channel)
+    for (int64_t i = 0; i < terms_; ++i)
+      if (const int w = term(weights, channel, i); w < -128 || w > 127) return false;
+  return true;
+}
+
+} // namespace enfold::lower
