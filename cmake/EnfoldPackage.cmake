@@ -39,6 +39,7 @@ enfold_debian_package(library libenfold-dev SECTION libdevel
   RECOMMENDS "llvm-${LLVM_VERSION_MAJOR}-dev, libfmt-dev, libprotobuf-dev"
   SUMMARY "compiler of neural networks for CPUs, as a library\n C and C++ interfaces of the compiler and of the runtime.\n The recommended packages are needed by the interface in C++ alone.")
 enfold_debian_package(command enfold SECTION devel
+  RECOMMENDS "binutils | lld"
   SUMMARY "compiler of neural networks for CPUs\n Compiles networks from ONNX to native code; runs, measures and explains them.")
 
 include(CPack)

@@ -5,6 +5,7 @@
 #include "runtime/CpuBudget.h"
 #include "runtime/LastError.h"
 #include "runtime/ProgramCheck.h"
+#include "runtime/Verbose.h"
 
 #include <cstdint>
 #include <cstdlib>
@@ -26,6 +27,11 @@ int64_t spinNanoseconds(int32_t microseconds) {
 enfold_status Context::prepare(const enfold_options& options) {
   if (const enfold_status status = checkProgram(program_)) return status;
   options_ = options;
+  const int32_t lines = wantsLines();
+  if (lines < 0)
+    return fail(ENFOLD_INVALID_ARGUMENT, "ENFOLD_VERBOSE=%s: it is 0 or 1",
+                getenv("ENFOLD_VERBOSE"));
+  isVerbose_ = lines == 1;
   if (!arena_.allocate(static_cast<size_t>(program_.arena_bytes)))
     return fail(ENFOLD_NO_MEMORY, "no memory for an arena of %lld bytes",
                 static_cast<long long>(program_.arena_bytes));
@@ -137,7 +143,7 @@ enfold_status Context::run(const void* const* inputs, void* const* outputs,
   if (const enfold_status status = bind(inputs, outputs)) return status;
   const RunLimits within(limits);
   const FloatMode mode(denormals());
-  return isProfiling_ ? runProfiled(within) : runSteps(within);
+  return isProfiling_ || isVerbose_ ? runMeasured(within) : runSteps(within);
 }
 
 enfold_status Context::runSteps(const RunLimits& limits) {
@@ -194,9 +200,10 @@ int64_t Context::recordShares(size_t step, int64_t runBegin, int64_t begin, int6
   return busy;
 }
 
-enfold_status Context::runProfiled(const RunLimits& limits) {
-  pool_->measure(true);
+enfold_status Context::runMeasured(const RunLimits& limits) {
+  pool_->measure(isProfiling_);
   profiler_.beginRun();
+  if (isVerbose_) printRun(program_, threads());
   enfold_status status = ENFOLD_OK;
   const int64_t begin = nanoseconds();
   int64_t before = begin;
@@ -206,8 +213,9 @@ enfold_status Context::runProfiled(const RunLimits& limits) {
     runStep(steps_[i]);
     status = checkResult(steps_[i]);
     const int64_t after = nanoseconds();
-    profiler_.add(i, after - before, recordShares(i, begin, before, after));
-    before = after;
+    if (isProfiling_) profiler_.add(i, after - before, recordShares(i, begin, before, after));
+    if (isVerbose_) printStep(program_.steps[i], steps_[i].threads, after - before);
+    before = isVerbose_ ? nanoseconds() : after;
     i += skipped(steps_[i]);
   }
   pool_->measure(false);

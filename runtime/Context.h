@@ -64,7 +64,8 @@ private:
   enfold_status checkPointer(int32_t tensor) const;
   void runStep(const ReadyStep& step);
   enfold_status runSteps(const RunLimits& limits);
-  enfold_status runProfiled(const RunLimits& limits);
+  /// With times, for the profile and for lines.
+  enfold_status runMeasured(const RunLimits& limits);
   /// Puts what threads did of the step, which ran from `begin` to `end`, into the profile; gives
   /// the nanoseconds that all of them spent inside its kernel.
   int64_t recordShares(size_t step, int64_t runBegin, int64_t begin, int64_t end);
@@ -85,6 +86,7 @@ private:
   ThreadPool* pool_ = nullptr;
   Profiler profiler_;
   bool isProfiling_ = false;
+  bool isVerbose_ = false;
 
   Array<ReadyStep> steps_;
   Array<void*> entries_; ///< the steps' pointer tables, one after the other

@@ -288,8 +288,7 @@ Action addBench(CLI::App& app) {
                  "ENFOLD_PYTHON) that has them")
       ->type_name("WHAT")
       ->delimiter(',');
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
-      ->type_name("FILE");
+  addJson(app, options->json);
   app.add_option("--csv", options->csv,
                  "Write a row of numbers for each variant to this file, - for stdout")
       ->type_name("FILE");

@@ -7,6 +7,7 @@
 //   bundle.json              the rewrite, the machine, and the command that replays it
 #include "diagnose/Bisect.h"
 
+#include "diagnose/OnnxRuntime.h"
 #include "ir/Printer.h"
 #include "passes/FoldError.h"
 #include "reference/Reference.h"
@@ -26,7 +27,9 @@ struct BisectOptions {
   ModelOptions model;
   InputOptions inputs;
   ToleranceOptions tolerance;
-  std::string check, folder = "enfold-bundle";
+  std::string against = "reference", folder = "enfold-bundle", json;
+
+  bool printsText() const { return json != "-"; }
 };
 
 /// What the command line says besides the model and the passes.
@@ -48,8 +51,10 @@ Result<> writeTensors(const std::filesystem::path& folder, std::string_view kind
   return {};
 }
 
-Result<> writeBundle(const BisectOptions& options, const diagnose::BisectProblem& problem,
-                     const diagnose::Bisection& found) {
+/// Returns what it wrote to bundle.json.
+Result<diagnose::Json> writeBundle(const BisectOptions& options,
+                                   const diagnose::BisectProblem& problem,
+                                   const diagnose::Bisection& found) {
   const std::filesystem::path folder = options.folder, data = folder / "test_data_set_0";
   std::error_code error;
   std::filesystem::create_directories(data, error);
@@ -64,7 +69,7 @@ Result<> writeBundle(const BisectOptions& options, const diagnose::BisectProblem
   ENFOLD_RETURN_IF_ERROR(writeText((folder / "before.eir").string(), print(*found.before.graph)));
   ENFOLD_RETURN_IF_ERROR(writeText((folder / "after.eir").string(), print(*found.after.graph)));
   std::string command =
-      fmt::format("enfold run {} --check {} --rtol {} --atol {} --passes '{}'{}",
+      fmt::format("enfold run {} --against {} --rtol {} --atol {} --passes '{}'{}",
                   (folder / "model.eir").string(), folder.string(), problem.tolerance.rtol,
                   problem.tolerance.atol, replay.passes, flagsOf(options.model));
   if (replay.maxRewrites != PipelineOptions{}.maxRewrites)
@@ -77,8 +82,10 @@ Result<> writeBundle(const BisectOptions& options, const diagnose::BisectProblem
                {"version", ENFOLD_VERSION},
                {"replay", command}});
   ENFOLD_RETURN_IF_ERROR(writeJson((folder / "bundle.json").string(), json));
-  fmt::print("written to {}; to reproduce, run\n  {}\n", folder.string(), command);
-  return {};
+  if (options.printsText())
+    fmt::print("written to {}; to reproduce, run\n  {}\n", folder.string(), command);
+  json["folder"] = folder.string();
+  return json;
 }
 
 void printFinding(const diagnose::Bisection& found) {
@@ -97,8 +104,49 @@ void printFinding(const diagnose::Bisection& found) {
                              "generated for it is wrong");
 }
 
-/// True when there was something to find.
-Result<bool> search(const BisectOptions& options, Trial trial) {
+/// What the model should answer, where no file says so.
+Result<std::vector<Tensor>> expectedAnswer(const BisectOptions& options, const Trial& trial) {
+  if (options.against == "onnxruntime") return diagnose::runOnnxRuntime(*trial.graph, trial.inputs);
+  if (options.against == "reference") return reference::run(*trial.graph, trial.inputs);
+  CompileOptions how = options.model.compileOptions();
+  how.fuse = false;
+  ENFOLD_TRY(const Compilation unfused, compile(trial.graph->clone(), how));
+  ENFOLD_TRY(const auto session,
+             Session::create(unfused.executable, options.model.sessionOptions()));
+  return session->run(trial.inputs);
+}
+
+std::string_view name(diagnose::BisectStatus status) {
+  switch (status) {
+  case diagnose::BisectStatus::Right:
+    return "right";
+  case diagnose::BisectStatus::WrongAnyway:
+    return "wrong without rewrites";
+  case diagnose::BisectStatus::WrongRewrite:
+    break;
+  }
+  return "wrong rewrite";
+}
+
+void printOutcome(const diagnose::Bisection& found) {
+  switch (found.status) {
+  case diagnose::BisectStatus::Right:
+    fmt::print("the answer is right with all {} rewrites: max abs {:.3g} (of {:.3g})\n",
+               found.total, found.after.worst.maxAbs, found.after.worst.scale);
+    return;
+  case diagnose::BisectStatus::WrongAnyway:
+    fmt::print("the answer is wrong even without rewrites: max abs {:.3g} (of {:.3g}); either the "
+               "code generated for an op is wrong, which `enfold diff` would show, or the expected "
+               "answer is\n",
+               found.before.worst.maxAbs, found.before.worst.scale);
+    return;
+  case diagnose::BisectStatus::WrongRewrite:
+    printFinding(found);
+  }
+}
+
+/// What was found, as JSON.
+Result<diagnose::Json> search(const BisectOptions& options, Trial trial) {
   const CompileOptions compile = options.model.compileOptions();
   ENFOLD_TRY(const codegen::Target target, targetOf(compile));
   ENFOLD_TRY(Pipeline pipeline, pipelineOf(compile));
@@ -125,43 +173,44 @@ Result<bool> search(const BisectOptions& options, Trial trial) {
         roundingsExceeding(*compile.tolerance, problem.model, problem.pipeline, problem.passes));
   }
   if (problem.expected.empty()) {
-    ENFOLD_TRY(problem.expected, reference::run(problem.model, problem.inputs));
+    ENFOLD_TRY(problem.expected, expectedAnswer(options, trial));
   }
   ENFOLD_TRY(const diagnose::Bisection found, diagnose::bisect(problem));
   line.clear();
-  switch (found.status) {
-  case diagnose::BisectStatus::Right:
-    fmt::print("the answer is right with all {} rewrites: max abs {:.3g} (of {:.3g})\n",
-               found.total, found.after.worst.maxAbs, found.after.worst.scale);
-    return false;
-  case diagnose::BisectStatus::WrongAnyway:
-    fmt::print("the answer is wrong even without rewrites: max abs {:.3g} (of {:.3g}); either the "
-               "code generated for an op is wrong, which `enfold diff` would show, or the expected "
-               "answer is\n",
-               found.before.worst.maxAbs, found.before.worst.scale);
-    return true;
-  case diagnose::BisectStatus::WrongRewrite:
-    printFinding(found);
-    ENFOLD_RETURN_IF_ERROR(writeBundle(options, problem, found));
-    return true;
+  if (options.printsText()) printOutcome(found);
+  diagnose::Json json = {
+      {"status", name(found.status)}, {"rewrites", found.total}, {"networks", found.tries}};
+  if (found.status == diagnose::BisectStatus::WrongRewrite) {
+    ENFOLD_TRY(json["finding"], writeBundle(options, problem, found));
   }
-  return false;
+  return json;
 }
 
 Result<int> bisectModel(const BisectOptions& options) {
-  if (options.check.empty()) {
-    ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, nullptr));
-    ENFOLD_TRY(const bool found, search(options, std::move(trial)));
-    return found ? kWrong : kDone;
+  diagnose::Json json = {{"version", 1},
+                         {"model", options.model.model},
+                         {"against", options.against},
+                         {"searches", diagnose::Json::array()}};
+  bool isRight = true;
+  const auto searchOn = [&](const onnx::DataSet* set) -> Result<> {
+    ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, set));
+    if (set && options.printsText()) fmt::print("{}: ", set->folder.filename().string());
+    ENFOLD_TRY(diagnose::Json found, search(options, std::move(trial)));
+    if (set) found["data_set"] = set->folder.filename().string();
+    isRight = found["status"] == name(diagnose::BisectStatus::Right);
+    json["searches"].push_back(std::move(found));
+    return {};
+  };
+  if (isWayToCompute(options.against)) {
+    ENFOLD_RETURN_IF_ERROR(searchOn(nullptr));
+  } else {
+    ENFOLD_RETURN_IF_ERROR(checkFolder(options.against));
+    ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.against));
+    for (auto set = sets.begin(); isRight && set != sets.end(); ++set)
+      ENFOLD_RETURN_IF_ERROR(searchOn(&*set));
   }
-  ENFOLD_TRY(const std::vector<onnx::DataSet> sets, onnx::readDataSets(options.check));
-  for (const onnx::DataSet& set : sets) {
-    ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, &set));
-    fmt::print("{}: ", set.folder.filename().string());
-    ENFOLD_TRY(const bool found, search(options, std::move(trial)));
-    if (found) return kWrong;
-  }
-  return kDone;
+  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json));
+  return isRight ? kDone : kWrong;
 }
 
 } // namespace
@@ -171,12 +220,10 @@ Action addBisect(CLI::App& app) {
   options->model.add(app);
   options->inputs.add(app);
   options->tolerance.add(app);
-  app.add_option(
-         "--check", options->check,
-         "Expect the outputs of the test_data_set_* in this folder; default: the reference's")
-      ->type_name("DIR");
+  addAgainst(app, options->against);
   app.add_option("-o,--output", options->folder, "Folder for the case that is found")
       ->type_name("DIR");
+  addJson(app, options->json);
   return [options] {
     const auto code = bisectModel(*options);
     return code ? *code : report(code.error());

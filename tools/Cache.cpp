@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 
@@ -41,43 +42,68 @@ double bytesOf(const std::vector<CompileCache::Entry>& files) {
   return bytes;
 }
 
-void list(const CompileCache& cache) {
+diagnose::Json toJson(const std::vector<CompileCache::Entry>& files) {
+  diagnose::Json json = diagnose::Json::array();
+  for (const auto& file : files) {
+    const auto model = readProgram(file.path);
+    json.push_back({{"entry", file.path.stem().string()},
+                    {"bytes", file.bytes},
+                    {"used", when(file.used)},
+                    {"program", model ? diagnose::Json(model->program.desc.name) : nullptr},
+                    {"problem", model ? "" : model.error().str()}});
+  }
+  return json;
+}
+
+/// The state of the folder.
+diagnose::Json toJson(const CompileCache& cache) {
+  const auto unfinished = cache.unfinished();
+  return {{"version", 1},
+          {"folder", cache.folder().string()},
+          {"programs", toJson(cache.entries())},
+          {"unfinished", unfinished.size()},
+          {"unfinished_bytes", bytesOf(unfinished)}};
+}
+
+std::string list(const CompileCache& cache) {
   std::vector<std::vector<std::string>> rows = {{"entry", "size", "last used (UTC)", "program"}};
   const auto entries = cache.entries();
-  const double bytes = bytesOf(entries);
   for (const auto& entry : entries) {
     const auto model = readProgram(entry.path);
     rows.push_back({entry.path.stem().string(), humanBytes(static_cast<double>(entry.bytes)),
                     when(entry.used), model ? model->program.desc.name : "(damaged)"});
   }
-  if (!entries.empty()) fmt::print("{}", table(rows));
-  fmt::print("{} program{} of {} in {}\n", entries.size(), entries.size() == 1 ? "" : "s",
-             humanBytes(bytes), cache.folder().string());
-  const auto unfinished = cache.unfinished();
-  if (!unfinished.empty())
-    fmt::print("{} unfinished files of {}: being written, or left by a writer that was killed\n",
-               unfinished.size(), humanBytes(bytesOf(unfinished)));
+  std::string text = entries.empty() ? "" : table(rows);
+  text += fmt::format("{} program{} of {} in {}\n", entries.size(), entries.size() == 1 ? "" : "s",
+                      humanBytes(bytesOf(entries)), cache.folder().string());
+  if (const auto unfinished = cache.unfinished(); !unfinished.empty())
+    text += fmt::format(
+        "{} unfinished files of {}: being written, or left by a writer that was killed\n",
+        unfinished.size(), humanBytes(bytesOf(unfinished)));
+  return text;
 }
 
-int verifyAll(const CompileCache& cache) {
+/// How many programs are damaged, each told in `text`.
+size_t verifyAll(const CompileCache& cache, std::string& text) {
   size_t damaged = 0;
   const auto entries = cache.entries();
   for (const auto& entry : entries)
     if (const auto model = readProgram(entry.path); !model) {
       ++damaged;
-      fmt::print("{}\n", model.error().str());
+      text += model.error().str() + "\n";
     }
-  fmt::print("{} of {} programs are intact\n", entries.size() - damaged, entries.size());
-  return damaged ? kWrong : kDone;
+  text += fmt::format("{} of {} programs are intact\n", entries.size() - damaged, entries.size());
+  return damaged;
 }
 
-void prune(const CompileCache& cache, int64_t bytes) {
+std::string prune(const CompileCache& cache, int64_t bytes) {
   const auto [programs, unfinished] = cache.prune(bytes);
-  fmt::print("removed {} program{} of {}\n", programs.size(), programs.size() == 1 ? "" : "s",
-             humanBytes(bytesOf(programs)));
+  std::string text = fmt::format("removed {} program{} of {}\n", programs.size(),
+                                 programs.size() == 1 ? "" : "s", humanBytes(bytesOf(programs)));
   if (!unfinished.empty())
-    fmt::print("removed {} unfinished files of {}\n", unfinished.size(),
-               humanBytes(bytesOf(unfinished)));
+    text += fmt::format("removed {} unfinished files of {}\n", unfinished.size(),
+                        humanBytes(bytesOf(unfinished)));
+  return text;
 }
 
 } // namespace
@@ -122,7 +148,7 @@ Result<CompiledModel> compileFor(const ModelOptions& options, const CacheOptions
 
 Action addCache(CLI::App& app) {
   struct Options {
-    std::string folder;
+    std::string folder, json;
     int64_t keep = 0;
   };
   auto options = std::make_shared<Options>();
@@ -130,6 +156,7 @@ Action addCache(CLI::App& app) {
   const auto add = [&](const char* name, const char* summary) {
     CLI::App* sub = app.add_subcommand(name, summary);
     addFolder(*sub, options->folder);
+    addJson(*sub, options->json);
     return sub;
   };
   add("ls", "List the programs in the cache, most recently used first");
@@ -142,12 +169,16 @@ Action addCache(CLI::App& app) {
   return [options, verify, pruning] {
     const auto cache = open(options->folder, CompileCache::kCapacity);
     if (!cache) return report(cache.error());
-    if (*verify) return verifyAll(*cache);
-    if (*pruning)
-      prune(*cache, options->keep);
+    size_t damaged = 0;
+    std::string text;
+    if (*verify)
+      damaged = verifyAll(*cache, text);
     else
-      list(*cache);
-    return int{kDone};
+      text = *pruning ? prune(*cache, options->keep) : list(*cache);
+    const auto told =
+        options->json.empty() ? writeText("-", text) : writeJson(options->json, toJson(*cache));
+    if (!told) return report(told.error());
+    return damaged ? int{kWrong} : int{kDone};
   };
 }
 

@@ -28,7 +28,7 @@ namespace {
 constexpr Command kCommands[] = {
     {"run", "Run a model; print, save or check its outputs",
      "enfold run model.onnx --input x=image.npy\n"
-     "enfold run model.onnx --random --check reference",
+     "enfold run model.onnx --random --against reference",
      addRun},
     {"bench", "Measure the latency of a model",
      "enfold bench model.onnx --threads 1 --profile\n"
@@ -64,7 +64,7 @@ constexpr Command kCommands[] = {
      addDiff},
     {"bisect", "Find the rewrite that makes a model's answers wrong",
      "enfold bisect model.onnx --random\n"
-     "enfold bisect model.onnx --check DIR -o case",
+     "enfold bisect model.onnx --against DIR -o case",
      addBisect},
     {"quantize", "Convert a network of floats to 8-bit integers",
      "enfold quantize model.onnx --calibrate images.npy -o model_int8.onnx\n"
@@ -98,6 +98,10 @@ constexpr Command kCommands[] = {
      "enfold ops\n"
      "enfold ops --json ops.json",
      addOps},
+    {"errors", "List the codes of errors, or explain one",
+     "enfold errors\n"
+     "enfold errors unsupported-model",
+     addErrors},
     {"completion", "Print a script that completes commands and options in a shell",
      "source <(enfold completion bash)\n"
      "enfold completion fish > ~/.config/fish/completions/enfold.fish",
@@ -113,7 +117,8 @@ constexpr const char* kNotes =
     "ONNX on standard input.\n"
     "Environment: ENFOLD_NUM_THREADS, ENFOLD_MAX_ISA=avx512|avx2|sse4.2|scalar,\n"
     "ENFOLD_TILES=0|1, ENFOLD_DUMP_IR=DIR, ENFOLD_CACHE_DIR=DIR,\n"
-    "ENFOLD_PERF=map|jitdump, ENFOLD_GDB=1, ENFOLD_PIN=1, ENFOLD_PYTHON=FILE.";
+    "ENFOLD_PERF=map|jitdump, ENFOLD_GDB=1, ENFOLD_VERBOSE=1, ENFOLD_PIN=1,\n"
+    "ENFOLD_PYTHON=FILE.";
 
 const std::string kVersion = "enfold " ENFOLD_VERSION;
 

@@ -111,7 +111,8 @@ _enfold() {{
   case $command in
 {}  esac
 }}
-_enfold "$@"
+# The file is the function itself where zsh finds it in a folder of functions.
+if [[ ${{funcstack[1]}} == _enfold ]]; then _enfold "$@"; else compdef _enfold enfold; fi
 )",
                      names, commands);
 }

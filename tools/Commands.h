@@ -39,6 +39,7 @@ Action addMachine(CLI::App& app);
 Action addZoo(CLI::App& app);
 Action addPasses(CLI::App& app);
 Action addOps(CLI::App& app);
+Action addErrors(CLI::App& app);
 Action addCompletion(CLI::App& app);
 Action addMan(CLI::App& app);
 

@@ -3,6 +3,7 @@
 
 #include "ir/ConstantText.h"
 #include "ir/Printer.h"
+#include "support/ErrorCodes.h"
 #include "support/NewFile.h"
 #include "tools/ProgressLine.h"
 #include "tools/StandardInput.h"
@@ -190,7 +191,9 @@ std::string printable(std::string_view text) {
 
 int report(const Error& error) {
   for (const Diag& diag : error.diags) fmt::print(stderr, "enfold: {}\n", printable(diag.str()));
-  return error.kind == ErrorKind::Usage ? kUsage : kUnsupported;
+  const ErrorInfo& kind = info(error.kind);
+  fmt::print(stderr, "See `enfold errors {}`.\n", kind.code);
+  return kind.exitCode;
 }
 
 void note(std::string_view text) { fmt::print(stderr, "{}\n", printable(text)); }
@@ -206,6 +209,10 @@ Result<LoadedModel> load(const ModelOptions& options, ModelUse use) {
   return model;
 }
 
+void addJson(CLI::App& app, std::string& path) {
+  app.add_option("--json", path, "Write JSON to this file, - for stdout")->type_name("FILE");
+}
+
 Result<> writeText(const std::string& path, const std::string& text) {
   if (path == "-") {
     std::cout << text << std::flush;
@@ -216,6 +223,13 @@ Result<> writeText(const std::string& path, const std::string& text) {
 
 Result<> writeJson(const std::string& path, const diagnose::Json& json) {
   return writeText(path, diagnose::jsonText(json, 2) + "\n");
+}
+
+Result<> saveModel(const Graph& graph, const std::string& path,
+                   const onnx::ExportOptions& options) {
+  if (path != "-") return onnx::exportModel(graph, path, options);
+  ENFOLD_TRY(const std::string bytes, onnx::encodeModel(graph, options));
+  return writeText(path, bytes);
 }
 
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path) {

@@ -4,6 +4,7 @@
 #include "diagnose/Json.h"
 #include "driver/Compiler.h"
 #include "driver/Model.h"
+#include "onnx/Export.h"
 
 #include <filesystem>
 #include <string>
@@ -57,7 +58,7 @@ private:
   void addLimits(CLI::App& app);
 };
 
-/// Prints the error to stderr and gives the exit code of its kind.
+/// Prints the error and its code to stderr, and gives the exit code of its kind.
 int report(const Error& error);
 /// A note to stderr.
 void note(std::string_view text);
@@ -69,9 +70,16 @@ enum class ModelUse { Any, WithDefaults, FirstPart };
 /// Loads the model, printing its notes.
 Result<LoadedModel> load(const ModelOptions& options, ModelUse use = ModelUse::Any);
 
+/// The option for a file of JSON, `-` for standard output.
+void addJson(CLI::App& app, std::string& path);
+
 /// Writes to a file, whole or not at all, or to stdout for "-".
 Result<> writeText(const std::string& path, const std::string& text);
 Result<> writeJson(const std::string& path, const diagnose::Json& json);
+
+/// Writes the graph as ONNX, to stdout for "-".
+Result<> saveModel(const Graph& graph, const std::string& path,
+                   const onnx::ExportOptions& options = {});
 
 /// Writes the graph as .eir, and its large constants to a .bin file of the same name.
 Result<> saveGraphText(const Graph& graph, const std::filesystem::path& path);

@@ -9,13 +9,14 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace enfold::tool {
 namespace {
 
 struct FileOptions {
   ModelOptions model;
-  std::string output, header, name;
+  std::string output, header, name, json;
   std::string cpu = "native";
   bool debug = false;
 };
@@ -32,7 +33,14 @@ bool isText(const std::string& output) {
   return output.ends_with(".eir") || output.ends_with(".kir");
 }
 
-Result<> compileToFile(const FileOptions& options) {
+/// What a program is and takes.
+diagnose::Json toJson(const lower::Plan& plan) {
+  return {{"kernels", plan.kernels.size()},     {"calls", plan.calls.size()},
+          {"arena_bytes", plan.arenaBytes},     {"constant_bytes", plan.constantBytes},
+          {"scratch_bytes", plan.scratchBytes}, {"reference_ops", plan.referenceOps()}};
+}
+
+Result<diagnose::Json> compileToFile(const FileOptions& options) {
   if (isText(options.output) && !options.header.empty())
     return usageError("--header goes with native code, not with " + options.output);
   if (isText(options.output) && options.debug)
@@ -52,15 +60,35 @@ Result<> compileToFile(const FileOptions& options) {
   ENFOLD_TRY(const PipelineReport report, optimize(*model.graph, how, target));
   if (options.model.verbosity > 0)
     for (const Remark& remark : report.remarks.remarks()) note(remark.str());
-  if (options.output.ends_with(".eir")) return saveGraphText(*model.graph, options.output);
+  diagnose::Json json = {{"version", 1},
+                         {"model", options.model.model},
+                         {"output", options.output},
+                         {"cpu", target.cpu},
+                         {"isa", kir::name(target.isa)},
+                         {"inputs", diagnose::tensorsJson(inputsOf(*model.graph))},
+                         {"outputs", diagnose::tensorsJson(outputsOf(*model.graph))}};
+  if (options.output.ends_with(".eir")) {
+    ENFOLD_RETURN_IF_ERROR(saveGraphText(*model.graph, options.output));
+    return json;
+  }
 
   ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*model.graph, target));
-  if (isText(options.output)) return writeText(options.output, printKernels(plan));
+  json["program"] = toJson(plan);
+  if (isText(options.output)) {
+    ENFOLD_RETURN_IF_ERROR(writeText(options.output, printKernels(plan)));
+    return json;
+  }
   const MemoryNeeds needs = nativeMemoryNeeds(*model.graph, plan);
   ENFOLD_RETURN_IF_ERROR(checkMemory(needs, how.memory));
   if (how.memory) note("memory: at most " + needs.str());
   model.graph->forgetConstants();
-  return diagnose::saveProgram(native, source.name, plan, target, report);
+  ENFOLD_RETURN_IF_ERROR(diagnose::saveProgram(native, source.name, plan, target, report));
+  return json;
+}
+
+Result<> compileAndTell(const FileOptions& options) {
+  ENFOLD_TRY(const diagnose::Json json, compileToFile(options));
+  return options.json.empty() ? Result<>() : writeJson(options.json, json);
 }
 
 } // namespace
@@ -85,8 +113,9 @@ Action addCompile(CLI::App& app) {
   app.add_option("--target-cpu", options->cpu,
                  "The processor to compile for, by LLVM's name: x86-64-v3, znver5, cortex-a72 ...")
       ->type_name("CPU");
+  addJson(app, options->json);
   return [options] {
-    const auto done = compileToFile(*options);
+    const auto done = compileAndTell(*options);
     return done ? kDone : report(done.error());
   };
 }

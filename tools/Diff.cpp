@@ -145,8 +145,7 @@ Action addDiff(CLI::App& app) {
       ->type_name("WHAT")
       ->required();
   app.add_flag("--all", options->all, "Also compare tensors that were fused away");
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
-      ->type_name("FILE");
+  addJson(app, options->json);
   return [options] {
     const auto code = diffModel(*options);
     return code ? *code : report(code.error());

@@ -56,7 +56,8 @@ std::string text(const diagnose::Forecast& forecast) {
 }
 
 std::string text(const Checkup& checkup) {
-  std::string out = text(checkup.machine);
+  std::string out = "versions   enfold " ENFOLD_VERSION ", LLVM " ENFOLD_LLVM_VERSION "\n";
+  out += text(checkup.machine);
   if (checkup.forecast) out += text(*checkup.forecast);
   out += checkup.findings.empty() ? "\nnothing found\n" : "\n";
   for (const Finding& finding : checkup.findings)
@@ -76,7 +77,11 @@ Result<int> examine(const DoctorOptions& options) {
   }
   if (!checkup) return std::unexpected(std::move(checkup).error());
   if (options.json != "-") ENFOLD_RETURN_IF_ERROR(writeText("-", text(*checkup)));
-  if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(*checkup)));
+  if (!options.json.empty()) {
+    diagnose::Json json = toJson(*checkup);
+    json["versions"] = {{"enfold", ENFOLD_VERSION}, {"llvm", ENFOLD_LLVM_VERSION}};
+    ENFOLD_RETURN_IF_ERROR(writeJson(options.json, json));
+  }
   if (!options.model.model.empty() && !checkup->forecast) return kUnsupported;
   return checkup->hasProblems() ? kWrong : kDone;
 }
@@ -88,8 +93,7 @@ Action addDoctor(CLI::App& app) {
   options->model.add(app);
   app.get_option("MODEL")->required(false)->description(
       "A .onnx or .eir file, or zoo:NAME; without one, only the machine is examined");
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
-      ->type_name("FILE");
+  addJson(app, options->json);
   return [options] {
     const auto code = examine(*options);
     return code ? *code : report(code.error());

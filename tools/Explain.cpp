@@ -161,8 +161,7 @@ Result<int> explainModel(const ExplainOptions& options) {
 Action addExplain(CLI::App& app) {
   auto options = std::make_shared<ExplainOptions>();
   options->model.add(app);
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
-      ->type_name("FILE");
+  addJson(app, options->json);
   app.add_option("--require", options->require,
                  "Exit with 1 if this pass refused a candidate; for fold-batchnorm, if a batch "
                  "normalization behind a convolution was not folded")

@@ -13,6 +13,7 @@
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -26,7 +27,7 @@ struct FuzzOptions {
   uint64_t seed = 1;
   int64_t first = 0, count = 100;
   int jobs = 0;
-  std::string graph, passes, written, folder = ".";
+  std::string graph, passes, written, folder = ".", json;
   bool reduce = true, listOps = false;
   std::string only;
 
@@ -35,6 +36,8 @@ struct FuzzOptions {
            : only == "control" ? fuzz::Depth::Control
                                : fuzz::Depth::Everything;
   }
+
+  bool printsText() const { return json != "-"; }
 };
 
 constexpr int kSecondsPerGraph = 300; ///< on a machine that has other work as well
@@ -94,8 +97,8 @@ const char* onlyOf(const std::string& oracle) {
 }
 
 /// Reduces the case, writes it, and tells about it.
-Result<> reportFailure(const FuzzOptions& options, const std::string& name, FuzzCase found,
-                       fuzz::Failure failure) {
+Result<diagnose::Json> reportFailure(const FuzzOptions& options, const std::string& name,
+                                     FuzzCase found, fuzz::Failure failure) {
   fuzz::Case small{std::move(found.graph), std::move(found.pipeline)};
   if (options.reduce && failure.oracle != "unsteady") {
     const fuzz::Depth depth = fuzz::depthOf(failure.oracle);
@@ -116,15 +119,23 @@ Result<> reportFailure(const FuzzOptions& options, const std::string& name, Fuzz
       path.filename().string(), small.pipeline, found.seed, onlyOf(failure.oracle),
       print(*small.graph, {.constants = PrintOptions::Constants::Hex}));
   ENFOLD_RETURN_IF_ERROR(writeText(path.string(), text));
-  fmt::print("FAILED {}: {}: {}\n  passes {}\n  {} ops left, written to {}\n", name, failure.oracle,
-             failure.message, small.pipeline, small.graph->numOps(), path.string());
-  std::fflush(stdout);
-  return {};
+  if (options.printsText()) {
+    fmt::print("FAILED {}: {}: {}\n  passes {}\n  {} ops left, written to {}\n", name,
+               failure.oracle, failure.message, small.pipeline, small.graph->numOps(),
+               path.string());
+    std::fflush(stdout);
+  }
+  return diagnose::Json{{"name", name},
+                        {"oracle", failure.oracle},
+                        {"message", failure.message},
+                        {"passes", small.pipeline},
+                        {"file", path.string()}};
 }
 
 /// What a run over many graphs looked at and found.
 struct Tally {
-  int64_t graphs = 0, failures = 0;
+  int64_t graphs = 0;
+  diagnose::Json failures = diagnose::Json::array();
   std::map<std::string, int64_t> ops; ///< how many of each kind
 
   void count(const Graph& graph) {
@@ -226,7 +237,17 @@ void printTally(const FuzzOptions& options, const Tally& tally, double seconds) 
   if (options.listOps)
     for (const auto& [name, count] : tally.ops) fmt::print("{:8} {}\n", count, name);
   fmt::print("{} graphs, {} ops of {} kinds, {:.1f} graphs/s: {} failures\n", tally.graphs, ops,
-             tally.ops.size(), static_cast<double>(tally.graphs) / seconds, tally.failures);
+             tally.ops.size(), static_cast<double>(tally.graphs) / seconds, tally.failures.size());
+}
+
+diagnose::Json toJson(const FuzzOptions& options, const Tally& tally, double seconds) {
+  return {{"version", 1},
+          {"seed", options.seed},
+          {"first", options.first},
+          {"graphs", tally.graphs},
+          {"seconds", seconds},
+          {"ops", tally.ops},
+          {"failures", tally.failures}};
 }
 
 Result<int> fuzzMany(const FuzzOptions& options) {
@@ -246,20 +267,24 @@ Result<int> fuzzMany(const FuzzOptions& options) {
     more = search.advance();
     progress.show(fmt::format("{} of {} graphs, {:.1f}/s, {} failures", search.done(),
                               options.count, static_cast<double>(search.done()) / seconds(),
-                              tally.failures));
+                              tally.failures.size()));
     for (const auto& [number, crash] : search.take()) {
       progress.clear();
-      ++tally.failures;
       FuzzCase c = makeCase(options.seed, number);
       const auto failure = examineOften(*c.graph, c.pipeline, c.seed, options.depth());
-      ENFOLD_RETURN_IF_ERROR(reportFailure(
-          options, fmt::format("fuzz-{}-{}", options.seed, number), std::move(c),
-          failure.value_or(fuzz::Failure{"unsteady", crash + ", and none when tried again"})));
+      ENFOLD_TRY(
+          diagnose::Json row,
+          reportFailure(
+              options, fmt::format("fuzz-{}-{}", options.seed, number), std::move(c),
+              failure.value_or(fuzz::Failure{"unsteady", crash + ", and none when tried again"})));
+      tally.failures.push_back(std::move(row));
     }
   }
   progress.clear();
-  printTally(options, tally, seconds());
-  return tally.failures ? kWrong : kDone;
+  if (options.printsText()) printTally(options, tally, seconds());
+  if (!options.json.empty())
+    ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(options, tally, seconds())));
+  return tally.failures.empty() ? kDone : kWrong;
 }
 
 /// Writes the graphs, for others to look at.
@@ -315,7 +340,10 @@ Action addFuzz(CLI::App& app) {
                  "Folder for failing graphs; created if it does not exist")
       ->type_name("DIR");
   app.add_flag("!--no-reduce", options->reduce, "Do not reduce failing graphs");
+  addJson(app, options->json);
   return [options] {
+    if (!options->json.empty() && !(options->written.empty() && options->graph.empty()))
+      return report(Error(ErrorKind::Usage, "--json goes with neither --write nor --graph"));
     const auto code = !options->written.empty() ? writeMany(*options)
                       : options->graph.empty()  ? fuzzMany(*options)
                                                 : fuzzOne(*options);

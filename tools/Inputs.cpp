@@ -78,6 +78,25 @@ void nameByPosition(std::vector<NamedTensor>& given, std::span<const TensorSpec>
     if (!optional.has(inputs, given[i].name)) given[i].name = inputs[i].name;
 }
 
+void addAgainst(CLI::App& app, std::string& against) {
+  app.add_option("--against,--check", against,
+                 "Compare with this: reference, unfused, onnxruntime, or a folder of "
+                 "test_data_set_*")
+      ->type_name("WHAT");
+}
+
+bool isWayToCompute(const std::string& against) {
+  return against == "reference" || against == "unfused" || against == "onnxruntime";
+}
+
+Result<> checkFolder(const std::string& against) {
+  std::error_code error;
+  if (std::filesystem::is_directory(against, error)) return {};
+  return usageError(fmt::format("--against {}: is none of reference, unfused and onnxruntime, and "
+                                "there is no such folder",
+                                against));
+}
+
 Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder) {
   diagnose::Tolerance tolerance;
   std::ifstream file(folder / "tolerance.json");

@@ -56,6 +56,13 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
 void nameByPosition(std::vector<NamedTensor>& given, std::span<const TensorSpec> inputs,
                     const OptionalInputs& optional);
 
+/// The option that says what to compare with: a way to compute, or a folder of test data.
+void addAgainst(CLI::App& app, std::string& against);
+/// reference, unfused or onnxruntime.
+bool isWayToCompute(const std::string& against);
+/// An error unless there is a folder of that name.
+Result<> checkFolder(const std::string& against);
+
 /// The tolerance of a folder: what its tolerance.json says, if there is one.
 Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder);
 

@@ -182,8 +182,7 @@ Action addInspect(CLI::App& app) {
       ->group("Running");
   app.add_flag("--check", options->check,
                "Exit with 3 if any op has no generated kernel; leave out the table of ops");
-  app.add_option("--json", options->json, "Write JSON to this file, - for stdout")
-      ->type_name("FILE");
+  addJson(app, options->json);
   return [options] {
     const auto done = diagnose::isArtifact(options->model.model) ? inspectArtifact(*options)
                                                                  : inspectModel(*options);

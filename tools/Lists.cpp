@@ -15,7 +15,14 @@
 namespace enfold::tool {
 namespace {
 
-Result<> listZoo() {
+Result<> listZoo(const std::string& json) {
+  if (!json.empty()) {
+    diagnose::Json networks = diagnose::Json::array();
+    for (const zoo::Entry& entry : zoo::entries())
+      networks.push_back(
+          {{"name", entry.name}, {"input", entry.input}, {"summary", entry.summary}});
+    return writeJson(json, {{"version", 1}, {"networks", std::move(networks)}});
+  }
   std::vector<std::vector<std::string>> rows;
   for (const zoo::Entry& entry : zoo::entries())
     rows.push_back({std::string(entry.name), str(entry.input), std::string(entry.summary)});
@@ -24,16 +31,24 @@ Result<> listZoo() {
 
 Result<> writeNetwork(const std::string& name, const std::string& output) {
   ENFOLD_TRY(const zoo::Entry* entry, zoo::find(name));
-  if (output == "-") {
-    ENFOLD_TRY(const std::string bytes, encodeZoo(*entry));
-    return writeText(output, bytes);
-  }
-  if (!output.ends_with(".onnx")) return usageError("zoo " + name + " needs -o FILE.onnx");
+  if (output != "-" && !output.ends_with(".onnx"))
+    return usageError("zoo " + name + " needs -o FILE.onnx");
   ENFOLD_TRY(const auto graph, zoo::build(name));
-  return onnx::exportModel(*graph, output, zooExportOptions(*entry, *graph));
+  return saveModel(*graph, output, zooExportOptions(*entry, *graph));
 }
 
-Result<> listPasses() {
+Result<> listPasses(const std::string& json) {
+  if (!json.empty()) {
+    diagnose::Json passes = diagnose::Json::array(), reasons = diagnose::Json::array();
+    for (const PassInfo& pass : passTable())
+      passes.push_back({{"name", pass.name}, {"summary", pass.summary}});
+    for (const ReasonInfo& reason : reasonTable())
+      reasons.push_back({{"code", reason.code}, {"meaning", reason.explanation}});
+    return writeJson(json, {{"version", 1},
+                            {"passes", std::move(passes)},
+                            {"pipeline", defaultPipeline().str()},
+                            {"reasons", std::move(reasons)}});
+  }
   std::vector<std::vector<std::string>> rows;
   for (const PassInfo& pass : passTable())
     rows.push_back({std::string(pass.name), std::string(pass.summary)});
@@ -93,22 +108,37 @@ int finished(const Result<>& done) { return done ? kDone : report(done.error());
 } // namespace
 
 Action addZoo(CLI::App& app) {
-  auto name = std::make_shared<std::string>("list");
-  auto output = std::make_shared<std::string>();
-  app.add_option("NAME", *name, "A network to write, or list");
-  app.add_option("-o,--output", *output, "The .onnx file to write, - for stdout")
+  struct Options {
+    std::string name = "list", output, json;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_option("NAME", options->name, "A network to write, or list");
+  app.add_option("-o,--output", options->output, "The .onnx file to write, - for stdout")
       ->type_name("FILE");
-  return [name, output] {
-    if (*name == "list") return finished(listZoo());
-    return finished(writeNetwork(*name, *output));
+  addJson(app, options->json);
+  return [options] {
+    const bool isList = options->name == "list";
+    if (isList && !options->output.empty())
+      return finished(usageError("-o goes with the name of a network"));
+    if (!isList && !options->json.empty())
+      return finished(usageError("--json goes with the list of networks"));
+    return finished(isList ? listZoo(options->json) : writeNetwork(options->name, options->output));
   };
 }
 
 Action addPasses(CLI::App& app) {
-  auto remarks = std::make_shared<bool>(false);
-  app.add_flag("--remarks", *remarks, "Print the reason codes as a page of the documentation");
-  return
-      [remarks] { return finished(*remarks ? writeText("-", remarksMarkdown()) : listPasses()); };
+  struct Options {
+    bool remarks = false;
+    std::string json;
+  };
+  auto options = std::make_shared<Options>();
+  app.add_flag("--remarks", options->remarks,
+               "Print the reason codes as a page of the documentation");
+  addJson(app, options->json);
+  return [options] {
+    return finished(options->remarks ? writeText("-", remarksMarkdown())
+                                     : listPasses(options->json));
+  };
 }
 
 Action addOps(CLI::App& app) {

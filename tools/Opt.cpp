@@ -1,12 +1,13 @@
 // enfold opt: runs passes over a graph; prints it before, between or after them, or saves it.
+#include "diagnose/Explain.h"
 #include "ir/Printer.h"
-#include "onnx/Export.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <filesystem>
 
@@ -16,7 +17,7 @@ namespace {
 struct OptOptions {
   ModelOptions model;
   std::vector<std::string> printAfter;
-  std::string output;
+  std::string output, json;
   bool verifyEach = false, timePasses = false, printBefore = false;
 };
 
@@ -40,13 +41,32 @@ Result<> save(const LoadedModel& model, const std::string& output) {
   const Graph& graph = *model.graph;
   const std::filesystem::path path = output;
   if (path.extension() == ".eir") return saveGraphText(graph, path);
-  if (path.extension() == ".onnx")
-    return onnx::exportModel(graph, path, {.inputDefaults = model.inputDefaults});
+  if (path.extension() == ".onnx" || output == "-")
+    return saveModel(graph, output, {.inputDefaults = model.inputDefaults});
   if (path.extension() == ".dot") return writeText(output, printDot(graph));
-  return usageError(fmt::format("-o {}: the name must end in .eir, .onnx or .dot", output));
+  return usageError(
+      fmt::format("-o {}: the name must end in .eir, .onnx or .dot, or be -", output));
+}
+
+/// What the passes did, and the graph behind them.
+diagnose::Json toJson(const OptOptions& options, const PipelineReport& report, const Graph& graph) {
+  diagnose::Json json = {{"version", 1},
+                         {"model", options.model.model},
+                         {"passes", diagnose::Json::array()},
+                         {"remarks", diagnose::Json::array()},
+                         {"graph", print(graph)}};
+  for (const PassRun& run : report.runs)
+    json["passes"].push_back(
+        {{"pass", run.pass->name}, {"ms", run.seconds * 1e3}, {"rewrites", run.rewrites}});
+  for (const Remark& remark : report.remarks.remarks())
+    json["remarks"].push_back(diagnose::toJson(remark));
+  return json;
 }
 
 Result<> opt(const OptOptions& options) {
+  const bool prints = options.printBefore || !options.printAfter.empty();
+  if ((options.json == "-") + (options.output == "-") + prints > 1)
+    return usageError("only one of -o -, --json - and --print can write to standard output");
   for (const std::string& name : options.printAfter)
     if (name != "all" && name != "change" && !findPass(name))
       return usageError(fmt::format("--print-after {}: no such pass", name));
@@ -68,8 +88,10 @@ Result<> opt(const OptOptions& options) {
                       std::to_string(run.rewrites)});
     fmt::print(stderr, "{}", table(rows));
   }
+  if (!options.json.empty())
+    ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(options, report, *model.graph)));
   if (!options.output.empty()) return save(model, options.output);
-  if (options.printAfter.empty()) fmt::print("{}", print(*model.graph));
+  if (options.printAfter.empty() && options.json != "-") fmt::print("{}", print(*model.graph));
   return {};
 }
 
@@ -85,8 +107,9 @@ Action addOpt(CLI::App& app) {
   app.add_flag("--verify-each", options->verifyEach, "Verify the graph after every pass");
   app.add_flag("--time-passes", options->timePasses, "Print the time of every pass to stderr");
   app.add_option("-o,--output", options->output,
-                 "Write the graph to this file: .eir, .onnx or .dot")
+                 "Write the graph to this file: .eir, .onnx or .dot; - for ONNX on stdout")
       ->type_name("FILE");
+  addJson(app, options->json);
   return [options] {
     const auto done = opt(*options);
     return done ? kDone : report(done.error());

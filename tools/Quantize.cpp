@@ -145,16 +145,18 @@ Result<> save(const Graph& graph, const QuantizeOptions& options, const LoadedMo
   const auto prepare = [&](const Graph& loaded) {
     return quantize::prepared(loaded, options.model.compileOptions());
   };
-  return onnx::exportModel(
-      graph, path,
-      {.inputDefaults = model.inputDefaults,
-       .openTypes = openTypes(options.model, model, ModelUse::WithDefaults, prepare)});
+  return saveModel(graph, options.output,
+                   {.inputDefaults = model.inputDefaults,
+                    .openTypes = openTypes(options.model, model, ModelUse::WithDefaults, prepare)});
 }
 
 Result<> run(const QuantizeOptions& options) {
   const std::string extension = std::filesystem::path(options.output).extension();
-  if (extension != ".onnx" && extension != ".eir")
-    return usageError(fmt::format("-o {}: the name must end in .onnx or .eir", options.output));
+  if (extension != ".onnx" && extension != ".eir" && options.output != "-")
+    return usageError(
+        fmt::format("-o {}: the name must end in .onnx or .eir, or be -", options.output));
+  if (options.output == "-" && options.json == "-")
+    return usageError("-o - and --json - cannot both write to standard output");
   const Deadline deadline(options.model.limitSeconds);
   Task task;
   ENFOLD_RETURN_IF_ERROR(loadTask(options, task));
@@ -177,7 +179,7 @@ Result<> run(const QuantizeOptions& options) {
              quantize::quantize(*task.model.graph, task.samples, how));
   line.clear();
   ENFOLD_RETURN_IF_ERROR(save(*quantized.graph, options, task.model));
-  if (options.json != "-") print(quantized.report);
+  if (options.json != "-" && options.output != "-") print(quantized.report);
   if (options.json.empty()) return {};
   return writeJson(options.json, toJson(quantized.report));
 }
@@ -200,7 +202,8 @@ Action addQuantize(CLI::App& app) {
   app.add_option("--samples", options->samples, "Use the first of the samples only, this many")
       ->check(CLI::PositiveNumber)
       ->type_name("COUNT");
-  app.add_option("-o,--output", options->output, "Write the network to this file: .onnx or .eir")
+  app.add_option("-o,--output", options->output,
+                 "Write the network to this file: .onnx or .eir; - for ONNX on stdout")
       ->required()
       ->type_name("FILE");
   app.add_option("--method", options->method,

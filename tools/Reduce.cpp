@@ -64,8 +64,11 @@ void print(const diagnose::Anonymized& reduced, const diagnose::Likeness& likene
 }
 
 Result<int> reduce(const ReduceOptions& options) {
-  if (!options.output.ends_with(".onnx"))
-    return usageError(fmt::format("-o {}: the name must end in .onnx", options.output));
+  const bool toStdout = options.output == "-";
+  if (!options.output.ends_with(".onnx") && !toStdout)
+    return usageError(fmt::format("-o {}: the name must end in .onnx, or be -", options.output));
+  if (toStdout && options.json == "-")
+    return usageError("-o - and --json - cannot both write to standard output");
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
   const auto copied = [](const Graph& graph) -> Result<std::unique_ptr<Graph>> {
@@ -73,15 +76,20 @@ Result<int> reduce(const ReduceOptions& options) {
   };
   const auto open = openTypes(options.model, model, ModelUse::Any, copied);
   const diagnose::Anonymized reduced = diagnose::anonymize(*model.graph, model.inputDefaults, open);
-  ENFOLD_RETURN_IF_ERROR(
-      onnx::exportModel(*reduced.graph, options.output,
-                        {.inputDefaults = reduced.inputDefaults, .openTypes = reduced.openTypes}));
+  const onnx::ExportOptions how = {.inputDefaults = reduced.inputDefaults,
+                                   .openTypes = reduced.openTypes};
+  ENFOLD_RETURN_IF_ERROR(saveModel(*reduced.graph, options.output, how));
 
   // What was written is what is compared, for the sizes that the model was loaded for.
-  LoadOptions how;
-  how.limits = options.model.limits;
-  for (const auto& input : reduced.graph->inputs()) how.shapes[input->name()] = input->shape();
-  ENFOLD_TRY(LoadedModel written, loadModel(options.output, how));
+  ModelSource source(options.output);
+  if (toStdout) {
+    ENFOLD_TRY(std::string bytes, onnx::encodeModel(*reduced.graph, how));
+    source = ModelSource::inMemory(std::move(bytes));
+  }
+  LoadOptions load;
+  load.limits = options.model.limits;
+  for (const auto& input : reduced.graph->inputs()) load.shapes[input->name()] = input->shape();
+  ENFOLD_TRY(LoadedModel written, loadModel(source, load));
   ProgressLine line;
   ENFOLD_TRY(const diagnose::Likeness likeness,
              diagnose::likeness({.first = std::move(model.graph),
@@ -93,7 +101,7 @@ Result<int> reduce(const ReduceOptions& options) {
                                    line.show(measuringText(seconds, total));
                                  }}));
   line.clear();
-  if (options.json != "-") print(reduced, likeness);
+  if (options.json != "-" && !toStdout) print(reduced, likeness);
   if (!options.json.empty())
     ENFOLD_RETURN_IF_ERROR(writeJson(options.json, toJson(reduced, likeness)));
   return likeness.alike() ? kDone : kWrong;
@@ -104,7 +112,7 @@ Result<int> reduce(const ReduceOptions& options) {
 Action addReduce(CLI::App& app) {
   auto options = std::make_shared<ReduceOptions>();
   options->model.add(app);
-  app.add_option("-o,--output", options->output, "The .onnx file to write")
+  app.add_option("-o,--output", options->output, "The .onnx file to write, - for stdout")
       ->required()
       ->type_name("FILE");
   app.add_option("--seconds", options->seconds,

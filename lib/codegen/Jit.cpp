@@ -82,6 +82,13 @@ Error failure(llvm::Error error) {
 /// only the consequence to the caller.
 class Linker {
 public:
+  Linker() = default;
+  ~Linker() {
+    if (isAnnouncedForGood()) abandon();
+  }
+  Linker(const Linker&) = delete;
+  Linker& operator=(const Linker&) = delete;
+
   Result<> add(const std::vector<std::string>& objects) {
     llvm::orc::JITTargetMachineBuilder machine{llvm::Triple(tripleOf(kHost))};
     auto jit = llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(std::move(machine)).create();
@@ -91,11 +98,10 @@ public:
       Error reported = failure(std::move(error));
       if (!cause_) cause_ = std::move(reported);
     });
-    ENFOLD_RETURN_IF_ERROR(registerWithDebugger(*jit_));
     for (const std::string& object : objects)
       if (auto error = jit_->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
         return std::unexpected(failure(std::move(error)));
-    return tellPerf(objects, [this](const std::string& symbol) -> Result<const void*> {
+    return announce(objects, [this](const std::string& symbol) -> Result<const void*> {
       ENFOLD_TRY(const enfold_kernel_fn function, lookUp(symbol));
       return reinterpret_cast<const void*>(function);
     });
@@ -108,7 +114,7 @@ public:
     return std::unexpected(cause_ ? *cause_ : std::move(consequence));
   }
 
-  /// For when LLVM was left in the midst of its work.
+  /// For when LLVM was left in the midst of its work, or the code must stay.
   void abandon() { static_cast<void>(jit_.release()); }
 
 private:

@@ -2,11 +2,11 @@
 // jitdump-specification.txt.
 #include "codegen/Profilers.h"
 
+#include "codegen/Debugger.h"
+
 #include <fmt/format.h>
 #include <llvm/BinaryFormat/ELF.h>
 #include <llvm/DebugInfo/DWARF/DWARFContext.h>
-#include <llvm/ExecutionEngine/Orc/Debugging/DebuggerSupport.h>
-#include <llvm/ExecutionEngine/Orc/LLJIT.h>
 #include <llvm/Object/ELFObjectFile.h>
 
 #include <cstdio>
@@ -41,6 +41,7 @@ struct Placed {
   std::string name;
   const void* address;
   uint64_t bytes;
+  llvm::object::SectionedAddress begin; ///< in the object
   std::vector<Line> lines;
 };
 
@@ -119,7 +120,7 @@ Result<> addToDump(const std::vector<Placed>& functions) {
   static uint64_t index = 0;
   ENFOLD_TRY(ProfilerFile * dump, dumpFile());
   std::string bytes;
-  for (const auto& [name, address, size, lines] : functions) {
+  for (const auto& [name, address, size, begin, lines] : functions) {
     const auto at = reinterpret_cast<uint64_t>(address);
     if (!lines.empty()) {
       std::string contents;
@@ -167,9 +168,20 @@ functionsOf(const std::string& bytes,
     const uint64_t section = llvm::cantFail(symbol.getSection())->getIndex();
     const uint64_t size = llvm::object::ELFSymbolRef(symbol).getSize();
     ENFOLD_TRY(const void* address, addressOf(name));
-    functions.push_back({name, address, size, linesOf(*debug, {offset, section}, size, address)});
+    const llvm::object::SectionedAddress begin{offset, section};
+    functions.push_back({name, address, size, begin, linesOf(*debug, begin, size, address)});
   }
   return functions;
+}
+
+/// The object, with its sections of functions where they are in memory.
+std::string inPlace(std::string object, const std::vector<Placed>& functions) {
+  const auto* header = reinterpret_cast<const llvm::ELF::Elf64_Ehdr*>(object.data());
+  auto* sections = reinterpret_cast<llvm::ELF::Elf64_Shdr*>(object.data() + header->e_shoff);
+  for (const Placed& function : functions)
+    sections[function.begin.SectionIndex].sh_addr =
+        reinterpret_cast<uint64_t>(function.address) - function.begin.Address;
+  return object;
 }
 
 } // namespace
@@ -183,28 +195,28 @@ Result<> checkProfilers() {
   return {};
 }
 
+bool isCodeWatched() {
+  return !variable("ENFOLD_PERF").empty() || wantsDebugger() || !variable("ENFOLD_DUMP_IR").empty();
+}
+
 DebugInfo debugInfoOfJit() {
   return wantsDump() || wantsDebugger() ? DebugInfo::Lines : DebugInfo::None;
 }
 
-Result<> registerWithDebugger(llvm::orc::LLJIT& jit) {
-  if (!wantsDebugger()) return {};
-  if (auto error = llvm::orc::enableDebuggerSupport(jit))
-    return unsupported("ENFOLD_GDB: this build cannot serve a debugger: " +
-                       llvm::toString(std::move(error)));
-  return {};
-}
-
-Result<> tellPerf(const std::vector<std::string>& objects,
+Result<> announce(const std::vector<std::string>& objects,
                   const std::function<Result<const void*>(const std::string&)>& addressOf) {
-  if (!wantsMap() && !wantsDump()) return {};
+  if (!wantsMap() && !wantsDump() && !wantsDebugger()) return {};
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   for (const std::string& object : objects) {
     ENFOLD_TRY(const std::vector<Placed> functions, functionsOf(object, addressOf));
-    ENFOLD_RETURN_IF_ERROR(wantsMap() ? addToMap(functions) : addToDump(functions));
+    if (wantsMap()) ENFOLD_RETURN_IF_ERROR(addToMap(functions));
+    if (wantsDump()) ENFOLD_RETURN_IF_ERROR(addToDump(functions));
+    if (wantsDebugger()) showToDebuggers(inPlace(object, functions));
   }
   return {};
 }
+
+bool isAnnouncedForGood() { return wantsDebugger(); }
 
 } // namespace enfold::codegen

@@ -8,12 +8,9 @@
 #pragma once
 
 #include "codegen/KernelModule.h"
+#include "codegen/Watched.h"
 
 #include <functional>
-
-namespace llvm::orc {
-class LLJIT;
-} // namespace llvm::orc
 
 namespace enfold::codegen {
 
@@ -23,11 +20,11 @@ Result<> checkProfilers();
 /// What code should carry for those that want it.
 DebugInfo debugInfoOfJit();
 
-/// Before anything is linked.
-Result<> registerWithDebugger(llvm::orc::LLJIT& jit);
-
-/// Of objects that were linked; `addressOf` gives the address of a function by its symbol.
-Result<> tellPerf(const std::vector<std::string>& objects,
+/// Tells of objects that were linked; `addressOf` gives the address of a function by its symbol.
+Result<> announce(const std::vector<std::string>& objects,
                   const std::function<Result<const void*>(const std::string&)>& addressOf);
+
+/// Whether code that was announced must stay until the process ends.
+bool isAnnouncedForGood();
 
 } // namespace enfold::codegen

@@ -54,9 +54,10 @@ int64_t memoryRow(std::string_view name) {
 
 std::vector<std::pair<std::string, std::string>> environment() {
   std::vector<std::pair<std::string, std::string>> set;
-  for (const char* name : {"ENFOLD_NUM_THREADS", "OMP_NUM_THREADS", "ENFOLD_PIN", "ENFOLD_MAX_ISA",
-                           "ENFOLD_VECTOR_BYTES", "ENFOLD_CACHE_DIR", "ENFOLD_DUMP_IR",
-                           "ENFOLD_PERF", "ENFOLD_GDB", "ENFOLD_PYTHON"})
+  for (const char* name :
+       {"ENFOLD_NUM_THREADS", "OMP_NUM_THREADS", "ENFOLD_PIN", "ENFOLD_MAX_ISA",
+        "ENFOLD_VECTOR_BYTES", "ENFOLD_CACHE_DIR", "ENFOLD_DUMP_IR", "ENFOLD_PERF", "ENFOLD_GDB",
+        "ENFOLD_VERBOSE", "ENFOLD_TILES", "ENFOLD_PYTHON"})
     if (const char* value = std::getenv(name)) set.emplace_back(name, value);
   return set;
 }

@@ -1,6 +1,7 @@
 // Keys of programs, and looking them up.
 #include "driver/CompileModel.h"
 
+#include "codegen/Watched.h"
 #include "onnx/RegularFile.h"
 #include "support/Hash.h"
 
@@ -112,7 +113,7 @@ Result<CompiledModel> compileModel(const ModelSource& model, std::span<const Nam
   CompiledModel compiled;
   CachedModel entry;
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
-  if (cache)
+  if (cache && !codegen::isCodeWatched())
     if (auto key = keyOf(model, inputs, load, options, target)) entry.key = *std::move(key);
   if (!entry.key.empty()) {
     auto found = cache->find(entry.key, compiled.notes);

@@ -70,6 +70,11 @@ def session(model: str | bytes, options: Any, why: Exception) -> Any:
     }
     for name, value in kept.items():
         settings.add_initializer(name, value)
+    files = options._files
+    if files:
+        settings.add_external_initializers_from_files_in_memory(
+            list(files), list(files.values()), [len(content) for content in files.values()]
+        )
     made = real.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
     made._kept_initializers = kept  # onnxruntime refers to them
     return made

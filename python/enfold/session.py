@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import enum
 import os
+import pathlib
+import tempfile
 import threading
 import time
 import warnings
@@ -55,7 +57,9 @@ class SessionOptions:
     __slots__ = (
         "_config",
         "_dimensions",
+        "_files",
         "_initializers",
+        "_is_canceled",
         "_providers",
         "enable_cpu_mem_arena",
         "enable_mem_pattern",
@@ -94,7 +98,9 @@ class SessionOptions:
         self.use_per_session_threads = True
         self._config: dict[str, str] = {}
         self._dimensions: dict[str, int] = {}
+        self._files: dict[str, bytes] = {}
         self._initializers: dict[str, Any] = {}
+        self._is_canceled = False
         self._providers: list[str] = []
 
     def add_session_config_entry(self, key: str, value: str) -> None:
@@ -128,8 +134,37 @@ class SessionOptions:
         for name, value in zip(names, values):
             self.add_initializer(name, value)
 
+    def add_external_initializers_from_files_in_memory(
+        self, names: Sequence[str], buffers: Sequence[Any], lengths: Sequence[int]
+    ) -> None:
+        """What files of external data would hold, for models given as bytes."""
+        if not len(names) == len(buffers) == len(lengths):
+            raise RuntimeError(
+                f"{len(names)} names of files, {len(buffers)} buffers and {len(lengths)} lengths"
+            )
+        for name, buffer, length in zip(names, buffers, lengths):
+            path = pathlib.PurePath(name)
+            if not path.parts or path.is_absolute() or ".." in path.parts:
+                raise RuntimeError(f"{name!r} is not the name of a file beside a model")
+            content = memoryview(buffer).cast("B")
+            if not 0 <= length <= len(content):
+                raise RuntimeError(f"{name}: {length} bytes of a buffer of {len(content)}")
+            self._files[str(path)] = bytes(content[:length])
+
+    def set_load_cancellation_flag(self, is_canceled: bool) -> None:
+        """Sessions made while this is set fail."""
+        self._is_canceled = bool(is_canceled)
+
     def set_provider_selection_policy(self, policy: Any) -> None:
         """Accepted: there is one provider."""
+
+    def set_provider_selection_policy_delegate(self, delegate: Any) -> None:
+        """Accepted: there is one provider."""
+
+    def add_provider_for_devices(self, devices: Sequence[Any], options: Any = None) -> None:
+        """Accepted where no device is named: there is none but the CPU."""
+        if devices:
+            raise _errors.NotImplemented("devices cannot be selected")
 
     def register_custom_ops_library(self, path: str) -> None:
         raise _errors.NotImplemented(f"{path}: libraries of custom operators cannot be loaded")
@@ -219,6 +254,12 @@ class OrtDevice:
 
     def device_id(self) -> int:
         return self._id
+
+    def device_mem_type(self) -> int:
+        return 0
+
+    def device_vendor_id(self) -> int:
+        return 0
 
 
 def _on_cpu(device_type: Any) -> None:
@@ -333,6 +374,14 @@ class OrtValue:
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._array.__dlpack_device__()
+
+
+def copy_tensors(src: Sequence[OrtValue], dst: Sequence[OrtValue], stream: Any = None) -> None:
+    """Copies the contents of values to others of the same shapes."""
+    if len(src) != len(dst):
+        raise RuntimeError(f"{len(src)} values to copy to {len(dst)}")
+    for source, target in zip(src, dst):
+        target.update_inplace(source.numpy())
 
 
 class OrtValueVector(list):
@@ -460,10 +509,15 @@ class InferenceSession:
         model = _settings.model_of(path_or_bytes)
         self._model_path = model if isinstance(model, str) else None
         self._model_bytes = None if isinstance(model, str) else model
+        if self._sess_options._is_canceled:
+            raise _errors.Fail("loading the model was canceled")
         settings = self._settings()
         if self._model_path is None:
-            folder = self._sess_options._config.get(_EXTERNAL_FOLDER, os.getcwd())
-            settings.append(("data-folder", folder))
+            settings.append(("data-folder", self._data_folder()))
+        elif self._sess_options._files:
+            raise _errors.InvalidArgument(
+                "files in memory go with a model given as bytes, not with a path"
+            )
         try:
             self._network = _core.Network.open(model, settings, self._sess_options._initializers)
         except (_errors.NoSuchFile, _errors.InvalidGraph) as error:
@@ -491,6 +545,18 @@ class InferenceSession:
         if self._sess_options.enable_profiling:
             self._profile = []
         self.set_providers(providers, provider_options)
+
+    def _data_folder(self) -> str:
+        """Where the external data of a model given as bytes lie."""
+        options = self._sess_options
+        if not options._files:
+            return options._config.get(_EXTERNAL_FOLDER, os.getcwd())
+        self._files = tempfile.TemporaryDirectory(prefix="enfold-")  # as long as the session
+        for name, content in options._files.items():
+            path = pathlib.Path(self._files.name, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return self._files.name
 
     def _settings(self) -> list[tuple[str, str]]:
         options = self._sess_options
@@ -596,6 +662,31 @@ class InferenceSession:
         feed = {name: value._array for name, value in input_dict_ort_values.items()}
         return [OrtValue(array) for array in self.run(output_names, feed, run_options)]
 
+    def run_with_ortvaluevector(
+        self,
+        run_options: RunOptions | None,
+        feed_names: Sequence[str],
+        feeds: Sequence[OrtValue],
+        fetch_names: Sequence[str],
+        fetches: OrtValueVector,
+        fetch_devices: Sequence[OrtDevice],
+    ) -> None:
+        """Appends the outputs named to `fetches`."""
+        for device in fetch_devices:
+            _on_cpu(device)
+        feed = dict(zip(feed_names, feeds))
+        fetches.extend(self.run_with_ort_values(fetch_names, feed, run_options))
+
+    def create_ortvalue_from_shape_and_type(
+        self,
+        shape: Sequence[int],
+        element_type: Any,
+        device_type: str,
+        device_id: int = 0,
+        vendor_id: int = -1,
+    ) -> OrtValue:
+        return OrtValue.ortvalue_from_shape_and_type(shape, element_type, device_type)
+
     def io_binding(self) -> IOBinding:
         return IOBinding(self)
 
@@ -662,6 +753,30 @@ class InferenceSession:
                     f"Available providers: '{PROVIDER}'",
                     stacklevel=3,
                 )
+
+    def get_input_memory_infos(self) -> list[Any]:
+        """Where inputs are wanted, one for each: on the CPU."""
+        from enfold import _standins
+
+        return [_standins.cpu_memory() for _ in self._inputs_meta]
+
+    def get_output_memory_infos(self) -> list[Any]:
+        from enfold import _standins
+
+        return [_standins.cpu_memory() for _ in self._outputs_meta]
+
+    def get_input_epdevices(self) -> list[Any]:
+        return [None for _ in self._inputs_meta]
+
+    def get_provider_graph_assignment_info(self) -> list[Any]:
+        """There is one provider, which has all of the graph."""
+        return []
+
+    def set_ep_dynamic_options(self, options: Mapping[str, str]) -> None:
+        """Accepted: the CPU's provider has none."""
+
+    def release_captured_graph(self, graph_annotation_id: int = 0) -> None:
+        """Accepted: no graph is captured."""
 
     def get_tuning_results(self) -> list[Any]:
         return []

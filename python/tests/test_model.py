@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import multiprocessing
 import os
 import pathlib
@@ -239,3 +240,12 @@ def test_import_is_quick() -> None:
     code = "import sys, enfold; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_errors_of_the_command_are_exceptions_of_the_package() -> None:
+    command = [sys.executable, "-m", "enfold", "errors", "--json", "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout)["errors"]
+    assert len(rows) >= 6
+    for row in rows:
+        assert issubclass(getattr(enfold, row["python"]), enfold.Error), row

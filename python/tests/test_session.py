@@ -521,3 +521,73 @@ def test_derived_classes(net: bytes, image: numpy.ndarray, tmp_path: pathlib.Pat
     session = Derived(str(path))
     other = pickle.loads(pickle.dumps(session))
     numpy.testing.assert_array_equal(other.run(None, {"x": image}), session.run(None, {"x": image}))
+
+
+def test_files_of_external_data_in_memory(tmp_path: pathlib.Path) -> None:
+    onnx.save_model(
+        conv_net(),
+        tmp_path / "model.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    data = (tmp_path / "weights.bin").read_bytes()
+    feed = {"x": numpy.ones((1, 3, 8, 8), numpy.float32)}
+    expected = enfold.InferenceSession(conv_net().SerializeToString()).run(None, feed)[0]
+    content = (tmp_path / "model.onnx").read_bytes()
+    (tmp_path / "weights.bin").unlink()
+
+    def opened(source: object, *files: object) -> enfold.InferenceSession:
+        options = enfold.SessionOptions()
+        options.add_external_initializers_from_files_in_memory(*files)
+        return enfold.InferenceSession(source, options)
+
+    session = opened(content, ["weights.bin"], [data + b"more"], [len(data)])
+    assert (session.run(None, feed)[0] == expected).all()
+    copy = pickle.loads(pickle.dumps(session))
+    assert (copy.run(None, feed)[0] == expected).all()
+    with pytest.raises(enfold.InvalidArgument, match="not with a path"):
+        opened(str(tmp_path / "model.onnx"), ["weights.bin"], [data], [len(data)])
+    for name in ("", "/weights.bin", "../weights.bin", "a/../../weights.bin"):
+        with pytest.raises(RuntimeError, match="beside a model"):
+            opened(content, [name], [data], [len(data)])
+    for length in (-1, len(data) + 1):
+        with pytest.raises(RuntimeError, match="bytes of a buffer"):
+            opened(content, ["weights.bin"], [data], [length])
+    with pytest.raises(RuntimeError, match="2 names of files, 1 buffers"):
+        opened(content, ["weights.bin", "b"], [data], [1])
+    with pytest.raises(enfold.InvalidGraph):
+        opened(content, ["weights.bin"], [data], [len(data) // 2])
+
+
+def test_a_canceled_load() -> None:
+    options = enfold.SessionOptions()
+    options.set_load_cancellation_flag(True)
+    with pytest.raises(enfold.Fail, match="canceled"):
+        enfold.InferenceSession(conv_net().SerializeToString(), options)
+    options.set_load_cancellation_flag(False)
+    enfold.InferenceSession(conv_net().SerializeToString(), options)
+
+
+def test_vectors_of_values() -> None:
+    from enfold.session import OrtDevice, OrtValueVector, copy_tensors
+
+    session = enfold.InferenceSession(conv_net().SerializeToString())
+    x = enfold.OrtValue.ortvalue_from_numpy(numpy.ones((1, 3, 8, 8), numpy.float32))
+    expected = session.run(["y"], {"x": x.numpy()})[0]
+    fetched = OrtValueVector()
+    session.run_with_ortvaluevector(None, ["x"], [x], ["y"], fetched, [OrtDevice()])
+    assert (fetched[0].numpy() == expected).all()
+    target = session.create_ortvalue_from_shape_and_type([1, 4, 1, 1], numpy.float32, "cpu")
+    copy_tensors(fetched, [target])
+    assert (target.numpy() == expected).all()
+    with pytest.raises(RuntimeError, match="1 values to copy to 0"):
+        copy_tensors(fetched, [])
+    with pytest.raises(enfold.RuntimeException, match="no device"):
+        session.create_ortvalue_from_shape_and_type([1], numpy.float32, "cuda")
+    memory = session.get_input_memory_infos()
+    assert (
+        [info.name for info in memory]
+        == ["Cpu"]
+        == [info.name for info in session.get_output_memory_infos()]
+    )

@@ -27,6 +27,7 @@ expect() {
 }
 expect enfold Depends libc6
 expect enfold Depends libllvm
+expect enfold Recommends binutils
 expect libenfold-dev Depends "libenfold-runtime0 (= "
 expect libenfold-runtime0 Depends libc6
 case $(dpkg-deb -f "$work"/libenfold-runtime0_*.deb Depends) in

@@ -196,6 +196,9 @@ def check_comparison(browser, path):
 def check_narrow(browser, path):
     """Nothing is wider than a telephone, in the dark too."""
     report = Page(browser, path, width=390, scheme="dark")
+    for button in report.page.locator("nav button").all():
+        box = button.bounding_box()
+        assert 0 <= box["x"] and box["x"] + box["width"] <= 390, button.inner_text()
     for name in ["Summary", "Kernels", "Memory", "Roofline", "Timeline", "Graph"]:
         report.view(name)
         assert report.page.evaluate("document.documentElement.scrollWidth") <= 390, name

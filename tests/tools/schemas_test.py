@@ -11,7 +11,9 @@ sys.path.insert(0, str(TREE / "tests"))
 from environment import run_with_packages
 
 MODEL = "zoo:cnn_batchnorm"
-OPEN = TREE / "examples/shapes10/model.onnx"
+DATA = TREE / "examples/shapes10"
+OPEN = DATA / "model.onnx"
+WRONG = TREE / "tests/tools/bisect.eir"
 QUANTIZED = TREE / "tests/tools/quantized.eir"
 RUNS = [
     ("bench", MODEL, "--seconds", "0.01"),
@@ -31,32 +33,84 @@ RUNS = [
     ("ops",),
     ("doctor",),
     ("doctor", MODEL),
+    ("report", MODEL, "--seconds", "0", "-o", "WRITTEN.html"),
+    ("run", MODEL, "--random"),
+    ("run", OPEN, "--input", f"images={DATA}/images.npy", "--labels", f"{DATA}/labels.npy"),
+    ("run", MODEL, "--random", "--against", "reference"),
+    ("run", MODEL, "--random", "--against", "unfused"),
+    ("compile", MODEL, "-o", "WRITTEN.so"),
+    ("compile", MODEL, "-o", "WRITTEN.kir"),
+    ("compile", MODEL, "-o", "WRITTEN.eir"),
+    ("opt", MODEL),
+    ("bisect", MODEL, "--random"),
+    ("bisect", MODEL, "--random", "--against", "unfused"),
+    ("bisect", WRONG, "--random", "--assume-inference-bn", "-o", "CASE"),
+    ("fuzz", "--count", "2"),
+    ("cache", "ls", "--cache-dir", "CASE"),
+    ("cache", "verify", "--cache-dir", "CASE"),
+    ("cache", "prune", "--cache-dir", "CASE"),
+    ("machine",),
+    ("machine", "--list"),
+    ("zoo",),
+    ("passes",),
+    ("errors",),
 ]
+
+# Verbs that write scripts and pages for other programs.
+WITHOUT_JSON = {"completion", "man"}
+
+
+def commands(enfold):
+    """The verbs that the help lists."""
+    text = subprocess.run([enfold, "--help"], capture_output=True, text=True, check=True).stdout
+    rows = text.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    return {row.split()[0] for row in rows if row.startswith("  ") and not row.startswith("   ")}
+
+
+def check(document, kind):
+    import jsonschema
+
+    schema = json.loads((TREE / f"docs/schemas/{kind}.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
 
 
 def main():
-    import jsonschema
-
     enfold = sys.argv[1]
+    verbs = {verb for verb, *_ in RUNS}
+    assert commands(enfold) == verbs | WITHOUT_JSON, commands(enfold) ^ (verbs | WITHOUT_JSON)
     with tempfile.TemporaryDirectory() as folder:
         compiled = f"{folder}/model.so"
         subprocess.run([enfold, "compile", MODEL, "-o", compiled], check=True)
         sizes = pathlib.Path(folder) / "sizes.txt"
         sizes.write_text("# batches\nimages=1x3x32x32\nimages=3x3x32x32\n")
+        paths = {"COMPILED": compiled, "SIZES": str(sizes), "WRITTEN": f"{folder}/written.onnx"}
+        paths["CASE"] = f"{folder}/case"
+        paths |= {
+            f"WRITTEN.{end}": f"{folder}/written.{end}" for end in ("so", "kir", "eir", "html")
+        }
         for verb, *words in RUNS:
-            paths = {"COMPILED": compiled, "WRITTEN": f"{folder}/codes.onnx", "SIZES": str(sizes)}
             kind = "bench-shapes" if "SIZES" in words else verb
             words = [paths.get(word, str(word)) for word in words]
             path = pathlib.Path(folder) / f"{verb}.json"
             path.unlink(missing_ok=True)
             done = subprocess.run(
-                [enfold, verb, *words, "--json", path], capture_output=True, text=True
+                [enfold, verb, *words, "--json", path],
+                capture_output=True,
+                text=True,
+                cwd=folder,
             )
             assert path.exists(), f"{verb} {words}: {done.stderr}"
-            schema = json.loads((TREE / f"docs/schemas/{kind}.json").read_text())
-            jsonschema.Draft202012Validator.check_schema(schema)
-            jsonschema.validate(json.loads(path.read_text()), schema)
+            check(json.loads(path.read_text()), kind)
             print("ok:", verb, *words)
+        printed = subprocess.run(
+            [enfold, "zoo", "--json", "-"], capture_output=True, text=True, check=True
+        )
+        check(json.loads(printed.stdout), "zoo")
+        printed = subprocess.run(
+            [enfold, "--version", "--json"], capture_output=True, text=True, check=True
+        )
+        check(json.loads(printed.stdout), "version")
 
 
 if __name__ == "__main__":

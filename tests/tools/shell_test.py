@@ -82,6 +82,29 @@ class Completion(unittest.TestCase):
                 subprocess.run([shell, "-n"], input=script, text=True, check=True)
         self.assertIn("csh", enfold("completion", "csh", code=2))
 
+    def test_zsh_knows_a_script_that_was_read(self):
+        program = "autoload -U compinit; compinit -D; source script; echo ${_comps[enfold]}"
+        self.check_by("zsh", program, "_enfold")
+
+    def test_fish_completes_words(self):
+        offered = 'complete -C "enfold run --agai" | string split --fields 1 \\t'
+        self.check_by("fish", f"source script; {offered}", "--against")
+
+    def check_by(self, shell, program, expected):
+        """The shell prints that for a program that reads the file `script`."""
+        if not shutil.which(shell):
+            self.skipTest(f"there is no {shell}")
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "script").write_text(enfold("completion", shell))
+            done = subprocess.run(
+                [shell, "-c", program],
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                env=dict(os.environ, HOME=folder),
+            )
+        self.assertEqual(done.stdout.strip(), expected, done.stderr)
+
 
 class Manual(unittest.TestCase):
     def test_every_command_has_a_page(self):
