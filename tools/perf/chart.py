@@ -10,6 +10,8 @@ import json
 import math
 import pathlib
 
+import drawing
+
 ENGINES = ["onnxruntime", "openvino", "ncnn", "enfold"]
 TITLES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "ncnn": "ncnn", "enfold": "enfold"}
 COLORS = {1: "#4878a8", 2: "#c07840"}
@@ -40,9 +42,7 @@ def svg(rows):
     step = ROW * len(counts) + 6
     height = step * len(models) + 40
     width = LEFT + UNIT * 3
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-             'font-family="sans-serif" font-size="11">',
-             f'<rect width="{width}" height="{height}" fill="white"/>']
+    parts = []
     for index, model in enumerate(models):
         top = 24 + index * step
         parts.append(f'<text x="{LEFT - 6}" y="{top + ROW}" text-anchor="end">{model}</text>')
@@ -62,7 +62,7 @@ def svg(rows):
         parts.append(f'<text x="{x + 14}" y="15">{threads} thread{"s" if threads > 1 else ""}</text>')
     parts.append(f'<line x1="{LEFT + UNIT}" y1="20" x2="{LEFT + UNIT}" y2="{height - 12}" '
                  'stroke="black" stroke-dasharray="3"/>')
-    return "\n".join(parts + ["</svg>"]) + "\n"
+    return drawing.document(width, height, parts)
 
 
 def main():

@@ -12,6 +12,8 @@ import argparse
 import pathlib
 import re
 
+import drawing
+
 CELL_WIDTH, CELL_HEIGHT, GAP = 34, 15, 26  # pixels
 LABEL = 40  # of the sizes of images
 PER_ROW = 3
@@ -51,12 +53,10 @@ def svg(text):
     columns = max(len(channels) for _, channels, _ in found)
     step_x, step_y = LABEL + columns * CELL_WIDTH + GAP, rows * CELL_HEIGHT + GAP + 34
     width, height = PER_ROW * step_x, (len(found) + PER_ROW - 1) // PER_ROW * step_y + 12
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-             'font-family="sans-serif" font-size="11">',
-             f'<rect width="{width}" height="{height}" fill="white"/>']
+    parts = []
     for index, table in enumerate(found):
         parts += table_svg(8 + index % PER_ROW * step_x, 40 + index // PER_ROW * step_y, *table)
-    return "\n".join(parts + ["</svg>"]) + "\n"
+    return drawing.document(width, height, parts)
 
 
 def main():

@@ -12,6 +12,8 @@ import json
 import math
 import pathlib
 
+import drawing
+
 LEFT, TOP, WIDTH, HEIGHT = 60, 24, 640, 380  # pixels: the plane of the plot
 X_RANGE, Y_RANGE = (0.1, 1000), (1, 1000)  # flops a byte, GFLOP/s
 COLORS = {"conv": "#4878a8", "winograd": "#c07840", "gemm": "#609060", "other": "#808080"}
@@ -76,11 +78,8 @@ def kernels(profile):
 
 def svg(report):
     width, height = LEFT + WIDTH + 20, TOP + HEIGHT + 44
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-             'font-family="sans-serif" font-size="11">',
-             f'<rect width="{width}" height="{height}" fill="white"/>',
-             *axes(), *roof(report["limits"]), *kernels(report["profile"])]
-    return "\n".join(parts + ["</svg>"]) + "\n"
+    parts = [*axes(), *roof(report["limits"]), *kernels(report["profile"])]
+    return drawing.document(width, height, parts)
 
 
 def main():
