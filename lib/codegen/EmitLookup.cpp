@@ -33,7 +33,7 @@ llvm::Value* Emitter::lookup(const Inst& inst, Value* table) {
                        inst.imm == 0 && first && first->isZero();
   Value* bytes = isTable ? bytesOf(operand(inst, 1)) : nullptr;
   if (!bytes) return nullptr;
-  const bool isWide = target_.isa == kir::Isa::Avx512 && target_.needs.contains("avx512_vbmi");
+  const bool isWide = target_.isa == kir::Isa::Avx512 && target_.hasBytePermutes;
   if (!isWide && target_.isa < kir::Isa::Avx2) return nullptr;
   const int width = isWide ? 64 : 32, lanes = inst.type.lanes;
   const auto slice = [&](Value* v, int begin, int count, int own) {

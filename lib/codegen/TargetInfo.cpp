@@ -153,6 +153,7 @@ void describeFeatures(Target& target) {
       target.needs = joined(target.needs, info.name);
   target.hasFma = has(*cpu, "+fma");
   target.hasF16Conversion = has(*cpu, "+f16c");
+  target.hasBytePermutes = has(*cpu, "+avx512vbmi");
   target.hasTiles = has(*cpu, "+amx-tile");
 }
 

@@ -31,6 +31,7 @@ struct Target {
   std::string needs; ///< what a CPU must have to run the code, as in enfold_program::isa
   bool hasFma = false;
   bool hasF16Conversion = false; ///< between half and single precision
+  bool hasBytePermutes = false;  ///< of the bytes of two whole vectors (AVX-512 VBMI)
   bool hasTiles = false;         ///< of Kernel IR; else they are arrays, and slow
   Machine machine;
   /// Kernels that are not to be used, of lower/Families.h's kernelNames().

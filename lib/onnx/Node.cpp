@@ -64,13 +64,16 @@ void Node::setOperand(size_t i, Value* value) {
   operands[i] = value;
 }
 
-Result<> Node::attrToOperand(std::string_view attr, size_t i) {
-  ENFOLD_TRY(const auto values, take<std::vector<int64_t>>(attr));
-  if (!values) return {};
+Result<> Node::addOperand(size_t i, Value* value, std::string_view attr) {
   if (operand(i))
     return invalid(fmt::format("its input {} and its attribute '{}' state the same", i, attr));
-  setOperand(i, intsConstant(*values, attr));
+  setOperand(i, value);
   return {};
+}
+
+Result<> Node::attrToOperand(std::string_view attr, size_t i) {
+  ENFOLD_TRY(const auto values, take<std::vector<int64_t>>(attr));
+  return values ? addOperand(i, intsConstant(*values, attr), attr) : Result<>{};
 }
 
 Value* Node::constant(Tensor tensor, std::string_view role) {

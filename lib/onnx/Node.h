@@ -54,6 +54,8 @@ public:
 
   /// Makes operand i, padding with absent ones before it.
   void setOperand(size_t i, Value* value);
+  /// Makes what an attribute states operand i, which the node must not have as well.
+  Result<> addOperand(size_t i, Value* value, std::string_view attr);
   /// Turns an attribute of integers, if given, into operand i.
   Result<> attrToOperand(std::string_view attr, size_t i);
 

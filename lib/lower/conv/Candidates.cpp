@@ -337,8 +337,7 @@ bool wantsBlockedInput(const Op& op, const Layout& result, const kir::Target& ta
 bool isFasterPlain(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
   const WindowProblem p = windowProblem(op);
   const int block = layouts.data.block;
-  const bool isWithinBlock = p.cin == p.cout && block % p.cinPerGroup() == 0;
-  if (p.groups == 1 || isWithinBlock || !sumsInF32(op) || algorithmOf(op) != "auto" ||
+  if (p.groups == 1 || staysWithinBlocks(p, block) || !sumsInF32(op) || algorithmOf(op) != "auto" ||
       isDisabled("conv_plain", target))
     return false;
   const std::vector<GroupRun> runs = mergedGroups(directProblem(op), block, layouts.result.block);

@@ -20,6 +20,7 @@
 #include "lower/conv/BorderSums.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/FloatWeights.h"
+#include "lower/conv/Groups.h"
 #include "lower/conv/IntegerOperands.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
@@ -463,9 +464,9 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   const int block = x.layout.block;
   if (!isVector(x.layout, target) || y.layout != x.layout) return "not channel-blocked alike";
   const WindowProblem p = windowProblem(op);
-  const int64_t width = p.cinPerGroup();
   if (p.cout != p.cin) return "groups of unequal channels";
-  if (width != 1 && (width >= block || block % width != 0 || p.groups == 1))
+  const int64_t width = p.cinPerGroup();
+  if (width != 1 && (width == block || p.groups == 1 || !staysWithinBlocks(p, block)))
     return "groups that do not divide a block";
   return epilogueRefusal(op);
 }

@@ -10,6 +10,10 @@ int64_t storedChannels(const Type& type) {
   return (type.shape[1] + block - 1) / block * block;
 }
 
+bool staysWithinBlocks(const WindowProblem& p, int block) {
+  return p.cin == p.cout && block % p.cinPerGroup() == 0;
+}
+
 std::vector<GroupRun> mergedGroups(const WindowProblem& p, const Op& op) {
   const Layout &x = op.own(0)->type().layout, &y = op.result()->type().layout;
   return mergedGroups(p, x.isPlain() ? y.block : x.block, y.block);

@@ -11,6 +11,9 @@ namespace enfold::lower {
 /// Channels of a tensor in memory, with the padding of a blocked layout.
 int64_t storedChannels(const Type& type);
 
+/// Whether no group's channels lie in more than one block, and results lie as inputs do.
+bool staysWithinBlocks(const WindowProblem& problem, int block);
+
 /// Neighbouring groups of a convolution, computed as one problem.
 struct GroupRun {
   int64_t first; ///< group of the whole convolution

@@ -8,17 +8,6 @@
 #include <limits>
 
 namespace enfold::onnx {
-namespace {
-
-/// Makes `value` operand i, which the node must not have as well.
-Result<> addOperand(Node& node, size_t i, Value* value, std::string_view attr) {
-  if (node.operand(i))
-    return invalid(fmt::format("its input {} and its attribute '{}' state the same", i, attr));
-  node.setOperand(i, value);
-  return {};
-}
-
-} // namespace
 
 Result<Values> axesOperand(Node& node) {
   ENFOLD_RETURN_IF_ERROR(node.attrToOperand("axes", 1));
@@ -38,7 +27,7 @@ Result<Values> clipBounds(Node& node) {
     Tensor bound(input->elem(), {});
     bound.setDouble(0, stated.value_or(byDefault));
     const bool clips = stated || std::isfinite(bound.asDouble(0));
-    return clips ? addOperand(node, i, node.constant(std::move(bound), role), role) : Result<>{};
+    return clips ? node.addOperand(i, node.constant(std::move(bound), role), role) : Result<>{};
   };
   ENFOLD_RETURN_IF_ERROR(setBound(1, least, std::numeric_limits<float>::lowest(), "min"));
   ENFOLD_RETURN_IF_ERROR(setBound(2, most, std::numeric_limits<float>::max(), "max"));
@@ -51,7 +40,7 @@ Result<Values> padOperands(Node& node) {
   ENFOLD_TRY(const float value, node.take<float>("value", 0.0f));
   if (value != 0.0f)
     ENFOLD_RETURN_IF_ERROR(
-        addOperand(node, 2, node.scalarConstant(input->elem(), value, "value"), "value"));
+        node.addOperand(2, node.scalarConstant(input->elem(), value, "value"), "value"));
   return node.finish();
 }
 
@@ -80,7 +69,7 @@ Result<Values> splitSizes(Node& node) {
 
 Result<Values> topkCount(Node& node) {
   ENFOLD_TRY(const auto count, node.take<int64_t>("k"));
-  if (count) ENFOLD_RETURN_IF_ERROR(addOperand(node, 1, node.intsConstant({*count}, "k"), "k"));
+  if (count) ENFOLD_RETURN_IF_ERROR(node.addOperand(1, node.intsConstant({*count}, "k"), "k"));
   return node.finish();
 }
 
