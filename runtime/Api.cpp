@@ -14,8 +14,6 @@ using enfold::rt::Context;
 using enfold::rt::fail;
 
 struct enfold_context {
-  explicit enfold_context(const enfold_program& program) : context(program) {}
-
   Context context;
   std::atomic<bool> inUse{false};
 };
@@ -144,10 +142,10 @@ enfold_status enfold_create_context(const enfold_program* program, const enfold_
   if (context == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "the place for the context is null");
   *context = nullptr;
   if (program == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "no program");
-  auto* handle = enfold::rt::create<enfold_context>(*program);
+  auto* handle = enfold::rt::create<enfold_context>();
   if (handle == nullptr) return fail(ENFOLD_NO_MEMORY, "no memory for a context");
   const enfold_status status =
-      handle->context.prepare(options != nullptr ? *options : enfold_options{});
+      handle->context.prepare(*program, options != nullptr ? *options : enfold_options{});
   if (status == ENFOLD_OK)
     *context = handle;
   else
@@ -159,6 +157,13 @@ void enfold_destroy_context(enfold_context* context) { enfold::rt::destroy(conte
 
 const enfold_program* enfold_context_program(const enfold_context* context) {
   return context != nullptr ? &context->context.program() : nullptr;
+}
+
+enfold_status enfold_set_program(enfold_context* context, const enfold_program* program) {
+  const Use use(context);
+  if (use.status() != ENFOLD_OK) return use.status();
+  if (program == nullptr) return fail(ENFOLD_INVALID_ARGUMENT, "no program");
+  return use.context().setProgram(*program);
 }
 
 enfold_status enfold_set_threads(enfold_context* context, int32_t threads) {

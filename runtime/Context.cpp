@@ -20,24 +20,53 @@ int64_t spinNanoseconds(int32_t microseconds) {
   return (microseconds == 0 ? kDefaultSpinMicroseconds : int64_t{microseconds}) * 1000;
 }
 
+enfold_status failScratch(int32_t threads, int64_t bytes) {
+  return fail(ENFOLD_NO_MEMORY, "no memory for %d times %lld bytes of scratch", threads,
+              static_cast<long long>(bytes));
+}
+
 } // namespace
 
 // ---- Preparing ----------------------------------------------------------------------------------
 
-enfold_status Context::prepare(const enfold_options& options) {
-  if (const enfold_status status = checkProgram(program_)) return status;
+enfold_status Context::prepare(const enfold_program& program, const enfold_options& options) {
   options_ = options;
   const int32_t lines = wantsLines();
   if (lines < 0)
     return fail(ENFOLD_INVALID_ARGUMENT, "ENFOLD_VERBOSE=%s: it is 0 or 1",
                 getenv("ENFOLD_VERBOSE"));
   isVerbose_ = lines == 1;
-  if (!arena_.allocate(static_cast<size_t>(program_.arena_bytes)))
-    return fail(ENFOLD_NO_MEMORY, "no memory for an arena of %lld bytes",
-                static_cast<long long>(program_.arena_bytes));
-  if (!buildTables() || !profiler_.prepare(steps_.size()))
-    return fail(ENFOLD_NO_MEMORY, "no memory for the tables of %d steps", program_.num_steps);
+  if (const enfold_status status = setProgram(program)) return status;
   return setThreads(options.threads);
+}
+
+// Nothing is changed before everything that may fail has been done.
+enfold_status Context::setProgram(const enfold_program& program) {
+  if (const enfold_status status = checkProgram(program)) return status;
+  Memory arena;
+  const bool grows = static_cast<size_t>(program.arena_bytes) > arena_.size();
+  if (grows && !arena.allocate(static_cast<size_t>(program.arena_bytes)))
+    return fail(ENFOLD_NO_MEMORY, "no memory for an arena of %lld bytes",
+                static_cast<long long>(program.arena_bytes));
+  auto* tables = create<StepTables>(program);
+  Profiler profiler;
+  enfold_status status = ENFOLD_OK;
+  if (tables == nullptr || !tables->build(grows ? arena.data() : arena_.data()) ||
+      !profiler.prepare(tables->size()))
+    status = fail(ENFOLD_NO_MEMORY, "no memory for the tables of %d steps", program.num_steps);
+  else if (pool_ != nullptr && !pool_->reserveScratch(static_cast<size_t>(program.scratch_bytes)))
+    status = failScratch(threads(), program.scratch_bytes);
+  if (status != ENFOLD_OK) {
+    destroy(tables);
+    return status;
+  }
+  if (grows) arena_.swap(arena);
+  profiler_.swap(profiler);
+  isProfiling_ = false;
+  destroy(tables_);
+  tables_ = tables;
+  if (pool_ != nullptr) tables_->chooseThreads(threads());
+  return ENFOLD_OK;
 }
 
 enfold_status Context::setThreads(int32_t threads) {
@@ -54,13 +83,14 @@ enfold_status Context::setThreads(int32_t threads) {
   wanted.spinNanoseconds = spinNanoseconds(options_.spin_us);
   wanted.denormals = denormals();
   wanted.pinned = pinning == 1;
-  wanted.scratchBytes = static_cast<size_t>(program_.scratch_bytes);
+  const size_t scratch = static_cast<size_t>(program().scratch_bytes);
+  const size_t reserved = pool_ != nullptr ? pool_->scratchStride() : 0;
+  wanted.scratchBytes = scratch > reserved ? scratch : reserved;
   ThreadPool* pool = create<ThreadPool>();
   const enfold_status status = pool != nullptr ? pool->start(wanted) : ENFOLD_NO_MEMORY;
   if (status != ENFOLD_OK) destroy(pool);
   if (status == ENFOLD_NO_MEMORY)
-    return fail(status, "no memory for %d times %lld bytes of scratch", threads,
-                static_cast<long long>(program_.scratch_bytes));
+    return failScratch(threads, static_cast<int64_t>(wanted.scratchBytes));
   if (status == ENFOLD_NO_THREADS)
     return fail(status, "the system cannot start %d threads", threads);
   if (isProfiling_ && !profiler_.prepareThreads(static_cast<size_t>(threads))) {
@@ -70,105 +100,44 @@ enfold_status Context::setThreads(int32_t threads) {
   }
   destroy(pool_);
   pool_ = pool;
-  chooseThreads();
+  tables_->chooseThreads(threads);
   return ENFOLD_OK;
-}
-
-/// Never more threads than there are grains, so that no thread is woken for nothing.
-void Context::chooseThreads() {
-  for (int32_t i = 0; i < program_.num_steps; ++i) {
-    const enfold_step& step = program_.steps[i];
-    const int64_t grains = step.iterations / step.grain;
-    const int64_t split = grains < threads() ? grains : threads();
-    steps_[size_t(i)].threads = step.parallel != 0 && split > 1 ? static_cast<int32_t>(split) : 1;
-  }
-}
-
-int32_t Context::tensorOf(const enfold_buffer_ref& buffer) const {
-  if (buffer.space == ENFOLD_SPACE_INPUT) return buffer.index;
-  if (buffer.space == ENFOLD_SPACE_OUTPUT) return program_.num_inputs + buffer.index;
-  return -1;
-}
-
-bool Context::buildTables() {
-  const size_t tensors = size_t(program_.num_inputs) + size_t(program_.num_outputs);
-  size_t entryCount = 0;
-  for (int32_t i = 0; i < program_.num_steps; ++i)
-    entryCount += static_cast<size_t>(program_.steps[i].num_buffers);
-  if (!steps_.allocate(static_cast<size_t>(program_.num_steps)) || !entries_.allocate(entryCount) ||
-      !bound_.allocate(tensors) || !firstFollower_.allocate(tensors + 1))
-    return false;
-  countFollowers();
-  if (!followers_.allocate(static_cast<size_t>(firstFollower_[tensors]))) return false;
-
-  Array<int64_t> filled;
-  if (!filled.allocate(tensors)) return false;
-  void** entry = entries_.begin();
-  for (int32_t i = 0; i < program_.num_steps; ++i) {
-    const enfold_step& step = program_.steps[i];
-    ReadyStep& ready = steps_[size_t(i)];
-    ready.task = {step.kernel, entry, step.iterations, step.grain};
-    ready.check = step.check;
-    ready.skip = step.skip;
-    const bool hasResult = step.check != nullptr || step.skip != 0;
-    ready.result = hasResult ? entry + step.num_buffers - 1 : nullptr;
-    for (int32_t b = 0; b < step.num_buffers; ++b, ++entry) {
-      const enfold_buffer_ref& buffer = step.buffers[b];
-      if (const int32_t tensor = tensorOf(buffer); tensor >= 0) {
-        const int64_t place = firstFollower_[size_t(tensor)] + filled[size_t(tensor)]++;
-        followers_[size_t(place)] = {entry, buffer.offset};
-      } else if (buffer.space == ENFOLD_SPACE_ARENA) {
-        *entry = arena_.data() + buffer.offset;
-      } else {
-        // Kernels take all buffers alike; they never write constants.
-        *entry = static_cast<std::byte*>(const_cast<void*>(program_.constants)) + buffer.offset;
-      }
-    }
-  }
-  return true;
-}
-
-void Context::countFollowers() {
-  for (int32_t i = 0; i < program_.num_steps; ++i)
-    for (int32_t b = 0; b < program_.steps[i].num_buffers; ++b)
-      if (const int32_t tensor = tensorOf(program_.steps[i].buffers[b]); tensor >= 0)
-        ++firstFollower_[size_t(tensor) + 1];
-  for (size_t t = 1; t < firstFollower_.size(); ++t) firstFollower_[t] += firstFollower_[t - 1];
 }
 
 // ---- Running ------------------------------------------------------------------------------------
 
 enfold_status Context::run(const void* const* inputs, void* const* outputs,
                            const enfold_run_limits* limits) {
-  if (const enfold_status status = bind(inputs, outputs)) return status;
+  if (const enfold_status status = tables_->bind(inputs, outputs)) return status;
   const RunLimits within(limits);
   const FloatMode mode(denormals());
   return isProfiling_ || isVerbose_ ? runMeasured(within) : runSteps(within);
 }
 
 enfold_status Context::runSteps(const RunLimits& limits) {
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (const enfold_status status = limits.check(program_.steps[i])) return status;
-    runStep(steps_[i]);
-    if (const enfold_status status = checkResult(steps_[i])) return status;
-    i += skipped(steps_[i]);
+  const StepTables& steps = *tables_;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (const enfold_status status = limits.check(program().steps[i])) return status;
+    runStep(steps[i]);
+    if (const enfold_status status = checkResult(steps[i])) return status;
+    i += skipped(steps[i]);
   }
   return ENFOLD_OK;
 }
 
-size_t Context::skipped(const ReadyStep& step) {
+size_t Context::skipped(const StepTables::ReadyStep& step) {
   if (step.skip == 0 || *static_cast<const int32_t*>(*step.result) == 0) return 0;
   return static_cast<size_t>(step.skip);
 }
 
-enfold_status Context::checkResult(const ReadyStep& step) {
+enfold_status Context::checkResult(const StepTables::ReadyStep& step) {
   if (step.check == nullptr || *static_cast<const int32_t*>(*step.result) == 0) return ENFOLD_OK;
   const char* message =
       *step.check != 0 ? step.check : static_cast<const enfold_check*>(*step.result)->message;
   return fail(ENFOLD_INVALID_DATA, "%s", message);
 }
 
-void Context::runStep(const ReadyStep& step) {
+void Context::runStep(const StepTables::ReadyStep& step) {
   const Task& task = step.task;
   if (step.threads > 1)
     pool_->run(task, step.threads);
@@ -185,7 +154,7 @@ enfold_status Context::startProfile() {
 }
 
 int64_t Context::recordShares(size_t step, int64_t runBegin, int64_t begin, int64_t end) {
-  if (steps_[step].threads == 1) {
+  if ((*tables_)[step].threads == 1) {
     profiler_.share(step, 0) = {begin - runBegin, end - runBegin, end - begin};
     return end - begin;
   }
@@ -201,29 +170,30 @@ int64_t Context::recordShares(size_t step, int64_t runBegin, int64_t begin, int6
 }
 
 enfold_status Context::runMeasured(const RunLimits& limits) {
+  const StepTables& steps = *tables_;
   pool_->measure(isProfiling_);
   profiler_.beginRun();
-  if (isVerbose_) printRun(program_, threads());
+  if (isVerbose_) printRun(program(), threads());
   enfold_status status = ENFOLD_OK;
   const int64_t begin = nanoseconds();
   int64_t before = begin;
-  for (size_t i = 0; i < steps_.size() && status == ENFOLD_OK; ++i) {
-    status = limits.check(program_.steps[i]);
+  for (size_t i = 0; i < steps.size() && status == ENFOLD_OK; ++i) {
+    status = limits.check(program().steps[i]);
     if (status != ENFOLD_OK) break;
-    runStep(steps_[i]);
-    status = checkResult(steps_[i]);
+    runStep(steps[i]);
+    status = checkResult(steps[i]);
     const int64_t after = nanoseconds();
     if (isProfiling_) profiler_.add(i, after - before, recordShares(i, begin, before, after));
-    if (isVerbose_) printStep(program_.steps[i], steps_[i].threads, after - before);
+    if (isVerbose_) printStep(program().steps[i], steps[i].threads, after - before);
     before = isVerbose_ ? nanoseconds() : after;
-    i += skipped(steps_[i]);
+    i += skipped(steps[i]);
   }
   pool_->measure(false);
   return status;
 }
 
 enfold_step_profile Context::profile(int32_t index) const {
-  const enfold_step& step = program_.steps[index];
+  const enfold_step& step = program().steps[index];
   const Profiler::Times& times = profiler_.times(static_cast<size_t>(index));
   const double second = 1e9;
   return {step.name != nullptr ? step.name : "",
@@ -241,61 +211,6 @@ enfold_thread_profile Context::threadProfile(int32_t step, int32_t thread) const
       profiler_.shareOr(static_cast<size_t>(step), static_cast<size_t>(thread));
   const double second = 1e9;
   return {double(share.begin) / second, double(share.end) / second, double(share.busy) / second};
-}
-
-// ---- Inputs and outputs -------------------------------------------------------------------------
-
-const enfold_tensor_info& Context::tensorInfo(int32_t tensor) const {
-  return isInput(tensor) ? program_.inputs[tensor] : program_.outputs[tensor - program_.num_inputs];
-}
-
-enfold_status Context::bind(const void* const* inputs, void* const* outputs) {
-  const int32_t count = program_.num_inputs + program_.num_outputs;
-  // Kernels take all buffers alike; they never write inputs.
-  const auto given = [&](int32_t tensor) {
-    return static_cast<std::byte*>(isInput(tensor) ? const_cast<void*>(inputs[tensor])
-                                                   : outputs[tensor - program_.num_inputs]);
-  };
-  bool changed = false;
-  for (int32_t t = 0; t < count; ++t) changed |= bound_[size_t(t)] != given(t);
-  if (!changed) return isBound_ ? ENFOLD_OK : checkBound();
-  isBound_ = false; // until these pointers are found good
-  for (int32_t t = 0; t < count; ++t) bindTensor(t, given(t));
-  return checkBound();
-}
-
-enfold_status Context::checkBound() {
-  for (int32_t t = 0; t < program_.num_inputs + program_.num_outputs; ++t)
-    if (const enfold_status status = checkPointer(t)) return status;
-  isBound_ = true;
-  return ENFOLD_OK;
-}
-
-enfold_status Context::checkPointer(int32_t tensor) const {
-  const enfold_tensor_info& info = tensorInfo(tensor);
-  const char* role = isInput(tensor) ? "input" : "output";
-  const auto begin = reinterpret_cast<uintptr_t>(bound_[size_t(tensor)]);
-  if (info.bytes == 0) return ENFOLD_OK;
-  if (begin == 0) return fail(ENFOLD_INVALID_ARGUMENT, "%s '%s' is null", role, info.name);
-  if (begin % static_cast<uintptr_t>(enfold_elem_bytes(info.elem)) != 0)
-    return fail(ENFOLD_INVALID_ARGUMENT, "%s '%s' is not aligned to its %d-byte elements", role,
-                info.name, static_cast<int>(enfold_elem_bytes(info.elem)));
-  if (isInput(tensor)) return ENFOLD_OK;
-  for (int32_t other = 0; other < tensor; ++other) {
-    const enfold_tensor_info& otherInfo = tensorInfo(other);
-    const auto otherBegin = reinterpret_cast<uintptr_t>(bound_[size_t(other)]);
-    if (begin < otherBegin + static_cast<uintptr_t>(otherInfo.bytes) &&
-        otherBegin < begin + static_cast<uintptr_t>(info.bytes))
-      return fail(ENFOLD_INVALID_ARGUMENT, "output '%s' overlaps '%s'", info.name, otherInfo.name);
-  }
-  return ENFOLD_OK;
-}
-
-void Context::bindTensor(int32_t tensor, std::byte* data) {
-  bound_[size_t(tensor)] = data;
-  const size_t begin = size_t(firstFollower_[size_t(tensor)]);
-  const size_t end = size_t(firstFollower_[size_t(tensor) + 1]);
-  for (size_t i = begin; i < end; ++i) *followers_[i].entry = data + followers_[i].offset;
 }
 
 } // namespace enfold::rt

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <new>
 #include <type_traits>
+#include <utility>
 
 namespace enfold::rt {
 
@@ -25,6 +26,10 @@ public:
   /// False if there is not so much memory; then, and for no bytes, data() is null.
   [[nodiscard]] bool allocate(size_t bytes);
   void release();
+  void swap(Memory& other) {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
 
   std::byte* data() const { return data_; }
   size_t size() const { return size_; }
@@ -45,6 +50,10 @@ public:
     if (count != 0) std::memset(memory_.data(), 0, count * sizeof(T));
     count_ = count;
     return true;
+  }
+  void swap(Array& other) {
+    memory_.swap(other.memory_);
+    std::swap(count_, other.count_);
   }
   size_t size() const { return count_; }
   T& operator[](size_t index) const { return begin()[index]; }

@@ -33,6 +33,12 @@ public:
     return done;
   }
 
+  void swap(Profiler& other) {
+    times_.swap(other.times_);
+    shares_.swap(other.shares_);
+    std::swap(threads_, other.threads_);
+  }
+
   void reset() {
     for (Times& times : times_) times = {};
     beginRun();

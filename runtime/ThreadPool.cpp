@@ -47,9 +47,7 @@ int64_t ThreadPool::Job::shareEnd(int32_t thread) const {
 
 enfold_status ThreadPool::start(const Options& options) {
   const size_t count = static_cast<size_t>(options.threads);
-  if (options.scratchBytes > SIZE_MAX / 2 / count - kLinePair) return ENFOLD_NO_MEMORY;
-  scratchStride_ = (options.scratchBytes + kLinePair - 1) / kLinePair * kLinePair;
-  if (!scratch_.allocate(scratchStride_ * count) ||
+  if (!allocateScratch(options.scratchBytes, count) ||
       !stateMemory_.allocate(count * sizeof(ThreadState)))
     return ENFOLD_NO_MEMORY;
   states_ = reinterpret_cast<ThreadState*>(stateMemory_.data());
@@ -63,6 +61,20 @@ enfold_status ThreadPool::start(const Options& options) {
     return ENFOLD_NO_THREADS;
   }
   return ENFOLD_OK;
+}
+
+bool ThreadPool::reserveScratch(size_t bytes) {
+  return bytes <= scratchStride_ || allocateScratch(bytes, static_cast<size_t>(options_.threads));
+}
+
+bool ThreadPool::allocateScratch(size_t bytes, size_t count) {
+  if (bytes > SIZE_MAX / 2 / count - kLinePair) return false;
+  const size_t stride = (bytes + kLinePair - 1) / kLinePair * kLinePair;
+  Memory scratch;
+  if (!scratch.allocate(stride * count)) return false;
+  scratch_.swap(scratch);
+  scratchStride_ = stride;
+  return true;
 }
 
 /// The first CPU is the caller's, if it is anywhere.

@@ -52,6 +52,10 @@ public:
   void run(const Task& task, int32_t count);
 
   int32_t threads() const { return options_.threads; }
+  /// Gives each thread at least this much scratch, between runs; false if there is no memory.
+  [[nodiscard]] bool reserveScratch(size_t bytes);
+  /// What each thread has.
+  size_t scratchStride() const { return scratchStride_; }
   int64_t scratchBytes() const { return static_cast<int64_t>(scratch_.size()); }
   void* scratch(int32_t thread) const { return scratch_.data() + scratchStride_ * size_t(thread); }
 
@@ -90,6 +94,7 @@ private:
     int64_t shareEnd(int32_t thread) const;
   };
 
+  bool allocateScratch(size_t bytes, size_t count);
   static void* workerMain(void* state);
   void chooseCpus();
   bool startWorker(int32_t index);
