@@ -6,20 +6,18 @@
 #include "diagnose/ShapeBench.h"
 #include "ir/ConstantText.h"
 #include "onnx/AnonymousSize.h"
-#include "onnx/RegularFile.h"
 #include "tools/BenchText.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
 #include "tools/ProgressLine.h"
+#include "tools/SizesFile.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstring>
-#include <sstream>
 
 namespace enfold::tool {
 namespace {
@@ -115,27 +113,6 @@ Result<> checkTogether(const BenchOptions& options) {
        !options.inputs.files.empty()))
     return usageError("--shapes is a measurement of its own, which takes --seconds and --json");
   return {};
-}
-
-/// Lines of NAME=1x3x224x224, several words if there are several inputs. Empty lines and those that
-/// begin with # say nothing.
-Result<std::vector<std::vector<std::string>>> readSizes(const std::string& path) {
-  ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
-  std::string text(static_cast<size_t>(file.size()), '\0');
-  if (file.size() > 0) {
-    ENFOLD_TRY(const auto bytes, file.map());
-    std::memcpy(text.data(), bytes.get(), text.size());
-  }
-  std::vector<std::vector<std::string>> sizes;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::vector<std::string> texts;
-    for (std::string word; words >> word;) texts.push_back(std::move(word));
-    if (!texts.empty() && !texts[0].starts_with('#')) sizes.push_back(std::move(texts));
-  }
-  if (sizes.empty()) return invalid(path + ": states no sizes");
-  return sizes;
 }
 
 Result<> benchSizes(const BenchOptions& options) {

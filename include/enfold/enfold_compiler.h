@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 6
+#define ENFOLD_COMPILER_VERSION 7
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -216,6 +216,13 @@ typedef struct enfold_save_options {
  * written on failure. */
 enfold_status enfold_save(enfold_network* network, const enfold_tensor* inputs, int32_t num_inputs,
                           const char* path, const enfold_save_options* options);
+
+/* The same for inputs of several sizes, `num_sizes` lists of `num_inputs` tensors, one after the
+ * other. The file holds a program for each, which share their weights; the C header has a function
+ * that finds the one for given sizes. */
+enfold_status enfold_save_sizes(enfold_network* network, const enfold_tensor* inputs,
+                                int32_t num_inputs, int32_t num_sizes, const char* path,
+                                const enfold_save_options* options);
 
 /* Opens a shared library that was compiled ahead of time as a network. Its code becomes part of the
  * process, so it must be from a source you trust. Of the settings, those of running apply. On

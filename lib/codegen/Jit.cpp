@@ -267,16 +267,16 @@ Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& tar
     return unsupported(fmt::format("code for {} on {} cannot run here; compile it to a file",
                                    kir::name(target.architecture), target.cpu));
   initializeLlvm();
-  ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, "enfold"));
+  ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels({&program, 1}, "enfold"));
   MachineCode code;
   ENFOLD_TRY(code.objects,
              catchLlvmErrors("generating code", [&]() -> Result<std::vector<std::string>> {
                dumpKernels(kernels.entries, target);
                return compile(kernels, target, options);
              }));
-  for (size_t i = 0; i < kernels.entryOf.size(); ++i)
-    code.functions.push_back(
-        {kernels.entries[kernels.entryOf[i]].symbol, program.kernels[i].iterations});
+  const std::vector<size_t>& entryOf = kernels.entryOf.front();
+  for (size_t i = 0; i < entryOf.size(); ++i)
+    code.functions.push_back({kernels.entries[entryOf[i]].symbol, program.kernels[i].iterations});
   return code;
 }
 

@@ -81,6 +81,21 @@ std::string mistakeIn(const Step& step, const ProgramDesc& program) {
   return {};
 }
 
+/// What is wrong with the steps and the tensors.
+std::vector<Diag> mistakesIn(const ProgramDesc& program) {
+  std::vector<Diag> diags;
+  for (const Step& step : program.steps)
+    if (std::string mistake = mistakeIn(step, program); !mistake.empty())
+      diags.push_back({std::move(mistake), fmt::format("step '{}'", step.name)});
+  for (const auto* tensors : {&program.inputs, &program.outputs})
+    for (const TensorInfo& tensor : *tensors)
+      if (tensor.dims.size() > ENFOLD_MAX_RANK)
+        diags.push_back(
+            {fmt::format("has rank {}, and {} is the most", tensor.dims.size(), ENFOLD_MAX_RANK),
+             fmt::format("'{}'", tensor.name)});
+  return diags;
+}
+
 void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -141,30 +156,26 @@ void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& p
                              cost(kernel, kernel.body)});
 }
 
-Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix) {
+Result<UniqueKernels> uniqueKernels(std::span<const ProgramDesc> programs,
+                                    const std::string& prefix) {
   UniqueKernels unique;
   std::vector<Diag> diags;
   std::unordered_map<std::string, size_t> seen;
-  const std::vector<std::string> nodes = firstNodes(program);
-  for (size_t i = 0; i < program.kernels.size(); ++i) {
-    const kir::Kernel& kernel = program.kernels[i];
-    if (auto verified = kir::verify(kernel); !verified) {
-      std::ranges::move(verified.error().diags, std::back_inserter(diags));
-      continue;
+  for (const ProgramDesc& program : programs) {
+    std::vector<size_t>& entryOf = unique.entryOf.emplace_back();
+    const std::vector<std::string> nodes = firstNodes(program);
+    for (size_t i = 0; i < program.kernels.size(); ++i) {
+      const kir::Kernel& kernel = program.kernels[i];
+      if (auto verified = kir::verify(kernel); !verified) {
+        std::ranges::move(verified.error().diags, std::back_inserter(diags));
+        continue;
+      }
+      auto [entry, isNew] = seen.emplace(kir::structure(kernel), unique.entries.size());
+      if (isNew) add(unique, kernel, prefix, nodes[i]);
+      entryOf.push_back(entry->second);
     }
-    auto [entry, isNew] = seen.emplace(kir::structure(kernel), unique.entries.size());
-    if (isNew) add(unique, kernel, prefix, nodes[i]);
-    unique.entryOf.push_back(entry->second);
+    std::ranges::move(mistakesIn(program), std::back_inserter(diags));
   }
-  for (const Step& step : program.steps)
-    if (std::string mistake = mistakeIn(step, program); !mistake.empty())
-      diags.push_back({std::move(mistake), fmt::format("step '{}'", step.name)});
-  for (const auto* tensors : {&program.inputs, &program.outputs})
-    for (const TensorInfo& tensor : *tensors)
-      if (tensor.dims.size() > ENFOLD_MAX_RANK)
-        diags.push_back(
-            {fmt::format("has rank {}, and {} is the most", tensor.dims.size(), ENFOLD_MAX_RANK),
-             fmt::format("'{}'", tensor.name)});
   if (!diags.empty()) return std::unexpected(Error(ErrorKind::Invalid, std::move(diags)));
   return unique;
 }

@@ -16,7 +16,7 @@
 
 namespace enfold::codegen {
 
-/// The kernels of a program without repetitions, verified.
+/// The kernels of some programs without repetitions, verified.
 struct UniqueKernels {
   struct Entry {
     const kir::Kernel* kernel;
@@ -24,12 +24,13 @@ struct UniqueKernels {
     double cost; ///< estimate of the time to compile it
   };
   std::vector<Entry> entries;
-  std::vector<size_t> entryOf; ///< by index into ProgramDesc::kernels
+  std::vector<std::vector<size_t>> entryOf; ///< by program, and index into its kernels
 };
 
 /// Refuses kernels that do not verify and steps that do not fit their kernel. Symbols begin with
 /// `prefix`.
-Result<UniqueKernels> uniqueKernels(const ProgramDesc& program, const std::string& prefix);
+Result<UniqueKernels> uniqueKernels(std::span<const ProgramDesc> programs,
+                                    const std::string& prefix);
 
 /// Appends a kernel. Its symbol names the node that it computes, if one is given.
 void add(UniqueKernels& kernels, const kir::Kernel& kernel, const std::string& prefix,

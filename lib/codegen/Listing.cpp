@@ -121,10 +121,10 @@ Listing listingOf(const UniqueKernels::Entry& entry, const Target& target) {
 Result<Listings> listings(std::span<const kir::Kernel> kernels, const Target& target) {
   ProgramDesc program;
   program.kernels.assign(kernels.begin(), kernels.end());
-  ENFOLD_TRY(const UniqueKernels unique, uniqueKernels(program, "enfold"));
+  ENFOLD_TRY(const UniqueKernels unique, uniqueKernels({&program, 1}, "enfold"));
   return catchLlvmErrors("listing kernels", [&]() -> Result<Listings> {
     Listings listings{.entries = std::vector<Listing>(unique.entries.size()),
-                      .entryOf = unique.entryOf};
+                      .entryOf = unique.entryOf.front()};
     forEachInParallel(unique.entries.size(), hardwareThreads(), [&](size_t i) {
       listings.entries[i] = listingOf(unique.entries[i], target);
     });

@@ -72,11 +72,13 @@ std::optional<NativeForm> nativeFormOf(std::string_view extension) {
   return found->second;
 }
 
-Result<std::string> nativeFile(const ProgramDesc& program, const Target& target, NativeForm form,
-                               const std::string& symbol, const std::filesystem::path& texts) {
-  for (const Step& step : program.steps)
-    ENFOLD_CHECK(step.function == nullptr, "a function of this process cannot be in a file");
-  ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(program, symbol));
+Result<std::string> nativeFile(std::span<const ProgramDesc> programs, const Target& target,
+                               NativeForm form, const std::string& symbol,
+                               const std::filesystem::path& texts) {
+  for (const ProgramDesc& program : programs)
+    for (const Step& step : program.steps)
+      ENFOLD_CHECK(step.function == nullptr, "a function of this process cannot be in a file");
+  ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels(programs, symbol));
   std::error_code failed;
   const std::filesystem::path folder = std::filesystem::absolute(texts, failed);
   const DebugInfo debug = texts.empty() ? DebugInfo::None : DebugInfo::Lines;
@@ -85,8 +87,8 @@ Result<std::string> nativeFile(const ProgramDesc& program, const Target& target,
     dumpKernels(kernels.entries, target);
     std::string bytes = withLlvm([&](LlvmWork& work) {
       makeModule(work, kernels.entries, target, debug, folder);
-      addProgramTables(*work.module, program, kernels, target, symbol);
-      ENFOLD_CHECK(!llvm::verifyModule(*work.module, &llvm::errs()), program.name);
+      addProgramTables(*work.module, programs, kernels, target, symbol);
+      ENFOLD_CHECK(!llvm::verifyModule(*work.module, &llvm::errs()), symbol);
       if (form == NativeForm::LlvmText) return text(*work.module);
       if (form == NativeForm::LlvmBitcode) return bitcode(*work.module);
       return generate(work, form == NativeForm::Assembly ? llvm::CodeGenFileType::AssemblyFile

@@ -30,12 +30,15 @@ public:
                       {i32_, i32_, i32_, i32_, pointer_, pointer_, pointer_, pointer_, pointer_,
                        i64_, i64_, i64_, pointer_})) {}
 
-  llvm::GlobalVariable* program(const ProgramDesc& desc, const UniqueKernels& kernels,
-                                const kir::Target& target);
+  llvm::Constant* data(std::span<const std::byte> bytes);
+  llvm::GlobalVariable* program(const ProgramDesc& desc, std::span<llvm::Function* const> kernels,
+                                llvm::Constant* constants, const kir::Target& target);
   /// A text that nothing in the program refers to.
   void annotation(const std::string& text);
   /// The function that returns the address of the program.
   void accessor(llvm::GlobalVariable* program);
+  /// That which returns the address of the program of a number, or null.
+  void accessor(std::span<llvm::Constant* const> programs);
 
 private:
   using Constant = llvm::Constant;
@@ -64,8 +67,9 @@ private:
 
   Constant* tensors(const std::string& name, const std::vector<TensorInfo>& infos);
   Constant* buffers(const std::string& name, const std::vector<enfold_buffer_ref>& refs);
-  Constant* steps(const ProgramDesc& desc, const UniqueKernels& kernels);
-  Constant* data(std::span<const std::byte> bytes);
+  Constant* steps(const ProgramDesc& desc, std::span<llvm::Function* const> kernels);
+  /// The entry of a visible function SYMBOL_NAME that returns a pointer.
+  llvm::BasicBlock* newFunction(const char* name, llvm::ArrayRef<llvm::Type*> parameters);
 
   llvm::Module& module_;
   llvm::LLVMContext& context_;
@@ -107,16 +111,16 @@ llvm::Constant* TableWriter::buffers(const std::string& name,
   return table(name, bufferRef_, rows);
 }
 
-llvm::Constant* TableWriter::steps(const ProgramDesc& desc, const UniqueKernels& kernels) {
+llvm::Constant* TableWriter::steps(const ProgramDesc& desc,
+                                   std::span<llvm::Function* const> kernels) {
   std::vector<Constant*> rows;
   for (const Step& step : desc.steps) {
     const auto kernel = static_cast<size_t>(step.kernel);
-    llvm::Function* function = module_.getFunction(kernels.entries[kernels.entryOf[kernel]].symbol);
     Constant* refs = buffers(fmt::format("buffers_{}", rows.size()), step.buffers);
     rows.push_back(llvm::ConstantStruct::get(
-        step_, {function, refs, i32(static_cast<int64_t>(step.buffers.size())), i32(step.parallel),
-                i64(desc.kernels[kernel].iterations), i64(step.grain), text(step.name),
-                text(step.origin), real(step.flops), real(step.bytes),
+        step_, {kernels[kernel], refs, i32(static_cast<int64_t>(step.buffers.size())),
+                i32(step.parallel), i64(desc.kernels[kernel].iterations), i64(step.grain),
+                text(step.name), text(step.origin), real(step.flops), real(step.bytes),
                 step.check ? text(*step.check) : llvm::ConstantPointerNull::get(pointer_),
                 i64(step.skip)}));
   }
@@ -135,8 +139,9 @@ llvm::Constant* TableWriter::data(std::span<const std::byte> bytes) {
   return variable;
 }
 
-llvm::GlobalVariable* TableWriter::program(const ProgramDesc& desc, const UniqueKernels& kernels,
-                                           const kir::Target& target) {
+llvm::GlobalVariable* TableWriter::program(const ProgramDesc& desc,
+                                           std::span<llvm::Function* const> kernels,
+                                           llvm::Constant* constants, const kir::Target& target) {
   return global(
       "description",
       llvm::ConstantStruct::get(
@@ -145,8 +150,8 @@ llvm::GlobalVariable* TableWriter::program(const ProgramDesc& desc, const Unique
            i32(static_cast<int64_t>(desc.outputs.size())),
            i32(static_cast<int64_t>(desc.steps.size())), text(desc.name),
            tensors("inputs", desc.inputs), tensors("outputs", desc.outputs), steps(desc, kernels),
-           data(desc.constants), i64(static_cast<int64_t>(desc.constants.size())),
-           i64(desc.arenaBytes), i64(scratchBytes(desc)), text(needsOf(desc, target))}));
+           constants, i64(static_cast<int64_t>(desc.constants.size())), i64(desc.arenaBytes),
+           i64(scratchBytes(desc)), text(needsOf(desc, target))}));
 }
 
 void TableWriter::annotation(const std::string& text) {
@@ -158,23 +163,56 @@ void TableWriter::annotation(const std::string& text) {
 }
 
 void TableWriter::accessor(llvm::GlobalVariable* program) {
-  auto* function =
-      llvm::Function::Create(llvm::FunctionType::get(pointer_, false),
-                             llvm::GlobalValue::ExternalLinkage, symbol_ + "_program", module_);
+  llvm::IRBuilder<>(newFunction("program", {})).CreateRet(program);
+}
+
+void TableWriter::accessor(std::span<llvm::Constant* const> programs) {
+  auto* type = llvm::ArrayType::get(pointer_, programs.size());
+  llvm::GlobalVariable* table =
+      global("programs", llvm::ConstantArray::get(type, {programs.data(), programs.size()}));
+  llvm::BasicBlock* entry = newFunction("program_at", {i32_});
+  llvm::Function* function = entry->getParent();
+  auto* known = llvm::BasicBlock::Create(context_, "known", function);
+  auto* unknown = llvm::BasicBlock::Create(context_, "unknown", function);
+  llvm::IRBuilder<> b(entry);
+  llvm::Value* index = function->getArg(0);
+  llvm::Value* count = llvm::ConstantInt::get(i32_, programs.size());
+  b.CreateCondBr(b.CreateICmpULT(index, count), known, unknown); // no index is below 0
+  b.SetInsertPoint(known);
+  b.CreateRet(b.CreateLoad(pointer_, b.CreateInBoundsGEP(type, table, {b.getInt32(0), index})));
+  b.SetInsertPoint(unknown);
+  b.CreateRet(llvm::ConstantPointerNull::get(pointer_));
+}
+
+llvm::BasicBlock* TableWriter::newFunction(const char* name,
+                                           llvm::ArrayRef<llvm::Type*> parameters) {
+  auto* function = llvm::Function::Create(llvm::FunctionType::get(pointer_, parameters, false),
+                                          llvm::GlobalValue::ExternalLinkage,
+                                          fmt::format("{}_{}", symbol_, name), module_);
   function->setDoesNotThrow();
-  llvm::IRBuilder<>(llvm::BasicBlock::Create(context_, "", function)).CreateRet(program);
+  return llvm::BasicBlock::Create(context_, "", function);
 }
 
 } // namespace
 
-void addProgramTables(llvm::Module& module, const ProgramDesc& program,
+void addProgramTables(llvm::Module& module, std::span<const ProgramDesc> programs,
                       const UniqueKernels& kernels, const kir::Target& target,
                       const std::string& symbol) {
   for (const UniqueKernels::Entry& entry : kernels.entries)
     module.getFunction(entry.symbol)->setLinkage(llvm::GlobalValue::InternalLinkage);
   TableWriter writer(module, symbol);
-  writer.accessor(writer.program(program, kernels, target));
-  if (!program.annotation.empty()) writer.annotation(program.annotation);
+  llvm::Constant* constants = writer.data(programs.front().constants);
+  std::vector<llvm::Constant*> written;
+  for (size_t i = 0; i < programs.size(); ++i) {
+    std::vector<llvm::Function*> functions;
+    for (const size_t entry : kernels.entryOf[i])
+      functions.push_back(module.getFunction(kernels.entries[entry].symbol));
+    llvm::GlobalVariable* program = writer.program(programs[i], functions, constants, target);
+    if (i == 0) writer.accessor(program);
+    if (!programs[i].annotation.empty()) writer.annotation(programs[i].annotation);
+    written.push_back(program);
+  }
+  if (written.size() > 1) writer.accessor(written);
 }
 
 } // namespace enfold::codegen

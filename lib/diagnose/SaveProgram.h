@@ -3,7 +3,8 @@
 #pragma once
 
 #include "codegen/NativeFile.h"
-#include "lower/Plan.h"
+#include "driver/Model.h"
+#include "driver/NativeProgram.h"
 #include "passes/PassManager.h"
 
 #include <filesystem>
@@ -22,9 +23,32 @@ struct NativeOutput {
 /// take, and on one path for both files.
 Result<codegen::NativeForm> checkOutput(const NativeOutput& output);
 
-/// Writes both files or neither. `model` is its user's name for it; the plan lets go of its
-/// constants.
-Result<> saveProgram(const NativeOutput& output, const std::string& model, lower::Plan& plan,
-                     const codegen::Target& target, const PipelineReport& report);
+/// The programs of one file: of a network for one size, or for several, which share constants.
+class NativeFileWriter {
+public:
+  enum class Sizes : uint8_t { One, Several };
+  /// `model` is its user's name for it.
+  static Result<NativeFileWriter> create(NativeOutput output, std::string model,
+                                         const codegen::Target& target, Sizes sizes = Sizes::One);
+
+  /// Adds the network for the sizes it was loaded for, which must not be those of another. The plan
+  /// lets go of its constants.
+  Result<> add(const LoadedModel& model, lower::Plan& plan, const PipelineReport& report);
+
+  /// Writes both files or neither.
+  Result<> write();
+
+private:
+  NativeFileWriter(NativeOutput output, std::string model, const codegen::Target& target)
+      : output_(std::move(output)), model_(std::move(model)), target_(target) {}
+
+  NativeOutput output_;
+  std::string model_;
+  codegen::Target target_;
+  std::shared_ptr<ConstantPool> pool_; ///< null for one size
+  std::vector<codegen::ProgramDesc> programs_;
+  std::vector<ConstantPool::Lease> leases_;
+  std::vector<onnx::DeclaredTensor> declared_; ///< inputs, as the model declares them
+};
 
 } // namespace enfold::diagnose

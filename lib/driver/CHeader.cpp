@@ -141,22 +141,162 @@ private:
   std::vector<std::string> parameters_;
 };
 
-/// The comment that opens the header.
-std::string description(const codegen::ProgramDesc& program, const codegen::Target& target,
-                        const std::string& symbol, const Direction& inputs,
-                        const Direction& outputs) {
+/// Where a size stands that differs from program to program.
+struct Place {
+  size_t input, axis;
+};
+/// Sizes of one name, which are equal in each program.
+struct OpenSize {
+  std::string name;
+  std::vector<Place> places;
+};
+
+int64_t sizeAt(const codegen::ProgramDesc& program, const Place& place) {
+  return program.inputs[place.input].dims[place.axis];
+}
+
+/// The name in C of a size that the model names, or of its place.
+std::string nameOf(const Place& place, const codegen::TensorInfo& input,
+                   std::span<const onnx::DeclaredTensor> declared) {
+  const auto found = std::ranges::find(declared, input.name, &onnx::DeclaredTensor::name);
+  if (found != declared.end() && found->type.dims && place.axis < found->type.dims->size())
+    if (const std::string& symbol = (*found->type.dims)[place.axis].symbol; !symbol.empty())
+      return "size_" + symbolOf(symbol);
+  return fmt::format("input_{}_{}", symbolOf(input.name), place.axis);
+}
+
+std::vector<OpenSize> openSizes(std::span<const codegen::ProgramDesc> programs,
+                                std::span<const onnx::DeclaredTensor> declared) {
+  std::vector<OpenSize> sizes;
+  const codegen::ProgramDesc& first = programs.front();
+  const auto alwaysEqual = [&](const Place& a, const Place& b) {
+    return std::ranges::all_of(
+        programs, [&](const auto& program) { return sizeAt(program, a) == sizeAt(program, b); });
+  };
+  for (size_t input = 0; input < first.inputs.size(); ++input)
+    for (size_t axis = 0; axis < first.inputs[input].dims.size(); ++axis) {
+      const Place place{input, axis};
+      if (std::ranges::all_of(programs, [&](const auto& program) {
+            return sizeAt(program, place) == sizeAt(first, place);
+          }))
+        continue;
+      std::string name = nameOf(place, first.inputs[input], declared);
+      const auto same = std::ranges::find(sizes, name, &OpenSize::name);
+      if (same != sizes.end() && alwaysEqual(same->places.front(), place))
+        same->places.push_back(place);
+      else if (same != sizes.end())
+        sizes.push_back({fmt::format("{}_{}_{}", name, input, axis), {place}});
+      else
+        sizes.push_back({std::move(name), {place}});
+    }
+  return sizes;
+}
+
+/// The parameters of the function that looks for a program, and its comparison.
+struct Lookup {
+  std::string parameters, condition;
+};
+
+Lookup lookupOf(const std::vector<OpenSize>& sizes) {
+  Lookup lookup;
+  for (const OpenSize& size : sizes) {
+    lookup.parameters +=
+        fmt::format("{}int64_t {}", lookup.parameters.empty() ? "" : ", ", size.name);
+    for (const auto& [input, axis] : size.places)
+      lookup.condition +=
+          fmt::format("{}program->inputs[{}].dims[{}] == {}",
+                      lookup.condition.empty() ? "" : " &&\n        ", input, axis, size.name);
+  }
+  if (sizes.empty()) return {"void", "program != NULL"};
+  return lookup;
+}
+
+/// What all programs take and give.
+std::string tablesOf(std::span<const codegen::ProgramDesc> programs) {
+  std::string text;
+  for (size_t i = 0; i < programs.size(); ++i) {
+    if (programs.size() > 1)
+      text += fmt::format("{} * Program {}, whose contexts hold {} bytes of intermediate results\n"
+                          " * and {} bytes per thread.\n",
+                          i == 0 ? "" : " *\n", i, programs[i].arenaBytes,
+                          codegen::scratchBytes(programs[i]));
+    text += Direction(programs[i].inputs, "input").table() + " *\n" +
+            Direction(programs[i].outputs, "output").table();
+  }
+  return text;
+}
+
+/// The comment that opens the header, up to the example.
+std::string introduction(std::span<const codegen::ProgramDesc> programs,
+                         const codegen::Target& target) {
+  std::string title =
+      fmt::format("{}: a neural network compiled by enfold", inComment(programs.front().name));
+  if (programs.size() > 1) title += fmt::format(", for {} sizes of its inputs", programs.size());
+  // What any of the programs needs.
+  std::string needs;
+  for (const codegen::ProgramDesc& program : programs)
+    if (std::string own = codegen::needsOf(program, target); own.size() > needs.size())
+      needs = std::move(own);
   return fmt::format(
-      R"(/* {name}: a neural network compiled by enfold.
+      R"(/* {title}.
  *
  * Compiled for {architecture} Linux and the processor {cpu}. It needs the CPU features
  *   {needs}
  * Without them, enfold_create_context() returns ENFOLD_WRONG_CPU.
  *
-{inputs} *
-{outputs} *
+{tables} *
  * Tensors are dense and row-major. Pointers must be aligned to the element size; 64 bytes is best.
  * An output may overlap neither an input nor another output.
- *
+)",
+      fmt::arg("title", title), fmt::arg("architecture", kir::name(target.architecture)),
+      fmt::arg("cpu", target.cpu), fmt::arg("needs", needs),
+      fmt::arg("tables", tablesOf(programs)));
+}
+
+/// A header around its declarations.
+std::string guarded(const std::string& symbol, const std::string& declarations) {
+  return fmt::format(
+      R"(#ifndef ENFOLD_MODEL_{symbol}_H
+#define ENFOLD_MODEL_{symbol}_H
+
+#include <enfold/enfold.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+{declarations}
+#ifdef __cplusplus
+}}
+#endif
+#endif
+)",
+      fmt::arg("symbol", symbol), fmt::arg("declarations", declarations));
+}
+
+/// SYMBOL_run(), whose parameters the programs have in common.
+std::string runFunction(const codegen::ProgramDesc& program, const std::string& symbol) {
+  const Direction inputs(program.inputs, "input"), outputs(program.outputs, "output");
+  return fmt::format(
+      R"(static inline enfold_status {symbol}_run(
+    enfold_context* context{input_parameters}{output_parameters}) {{
+{input_array}{output_array}  return enfold_run(context, inputs, {num_inputs}, outputs, {num_outputs});
+}}
+)",
+      fmt::arg("symbol", symbol), fmt::arg("input_parameters", inputs.parameters("const ")),
+      fmt::arg("output_parameters", outputs.parameters("")),
+      fmt::arg("input_array", inputs.array("const ")), fmt::arg("output_array", outputs.array("")),
+      fmt::arg("num_inputs", program.inputs.size()),
+      fmt::arg("num_outputs", program.outputs.size()));
+}
+
+} // namespace
+
+std::string cHeader(const codegen::ProgramDesc& program, const codegen::Target& target,
+                    const std::string& symbol) {
+  const Direction inputs(program.inputs, "input"), outputs(program.outputs, "output");
+  const std::string usage = fmt::format(
+      R"( *
  *   enfold_context* context = NULL;
  *   if (enfold_create_context({symbol}_program(), NULL, &context) != ENFOLD_OK)
  *     fprintf(stderr, "%s\n", enfold_last_error());
@@ -170,54 +310,72 @@ std::string description(const codegen::ProgramDesc& program, const codegen::Targ
  *
  * Link with the compiled file, -lenfold_runtime, -lpthread and -lm. */
 )",
-      fmt::arg("name", inComment(program.name)),
-      fmt::arg("architecture", kir::name(target.architecture)), fmt::arg("cpu", target.cpu),
-      fmt::arg("needs", codegen::needsOf(program, target)), fmt::arg("inputs", inputs.table()),
-      fmt::arg("outputs", outputs.table()), fmt::arg("symbol", symbol),
-      fmt::arg("constants", program.constants.size()), fmt::arg("arena", program.arenaBytes),
-      fmt::arg("scratch", codegen::scratchBytes(program)));
-}
-
-} // namespace
-
-std::string cHeader(const codegen::ProgramDesc& program, const codegen::Target& target,
-                    const std::string& symbol) {
-  const Direction inputs(program.inputs, "input"), outputs(program.outputs, "output");
-  return description(program, target, symbol, inputs, outputs) +
-         fmt::format(
-             R"(#ifndef ENFOLD_MODEL_{symbol}_H
-#define ENFOLD_MODEL_{symbol}_H
-
-#include <enfold/enfold.h>
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-{input_macros}
+      fmt::arg("symbol", symbol), fmt::arg("constants", program.constants.size()),
+      fmt::arg("arena", program.arenaBytes), fmt::arg("scratch", codegen::scratchBytes(program)));
+  return introduction({&program, 1}, target) + usage +
+         guarded(symbol,
+                 fmt::format(
+                     R"({input_macros}
 {output_macros}
 /* The network. Never NULL; it lasts as long as the process. */
 const enfold_program* {symbol}_program(void);
 
 /* Runs the network once; `context` must be of {symbol}_program(). */
-static inline enfold_status {symbol}_run(
-    enfold_context* context{input_parameters}{output_parameters}) {{
-{input_array}{output_array}  return enfold_run(context, inputs, {num_inputs}, outputs, {num_outputs});
+{run})",
+                     fmt::arg("symbol", symbol), fmt::arg("input_macros", inputs.macros(symbol)),
+                     fmt::arg("output_macros", outputs.macros(symbol)),
+                     fmt::arg("run", runFunction(program, symbol))));
+}
+
+std::string cHeader(std::span<const codegen::ProgramDesc> programs,
+                    std::span<const onnx::DeclaredTensor> declared, const codegen::Target& target,
+                    const std::string& symbol) {
+  const Lookup lookup = lookupOf(openSizes(programs, declared));
+  const std::string usage = fmt::format(
+      R"( *
+ *   enfold_context* context = NULL;
+ *   const enfold_program* program = {symbol}_program_for(...);
+ *   if (program == NULL) ...
+ *   else if (enfold_create_context(program, NULL, &context) != ENFOLD_OK)
+ *     fprintf(stderr, "%s\n", enfold_last_error());
+ *   else if ({symbol}_run(context, ...) != ENFOLD_OK) ...
+ *   enfold_destroy_context(context);
+ *
+ * A context goes to another size by enfold_set_program(); its memory grows to what the sizes need
+ * that it meets. It uses as many threads as the process may, or as many as enfold_options says; the
+ * bits of the results do not depend on it. A context serves one call at a time. The programs share
+ * {constants} bytes of weights. Running allocates nothing.
+ *
+ * Link with the compiled file, -lenfold_runtime, -lpthread and -lm. */
+)",
+      fmt::arg("symbol", symbol), fmt::arg("constants", programs.front().constants.size()));
+  return introduction(programs, target) + usage +
+         guarded(symbol,
+                 fmt::format(
+                     R"(#define {upper}_PROGRAMS {count}
+
+/* The network for the first of its sizes. Never NULL; it lasts as long as the process. */
+const enfold_program* {symbol}_program(void);
+
+/* The network for the sizes of that number, below {upper}_PROGRAMS; else NULL. */
+const enfold_program* {symbol}_program_at(int32_t index);
+
+/* The network for these sizes, or NULL if it was not compiled for them. */
+static inline const enfold_program* {symbol}_program_for({parameters}) {{
+  int32_t i;
+  for (i = 0; i < {upper}_PROGRAMS; ++i) {{
+    const enfold_program* program = {symbol}_program_at(i);
+    if ({condition}) return program;
+  }}
+  return NULL;
 }}
 
-#ifdef __cplusplus
-}}
-#endif
-#endif
-)",
-             fmt::arg("symbol", symbol), fmt::arg("input_macros", inputs.macros(symbol)),
-             fmt::arg("output_macros", outputs.macros(symbol)),
-             fmt::arg("input_parameters", inputs.parameters("const ")),
-             fmt::arg("output_parameters", outputs.parameters("")),
-             fmt::arg("input_array", inputs.array("const ")),
-             fmt::arg("output_array", outputs.array("")),
-             fmt::arg("num_inputs", program.inputs.size()),
-             fmt::arg("num_outputs", program.outputs.size()));
+/* Runs the network once; tensors have the sizes of the context's program. */
+{run})",
+                     fmt::arg("upper", upper(symbol)), fmt::arg("symbol", symbol),
+                     fmt::arg("count", programs.size()), fmt::arg("parameters", lookup.parameters),
+                     fmt::arg("condition", lookup.condition),
+                     fmt::arg("run", runFunction(programs.front(), symbol))));
 }
 
 } // namespace enfold

@@ -144,7 +144,8 @@ Result<std::shared_ptr<const Executable>> Executable::link(const StoredProgram& 
   return executable;
 }
 
-Result<std::shared_ptr<const Executable>> Executable::open(const std::filesystem::path& library) {
+Result<std::vector<std::shared_ptr<const Executable>>>
+Executable::open(const std::filesystem::path& library) {
   ENFOLD_TRY(const std::string symbol, codegen::programFunctionIn(library));
   std::error_code error;
   const std::string path = std::filesystem::absolute(library, error).string();
@@ -156,9 +157,22 @@ Result<std::shared_ptr<const Executable>> Executable::open(const std::filesystem
   const auto function =
       reinterpret_cast<const enfold_program* (*)()>(::dlsym(handle.get(), symbol.c_str()));
   if (!function) return invalid(fmt::format("{}: has no {}()", library.string(), symbol));
-  std::shared_ptr<Executable> executable(new Executable);
-  executable->program_ = {handle, function()};
-  return executable;
+  std::vector<const enfold_program*> programs = {function()};
+  // Only libraries for several sizes have this one.
+  const auto at = reinterpret_cast<const enfold_program* (*)(int32_t)>(
+      ::dlsym(handle.get(), (symbol + "_at").c_str()));
+  while (at)
+    if (const auto* next = at(static_cast<int32_t>(programs.size())))
+      programs.push_back(next);
+    else
+      break;
+  std::vector<std::shared_ptr<const Executable>> executables;
+  for (const enfold_program* program : programs) {
+    std::shared_ptr<Executable> executable(new Executable);
+    executable->program_ = {handle, program};
+    executables.push_back(std::move(executable));
+  }
+  return executables;
 }
 
 std::vector<TensorSpec> Executable::inputs() const {

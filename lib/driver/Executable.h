@@ -61,9 +61,10 @@ public:
   static Result<std::shared_ptr<const Executable>> link(const StoredProgram& stored,
                                                         const codegen::Target& target);
 
-  /// The program of a shared library that was compiled ahead of time, whose code is part of this
-  /// process from then on.
-  static Result<std::shared_ptr<const Executable>> open(const std::filesystem::path& library);
+  /// The programs of a shared library that was compiled ahead of time, one for each of its sizes;
+  /// its code is part of this process as long as one of them is.
+  static Result<std::vector<std::shared_ptr<const Executable>>>
+  open(const std::filesystem::path& library);
 
   std::vector<TensorSpec> inputs() const;
   std::vector<TensorSpec> outputs() const;

@@ -23,7 +23,7 @@ bool isReserved(std::string_view symbol) {
 
 } // namespace
 
-Result<codegen::ProgramDesc> nativeProgram(lower::Plan& plan) {
+Result<ProgramParts> nativeProgram(lower::Plan& plan, ConstantPool* pool) {
   std::vector<Diag> refused;
   for (std::string& op : plan.referenceOps())
     refused.push_back({"has no generated kernel yet, only a reference function, which native code "
@@ -38,8 +38,7 @@ Result<codegen::ProgramDesc> nativeProgram(lower::Plan& plan) {
   std::ranges::for_each(plan.inputs, check);
   std::ranges::for_each(plan.outputs, check);
   if (!refused.empty()) return std::unexpected(Error(ErrorKind::Unsupported, std::move(refused)));
-  ENFOLD_TRY(ProgramParts parts, makeProgram(plan));
-  return std::move(parts.desc);
+  return makeProgram(plan, pool);
 }
 
 std::string symbolOf(std::string_view name) {

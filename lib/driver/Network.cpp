@@ -62,6 +62,18 @@ std::vector<NamedTensor> copiesOf(std::span<const NamedTensor> inputs) {
   return copies;
 }
 
+/// Declares tensors of a program, whose sizes that differ from those of the programs before it are
+/// open.
+void declareFor(const std::vector<TensorSpec>& specs, std::vector<onnx::DeclaredTensor>& declared) {
+  const bool isFirst = declared.empty();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (isFirst) declared.push_back(declare(specs[i].name, specs[i].type));
+    auto& dims = *declared[i].type.dims;
+    for (size_t axis = 0; axis < std::min(dims.size(), specs[i].type.shape.size()); ++axis)
+      if (dims[axis].size != specs[i].type.shape[axis]) dims[axis].size = std::nullopt;
+  }
+}
+
 } // namespace
 
 Result<std::vector<Tensor>> arrange(std::span<const TensorSpec> wanted,
@@ -131,16 +143,24 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
 
 Result<std::unique_ptr<Network>> Network::openLibrary(const std::filesystem::path& library,
                                                       Options options) {
+  ENFOLD_TRY(const auto programs, Executable::open(library));
   std::unique_ptr<Network> network(new Network(library, std::move(options)));
   network->isLibrary_ = true;
-  CompiledModel compiled;
-  ENFOLD_TRY(compiled.executable, Executable::open(library));
-  network->signature_.graphName = network->model_.stem();
-  for (const auto& [name, type] : compiled.executable->inputs())
-    network->signature_.inputs.push_back(declare(name, type));
-  for (const auto& [name, type] : compiled.executable->outputs())
-    network->signature_.outputs.push_back(declare(name, type));
-  ENFOLD_RETURN_IF_ERROR(network->keep(std::move(compiled), {}));
+  network->options_.capacity = std::max(network->options_.capacity, programs.size());
+  onnx::Signature& signature = network->signature_;
+  signature.graphName = network->model_.stem();
+  for (const auto& program : programs) {
+    declareFor(program->inputs(), signature.inputs);
+    declareFor(program->outputs(), signature.outputs);
+  }
+  for (const auto& program : programs) {
+    std::vector<NamedTensor> inputs;
+    for (const auto& [name, type] : program->inputs())
+      inputs.push_back({name, Tensor(type.elem, type.shape)});
+    CompiledModel compiled;
+    compiled.executable = program;
+    ENFOLD_RETURN_IF_ERROR(network->keep(std::move(compiled), inputs));
+  }
   return network;
 }
 
@@ -260,6 +280,9 @@ Network::programFor(std::span<const NamedTensor> inputs) {
   const std::vector<NamedTensor> all = named(inputs);
   ENFOLD_RETURN_IF_ERROR(checkDeclared(signature_, all));
   if (auto program = find(all)) return program;
+  if (isLibrary_)
+    return usageError(fmt::format("{}: was compiled ahead of time for other sizes: {}", model_.name,
+                                  fmt::join(sizesOfLibrary(), "; ")));
   return compileFor(all);
 }
 
@@ -298,6 +321,20 @@ Result<Network::Run> Network::run(std::span<const NamedTensor> inputs,
       done.outputs.push_back(std::move(tensor));
     }
   return done;
+}
+
+/// The inputs of each program, as messages name them.
+std::vector<std::string> Network::sizesOfLibrary() const {
+  std::vector<std::string> sizes;
+  const std::lock_guard lock(mutex_);
+  for (const Kept& kept : kept_) {
+    std::vector<std::string> inputs;
+    for (const auto& [name, type] : kept.program->executable().inputs())
+      inputs.push_back(fmt::format("{} {}", name, type.str()));
+    sizes.push_back(fmt::format("{}", fmt::join(inputs, ", ")));
+  }
+  std::ranges::sort(sizes);
+  return sizes;
 }
 
 size_t Network::size() const {

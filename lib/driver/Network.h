@@ -25,8 +25,8 @@ public:
   /// Reads what the model declares; compiles it if no size is open.
   static Result<std::unique_ptr<Network>> open(ModelSource model, Options options);
 
-  /// The network of a shared library that was compiled ahead of time. It has one program, and
-  /// cannot be loaded as a model.
+  /// The network of a shared library that was compiled ahead of time. It has the programs that it
+  /// was compiled to, and cannot be loaded as a model.
   static Result<std::unique_ptr<Network>> openLibrary(const std::filesystem::path& library,
                                                       Options options);
 
@@ -107,6 +107,7 @@ private:
   Result<std::shared_ptr<const Program>> keep(CompiledModel compiled,
                                               std::span<const NamedTensor> inputs);
   std::set<std::string> bound() const;
+  std::vector<std::string> sizesOfLibrary() const;
   /// `bound` are the inputs whose contents decide shapes, as far as they are known.
   Key keyOf(std::span<const NamedTensor> inputs, const std::set<std::string>& bound) const;
 

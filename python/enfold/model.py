@@ -173,7 +173,7 @@ class Model:
         self,
         path: str | os.PathLike[str],
         *,
-        shapes: Mapping[str, Sequence[int]] | None = None,
+        shapes: Mapping[str, Sequence[int]] | Iterable[Mapping[str, Sequence[int]]] | None = None,
         header: str | os.PathLike[str] | None = None,
         name: str | None = None,
         cpu: str | None = None,
@@ -182,7 +182,7 @@ class Model:
 
         path: its extension selects the form. A .so can be loaded by enfold.load(); .so, .o and .a go
             into programs in C and C++; .s, .ll and .bc are for reading.
-        shapes: as for explain().
+        shapes: as for explain(); a list of them makes a file for all of these, which share weights.
         header: the path of a C header to write as well.
         name: begins the names in C; by default made from the model's.
         cpu: LLVM's name of the processor to compile for, by default this one: "znver5", "cortex-a72".
@@ -190,7 +190,11 @@ class Model:
         Raises enfold.NotImplemented naming every op that has no generated kernel.
         """
         header = None if header is None else os.fspath(header)
-        self._network.save(_shapes(shapes), os.fspath(path), header, name, cpu)
+        if shapes is None or isinstance(shapes, Mapping):
+            sizes = _shapes(shapes)
+        else:
+            sizes = [_shapes(one) for one in shapes]
+        self._network.save(sizes, os.fspath(path), header, name, cpu)
 
     def run(self, feed: Mapping[str, Any], *, seconds: float = 0.0) -> dict[str, Any]:
         """All outputs by name, as new arrays.

@@ -513,16 +513,30 @@ nb::str Network::quantize(nb::list samples, const std::string& path,
   });
 }
 
-void Network::save(nb::dict shapes, const std::string& path, std::optional<std::string> header,
+void Network::save(nb::object shapes, const std::string& path, std::optional<std::string> header,
                    std::optional<std::string> name, std::optional<std::string> cpu) {
-  const Types types = typesOf(shapes);
   const enfold_save_options options = {
       .header = orNull(header), .name = orNull(name), .cpu = orNull(cpu)};
+  std::vector<Types> sizes;
+  const bool several = nb::isinstance<nb::list>(shapes);
+  if (several)
+    for (const nb::handle one : shapes) sizes.push_back(typesOf(nb::cast<nb::dict>(one)));
+  else
+    sizes.push_back(typesOf(nb::cast<nb::dict>(shapes)));
+  std::vector<enfold_tensor> tensors;
+  for (const Types& types : sizes) {
+    if (types.tensors.size() != sizes.front().tensors.size())
+      raise(invalidArgument(), "all shapes must name the same inputs");
+    tensors.insert(tensors.end(), types.tensors.begin(), types.tensors.end());
+  }
+  const int32_t inputs = sizes.empty() ? 0 : sizeOf(sizes.front().tensors);
+  const auto count = static_cast<int32_t>(sizes.size());
   enfold_status status;
   {
     const GilRelease release;
-    status = enfold_save(handle_.get(), types.tensors.data(), sizeOf(types.tensors), path.c_str(),
-                         &options);
+    status = several ? enfold_save_sizes(handle_.get(), tensors.data(), inputs, count, path.c_str(),
+                                         &options)
+                     : enfold_save(handle_.get(), tensors.data(), inputs, path.c_str(), &options);
   }
   check(status);
 }

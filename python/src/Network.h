@@ -68,7 +68,8 @@ public:
   /// `samples` are dictionaries of arrays by name.
   nb::str quantize(nb::list samples, const std::string& path, const QuantizeOptions& options);
 
-  void save(nb::dict shapes, const std::string& path, std::optional<std::string> header,
+  /// Of a list of shapes, a program for each.
+  void save(nb::object shapes, const std::string& path, std::optional<std::string> header,
             std::optional<std::string> name, std::optional<std::string> cpu);
 
 private:

@@ -150,6 +150,26 @@ def test_save_of_an_open_model(
     numpy.testing.assert_array_equal(enfold.load(tmp_path / "net.so")(image), model(image))
 
 
+def test_save_for_several_sizes(open_net: bytes, tmp_path: pathlib.Path) -> None:
+    model = enfold.compile(open_net)
+    sizes = [(1, 3, 8, 8), (3, 3, 8, 8), (2, 3, 8, 8)]
+    path, header = tmp_path / "net.so", tmp_path / "net.h"
+    model.save(path, shapes=[{"x": size} for size in sizes], header=header, name="net")
+    assert "#define NET_PROGRAMS 3" in header.read_text()
+    loaded = enfold.load(path)
+    for size in [*sizes, *reversed(sizes)]:
+        batch = numpy.random.default_rng(size[0]).random(size, numpy.float32)
+        numpy.testing.assert_allclose(loaded(batch), model(batch), rtol=1e-5, atol=1e-6)
+    with pytest.raises(enfold.InvalidArgument, match=r"other sizes: x f32\[1,3,8,8\]; x f32\[2"):
+        loaded(numpy.zeros((4, 3, 8, 8), numpy.float32))
+    with pytest.raises(enfold.InvalidArgument, match="twice"):
+        model.save(path, shapes=[{"x": sizes[0]}, {"x": sizes[0]}])
+    with pytest.raises(enfold.InvalidArgument, match="no sizes"):
+        model.save(path, shapes=[])
+    with pytest.raises(enfold.InvalidArgument, match="same inputs"):
+        enfold.compile(open_net).save(path, shapes=[{"x": sizes[0]}, {}])
+
+
 @pytest.mark.parametrize(
     "name, options, text",
     [

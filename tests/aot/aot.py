@@ -402,6 +402,74 @@ def case_no_space(tools):
     expect("full.o" in said and "space" in said, said)
 
 
+def expect_close(result, expected, size):
+    """Two algorithms give results that differ by roundings."""
+    a, b = array.array("f", result), array.array("f", expected)
+    scale = max(map(abs, b))
+    expect(len(a) == len(b) and all(abs(x - y) <= 1e-4 * scale for x, y in zip(a, b)),
+           f"{size}: far from the results of `enfold run`")
+
+
+def several_sizes(tools, sizes):
+    """Files of inputs of these sizes, the answers to them, and the options to compile for all."""
+    runs = []
+    for number, size in enumerate(sizes):
+        text = "x".join(map(str, size))
+        rng = random.Random(number)
+        raw, answer = tools.folder / f"in{number}.raw", tools.folder / f"expected{number}"
+        npy = tools.folder / f"in{number}.npy"
+        count = size[0] * size[1] * size[2] * size[3]
+        raw.write_bytes(write_npy(npy, size, "f", [rng.uniform(-1, 1) for _ in range(count)]))
+        tools.enfold("run", "zoo:mobilenet_v2", "--shape", f"input={text}", "--input",
+                     f"input={npy}", "--output", answer)
+        runs.append((size, raw, npy_bytes(answer / "output.npy")))
+    listed = tools.folder / "sizes.txt"
+    listed.write_text("# batch, channels, height and width\n\n" + "".join(
+        f"input={'x'.join(map(str, size))}\n" for size in sizes))
+    return runs, ["zoo:mobilenet_v2", "--shapes", listed, "--name", "net"]
+
+
+def case_several_sizes(tools):
+    """A network for several sizes in one file: one context runs them all, and weights are shared."""
+    sizes = [(1, 3, 96, 64), (2, 3, 64, 96), (1, 3, 32, 160), (3, 3, 40, 40)]
+    runs, options = several_sizes(tools, sizes)
+    tools.enfold("compile", *options, "-o", "net.o", "--header", "net.h")
+    program = tools.link("sized", tools.object("sized.c"), tools.folder / "net.o")
+    bits = {}
+    for threads in (1, 2):
+        order = list(range(len(runs))) + [2, 0, 3, 1]
+        words, results = [], []
+        for place, number in enumerate(order):
+            (batch, _, height, width), raw, _ = runs[number]
+            results.append(tools.folder / f"out{place}.raw")
+            words += [batch, height, width, raw, results[-1]]
+        tools.run(program, threads, *words)
+        for number, result in zip(order, results):
+            expect_close(result.read_bytes(), runs[number][2], sizes[number])
+            bits.setdefault(number, result.read_bytes())
+            expect(result.read_bytes() == bits[number],
+                   f"{sizes[number]}: other bits on {threads} threads, or behind another size")
+    visible = tools.run("nm", "-g", "--defined-only", "net.o").stdout.split("\n")
+    names = sorted(line.split()[-1] for line in visible if line)
+    expect(names == ["net_program", "net_program_at"], f"visible: {names}")
+    described = tools.enfold("inspect", "net.o").stdout
+    expect(described.count("input: f32") == len(sizes), described)
+    tools.enfold("compile", "zoo:mobilenet_v2", "--shape", "input=1x3x96x64", "-o", "one.o")
+    one, all_sizes = (tools.folder / name for name in ("one.o", "net.o"))
+    expect(all_sizes.stat().st_size < 1.5 * one.stat().st_size, "weights are not shared")
+
+    listed = tools.folder / "sizes.txt"
+    for text, code, words in (("input=1x3x32x32\ninput=1x3x32x32\n", 2, "twice"),
+                              ("# none\n", 3, "states no sizes"),
+                              ("input=1x3x32\n", 3, "input")):
+        listed.write_text(text)
+        said = tools.enfold("compile", *options, "-o", "bad.o", expect_code=code).stderr
+        expect(words in said, said)
+        expect(not (tools.folder / "bad.o").exists(), "a file is left")
+    said = tools.enfold("compile", *options, "-o", "net.eir", expect_code=2).stderr
+    expect("--shapes goes with native code" in said, said)
+
+
 def case_no_linker(tools):
     """A shared library without a linker is refused, in words."""
     empty = tools.folder / "empty"

@@ -80,7 +80,7 @@ TEST(Listing, LinesDoNotChangeTheCode) {
                     .buffers = {{ENFOLD_SPACE_ARENA, 0, 0}, {ENFOLD_SPACE_ARENA, 0, 4096}},
                     .name = "scale"}};
   program.arenaBytes = 8192;
-  const auto file = nativeFile(program, target, NativeForm::Assembly, "scale");
+  const auto file = nativeFile({&program, 1}, target, NativeForm::Assembly, "scale");
   ASSERT_TRUE(file.has_value()) << file.error().str();
   const std::vector<std::string> mine = instructionsIn(listed->entries[0].assembly.text);
   std::vector<std::string> all = instructionsIn(*file);

@@ -147,7 +147,7 @@ TEST(Artifacts, SayWhatWasCompiled) {
   lower::Plan plan = lower::lowerGraph(*graph, target).value();
   const auto program = nativeProgram(plan);
   ASSERT_TRUE(program.has_value()) << program.error().str();
-  const Artifact artifact = artifactOf("/some/folder/small.eir", *program, target, *report);
+  const Artifact artifact = artifactOf("/some/folder/small.eir", program->desc, target, *report);
   EXPECT_EQ(artifact.model, "small.eir");
   EXPECT_EQ(artifact.cpu, target.cpu);
   ASSERT_EQ(artifact.outputs.size(), 2u);

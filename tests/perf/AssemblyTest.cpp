@@ -23,9 +23,9 @@ Result<Lines> assemblyOf(std::string_view problem, std::string_view cpu) {
   ENFOLD_TRY(auto graph, perf::graphOf(problem));
   ENFOLD_RETURN_IF_ERROR(optimize(*graph, {.cpu = std::string(cpu), .passes = {}}, target));
   ENFOLD_TRY(lower::Plan plan, lower::lowerGraph(*graph, target));
-  ENFOLD_TRY(const codegen::ProgramDesc program, nativeProgram(plan));
+  ENFOLD_TRY(const ProgramParts program, nativeProgram(plan));
   ENFOLD_TRY(const std::string text,
-             codegen::nativeFile(program, target, codegen::NativeForm::Assembly, "net"));
+             codegen::nativeFile({&program.desc, 1}, target, codegen::NativeForm::Assembly, "net"));
   std::istringstream stream(text);
   Lines lines;
   for (std::string line; std::getline(stream, line);) lines.push_back(line);

@@ -39,6 +39,7 @@ RUNS = [
     ("run", MODEL, "--random", "--against", "reference"),
     ("run", MODEL, "--random", "--against", "unfused"),
     ("compile", MODEL, "-o", "WRITTEN.so"),
+    ("compile", OPEN, "-o", "WRITTEN.so", "--shapes", "SIZES"),
     ("compile", MODEL, "-o", "WRITTEN.kir"),
     ("compile", MODEL, "-o", "WRITTEN.eir"),
     ("opt", MODEL),
@@ -90,7 +91,7 @@ def main():
             f"WRITTEN.{end}": f"{folder}/written.{end}" for end in ("so", "kir", "eir", "html")
         }
         for verb, *words in RUNS:
-            kind = "bench-shapes" if "SIZES" in words else verb
+            kind = "bench-shapes" if verb == "bench" and "SIZES" in words else verb
             words = [paths.get(word, str(word)) for word in words]
             path = pathlib.Path(folder) / f"{verb}.json"
             path.unlink(missing_ok=True)
