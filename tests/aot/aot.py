@@ -461,7 +461,7 @@ def case_several_sizes(tools):
     listed = tools.folder / "sizes.txt"
     for text, code, words in (("input=1x3x32x32\ninput=1x3x32x32\n", 2, "twice"),
                               ("# none\n", 3, "states no sizes"),
-                              ("input=1x3x32\n", 3, "input")):
+                              ("input=1x3x32\n", 2, "takes inputs like")):
         listed.write_text(text)
         said = tools.enfold("compile", *options, "-o", "bad.o", expect_code=code).stderr
         expect(words in said, said)
