@@ -45,12 +45,12 @@ double bytesOf(const std::vector<CompileCache::Entry>& files) {
 diagnose::Json toJson(const std::vector<CompileCache::Entry>& files) {
   diagnose::Json json = diagnose::Json::array();
   for (const auto& file : files) {
-    const auto model = readProgram(file.path);
+    const auto name = CompileCache::describe(file.path);
     json.push_back({{"entry", file.path.stem().string()},
                     {"bytes", file.bytes},
                     {"used", when(file.used)},
-                    {"program", model ? diagnose::Json(model->program.desc.name) : nullptr},
-                    {"problem", model ? "" : model.error().str()}});
+                    {"program", name ? diagnose::Json(*name) : nullptr},
+                    {"problem", name ? "" : name.error().str()}});
   }
   return json;
 }
@@ -69,9 +69,8 @@ std::string list(const CompileCache& cache) {
   std::vector<std::vector<std::string>> rows = {{"entry", "size", "last used (UTC)", "program"}};
   const auto entries = cache.entries();
   for (const auto& entry : entries) {
-    const auto model = readProgram(entry.path);
     rows.push_back({entry.path.stem().string(), humanBytes(static_cast<double>(entry.bytes)),
-                    when(entry.used), model ? model->program.desc.name : "(damaged)"});
+                    when(entry.used), CompileCache::describe(entry.path).value_or("(damaged)")});
   }
   std::string text = entries.empty() ? "" : table(rows);
   text += fmt::format("{} program{} of {} in {}\n", entries.size(), entries.size() == 1 ? "" : "s",
@@ -88,9 +87,9 @@ size_t verifyAll(const CompileCache& cache, std::string& text) {
   size_t damaged = 0;
   const auto entries = cache.entries();
   for (const auto& entry : entries)
-    if (const auto model = readProgram(entry.path); !model) {
+    if (const auto whole = CompileCache::describe(entry.path); !whole) {
       ++damaged;
-      text += model.error().str() + "\n";
+      text += whole.error().str() + "\n";
     }
   text += fmt::format("{} of {} programs are intact\n", entries.size() - damaged, entries.size());
   return damaged;

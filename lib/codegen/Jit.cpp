@@ -163,40 +163,49 @@ enfold_step rowOf(const Step& step, enfold_kernel_fn function, int64_t iteration
 } // namespace
 
 struct KernelCode::Impl {
-  Linker linker;
-  std::vector<enfold_kernel_fn> functions;
+  MachineCode code;
   size_t bytes = 0;
+  std::optional<Linker> linker; ///< none before the first kernel is asked for
 };
 
-KernelCode::KernelCode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KernelCode::KernelCode(MachineCode code) : impl_(std::make_unique<Impl>()) {
+  impl_->code = std::move(code);
+  for (const std::string& object : impl_->code.objects) impl_->bytes += object.size();
+}
+
 KernelCode::~KernelCode() = default;
-std::span<const enfold_kernel_fn> KernelCode::functions() const { return impl_->functions; }
+const MachineCode& KernelCode::machineCode() const { return impl_->code; }
 size_t KernelCode::bytes() const { return impl_->bytes; }
 
-Result<std::shared_ptr<const KernelCode>> KernelCode::compile(std::span<const kir::Kernel> kernels,
-                                                              const Target& target,
-                                                              const JitOptions& options) {
+Result<enfold_kernel_fn> KernelCode::function(size_t kernel) const {
   initializeLlvm();
-  UniqueKernels unique;
-  for (const kir::Kernel& kernel : kernels) add(unique, kernel, "enfold");
-  auto impl = std::make_unique<Impl>();
-  return catchLlvmErrors("compiling kernels", [&]() -> Result<std::shared_ptr<const KernelCode>> {
-    dumpKernels(unique.entries, target);
-    ENFOLD_TRY(const auto objects, enfold::codegen::compile(unique, target, options));
+  return catchLlvmErrors("linking kernels", [&]() -> Result<enfold_kernel_fn> {
     const LlvmErrors errors;
+    std::optional<Linker>& linker = impl_->linker;
     try {
-      ENFOLD_RETURN_IF_ERROR(impl->linker.add(objects));
-      for (const std::string& object : objects) impl->bytes += object.size();
-      for (const UniqueKernels::Entry& entry : unique.entries) {
-        ENFOLD_TRY(const enfold_kernel_fn function, impl->linker.lookUp(entry.symbol));
-        impl->functions.push_back(function);
+      if (!linker) {
+        linker.emplace();
+        if (auto added = linker->add(impl_->code.objects); !added) {
+          linker.reset();
+          return std::unexpected(std::move(added).error());
+        }
       }
+      return linker->lookUp(impl_->code.functions[kernel].symbol);
     } catch (...) {
-      impl->linker.abandon();
+      linker->abandon();
+      linker.reset();
       throw;
     }
-    return std::shared_ptr<const KernelCode>(new KernelCode(std::move(impl)));
   });
+}
+
+Result<std::shared_ptr<const KernelCode>> KernelCode::compile(std::vector<kir::Kernel> kernels,
+                                                              const Target& target,
+                                                              const JitOptions& options) {
+  ProgramDesc desc;
+  desc.kernels = std::move(kernels);
+  ENFOLD_TRY(MachineCode code, compileKernels(desc, target, options));
+  return std::make_shared<const KernelCode>(std::move(code));
 }
 
 struct JitModule::Impl {

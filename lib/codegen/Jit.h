@@ -25,24 +25,27 @@ struct MachineCode {
   std::vector<Function> functions; ///< of each kernel of the program
 };
 
-/// Kernels in memory, which any number of programs share.
+/// Kernels that any number of programs share. Each object is linked when a kernel of it is asked
+/// for.
 class KernelCode {
 public:
-  static Result<std::shared_ptr<const KernelCode>> compile(std::span<const kir::Kernel> kernels,
-                                                           const Target& target,
-                                                           const JitOptions& options = {});
+  /// Kernels that are equal share code. Verifies them.
+  static Result<std::shared_ptr<const KernelCode>>
+  compile(std::vector<kir::Kernel> kernels, const Target& target, const JitOptions& options = {});
+  /// Of kernels that were compiled before, perhaps by another process.
+  explicit KernelCode(MachineCode code);
   ~KernelCode();
   KernelCode(const KernelCode&) = delete;
   KernelCode& operator=(const KernelCode&) = delete;
 
-  /// Of each kernel.
-  std::span<const enfold_kernel_fn> functions() const;
-  /// Of the objects that were linked.
+  /// One call at a time.
+  Result<enfold_kernel_fn> function(size_t kernel) const;
+  const MachineCode& machineCode() const;
+  /// Of the objects.
   size_t bytes() const;
 
 private:
   struct Impl;
-  explicit KernelCode(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

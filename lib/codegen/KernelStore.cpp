@@ -4,6 +4,7 @@
 #include "kernel/Verifier.h"
 
 #include <algorithm>
+#include <ranges>
 #include <string>
 
 namespace enfold::codegen {
@@ -28,21 +29,26 @@ std::vector<KernelStore::Wanted> KernelStore::wantedOf(std::span<const kir::Kern
   return wanted;
 }
 
-std::optional<KernelStore::Bound> KernelStore::findOne(const Wanted& wanted) {
+Result<KernelStore::Bound> KernelStore::boundTo(Template& one, const Wanted& wanted,
+                                                std::vector<int64_t> sizes) {
+  if (!one.function) {
+    ENFOLD_TRY(one.function, one.code->function(one.index));
+  }
+  return Bound{{one.function, wanted.kernel->iterations, one.code}, std::move(sizes)};
+}
+
+Result<std::optional<KernelStore::Bound>> KernelStore::findOne(const Wanted& wanted) {
   const kir::Skeleton& skeleton = *wanted.skeleton;
-  const auto alike = templates_.find(skeleton.hash);
-  if (alike == templates_.end()) return std::nullopt;
-  const auto bindTo = [&](Templates::iterator one) -> std::optional<Bound> {
-    if (!one->function || one->first->shape != skeleton.shape) return std::nullopt;
-    auto sizes = one->parameters.solve(skeleton.numbers);
-    if (!sizes) return std::nullopt;
-    use(one);
-    return Bound{{one->function, wanted.kernel->iterations, one->code}, *std::move(sizes)};
-  };
+  const std::vector<Templates::iterator> alike = sameShape(skeleton);
   for (const bool own : {true, false})
-    for (const auto& one : alike->second)
-      if ((one->origin == wanted.origin) == own)
-        if (auto bound = bindTo(one)) return bound;
+    for (const auto& one : alike) {
+      if ((one->origin == wanted.origin) != own || !one->code) continue;
+      auto sizes = one->parameters.solve(skeleton.numbers);
+      if (!sizes) continue;
+      use(one);
+      ENFOLD_TRY(Bound bound, boundTo(*one, wanted, *std::move(sizes)));
+      return bound;
+    }
   return std::nullopt;
 }
 
@@ -70,12 +76,25 @@ KernelStore::Templates::iterator KernelStore::note(const Wanted& wanted) {
   kir::Parameters needed = same.empty()
                                ? kir::Parameters(skeleton.numbers, skeleton.groups)
                                : same.front()->needed.like(skeleton.numbers, skeleton.groups);
-  kept_.push_front({.origin = origin, .needed = std::move(needed), .first = wanted.skeleton});
-  kept_.front().bytes =
+  return insert({.origin = origin, .needed = std::move(needed), .first = wanted.skeleton});
+}
+
+KernelStore::Templates::iterator KernelStore::insert(Template made) {
+  const kir::Skeleton& skeleton = *made.first;
+  made.bytes =
       skeleton.shape.size() + 2 * sizeof(kir::Parameters::Number) * skeleton.numbers.size();
-  bytes_ += kept_.front().bytes;
-  templates_[skeleton.hash].push_back(kept_.begin());
+  bytes_ += made.bytes;
+  templates_[skeleton.hash].push_back(kept_.insert(kept_.begin(), std::move(made)));
   return kept_.begin();
+}
+
+void KernelStore::setCode(Template& of, std::shared_ptr<const KernelCode> code, size_t index,
+                          size_t bytes) {
+  bytes_ += bytes - of.codeBytes;
+  of.codeBytes = bytes;
+  of.code = std::move(code);
+  of.index = index;
+  of.function = nullptr;
 }
 
 void KernelStore::forgetOldest() {
@@ -104,7 +123,8 @@ Result<KernelStore::Program> KernelStore::bind(std::span<const Wanted> kernels,
   for (size_t i = 0; i < kernels.size(); ++i) {
     const kir::Kernel& kernel = *kernels[i].kernel;
     if (kernels[i].origin.empty()) continue;
-    if (auto found = findOne(kernels[i])) {
+    ENFOLD_TRY(auto found, findOne(kernels[i]));
+    if (found) {
       program.kernels[i] = *std::move(found);
     } else if (kernel.skeleton) {
       program.missing.push_back(i);
@@ -115,27 +135,70 @@ Result<KernelStore::Program> KernelStore::bind(std::span<const Wanted> kernels,
   }
   if (missing.empty()) return program;
 
-  std::vector<kir::Kernel> wanted;
-  for (const Missing& one : missing)
-    wanted.push_back(withParameters(*kernels[one.kernel].kernel, one.to->needed));
-  for (const kir::Kernel& kernel : wanted) ENFOLD_RETURN_IF_ERROR(kir::verify(kernel));
-  ENFOLD_TRY(const auto code, KernelCode::compile(wanted, target, options));
-  compilations_ += static_cast<int64_t>(missing.size());
-  for (size_t i = 0; i < missing.size(); ++i) {
-    const auto [kernel, to] = missing[i];
-    to->function = code->functions()[i];
-    to->code = code;
-    to->parameters = to->needed;
+  // Later ones have made parameters of what differs in those before them.
+  std::vector<Templates::iterator> compiled;
+  std::vector<kir::Kernel> written;
+  for (const auto [kernel, to] : missing) {
+    if (std::ranges::find(compiled, to) != compiled.end()) continue;
+    compiled.push_back(to);
+    written.push_back(withParameters(*kernels[kernel].kernel, to->needed));
+  }
+  ENFOLD_TRY(const auto code, KernelCode::compile(std::move(written), target, options));
+  compilations_ += static_cast<int64_t>(compiled.size());
+  for (size_t i = 0; i < compiled.size(); ++i) {
+    setCode(*compiled[i], code, i, code->bytes() / compiled.size());
+    compiled[i]->parameters = compiled[i]->needed;
+  }
+  for (const auto [kernel, to] : missing) {
     auto sizes = to->parameters.solve(kernels[kernel].skeleton->numbers);
     ENFOLD_CHECK(sizes, "a template that does not fit its sample");
-    program.kernels[kernel] = {{to->function, kernels[kernel].kernel->iterations, code},
-                               *std::move(sizes)};
-    const size_t bytes = code->bytes() / missing.size();
-    bytes_ += bytes - to->codeBytes;
-    to->codeBytes = bytes;
+    ENFOLD_TRY(program.kernels[kernel], boundTo(*to, kernels[kernel], *std::move(sizes)));
   }
   forgetOldest();
   return program;
+}
+
+KernelStore::Contents KernelStore::contents() const {
+  const std::lock_guard lock(mutex_);
+  Contents contents;
+  std::unordered_map<const KernelCode*, size_t> codes;
+  for (const Template& one : std::views::reverse(kept_)) {
+    if (!one.code) continue;
+    const auto [known, isNew] = codes.try_emplace(one.code.get(), contents.codes.size());
+    if (isNew) contents.codes.push_back(one.code);
+    contents.templates.push_back(
+        {one.origin, one.needed, one.parameters, *one.first, known->second, one.index});
+  }
+  return contents;
+}
+
+void KernelStore::add(Contents contents) {
+  const std::lock_guard lock(mutex_);
+  std::vector<size_t> sharers(contents.codes.size());
+  for (const Stored& one : contents.templates) ++sharers[one.code];
+  for (Stored& one : contents.templates) {
+    const std::vector<Templates::iterator> same = sameShape(one.first);
+    const auto known = std::ranges::find(same, one.origin, &Template::origin);
+    // Parameters become more, never fewer.
+    const auto isLess = [](const kir::Parameters& a, const kir::Parameters& b) {
+      return a.count() < b.count();
+    };
+    if (known != same.end()) {
+      Template& own = **known;
+      if (isLess(own.needed, one.needed)) own.needed = one.needed;
+      if (own.code && !isLess(own.parameters, one.parameters)) continue;
+    }
+    const auto& code = contents.codes[one.code];
+    const auto to =
+        known != same.end()
+            ? *known
+            : insert({.origin = one.origin,
+                      .needed = one.needed,
+                      .first = std::make_shared<const kir::Skeleton>(std::move(one.first))});
+    to->parameters = one.parameters;
+    setCode(*to, code, one.function, code->bytes() / sharers[one.code]);
+  }
+  forgetOldest();
 }
 
 int64_t KernelStore::compilations() const {

@@ -42,14 +42,31 @@ public:
     std::vector<size_t> missing; ///< those without: there was none, and they are outlines
   };
 
-  /// Finds code for each kernel. What there is none for is compiled, if it is written out.
+  /// Finds code for each kernel. What there is none for is compiled, if it is written out: kernels
+  /// of one shape and origin once for all of them.
   Result<Program> bind(std::span<const Wanted> kernels, const Target& target,
                        const JitOptions& options = {});
 
   /// Notes which integers vary, from kernels for other sizes; compiles nothing.
   void observe(std::span<const Wanted> kernels);
 
-  /// How many kernels have been compiled.
+  /// The code of kernels of one shape and origin, and what it was compiled from.
+  struct Stored {
+    std::string origin;
+    kir::Parameters needed, parameters; ///< see Template
+    kir::Skeleton first;
+    size_t code, function; ///< of the codes, and in that
+  };
+  struct Contents {
+    std::vector<std::shared_ptr<const KernelCode>> codes;
+    std::vector<Stored> templates; ///< latest used last
+  };
+  /// All templates that have code.
+  Contents contents() const;
+  /// Takes in templates of kernels for which there is no code.
+  void add(Contents contents);
+
+  /// How many kernels have been compiled here.
   int64_t compilations() const;
   /// How many templates are kept, and about how many bytes they take.
   size_t size() const;
@@ -59,10 +76,11 @@ private:
   /// Kernels of one shape that compute the same nodes.
   struct Template {
     std::string origin;
-    kir::Parameters needed;              ///< for all kernels met
-    kir::Parameters parameters;          ///< that the code takes
-    enfold_kernel_fn function = nullptr; ///< null: not compiled
-    std::shared_ptr<const KernelCode> code;
+    kir::Parameters needed;                     ///< for all kernels met
+    kir::Parameters parameters;                 ///< that the code takes
+    std::shared_ptr<const KernelCode> code;     ///< null: not compiled
+    size_t index = 0;                           ///< in `code`
+    enfold_kernel_fn function = nullptr;        ///< null: not linked
     size_t bytes = 0;                           ///< without code
     size_t codeBytes = 0;                       ///< its share of `code`
     std::shared_ptr<const kir::Skeleton> first; ///< of the kernels met
@@ -75,8 +93,11 @@ private:
     Templates::iterator to;
   };
 
-  std::optional<Bound> findOne(const Wanted& wanted);
+  Result<std::optional<Bound>> findOne(const Wanted& wanted);
+  Result<Bound> boundTo(Template& one, const Wanted& wanted, std::vector<int64_t> sizes);
   Templates::iterator note(const Wanted& wanted);
+  Templates::iterator insert(Template made);
+  void setCode(Template& of, std::shared_ptr<const KernelCode> code, size_t index, size_t bytes);
   /// The templates of the skeleton's shape.
   std::vector<Templates::iterator> sameShape(const kir::Skeleton& skeleton) const;
   void use(Templates::iterator one) { kept_.splice(kept_.begin(), kept_, one); }

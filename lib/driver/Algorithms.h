@@ -7,6 +7,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,28 @@ void setAlgorithm(Graph& graph, Op& op, const std::string& algorithm);
 /// other sizes, and the sums of every size are added up in the same order.
 class AlgorithmPins {
 public:
+  struct Pin {
+    std::string op; ///< what there is to compute
+    std::string algorithm;
+    bool operator==(const Pin&) const = default;
+  };
+  /// All there is to know of them.
+  struct Choice {
+    std::string sizes; ///< that they are for
+    std::vector<Pin> pins;
+    std::map<std::string, Layout> results; ///< by what there is to compute
+    bool operator==(const Choice&) const = default;
+  };
+
+  /// Takes over what another process chose.
+  void adopt(Choice choice);
+  /// Tells what sizes the next graph is for, unless there has been a first one.
+  void chooseFor(std::string sizes);
+  /// The sizes that they are for, or will be.
+  std::string sizes() const;
+  /// None before the first graph.
+  std::optional<Choice> choice() const;
+
   /// The layouts for an op of a graph that is going through the passes, which are best for it as
   /// `own` has them: of the first graph these, of others with the blocks that the first one got.
   OpLayouts layoutsFor(const Op& op, OpLayouts own);
@@ -29,13 +52,8 @@ public:
   void apply(Graph& graph, const codegen::Target& target);
 
 private:
-  struct Pin {
-    std::string op; ///< what there is to compute
-    std::string algorithm;
-  };
-  std::mutex mutex_;
-  std::vector<Pin> pins_;
-  std::map<std::string, Layout> results_; ///< by what there is to compute
+  mutable std::mutex mutex_;
+  Choice choice_;
   bool isChosen_ = false;
 };
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sys/stat.h>
 
 namespace enfold {
 
@@ -28,30 +29,73 @@ fs::path CompileCache::pathOf(const std::string& key) const {
   return folder_ / fmt::format("{:016x}.enfold", hashString(key));
 }
 
-std::optional<CachedModel> CompileCache::find(const std::string& key,
-                                              std::vector<std::string>& notes) const {
-  const fs::path path = pathOf(key);
+namespace {
+
+/// What `read` makes of the file, marked as used.
+template <typename T>
+std::optional<T> findIn(const fs::path& path, const std::string& key,
+                        Result<T> (*read)(const fs::path&), std::vector<std::string>& notes) {
   std::error_code error;
   if (!fs::exists(path, error)) return std::nullopt;
-  auto model = readProgram(path);
-  if (!model) {
-    notes.push_back(model.error().str() + "; it was removed");
+  auto entry = read(path);
+  if (!entry) {
+    notes.push_back(entry.error().str() + "; it was removed");
     fs::remove(path, error);
     return std::nullopt;
   }
-  if (model->key != key) return std::nullopt;
+  if (entry->key != key) return std::nullopt;
   fs::last_write_time(path, fs::file_time_type::clock::now(), error);
-  return *std::move(model);
+  return *std::move(entry);
 }
 
-Result<> CompileCache::store(const CachedModel& model) const {
+} // namespace
+
+std::optional<CachedModel> CompileCache::find(const std::string& key,
+                                              std::vector<std::string>& notes) const {
+  return findIn(pathOf(key), key, readProgram, notes);
+}
+
+std::optional<CachedTemplates> CompileCache::findTemplates(const std::string& key,
+                                                           std::vector<std::string>& notes) const {
+  return findIn(pathOf(key), key, readTemplates, notes);
+}
+
+Result<> CompileCache::makeFolder() const {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error)
     return usageError(fmt::format("cannot make '{}': {}", folder_.string(), error.message()));
+  return {};
+}
+
+Result<> CompileCache::store(const CachedModel& model) const {
+  ENFOLD_RETURN_IF_ERROR(makeFolder());
   ENFOLD_RETURN_IF_ERROR(writeProgram(pathOf(model.key), model));
   prune(capacity_);
   return {};
+}
+
+Result<> CompileCache::store(const CachedTemplates& templates) const {
+  ENFOLD_RETURN_IF_ERROR(makeFolder());
+  ENFOLD_RETURN_IF_ERROR(writeTemplates(pathOf(templates.key), templates));
+  prune(capacity_);
+  return {};
+}
+
+uint64_t CompileCache::versionOfTemplates(const std::string& key) const {
+  struct stat status{};
+  if (::stat(pathOf(key).c_str(), &status) != 0) return 0;
+  return hashCombine(status.st_ino, static_cast<uint64_t>(status.st_size));
+}
+
+Result<std::string> CompileCache::describe(const fs::path& entry) {
+  const auto program = readProgram(entry);
+  if (program) return program->program.desc.name;
+  const auto templates = readTemplates(entry);
+  if (templates)
+    return fmt::format("{} ({} kernels for any sizes)", templates->name,
+                       templates->kernels.templates.size());
+  return std::unexpected(program.error());
 }
 
 std::vector<CompileCache::Entry> CompileCache::files(bool (*isWanted)(const fs::path&)) const {

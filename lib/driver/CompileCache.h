@@ -1,8 +1,9 @@
-// A folder of compiled programs, bounded in size: the least recently used go first. Any number of
-// processes may share it; entries appear and disappear whole.
+// A folder of compiled programs, and of kernels that programs share, bounded in size: the least
+// recently used go first. Any number of processes may share it; entries appear and disappear whole.
 #pragma once
 
 #include "driver/ProgramFile.h"
+#include "driver/TemplateFile.h"
 
 #include <optional>
 
@@ -26,6 +27,16 @@ public:
   /// Makes room, if need be, by removing others.
   Result<> store(const CachedModel& model) const;
 
+  /// The same of what the programs of a network share.
+  std::optional<CachedTemplates> findTemplates(const std::string& key,
+                                               std::vector<std::string>& notes) const;
+  Result<> store(const CachedTemplates& templates) const;
+  /// Another number for each file that has been written of them; 0: there is none.
+  uint64_t versionOfTemplates(const std::string& key) const;
+
+  /// Checks an entry, and tells what it holds.
+  static Result<std::string> describe(const std::filesystem::path& entry);
+
   struct Entry {
     std::filesystem::path path;
     int64_t bytes;
@@ -46,6 +57,7 @@ public:
 private:
   std::vector<Entry> files(bool (*isWanted)(const std::filesystem::path&)) const;
   std::filesystem::path pathOf(const std::string& key) const;
+  Result<> makeFolder() const;
 
   std::filesystem::path folder_;
   int64_t capacity_;

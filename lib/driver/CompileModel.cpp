@@ -68,26 +68,23 @@ void describe(const codegen::Target& target, std::string& key) {
                      target.disabledKernels, kir::print(target.machine, target.cpu));
 }
 
-/// All that a program depends on; empty if programs of the model cannot be stored.
-Result<std::string> keyOf(const ModelSource& model, std::span<const NamedTensor> inputs,
-                          const LoadOptions& load, const CompileOptions& options,
-                          const codegen::Target& target) {
-  const std::string build = compilerBuild();
+/// All that programs of the model depend on beside the types of its inputs; empty if they cannot be
+/// stored.
+Result<std::string> keyOf(const ModelSource& model, const LoadOptions& load,
+                          const CompileOptions& options, const codegen::Target& target) {
+  const std::string build = codegen::isCodeWatched() ? "" : compilerBuild();
   if (build.empty() || model.isText()) return "";
   std::string key = fmt::format("compiler {}\n", build);
   std::error_code error;
   if (model.isZoo()) {
     key += model.name + "\n";
-  } else if (model.bytes) {
-    key += fmt::format("bytes {:x} {}\n", hashLarge(model.bytes->data(), model.bytes->size()),
-                       model.folder.empty() ? "" : fs::absolute(model.folder, error).string());
   } else {
-    ENFOLD_TRY(const uint64_t hash, hashFile(model.name));
+    ENFOLD_TRY(const uint64_t hash, model.hash ? *model.hash : hashOf(model));
     // Data files are looked for beside the model, and its name becomes the program's.
-    key += fmt::format("model {:x} {}\n", hash, fs::absolute(model.name, error).string());
+    const fs::path place = model.bytes ? model.folder : fs::path(model.name);
+    key += fmt::format("{} {:x} {}\n", model.bytes ? "bytes" : "model", hash,
+                       place.empty() ? "" : fs::absolute(place, error).string());
   }
-  for (const auto& [name, tensor] : inputs)
-    key += fmt::format("input {} {}\n", name, tensor.type().str());
   describe(load, key);
   describe(options, key);
   describe(target, key);
@@ -105,7 +102,58 @@ bool isOf(const CachedModel& cached, std::span<const NamedTensor> inputs) {
   });
 }
 
+std::string describe(std::span<const NamedTensor> inputs) {
+  std::string text;
+  for (const auto& [name, tensor] : inputs)
+    text += fmt::format("input {} {}\n", name, tensor.type().str());
+  return text;
+}
+
+/// The key of a program; empty if it cannot be stored.
+std::string keyOfProgram(const ModelSource& model, std::span<const NamedTensor> inputs,
+                         const LoadOptions& load, const CompileOptions& options,
+                         const codegen::Target& target) {
+  auto key = keyOf(model, load, options, target);
+  if (!key || key->empty()) return "";
+  if (options.pins) *key += "algorithms for\n" + options.pins->sizes();
+  return *key + describe(inputs);
+}
+
 } // namespace
+
+Result<uint64_t> hashOf(const ModelSource& model) {
+  if (model.bytes) return hashLarge(model.bytes->data(), model.bytes->size());
+  return hashFile(model.name);
+}
+
+Result<std::string> keyOfTemplates(const ModelSource& model, const LoadOptions& load,
+                                   const CompileOptions& options) {
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
+  ENFOLD_TRY(const std::string key, keyOf(model, load, options, target));
+  return key.empty() ? key : "kernels\n" + key;
+}
+
+Result<std::optional<CompiledModel>>
+findModel(const ModelSource& model, std::span<const NamedTensor> inputs, const LoadOptions& load,
+          const CompileOptions& options, const CompileCache& cache,
+          std::vector<std::string>& notes) {
+  if (options.pins && !options.pins->choice()) return std::nullopt;
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
+  const std::string key = keyOfProgram(model, inputs, load, options, target);
+  if (key.empty()) return std::nullopt;
+  auto found = cache.find(key, notes);
+  if (!found) return std::nullopt;
+  CompiledModel compiled;
+  compiled.signature = std::move(found->signature);
+  if (load.onlyClosed && isOpen(compiled.signature, load)) return compiled;
+  if (!isOf(*found, inputs)) return std::nullopt;
+  ENFOLD_TRY(compiled.executable, Executable::link(found->program, target));
+  compiled.inputDefaults = std::move(found->inputDefaults);
+  compiled.boundInputs = std::move(found->boundInputs);
+  compiled.notes = std::move(found->notes);
+  compiled.cached = true;
+  return compiled;
+}
 
 Result<CompiledModel> compileModel(const ModelSource& model, std::span<const NamedTensor> inputs,
                                    const LoadOptions& load, const CompileOptions& options,
@@ -113,23 +161,11 @@ Result<CompiledModel> compileModel(const ModelSource& model, std::span<const Nam
   CompiledModel compiled;
   CachedModel entry;
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
-  if (cache && !codegen::isCodeWatched())
-    if (auto key = keyOf(model, inputs, load, options, target)) entry.key = *std::move(key);
-  if (!entry.key.empty()) {
-    auto found = cache->find(entry.key, compiled.notes);
-    if (found && load.onlyClosed && isOpen(found->signature, load)) {
-      compiled.signature = std::move(found->signature);
-      return compiled;
-    }
-    if (found && isOf(*found, inputs)) {
-      ENFOLD_TRY(compiled.executable, Executable::link(found->program, target));
-      compiled.inputDefaults = std::move(found->inputDefaults);
-      compiled.boundInputs = std::move(found->boundInputs);
-      std::ranges::move(found->notes, std::back_inserter(compiled.notes));
-      compiled.signature = std::move(found->signature);
-      compiled.cached = true;
-      return compiled;
-    }
+  if (options.pins) options.pins->chooseFor(describe(inputs));
+  if (cache) {
+    ENFOLD_TRY(auto found, findModel(model, inputs, load, options, *cache, compiled.notes));
+    if (found) return *std::move(found);
+    entry.key = keyOfProgram(model, inputs, load, options, target);
   }
   ENFOLD_TRY(LoadedModel loaded,
              staged ? loadStaged(model, inputs, load) : loadModelFor(model, inputs, load));

@@ -24,7 +24,7 @@ struct CompileOptions {
   std::shared_ptr<ConstantPool> constants = {};         ///< where programs share constants
   std::shared_ptr<codegen::KernelStore> kernels = {};   ///< where they share code
   std::shared_ptr<AlgorithmPins> pins = {};             ///< what they compute with
-  std::function<void()> observe = {};                   ///< see BuildOptions
+  std::function<Result<>()> observe = {};               ///< see BuildOptions
   std::function<void(const StoredProgram&)> store = {}; ///< see BuildOptions
   std::optional<MemoryLimit> memory = {};
   /// Asked between passes and between kernels, on the calling thread, whether to stop: compilation

@@ -76,8 +76,7 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
   desc.kernels.clear();
   ENFOLD_TRY(program_, linked(desc, code, target));
   times_.codegen = millisecondsSince(start);
-  if (options.store && referenceOps_.empty() && !options.constants)
-    options.store({desc, std::move(code)});
+  if (options.store && referenceOps_.empty()) options.store({desc, std::move(code)});
   return {};
 }
 
@@ -99,7 +98,7 @@ Result<> Executable::share(std::unique_ptr<Graph> graph, const codegen::Target& 
   const auto start = std::chrono::steady_clock::now();
   const auto observe = [&](std::span<const codegen::KernelStore::Wanted> wanted) {
     options.kernels->observe(wanted);
-    if (options.observe) options.observe();
+    return options.observe ? options.observe() : Result<>();
   };
   ENFOLD_TRY(BoundPlan shared, bindShared(*graph, target, *options.kernels,
                                           {.interrupted = options.interrupted}, observe));

@@ -34,7 +34,7 @@ struct BuildOptions {
   std::shared_ptr<codegen::KernelStore> kernels =
       {}; ///< to share code with them; needs `constants`
   /// Shows the store kernels for other sizes, before some for this one are compiled.
-  std::function<void()> observe = {};
+  std::function<Result<>()> observe = {};
   std::optional<MemoryLimit> memory = {};
   /// Is shown the program unless it holds addresses of this process.
   std::function<void(const StoredProgram&)> store = {};

@@ -18,6 +18,7 @@ struct ModelSource {
   std::shared_ptr<const std::string> bytes = {};
   std::filesystem::path folder = {}; ///< of bytes: where external data lies; empty: it is refused
   std::shared_ptr<const onnx::ParsedModel> parsed = {}; ///< what was read of it ahead, if anything
+  std::optional<uint64_t> hash = {};                    ///< of its bytes, where that is known
 
   ModelSource(std::string path) : name(std::move(path)) {}
   ModelSource(const char* path) : name(path) {}

@@ -14,8 +14,8 @@ namespace {
 
 /// So many of the latest programs keep the memory that runs take.
 constexpr size_t kReady = 8;
-/// The programs of so many sizes are put into the cache. They have constants of their own.
-constexpr int64_t kCachedSizes = 4;
+/// Of a network in which contents of inputs decide shapes, so many programs are put into the cache.
+constexpr int64_t kCachedContents = 4;
 
 /// "f32[batch,3,?,?]"
 std::string str(const onnx::DeclaredType& type) {
@@ -137,7 +137,11 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
   how.compile.kernels = std::make_shared<codegen::KernelStore>();
   how.compile.pins = std::make_shared<AlgorithmPins>();
   how.compile.passes.passes.folds = std::make_shared<FoldMemory>();
-  if (!how.cache) ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
+  if (!how.cache) {
+    ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
+    return network;
+  }
+  ENFOLD_TRY(network->templatesKey_, keyOfTemplates(network->model_, how.load, how.compile));
   return network;
 }
 
@@ -225,28 +229,85 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   if (auto made = find(inputs)) return made;
   const std::vector<NamedTensor> own = copiesOf(inputs);
   CompileOptions compile = options_.compile;
-  // A network that meets one size only runs kernels for that one; other processes find the programs
-  // of a few sizes in the cache.
-  const CompileCache* cache = options_.cache ? &*options_.cache : nullptr;
-  const int64_t numOwn = cache ? kCachedSizes : 1;
-  if (*compilations_ < numOwn) {
+  std::vector<std::string> notes;
+  takeTemplates(notes);
+  codegen::KernelStore* const kernels = compile.kernels.get();
+  const int64_t before = kernelCompilations();
+  // A network that meets one size only runs kernels for that one.
+  const bool isFirst = *compilations_ == 0 && (!kernels || kernels->size() == 0);
+  const bool mayCache = kernels || *compilations_ < kCachedContents;
+  const CompileCache* cache = options_.cache && mayCache ? &*options_.cache : nullptr;
+  if (isFirst)
     compile.kernels = nullptr;
-    if (cache) {
-      compile.constants = nullptr;
-      compile.pins = nullptr;
-    }
-  } else {
-    cache = nullptr;
-  }
-  // Then sizes turn out to vary: others are compiled for ahead.
-  const bool isFirstShared = *compilations_ == numOwn;
-  if (compile.kernels)
-    compile.observe = [&] {
-      observeSizes(model_, signature_, own, options_.load, options_.compile, isFirstShared);
+  else
+    compile.observe = [&]() -> Result<> {
+      takeTemplates(notes);
+      return compileForOthers(own, kernels->size() == 0);
     };
-  ENFOLD_TRY(CompiledModel compiled,
-             compileModel(model_, own, options_.load, compile, cache, true));
-  return keep(std::move(compiled), own);
+  std::optional<CompiledModel> compiled;
+  if (cache) {
+    ENFOLD_TRY(compiled, findModel(model_, own, options_.load, compile, *cache, notes));
+  }
+  if (!compiled) {
+    if (!isFirst) ENFOLD_RETURN_IF_ERROR(readModelAhead());
+    ENFOLD_TRY(compiled,
+               compileModel(model_, own, options_.load, compile, isFirst ? cache : nullptr, true));
+  }
+  Result<> others;
+  if (isFirst && kernels && compiled->executable && !compiled->remainder.rest)
+    others = compileForOthers(own, true);
+  if (kernels && (kernels->compilations() > before || (isFirst && !compiled->cached)))
+    storeTemplates(notes);
+  std::ranges::move(notes, std::back_inserter(compiled->notes));
+  ENFOLD_TRY(auto program, keep(*std::move(compiled), own));
+  ENFOLD_RETURN_IF_ERROR(others);
+  return program;
+}
+
+/// The graphs for inputs of any sizes share what the file holds.
+Result<> Network::readModelAhead() {
+  if (model_.parsed) return {};
+  ENFOLD_RETURN_IF_ERROR(model_.readAhead(options_.load.limits));
+  if (options_.cache && model_.parsed && !model_.isZoo()) {
+    ENFOLD_TRY(model_.hash, hashOf(model_));
+  }
+  return {};
+}
+
+/// Shows the store kernels for sizes beside these. With `compiles`, it has code then for most
+/// sizes; what cannot be compiled ahead is compiled when it is met.
+Result<> Network::compileForOthers(std::span<const NamedTensor> inputs, bool compiles) {
+  if (!areSizesVaried(signature_, inputs, options_.load)) return {};
+  ENFOLD_RETURN_IF_ERROR(readModelAhead());
+  auto done = observeSizes(model_, signature_, inputs, options_.load, options_.compile, compiles);
+  return done || done.error().kind != ErrorKind::Stopped ? Result<>() : done;
+}
+
+/// Takes over what other processes have put into the cache, unless they compute with other
+/// algorithms: then this one goes on alone.
+void Network::takeTemplates(std::vector<std::string>& notes) {
+  if (templatesKey_.empty()) return;
+  const uint64_t version = options_.cache->versionOfTemplates(templatesKey_);
+  if (version == 0 || version == templatesVersion_) return;
+  templatesVersion_ = version;
+  auto found = options_.cache->findTemplates(templatesKey_, notes);
+  if (!found) return;
+  AlgorithmPins& pins = *options_.compile.pins;
+  const auto own = pins.choice();
+  if (own && *own != found->algorithms) return templatesKey_.clear();
+  if (!own) pins.adopt(std::move(found->algorithms));
+  options_.compile.kernels->add(std::move(found->kernels));
+}
+
+void Network::storeTemplates(std::vector<std::string>& notes) {
+  takeTemplates(notes);
+  auto algorithms = options_.compile.pins->choice();
+  if (templatesKey_.empty() || !algorithms) return;
+  const CachedTemplates templates{templatesKey_, model_.stem(), *std::move(algorithms),
+                                  options_.compile.kernels->contents()};
+  if (const auto stored = options_.cache->store(templates); !stored)
+    notes.push_back("kernels were not put into the cache: " + stored.error().str());
+  templatesVersion_ = options_.cache->versionOfTemplates(templatesKey_);
 }
 
 Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel compiled,

@@ -19,7 +19,7 @@ public:
     Session::Options session;
     int streams = 1;      ///< calls at the same time that have all threads of `session` each
     size_t capacity = 64; ///< how many programs are kept, at least one
-    std::optional<CompileCache> cache = {}; ///< for the programs of the first few sizes
+    std::optional<CompileCache> cache = {}; ///< for programs, and for what those of any sizes share
   };
 
   /// Reads what the model declares; compiles it if no size is open.
@@ -104,6 +104,10 @@ private:
   std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
   void touch(std::list<Kept>::iterator one);
   Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
+  Result<> readModelAhead();
+  Result<> compileForOthers(std::span<const NamedTensor> inputs, bool compiles);
+  void takeTemplates(std::vector<std::string>& notes);
+  void storeTemplates(std::vector<std::string>& notes);
   Result<std::shared_ptr<const Program>> keep(CompiledModel compiled,
                                               std::span<const NamedTensor> inputs);
   std::set<std::string> bound() const;
@@ -116,10 +120,12 @@ private:
   onnx::Signature signature_;
   bool isLibrary_ = false;
 
-  std::mutex compiling_;        ///< held while a program is made, so that it is made once
-  mutable std::mutex mutex_;    ///< guards what follows
-  std::list<Kept> kept_;        ///< latest first
-  std::set<std::string> bound_; ///< inputs whose contents decide shapes
+  std::mutex compiling_;          ///< held while a program is made, so that it is made once
+  std::string templatesKey_;      ///< in the cache; empty: they are not kept there
+  uint64_t templatesVersion_ = 0; ///< of the file that was read or written last
+  mutable std::mutex mutex_;      ///< guards what follows
+  std::list<Kept> kept_;          ///< latest first
+  std::set<std::string> bound_;   ///< inputs whose contents decide shapes
   std::shared_ptr<std::atomic<int64_t>> compilations_ = std::make_shared<std::atomic<int64_t>>(0);
 };
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace enfold {
 namespace {
@@ -16,15 +17,16 @@ constexpr int64_t kLeast = 16;
 
 /// By which sizes are changed together, in turn.
 constexpr int64_t kUnits[] = {4, 6, 1};
-/// In narrow images rows are tiled otherwise.
+/// In narrow images rows are tiled otherwise. The narrowest need many kernels that few are met for.
 constexpr int64_t kDivisors[] = {2, 4};
+constexpr int64_t kNarrowest = 96;
 
 /// What becomes of a size.
 struct Change {
   int64_t units = 0, divisor = 1;
 
   int64_t of(int64_t size) const {
-    if (units == 0 && divisor == 1) return size;
+    if (units == 0 && size < kNarrowest * divisor) return size;
     return std::max(size / divisor / kUnit * kUnit + size % kUnit + units * kUnit, kUnit);
   }
 };
@@ -51,17 +53,16 @@ void changeSizes(const onnx::Signature& signature, const LoadOptions& load,
   }
 }
 
-/// Each alone, by as little as there may be; with `others` also by less, all by different amounts,
-/// so that what they decide is told apart, and narrow ones.
-std::vector<Probe> probesOf(size_t numNames, bool others) {
+/// A single size, by as little as there may be.
+Probe ofOne(size_t numNames, size_t which, int64_t units) {
+  Probe probe(numNames);
+  probe[which].units = units;
+  return probe;
+}
+
+/// All sizes: by different amounts, so that what they decide is told apart, and narrow images.
+std::vector<Probe> ofAll(size_t numNames) {
   std::vector<Probe> probes;
-  for (size_t i = 0; i < std::min<size_t>(numNames, 2); ++i)
-    for (const int64_t unit : {1, -1}) {
-      if (unit < 0 && !others) continue;
-      probes.emplace_back(numNames);
-      probes.back()[i].units = unit;
-    }
-  if (!others) return probes;
   for (const size_t turn : {0, 1}) {
     probes.emplace_back();
     for (size_t i = 0; i < numNames; ++i)
@@ -71,65 +72,105 @@ std::vector<Probe> probesOf(size_t numNames, bool others) {
   return probes;
 }
 
-/// The network for certain sizes, as a store of kernels sees it.
-struct Observed {
-  std::vector<NamedTensor> inputs;
-  std::vector<kir::Kernel> kernels;
-  std::vector<codegen::KernelStore::Wanted> wanted; ///< refers to the kernels
-};
-
-/// The graph for these inputs; null if their contents decide shapes.
-Result<std::unique_ptr<Graph>> graphFor(const ModelSource& model,
-                                        std::span<const NamedTensor> inputs,
-                                        const LoadOptions& load, const CompileOptions& options,
-                                        const codegen::Target& target) {
-  ENFOLD_TRY(LoadedModel loaded, loadModelFor(model, inputs, load));
-  if (!loaded.boundInputs.empty()) return nullptr;
-  ENFOLD_RETURN_IF_ERROR(optimize(*loaded.graph, options, target));
-  return std::move(loaded.graph);
-}
-
-/// Has the store compile what it has no code for.
-Result<> compileFor(const Observed& one, const ModelSource& model, const LoadOptions& load,
-                    const CompileOptions& options, const codegen::Target& target) {
-  const codegen::JitOptions jit = {.interrupted = options.interrupted};
-  ENFOLD_TRY(const auto known, options.kernels->bind(one.wanted, target, jit));
-  if (known.missing.empty()) return {};
-  ENFOLD_TRY(const auto graph, graphFor(model, one.inputs, load, options, target));
-  if (graph) ENFOLD_RETURN_IF_ERROR(bindShared(*graph, target, *options.kernels, jit));
-  return {};
-}
-
-} // namespace
-
-void observeSizes(const ModelSource& model, const onnx::Signature& signature,
-                  std::span<const NamedTensor> inputs, const LoadOptions& load,
-                  const CompileOptions& options, bool compiles) {
+/// The names of the sizes that are varied, in their order.
+std::vector<std::string> namesOf(const onnx::Signature& signature,
+                                 std::span<const NamedTensor> inputs, const LoadOptions& load) {
   std::vector<std::string> names;
   std::vector<NamedTensor> all(inputs.begin(), inputs.end());
   changeSizes(signature, load, all, [&](const std::string& name, int64_t&) {
     if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   });
-  const auto target = targetOf(options);
-  if (names.empty() || !target) return;
+  return names;
+}
+
+/// The network for certain sizes, as a store of kernels sees it.
+struct Observed {
+  std::unique_ptr<Graph> graph;
+  SharedPlan shared;
+};
+
+/// None if the model does not allow the sizes, or if contents of inputs decide shapes.
+Result<std::optional<Observed>> observed(const ModelSource& model,
+                                         std::span<const NamedTensor> inputs,
+                                         const LoadOptions& load, const CompileOptions& options,
+                                         const codegen::Target& target) {
+  auto loaded = loadModelFor(model, inputs, load);
+  if (!loaded || !loaded->boundInputs.empty()) return std::nullopt;
+  if (const auto done = optimize(*loaded->graph, options, target); !done) {
+    if (done.error().kind == ErrorKind::Stopped) return std::unexpected(done.error());
+    return std::nullopt;
+  }
+  auto shared = lowerShared(*loaded->graph, target);
+  if (!shared) return std::nullopt;
+  return Observed{std::move(loaded->graph), *std::move(shared)};
+}
+
+/// Has the store compile what it has no code for, of all sizes at once.
+Result<> compileMissing(std::span<const Observed> sizes, const CompileOptions& options,
+                        const codegen::Target& target) {
+  const codegen::JitOptions jit = {.interrupted = options.interrupted};
+  std::set<std::pair<std::string_view, uint64_t>> met;
+  std::vector<SharedPlan> written;
+  std::vector<codegen::KernelStore::Wanted> wanted;
+  for (const auto& [graph, shared] : sizes) {
+    ENFOLD_TRY(const auto bound, options.kernels->bind(shared.wanted, target, jit));
+    std::vector<size_t> missing;
+    for (const size_t i : bound.missing)
+      if (met.emplace(shared.wanted[i].origin, shared.wanted[i].skeleton->hash).second)
+        missing.push_back(i);
+    if (missing.empty()) continue;
+    ENFOLD_TRY(SharedPlan whole, lowerShared(*graph, target, callersOf(shared.plan, missing)));
+    std::ranges::copy_if(whole.wanted, std::back_inserter(wanted),
+                         [](const auto& one) { return !one.kernel->skeleton; });
+    written.push_back(std::move(whole));
+  }
+  ENFOLD_RETURN_IF_ERROR(options.kernels->bind(wanted, target, jit));
+  return {};
+}
+
+} // namespace
+
+bool areSizesVaried(const onnx::Signature& signature, std::span<const NamedTensor> inputs,
+                    const LoadOptions& load) {
+  return !namesOf(signature, inputs, load).empty();
+}
+
+Result<> observeSizes(const ModelSource& model, const onnx::Signature& signature,
+                      std::span<const NamedTensor> inputs, const LoadOptions& load,
+                      const CompileOptions& options, bool compiles) {
+  const std::vector<std::string> names = namesOf(signature, inputs, load);
+  if (names.empty()) return {};
+  ENFOLD_TRY(const codegen::Target target, targetOf(options));
+  CompileOptions untuned = options;
+  untuned.tune.reset();
   std::vector<Observed> allowed;
-  for (const Probe& probe : probesOf(names.size(), compiles)) {
+  const auto probe = [&](const Probe& changes) -> Result<bool> {
     std::vector<NamedTensor> changed(inputs.begin(), inputs.end());
     changeSizes(signature, load, changed, [&](const std::string& name, int64_t& size) {
       const auto which = std::ranges::find(names, name) - names.begin();
-      size = probe[static_cast<size_t>(which)].of(size);
+      size = changes[static_cast<size_t>(which)].of(size);
     });
-    const auto graph = graphFor(model, changed, load, options, *target);
-    if (!graph || !*graph) continue;
-    auto shared = lowerShared(**graph, *target);
-    if (!shared) continue;
-    options.kernels->observe(shared->wanted);
-    allowed.push_back(
-        {std::move(changed), std::move(shared->plan.kernels), std::move(shared->wanted)});
+    ENFOLD_TRY(auto one, observed(model, changed, load, untuned, target));
+    if (!one) return false;
+    options.kernels->observe(one->shared.wanted);
+    if (compiles) allowed.push_back(*std::move(one));
+    return true;
+  };
+  if (compiles) ENFOLD_RETURN_IF_ERROR(probe(Probe(names.size())));
+  std::vector<bool> mayChange(names.size(), true);
+  for (size_t i = 0; i < std::min<size_t>(names.size(), 2); ++i) {
+    ENFOLD_TRY(mayChange[i], probe(ofOne(names.size(), i, 1)));
+    if (!compiles) continue;
+    ENFOLD_TRY(const bool mayBeLess, probe(ofOne(names.size(), i, -1)));
+    mayChange[i] = mayChange[i] || mayBeLess;
   }
-  if (!compiles) return;
-  for (const Observed& one : allowed)
-    if (const auto done = compileFor(one, model, load, options, *target); !done) continue;
+  if (!compiles) return {};
+  for (Probe& changes : ofAll(names.size())) {
+    for (size_t i = 0; i < names.size(); ++i)
+      if (!mayChange[i]) changes[i] = {};
+    ENFOLD_RETURN_IF_ERROR(probe(changes));
+  }
+  return compileMissing(allowed, options, target);
 }
 
 } // namespace enfold

@@ -1,15 +1,8 @@
-// The file: a header, a description in CBOR (RFC 8949), and the parts it refers to by offset, size
-// and checksum, each aligned for kernels to read it in place.
+// The description and the parts of a program's file (driver/PartsFile.h).
 #include "driver/ProgramFile.h"
 
-#include "onnx/RegularFile.h"
-#include "support/Hash.h"
-#include "support/NewFile.h"
+#include "driver/PartsFile.h"
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include <cstring>
 #include <stdexcept>
 
 namespace enfold {
@@ -17,63 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kAlignment = 64;
-
-struct Header {
-  char magic[16] = {'e', 'n', 'f', 'o', 'l', 'd', ' ', 'p', 'r', 'o', 'g', 'r', 'a', 'm', ' ', '1'};
-  uint64_t descriptionBytes = 0;
-  uint64_t descriptionHash = 0;
-  char unused[32] = {};
-};
-static_assert(sizeof(Header) == kAlignment);
-
-size_t aligned(size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
-
-std::string_view asText(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-/// Collects parts; offsets count from the end of the description.
-class PartsWriter {
-public:
-  json add(std::string_view bytes) {
-    const size_t offset = size_;
-    parts_.push_back(bytes);
-    size_ = aligned(size_ + bytes.size());
-    return {offset, bytes.size(), hashLarge(bytes.data(), bytes.size())};
-  }
-  Result<> writeTo(NewFile& file) const {
-    for (const std::string_view part : parts_) {
-      ENFOLD_RETURN_IF_ERROR(file.append(part));
-      ENFOLD_RETURN_IF_ERROR(file.append(std::string(aligned(part.size()) - part.size(), '\0')));
-    }
-    return {};
-  }
-
-private:
-  std::vector<std::string_view> parts_;
-  size_t size_ = 0;
-};
-
-class PartsReader {
-public:
-  PartsReader(std::shared_ptr<const std::byte> file, size_t begin, size_t end)
-      : file_(std::move(file)), begin_(begin), size_(end - begin) {}
-
-  std::span<const std::byte> get(const json& part) const {
-    const auto offset = part.at(0).get<size_t>(), size = part.at(1).get<size_t>();
-    if (offset > size_ || size > size_ - offset) throw std::out_of_range("it is cut short");
-    const std::byte* bytes = file_.get() + begin_ + offset;
-    if (hashLarge(bytes, size) != part.at(2).get<uint64_t>())
-      throw std::runtime_error("a checksum does not match");
-    return {bytes, size};
-  }
-  const std::shared_ptr<const std::byte>& file() const { return file_; }
-
-private:
-  std::shared_ptr<const std::byte> file_;
-  size_t begin_, size_;
-};
+constexpr std::string_view kMagic = "enfold program 1";
 
 json describe(const std::vector<codegen::TensorInfo>& tensors) {
   json list = json::array();
@@ -124,21 +61,6 @@ codegen::Step readStep(const json& from) {
   if (const std::string check = from.at("check"); !check.empty()) step.check = check;
   step.skip = from.at("skip");
   return step;
-}
-
-json describe(const codegen::MachineCode& code, PartsWriter& parts) {
-  json objects = json::array(), functions = json::array();
-  for (const std::string& object : code.objects) objects.push_back(parts.add(object));
-  for (const auto& [symbol, iterations] : code.functions) functions.push_back({symbol, iterations});
-  return {{"objects", objects}, {"functions", functions}};
-}
-
-codegen::MachineCode readCode(const json& from, const PartsReader& parts) {
-  codegen::MachineCode code;
-  for (const json& object : from.at("objects"))
-    code.objects.emplace_back(asText(parts.get(object)));
-  for (const json& f : from.at("functions")) code.functions.push_back({f.at(0), f.at(1)});
-  return code;
 }
 
 json describe(const std::map<std::string, Tensor>& tensors, PartsWriter& parts) {
@@ -232,7 +154,7 @@ json describe(const CachedModel& model, PartsWriter& parts) {
           {"steps", steps},
           {"arena", desc.arenaBytes},
           {"scratch", desc.scratchBytes},
-          {"code", describe(model.program.code, parts)},
+          {"code", parts.add(model.program.code)},
           {"constants", parts.add(asText(desc.constants))},
           {"defaults", describe(model.inputDefaults, parts)},
           {"bound", describe(model.boundInputs, parts)},
@@ -251,7 +173,7 @@ CachedModel readModel(const json& from, const PartsReader& parts) {
   for (const json& step : from.at("steps")) desc.steps.push_back(readStep(step));
   desc.arenaBytes = from.at("arena");
   desc.scratchBytes = from.at("scratch");
-  model.program.code = readCode(from.at("code"), parts);
+  model.program.code = parts.code(from.at("code"));
   desc.constants = parts.get(from.at("constants"));
   desc.constantsOwner = parts.file();
   model.inputDefaults = readTensors(from.at("defaults"), parts);
@@ -266,42 +188,12 @@ CachedModel readModel(const json& from, const PartsReader& parts) {
 
 Result<> writeProgram(const std::filesystem::path& path, const CachedModel& model) {
   PartsWriter parts;
-  std::vector<uint8_t> cbor = json::to_cbor(describe(model, parts));
-  Header header;
-  header.descriptionBytes = cbor.size();
-  header.descriptionHash = hashLarge(cbor.data(), cbor.size());
-  cbor.resize(aligned(cbor.size()));
-  ENFOLD_TRY(NewFile file, NewFile::create(path));
-  ENFOLD_RETURN_IF_ERROR(file.append({reinterpret_cast<const char*>(&header), sizeof header}));
-  ENFOLD_RETURN_IF_ERROR(file.append({reinterpret_cast<const char*>(cbor.data()), cbor.size()}));
-  ENFOLD_RETURN_IF_ERROR(parts.writeTo(file));
-  return file.commit();
+  const json description = describe(model, parts);
+  return parts.write(path, kMagic, description);
 }
 
 Result<CachedModel> readProgram(const std::filesystem::path& path) {
-  const auto damaged = [&](const char* how) {
-    return invalid(fmt::format("{}: not a program of the cache: {}", path.string(), how));
-  };
-  ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
-  const auto size = static_cast<size_t>(file.size());
-  Header header;
-  if (size < sizeof header) return damaged("it is cut short");
-  ENFOLD_TRY(const auto bytes, file.map());
-  std::memcpy(&header, bytes.get(), sizeof header);
-  if (std::memcmp(header.magic, Header{}.magic, sizeof header.magic) != 0)
-    return damaged("it does not start with the magic number");
-  const std::byte* description = bytes.get() + sizeof header;
-  if (header.descriptionBytes > size - sizeof header) return damaged("it is cut short");
-  if (hashLarge(description, header.descriptionBytes) != header.descriptionHash)
-    return damaged("a checksum does not match");
-  const size_t begin = std::min(size, sizeof header + aligned(header.descriptionBytes));
-  const auto* cbor = reinterpret_cast<const uint8_t*>(description);
-  try {
-    return readModel(json::from_cbor(cbor, cbor + header.descriptionBytes),
-                     PartsReader(bytes, begin, size));
-  } catch (const std::exception& wrong) {
-    return damaged(wrong.what());
-  }
+  return readParts<CachedModel>(path, kMagic, readModel);
 }
 
 } // namespace enfold

@@ -5,9 +5,7 @@
 #include <chrono>
 
 namespace enfold {
-namespace {
 
-/// The ops that call these kernels; null for calls of none.
 std::set<const Op*> callersOf(const lower::Plan& plan, std::span<const size_t> kernels) {
   std::set<const Op*> callers;
   for (const lower::Call& call : plan.calls)
@@ -15,8 +13,6 @@ std::set<const Op*> callersOf(const lower::Plan& plan, std::span<const size_t> k
       callers.insert(call.op);
   return callers;
 }
-
-} // namespace
 
 Result<SharedPlan> lowerShared(const Graph& graph, const codegen::Target& target,
                                const std::set<const Op*>& whole) {
@@ -31,11 +27,11 @@ Result<SharedPlan> lowerShared(const Graph& graph, const codegen::Target& target
 Result<BoundPlan>
 bindShared(const Graph& graph, const codegen::Target& target, codegen::KernelStore& store,
            const codegen::JitOptions& options,
-           const std::function<void(std::span<const codegen::KernelStore::Wanted>)>& missing) {
+           const std::function<Result<>(std::span<const codegen::KernelStore::Wanted>)>& missing) {
   using Clock = std::chrono::steady_clock;
   ENFOLD_TRY(SharedPlan shared, lowerShared(graph, target));
   ENFOLD_TRY(codegen::KernelStore::Program program, store.bind(shared.wanted, target, options));
-  if (!program.missing.empty() && missing) missing(shared.wanted);
+  if (!program.missing.empty() && missing) ENFOLD_RETURN_IF_ERROR(missing(shared.wanted));
   std::set<const Op*> whole;
   Clock::duration time{};
   // Meanwhile the store may have forgotten others.

@@ -18,6 +18,9 @@ struct SharedPlan {
 Result<SharedPlan> lowerShared(const Graph& graph, const codegen::Target& target,
                                const std::set<const Op*>& whole = {});
 
+/// The ops that call these kernels; null for calls of none.
+std::set<const Op*> callersOf(const lower::Plan& plan, std::span<const size_t> kernels);
+
 /// A plan with code for its kernels.
 struct BoundPlan {
   lower::Plan plan;
@@ -27,9 +30,9 @@ struct BoundPlan {
 
 /// Takes code from the store. Kernels that it has none for are written out, alone of all, and
 /// compiled, after `missing` has been called with what the plan wants.
-Result<BoundPlan>
-bindShared(const Graph& graph, const codegen::Target& target, codegen::KernelStore& store,
-           const codegen::JitOptions& options = {},
-           const std::function<void(std::span<const codegen::KernelStore::Wanted>)>& missing = {});
+Result<BoundPlan> bindShared(
+    const Graph& graph, const codegen::Target& target, codegen::KernelStore& store,
+    const codegen::JitOptions& options = {},
+    const std::function<Result<>(std::span<const codegen::KernelStore::Wanted>)>& missing = {});
 
 } // namespace enfold

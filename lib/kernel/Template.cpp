@@ -76,7 +76,7 @@ private:
   }
 
   /// The number of the parameter as it is stored.
-  ValueId loaded(int32_t parameter) {
+  ValueId loaded(int64_t parameter) {
     const auto [known, isNew] = loaded_.try_emplace(parameter);
     if (isNew) {
       if (zero_ == kNoId) zero_ = atTop({.op = Op::Const, .type = index()}, {0, 0});
@@ -210,8 +210,8 @@ private:
   Block top_;
   size_t next_ = 0; ///< number
   ValueId zero_ = kNoId;
-  std::map<int32_t, ValueId> loaded_;
-  std::map<std::tuple<int32_t, int64_t, Scalar, int>, ValueId> values_;
+  std::map<int64_t, ValueId> loaded_;
+  std::map<std::tuple<int64_t, int64_t, Scalar, int>, ValueId> values_;
 };
 
 } // namespace
@@ -220,14 +220,14 @@ template <typename KeyOf>
 void Parameters::assign(const std::vector<int64_t>& numbers, const KeyOf& keyOf) {
   sources_.clear();
   numbers_.resize(numbers.size());
-  std::map<typename std::invoke_result_t<KeyOf, size_t>::value_type, int32_t> parameters;
+  std::map<typename std::invoke_result_t<KeyOf, size_t>::value_type, int64_t> parameters;
   for (size_t i = 0; i < numbers.size(); ++i) {
     const auto key = keyOf(i);
     if (!key) {
       numbers_[i] = {-1, numbers[i]};
       continue;
     }
-    const auto [known, isNew] = parameters.try_emplace(*key, static_cast<int32_t>(sources_.size()));
+    const auto [known, isNew] = parameters.try_emplace(*key, static_cast<int64_t>(sources_.size()));
     if (isNew) sources_.push_back(i);
     const size_t source = sources_[static_cast<size_t>(known->second)];
     numbers_[i] = {known->second, difference(numbers[i], numbers[source])};
@@ -241,7 +241,7 @@ Parameters::Parameters(const std::vector<int64_t>& numbers, const std::vector<in
 
 Parameters Parameters::like(const std::vector<int64_t>& numbers,
                             const std::vector<int32_t>& groups) const {
-  using Key = std::tuple<int32_t, int64_t>; // the parameter there, and what must be equal
+  using Key = std::tuple<int64_t, int64_t>; // the parameter there, and what must be equal
   Parameters made;
   made.assign(numbers, [&](size_t i) -> std::optional<Key> {
     if (numbers_[i].parameter < 0) return std::nullopt;
@@ -253,7 +253,7 @@ Parameters Parameters::like(const std::vector<int64_t>& numbers,
 void Parameters::admit(const std::vector<int64_t>& numbers, const std::vector<int32_t>& groups) {
   // Parameters are split where their numbers do not differ by what they did; of constants that
   // vary, those of a group share a parameter that vary by the same amount.
-  using Key = std::tuple<int32_t, int64_t, int32_t, int64_t>;
+  using Key = std::tuple<int64_t, int64_t, int32_t, int64_t>;
   const std::vector<Number> before = numbers_;
   assign(numbers, [&](size_t i) -> std::optional<Key> {
     const auto [parameter, offset] = before[i];

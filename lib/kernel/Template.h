@@ -15,11 +15,14 @@ namespace enfold::kir {
 class Parameters {
 public:
   struct Number {
-    int32_t parameter = -1; ///< -1: none
+    int64_t parameter = -1; ///< -1: none
     int64_t offset = 0;     ///< the number, or what is added to the parameter
   };
 
   Parameters() = default;
+  /// Those that numbers() and sources() of others tell.
+  Parameters(std::vector<Number> numbers, std::vector<size_t> sources)
+      : numbers_(std::move(numbers)), sources_(std::move(sources)) {}
   /// All numbers are constants, but for loose ones.
   Parameters(const std::vector<int64_t>& numbers, const std::vector<int32_t>& groups);
   /// Numbers of another kernel of the same shape are parameters where these are.
@@ -30,6 +33,8 @@ public:
   void admit(const std::vector<int64_t>& numbers, const std::vector<int32_t>& groups);
 
   const std::vector<Number>& numbers() const { return numbers_; }
+  /// Of each parameter, the number that it is equal to.
+  const std::vector<size_t>& sources() const { return sources_; }
   size_t count() const { return sources_.size(); }
   /// The parameters that give these numbers, if there are such.
   std::optional<std::vector<int64_t>> solve(const std::vector<int64_t>& numbers) const;
@@ -39,7 +44,7 @@ private:
   template <typename KeyOf> void assign(const std::vector<int64_t>& numbers, const KeyOf& keyOf);
 
   std::vector<Number> numbers_;
-  std::vector<size_t> sources_; ///< of each parameter, the number that it is equal to
+  std::vector<size_t> sources_;
 };
 
 /// The kernel with its parameters in a buffer of i64 before its others, "sizes", whose numbers it

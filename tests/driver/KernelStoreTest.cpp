@@ -3,6 +3,7 @@
 
 #include "driver/Compiler.h"
 #include "driver/SharedPlan.h"
+#include "driver/TemplateFile.h"
 #include "ir/Builder.h"
 #include "ir/ConstantText.h"
 #include "kernel/Skeleton.h"
@@ -13,8 +14,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <random>
 #include <set>
+#include <unistd.h>
 
 namespace enfold {
 namespace {
@@ -246,6 +249,37 @@ TEST(KernelStore, EveryFamilyGivesTheBitsOfKernelsForOneSize) {
     for (const Shape& size : sizes) compiled(family, size, shared);
     EXPECT_EQ(shared.kernels->compilations(), compilations) << family.name;
   }
+}
+
+TEST(KernelStore, TemplatesFromAFileAreThoseThatWereCompiled) {
+  const auto path =
+      std::filesystem::temp_directory_path() / ("enfold-templates-" + std::to_string(getpid()));
+  const std::vector<Shape> sizes = {{24, 31}, {16, 37}, {33, 40}, {2, 40}};
+  for (const Family& family : families()) {
+    const CompileOptions shared = sharing();
+    std::vector<std::vector<Tensor>> expected;
+    for (const Shape& size : sizes) expected.push_back(run(compiled(family, size, shared), 1));
+    ASSERT_TRUE(writeTemplates(
+        path, {family.name, "network", *shared.pins->choice(), shared.kernels->contents()}));
+    auto read = readTemplates(path);
+    ASSERT_TRUE(read) << read.error().str();
+    EXPECT_EQ(read->key, family.name);
+    EXPECT_EQ(read->algorithms, *shared.pins->choice());
+    const CompileOptions other = sharing();
+    other.pins->adopt(read->algorithms);
+    other.kernels->add(std::move(read->kernels));
+    EXPECT_EQ(other.kernels->size(), shared.kernels->size());
+    for (size_t i = 0; i < sizes.size(); ++i)
+      EXPECT_EQ(run(compiled(family, sizes[i], other), 1), expected[i])
+          << family.name << " at " << str(sizes[i]);
+    EXPECT_EQ(other.kernels->compilations(), 0) << family.name;
+    // What is there stays.
+    const size_t bytes = other.kernels->bytes();
+    other.kernels->add(shared.kernels->contents());
+    EXPECT_EQ(other.kernels->size(), shared.kernels->size());
+    EXPECT_EQ(other.kernels->bytes(), bytes);
+  }
+  std::filesystem::remove(path);
 }
 
 TEST(KernelStore, OutlinesAreWhatKernelsAreTakenApartInto) {

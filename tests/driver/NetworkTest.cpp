@@ -143,29 +143,175 @@ TEST(Network, AnswerForEveryShape) {
   EXPECT_EQ(network->compilations(), 3);
 }
 
-TEST(Network, TheCacheHoldsTheFirstFewSizes) {
-  const File file(convNet());
-  const std::filesystem::path folder =
-      std::filesystem::temp_directory_path() / ("enfold-network-cache-" + std::to_string(getpid()));
-  const CompileCache cache(folder);
-  std::vector<Tensor> first;
-  for (const bool again : {false, true}) {
+/// Networks of one file that share a cache, as those of several processes do.
+class Processes {
+public:
+  Processes() { std::filesystem::remove_all(folder_); }
+  ~Processes() { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<Network> open() const {
     auto opened =
-        Network::open(file.path(), {.compile = {}, .session = {.threads = 1}, .cache = cache});
-    ASSERT_TRUE(opened) << opened.error().str();
-    for (int64_t side = 5; side < 12; ++side) {
-      const NamedTensor input = random("x", {1, 3, side, side}, static_cast<uint64_t>(side));
-      const auto run = (*opened)->run(std::span(&input, 1));
-      ASSERT_TRUE(run) << run.error().str();
-      expectReference(file, input, run->outputs);
-      if (!again) first.push_back(run->outputs[0]);
-      const Tensor& before = first[static_cast<size_t>(side - 5)];
-      EXPECT_TRUE(side >= 9 || run->outputs[0] == before) << side;
-      EXPECT_EQ((*opened)->kernelCompilations() > 0, side >= 9) << side;
-    }
-    EXPECT_EQ(cache.entries().size(), 4u);
+        Network::open(file_.path(), {.compile = {}, .session = {.threads = 1}, .cache = cache_});
+    EXPECT_TRUE(opened) << opened.error().str();
+    return *std::move(opened);
   }
-  std::filesystem::remove_all(folder);
+
+  /// Runs at a size, and compares with the reference.
+  Network::Run run(Network& network, int64_t height, int64_t width) const {
+    const NamedTensor input = random("x", {1, 3, height, width}, static_cast<uint64_t>(width));
+    auto run = network.run(std::span(&input, 1));
+    EXPECT_TRUE(run) << run.error().str();
+    expectReference(file_, input, run->outputs);
+    return *std::move(run);
+  }
+
+  const CompileCache& cache() const { return cache_; }
+  /// The entry of the kernels that sizes share.
+  std::filesystem::path templates() const {
+    for (const CompileCache::Entry& entry : cache_.entries())
+      if (readTemplates(entry.path)) return entry.path;
+    return {};
+  }
+
+private:
+  const File file_{convNet()};
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("enfold-network-cache-" + std::to_string(getpid()));
+  const CompileCache cache_{folder_};
+};
+
+TEST(Network, TheCacheHoldsKernelsForAnySize) {
+  const Processes processes;
+  const std::vector<Shape> sizes = {{64, 160}, {96, 128}, {37, 201}, {200, 50}, {64, 33}};
+  std::vector<Tensor> first;
+  const auto network = processes.open();
+  for (const Shape& size : sizes) {
+    first.push_back(processes.run(*network, size[0], size[1]).outputs[0]);
+    EXPECT_GT(network->kernelCompilations(), 0) << "those for other sizes are compiled at once";
+  }
+  EXPECT_EQ(processes.cache().entries().size(), 2u) << "a program and kernels";
+  // Whichever size a process meets first, and in whichever order.
+  for (size_t from = 0; from < sizes.size(); ++from) {
+    const auto other = processes.open();
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      const size_t which = (from + i) % sizes.size();
+      const auto run = processes.run(*other, sizes[which][0], sizes[which][1]);
+      EXPECT_EQ(run.outputs[0], first[which]) << str(sizes[which]);
+    }
+    processes.run(*other, 99, 100);
+    processes.run(*other, 128, 321);
+    EXPECT_EQ(other->kernelCompilations(), 0);
+  }
+}
+
+TEST(Network, KernelsThatAreMetLaterAreAddedToTheCache) {
+  const Processes processes;
+  const auto one = processes.open(), two = processes.open();
+  processes.run(*one, 64, 160);
+  processes.run(*two, 96, 128);
+  EXPECT_EQ(two->kernelCompilations(), 0) << "found when the first size is met";
+  int64_t compiled = one->kernelCompilations();
+  for (const int64_t side : {1, 2, 3, 5, 7}) {
+    processes.run(*one, side, side);
+    processes.run(*two, side, side);
+    EXPECT_EQ(two->kernelCompilations(), 0) << side;
+  }
+  EXPECT_GT(one->kernelCompilations(), compiled) << "nothing new was met";
+  compiled = one->kernelCompilations();
+  processes.run(*two, 4, 11);
+  processes.run(*one, 4, 11);
+  EXPECT_EQ(one->kernelCompilations(), compiled);
+}
+
+TEST(Network, DamagedKernelsInTheCacheAreCompiledAgain) {
+  const Processes processes;
+  processes.run(*processes.open(), 64, 160);
+  const std::filesystem::path entry = processes.templates();
+  ASSERT_FALSE(entry.empty());
+  std::ifstream file(entry, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(file), {}};
+  std::vector<std::string> damaged = {"", whole.substr(0, 63), whole.substr(0, whole.size() / 2),
+                                      whole.substr(0, whole.size() - 64), std::string(5000, 'x')};
+  for (const size_t at : {size_t{3}, size_t{17}, size_t{27}, size_t{100}, whole.size() / 3}) {
+    damaged.push_back(whole);
+    damaged.back()[at] ^= 4;
+  }
+  auto foreign = readTemplates(entry);
+  ASSERT_TRUE(foreign);
+  foreign->key += "of another network";
+  ASSERT_TRUE(writeTemplates(entry, *foreign));
+  std::ifstream other(entry, std::ios::binary);
+  damaged.emplace_back(std::istreambuf_iterator<char>(other), std::istreambuf_iterator<char>{});
+  for (const std::string& bytes : damaged) {
+    std::ofstream(entry, std::ios::binary) << bytes;
+    const auto network = processes.open();
+    const auto run = processes.run(*network, 96, 128);
+    EXPECT_GT(network->kernelCompilations(), 0);
+    const bool isForeign = &bytes == &damaged.back();
+    EXPECT_EQ(run.program->notes.size(), isForeign ? 0u : 1u);
+    const auto next = processes.open();
+    processes.run(*next, 80, 112);
+    EXPECT_EQ(next->kernelCompilations(), 0);
+  }
+}
+
+TEST(Network, ProcessesThatStartTogetherShareTheCache) {
+  const Processes processes;
+  {
+    std::vector<std::jthread> threads;
+    for (int64_t t = 0; t < 4; ++t)
+      threads.emplace_back([&, t] {
+        const auto network = processes.open();
+        for (int64_t i = 0; i < 4; ++i) processes.run(*network, 32 + 16 * (t % 2) + i, 40 + 9 * i);
+      });
+  }
+  for (const CompileCache::Entry& entry : processes.cache().entries())
+    EXPECT_TRUE(CompileCache::describe(entry.path));
+  const auto compiledAgain = [&] {
+    const auto network = processes.open();
+    for (const int64_t width : {40, 49, 58}) processes.run(*network, 33, width);
+    return network->kernelCompilations();
+  };
+  compiledAgain();
+  EXPECT_EQ(compiledAgain(), 0);
+}
+
+TEST(Network, InterruptionsLeaveItUsable) {
+  const File file(convNet());
+  for (bool isStopped = true; const int last : {1, 8, 15, 30, 60, 100, 200, 400, 1'000'000}) {
+    int calls = 0;
+    Network::Options options = {.session = {.threads = 1}};
+    options.compile.interrupted = [&] { return ++calls == last; };
+    auto network = Network::open(file.path(), options);
+    ASSERT_TRUE(network) << network.error().str();
+    for (const int64_t width : {64, 64, 96, 80}) {
+      const NamedTensor input = random("x", {1, 3, 50, width}, 1);
+      const bool mayStop = calls < last;
+      const auto run = (*network)->run(std::span(&input, 1));
+      isStopped = !run;
+      if (run) {
+        expectReference(file, input, run->outputs);
+        continue;
+      }
+      EXPECT_EQ(run.error().kind, ErrorKind::Stopped);
+      EXPECT_TRUE(mayStop && calls >= last);
+    }
+    EXPECT_FALSE(isStopped) << last;
+  }
+}
+
+TEST(Network, BatchesAreNotCompiledAhead) {
+  const File file(convNet());
+  Network::Options options = {.session = {.threads = 1}};
+  options.load.dims = {{"h", 32}, {"w", 48}};
+  auto network = Network::open(file.path(), options);
+  ASSERT_TRUE(network) << network.error().str();
+  for (const int64_t batch : {2, 3, 5}) {
+    const NamedTensor input = random("x", {batch, 3, 32, 48}, 1);
+    const auto run = (*network)->run(std::span(&input, 1));
+    ASSERT_TRUE(run) << run.error().str();
+    EXPECT_EQ((*network)->kernelCompilations() > 0, batch > 2);
+  }
 }
 
 TEST(Network, KeepTheLatest) {
@@ -209,10 +355,10 @@ TEST(Network, NewSizesNeedFewKernels) {
     expectReference(file, input, run->outputs);
   };
   runAt(64, 160);
-  EXPECT_EQ(network->kernelCompilations(), 0) << "the first size has kernels of its own";
-  runAt(96, 128);
   const int64_t kernels = network->kernelCompilations();
-  EXPECT_GT(kernels, 0);
+  EXPECT_GT(kernels, 0) << "those for other sizes";
+  runAt(96, 128);
+  EXPECT_EQ(network->kernelCompilations(), kernels);
   for (const int64_t side : {80, 112}) runAt(side, 224 - side);
   for (const int64_t side : {128, 160, 48, 72, 88}) runAt(side, 240 - side);
   // Of those of eight sizes, a third is shared at the least.
