@@ -3,6 +3,7 @@
 #include "driver/NativeProgram.h"
 #include "kernel/Printer.h"
 #include "lower/Lowering.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -42,9 +43,11 @@ diagnose::Json toJson(const lower::Plan& plan) {
 
 Result<diagnose::Json> compileToFile(const FileOptions& options) {
   if (isText(options.output) && !options.header.empty())
-    return usageError("--header goes with native code, not with " + options.output);
+    return failure(ErrorCode::OptionConflict,
+                   "--header goes with native code, not with " + options.output);
   if (isText(options.output) && options.debug)
-    return usageError("-g goes with native code, not with " + options.output);
+    return failure(ErrorCode::OptionConflict,
+                   "-g goes with native code, not with " + options.output);
   ENFOLD_TRY(const ModelSource source, options.model.source());
   const diagnose::NativeOutput native = {.file = options.output,
                                          .header = options.header,

@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when a function is added; functions are never removed or changed within libenfold.so.0. */
-#define ENFOLD_COMPILER_VERSION 6
+#define ENFOLD_COMPILER_VERSION 7
 
 /* ENFOLD_COMPILER_VERSION of the library in use, and the version of enfold: "0.1.0". */
 int32_t enfold_compiler_version(void);
@@ -49,6 +49,10 @@ typedef enum enfold_compiler_status {
 /* The message of this thread's latest failed call of this header: all problems of a model, one per
  * line; "" before the first. Valid until its next call. */
 const char* enfold_compiler_error(void);
+
+/* The codes of its problems, each once, with spaces between, such as "unknown-operator", which
+ * `enfold errors CODE` explains; "" for a bug of the library. Since version 7. */
+const char* enfold_compiler_error_codes(void);
 
 /* ---- Settings ------------------------------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include "diagnose/Tap.h"
 
 #include "ir/Extract.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,9 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
   network->model_ = std::move(model);
   for (const std::string& name : names) {
     const Value* value = findTensor(*network->model_, name);
-    if (!value) return usageError(fmt::format("the model has no tensor or node '{}'", name));
+    if (!value)
+      return failure(ErrorCode::UnknownName,
+                     fmt::format("the model has no tensor or node '{}'", name));
     network->wanted_[name] = value;
   }
   ENFOLD_TRY(const codegen::Target target, targetOf(options));

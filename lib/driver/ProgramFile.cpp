@@ -3,6 +3,7 @@
 #include "driver/ProgramFile.h"
 
 #include "onnx/RegularFile.h"
+#include "support/ErrorCodes.h"
 #include "support/Hash.h"
 #include "support/NewFile.h"
 
@@ -280,7 +281,8 @@ Result<> writeProgram(const std::filesystem::path& path, const CachedModel& mode
 
 Result<CachedModel> readProgram(const std::filesystem::path& path) {
   const auto damaged = [&](const char* how) {
-    return invalid(fmt::format("{}: not a program of the cache: {}", path.string(), how));
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("{}: not a program of the cache: {}", path.string(), how));
   };
   ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
   const auto size = static_cast<size_t>(file.size());

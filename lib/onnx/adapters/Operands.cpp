@@ -1,6 +1,7 @@
 // Attributes that became operands: axes (opset 13 and 18), bounds of Clip (11), pads (11), slices
 // (10), parts of Split (13), the count of TopK (10).
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,8 @@ namespace {
 /// Makes `value` operand i, which the node must not have as well.
 Result<> addOperand(Node& node, size_t i, Value* value, std::string_view attr) {
   if (node.operand(i))
-    return invalid(fmt::format("its input {} and its attribute '{}' state the same", i, attr));
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("its input {} and its attribute '{}' state the same", i, attr));
   node.setOperand(i, value);
   return {};
 }
@@ -73,7 +75,8 @@ Result<Values> splitSizes(Node& node) {
   ENFOLD_TRY(const int64_t at, normalizeAxis(stated ? *stated : 0, x->type().rank()));
   const int64_t size = x->shape()[static_cast<size_t>(at)];
   if (parts == 0 || size % parts)
-    return invalid(fmt::format("{} elements are no {} equal parts", size, parts));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} elements are no {} equal parts", size, parts));
   node.attrs.insert_or_assign("num_outputs", parts);
   return node.finish();
 }
