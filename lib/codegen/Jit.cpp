@@ -170,29 +170,12 @@ struct KernelCode::Impl {
   Linker linker;
   std::vector<enfold_kernel_fn> functions;
   size_t bytes = 0;
-  bool isFromCache = false;
 };
-
-namespace {
-
-/// What objects of these kernels depend on besides the target.
-std::string keyOf(const UniqueKernels& kernels) {
-  std::string key;
-  for (const UniqueKernels::Entry& entry : kernels.entries) {
-    const std::string structure = kir::structure(*entry.kernel);
-    key += fmt::format("kernel {} {:x}\n", entry.symbol,
-                       hashLarge(structure.data(), structure.size()));
-  }
-  return key;
-}
-
-} // namespace
 
 KernelCode::KernelCode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KernelCode::~KernelCode() = default;
 std::span<const enfold_kernel_fn> KernelCode::functions() const { return impl_->functions; }
 size_t KernelCode::bytes() const { return impl_->bytes; }
-bool KernelCode::isFromCache() const { return impl_->isFromCache; }
 
 Result<std::shared_ptr<const KernelCode>> KernelCode::compile(std::span<const kir::Kernel> kernels,
                                                               const Target& target,
@@ -203,19 +186,11 @@ Result<std::shared_ptr<const KernelCode>> KernelCode::compile(std::span<const ki
   auto impl = std::make_unique<Impl>();
   return catchLlvmErrors("compiling kernels", [&]() -> Result<std::shared_ptr<const KernelCode>> {
     dumpKernels(unique.entries, target);
-    ObjectCache* cache = isCodeWatched() ? nullptr : options.objects;
-    const std::string key = cache ? keyOf(unique) : "";
-    std::optional<std::vector<std::string>> objects;
-    if (cache) objects = cache->find(key);
-    impl->isFromCache = objects.has_value();
-    if (!objects) {
-      ENFOLD_TRY(objects, enfold::codegen::compile(unique, target, options));
-      if (cache) cache->store(key, *objects);
-    }
+    ENFOLD_TRY(const auto objects, enfold::codegen::compile(unique, target, options));
     const LlvmErrors errors;
     try {
-      ENFOLD_RETURN_IF_ERROR(impl->linker.add(*objects));
-      for (const std::string& object : *objects) impl->bytes += object.size();
+      ENFOLD_RETURN_IF_ERROR(impl->linker.add(objects));
+      for (const std::string& object : objects) impl->bytes += object.size();
       for (const UniqueKernels::Entry& entry : unique.entries) {
         ENFOLD_TRY(const enfold_kernel_fn function, impl->linker.lookUp(entry.symbol));
         impl->functions.push_back(function);

@@ -2,7 +2,6 @@
 // memory. The machine code can be kept and linked again later, in another process too.
 #pragma once
 
-#include "codegen/ObjectCache.h"
 #include "codegen/ProgramDesc.h"
 #include "codegen/TargetInfo.h"
 
@@ -14,7 +13,6 @@ struct JitOptions {
   int threads = 0; ///< for compiling; 0: as many as the process may use
   /// Asked on the calling thread, between kernels, whether to stop: compilation then fails.
   std::function<bool()> interrupted = {};
-  ObjectCache* objects = nullptr; ///< of kernels that programs share
 };
 
 /// The kernels of a program as relocatable objects.
@@ -41,8 +39,6 @@ public:
   std::span<const enfold_kernel_fn> functions() const;
   /// Of the objects that were linked.
   size_t bytes() const;
-  /// Whether the objects were compiled before.
-  bool isFromCache() const;
 
 private:
   struct Impl;

@@ -119,10 +119,8 @@ Result<KernelStore::Program> KernelStore::bind(std::span<const Wanted> kernels,
   for (const Missing& one : missing)
     wanted.push_back(withParameters(*kernels[one.kernel].kernel, one.to->needed));
   for (const kir::Kernel& kernel : wanted) ENFOLD_RETURN_IF_ERROR(kir::verify(kernel));
-  JitOptions how = options;
-  how.objects = objects_.get();
-  ENFOLD_TRY(const auto code, KernelCode::compile(wanted, target, how));
-  if (!code->isFromCache()) compilations_ += static_cast<int64_t>(missing.size());
+  ENFOLD_TRY(const auto code, KernelCode::compile(wanted, target, options));
+  compilations_ += static_cast<int64_t>(missing.size());
   for (size_t i = 0; i < missing.size(); ++i) {
     const auto [kernel, to] = missing[i];
     to->function = code->functions()[i];

@@ -16,14 +16,9 @@ namespace enfold::codegen {
 /// Safe to use from several threads.
 class KernelStore {
 public:
-  static constexpr size_t kCapacity = size_t{64} << 20;
-
   /// Keeps about so many bytes of templates; those used longest ago are forgotten. Programs keep
   /// the code that they use.
-  explicit KernelStore(size_t capacity = kCapacity) : capacity_(capacity) {}
-  /// Code that is not there is looked for in `objects` before it is compiled.
-  explicit KernelStore(std::shared_ptr<ObjectCache> objects)
-      : capacity_(kCapacity), objects_(std::move(objects)) {}
+  explicit KernelStore(size_t capacity = size_t{64} << 20) : capacity_(capacity) {}
 
   /// A kernel of a program: its code, and what the code wants in its first buffer, if anything.
   struct Bound {
@@ -88,7 +83,6 @@ private:
   void forgetOldest();
 
   const size_t capacity_;
-  const std::shared_ptr<ObjectCache> objects_;
   mutable std::mutex mutex_; ///< guards what follows
   Templates kept_;           ///< latest first
   /// By the hashes of their shapes.

@@ -107,15 +107,6 @@ bool isOf(const CachedModel& cached, std::span<const NamedTensor> inputs) {
 
 } // namespace
 
-Result<std::string> buildAndTarget(const CompileOptions& options) {
-  const std::string build = compilerBuild();
-  if (build.empty()) return "";
-  std::string key = fmt::format("compiler {}\n", build);
-  ENFOLD_TRY(const codegen::Target target, targetOf(options));
-  describe(target, key);
-  return key;
-}
-
 Result<CompiledModel> compileModel(const ModelSource& model, std::span<const NamedTensor> inputs,
                                    const LoadOptions& load, const CompileOptions& options,
                                    const CompileCache* cache, bool staged) {

@@ -18,10 +18,6 @@ struct CompiledModel {
   bool cached = false;
 };
 
-/// This build of the compiler and the processor to compile for, as text for keys of caches; empty
-/// if the build cannot be told.
-Result<std::string> buildAndTarget(const CompileOptions& options);
-
 /// Loads the model to be run on `inputs` (see loadModelFor()) and compiles it. With a cache, a
 /// program that was made of the same bytes, for such inputs, with the same options, for this
 /// machine, by this build of the compiler is linked instead. Programs that call reference functions

@@ -1,11 +1,10 @@
 // Finding, making and forgetting programs.
 #include "driver/Network.h"
 
-#include "driver/KernelCache.h"
 #include "driver/Probes.h"
 #include "passes/FoldMemory.h"
-#include "support/ErrorCodes.h"
 
+#include "support/ErrorCodes.h"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -126,12 +125,6 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
     return std::unexpected(Error(ErrorKind::Unsupported, nodes));
   ENFOLD_TRY(how.compile.constants, ConstantPool::create());
   how.compile.kernels = std::make_shared<codegen::KernelStore>();
-  if (how.cache) {
-    ENFOLD_TRY(const std::string build, buildAndTarget(how.compile));
-    if (!build.empty())
-      how.compile.kernels =
-          std::make_shared<codegen::KernelStore>(std::make_shared<KernelCache>(*how.cache, build));
-  }
   how.compile.pins = std::make_shared<AlgorithmPins>();
   how.compile.passes.passes.folds = std::make_shared<FoldMemory>();
   if (!how.cache) ENFOLD_RETURN_IF_ERROR(network->model_.readAhead(how.load.limits));
