@@ -2,6 +2,7 @@
 #include "passes/PassManager.h"
 
 #include "ir/Verifier.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -48,9 +49,10 @@ private:
     for (PassObserver* observer : options_.observers)
       ENFOLD_RETURN_IF_ERROR(observer->before(pass, rewriter_.graph()));
     if (pass.layouts == Layouts::Plain && !isPlain(rewriter_.graph()))
-      return usageError(fmt::format("pass {} works on plain layouts only: the graph has blocked "
-                                    "ones, which assign-layout makes",
-                                    pass.name));
+      return failure(ErrorCode::OptionConflict,
+                     fmt::format("pass {} works on plain layouts only: the graph has blocked "
+                                 "ones, which assign-layout makes",
+                                 pass.name));
     PassContext context(pass.name, rewriter_, options_.passes, report_.remarks, report_.statistics);
     const int64_t rewrites = rewriter_.count();
     const auto start = Clock::now();

@@ -1,6 +1,8 @@
 // The default pipeline, and the text form of pipelines.
 #include "passes/Pipeline.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -79,7 +81,8 @@ public:
       }
     } while (accept(','));
     if (at_ != text_.size())
-      return usageError(fmt::format("unexpected '{}' in pipeline '{}'", text_[at_], text_));
+      return failure(ErrorCode::BadValue,
+                     fmt::format("unexpected '{}' in pipeline '{}'", text_[at_], text_));
     return pipeline;
   }
 
@@ -97,7 +100,8 @@ private:
       group.passes.push_back(pass);
     } while (accept(','));
     if (!accept(')') || !accept('*'))
-      return usageError(fmt::format("a group must end in ')*' in pipeline '{}'", text_));
+      return failure(ErrorCode::BadValue,
+                     fmt::format("a group must end in ')*' in pipeline '{}'", text_));
     return group;
   }
 
@@ -106,7 +110,8 @@ private:
     const std::string_view name = text_.substr(at_, end - at_);
     const PassInfo* pass = findPass(name);
     if (pass == nullptr)
-      return usageError(fmt::format("unknown pass '{}' in pipeline '{}'", name, text_));
+      return failure(ErrorCode::UnknownName,
+                     fmt::format("unknown pass '{}' in pipeline '{}'", name, text_));
     at_ = end;
     return pass;
   }

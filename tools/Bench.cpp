@@ -6,6 +6,7 @@
 #include "diagnose/ShapeBench.h"
 #include "ir/ConstantText.h"
 #include "onnx/AnonymousSize.h"
+#include "support/ErrorCodes.h"
 #include "tools/BenchText.h"
 #include "tools/Cache.h"
 #include "tools/Commands.h"
@@ -47,8 +48,9 @@ Result<> setBatch(BenchOptions& options) {
     if (!input.type.dims || input.type.dims->empty() || load.shapes.contains(input.name)) continue;
     const onnx::DeclaredType::Dim& first = input.type.dims->front();
     if (first.size && *first.size != options.batch)
-      return usageError(fmt::format("--batch {}: the model fixes the batch of input '{}' to {}",
-                                    options.batch, input.name, *first.size));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("--batch {}: the model fixes the batch of input '{}' to {}",
+                                 options.batch, input.name, *first.size));
     if (first.size) continue;
     if (!onnx::isAnonymous(first.symbol)) {
       stated.push_back(fmt::format("{}={}", first.symbol, options.batch));
@@ -59,9 +61,10 @@ Result<> setBatch(BenchOptions& options) {
       const onnx::DeclaredType::Dim& dim = (*input.type.dims)[i];
       const auto known = load.dims.find(dim.symbol);
       if (!dim.size && known == load.dims.end())
-        return usageError(fmt::format("--batch {}: input '{}' leaves other sizes open as well: "
-                                      "state them all with --shape",
-                                      options.batch, input.name));
+        return failure(ErrorCode::OpenShape,
+                       fmt::format("--batch {}: input '{}' leaves other sizes open as well: "
+                                   "state them all with --shape",
+                                   options.batch, input.name));
       shape += fmt::format("x{}", dim.size ? *dim.size : known->second);
     }
     stated.push_back(fmt::format("{}={}", input.name, shape));
@@ -87,31 +90,35 @@ Result<std::vector<Tensor>> inputsFor(const BenchOptions& options, const Compile
       arrange(options.inputs, wanted, {compiled.inputDefaults, compiled.boundInputs}, given));
   for (size_t i = 0; i < wanted.size(); ++i)
     if (inputs[i].type() != wanted[i].type)
-      return usageError(fmt::format("input '{}' must be {}, not {}", wanted[i].name,
-                                    wanted[i].type.str(), inputs[i].type().str()));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' must be {}, not {}", wanted[i].name,
+                                 wanted[i].type.str(), inputs[i].type().str()));
   return inputs;
 }
 
 /// Which options cannot be met together.
 Result<> checkTogether(const BenchOptions& options) {
   if ((options.json == "-") + (options.csv == "-") + (options.raw == "-") > 1)
-    return usageError("only one of --json, --csv and --raw can be stdout");
+    return failure(ErrorCode::OptionConflict, "only one of --json, --csv and --raw can be stdout");
   const bool withStreams = options.streams > 0 || options.threadsPerStream > 0;
   if (withStreams && options.streams == 0)
-    return usageError("--threads-per-stream goes with --streams");
+    return failure(ErrorCode::OptionConflict, "--threads-per-stream goes with --streams");
   if (withStreams && (options.profile || options.cold || options.rate > 0 ||
                       !options.compareWith.empty() || !options.trace.empty()))
-    return usageError("--streams measures all streams together, without --compare, --profile, "
-                      "--trace, --cold and --rate");
+    return failure(ErrorCode::OptionConflict,
+                   "--streams measures all streams together, without --compare, --profile, "
+                   "--trace, --cold and --rate");
   if (withStreams && options.model.threads > 0)
-    return usageError("--threads is of one run: with --streams, use --threads-per-stream");
+    return failure(ErrorCode::OptionConflict,
+                   "--threads is of one run: with --streams, use --threads-per-stream");
   if (withStreams && (options.iterations > 0 || !options.csv.empty()))
-    return usageError("--streams goes with --seconds, --json and --raw");
+    return failure(ErrorCode::OptionConflict, "--streams goes with --seconds, --json and --raw");
   if (!options.shapes.empty() &&
       (withStreams || options.rate > 0 || options.cold || options.iterations > 0 ||
        options.batch > 0 || !options.csv.empty() || !options.raw.empty() ||
        !options.inputs.files.empty()))
-    return usageError("--shapes is a measurement of its own, which takes --seconds and --json");
+    return failure(ErrorCode::OptionConflict,
+                   "--shapes is a measurement of its own, which takes --seconds and --json");
   return {};
 }
 

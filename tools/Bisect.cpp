@@ -11,6 +11,7 @@
 #include "ir/Printer.h"
 #include "passes/FoldError.h"
 #include "reference/Reference.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
 #include "tools/ProgressLine.h"
@@ -58,7 +59,8 @@ Result<diagnose::Json> writeBundle(const BisectOptions& options,
   const std::filesystem::path folder = options.folder, data = folder / "test_data_set_0";
   std::error_code error;
   std::filesystem::create_directories(data, error);
-  if (error) return usageError(fmt::format("{}: {}", data.string(), error.message()));
+  if (error)
+    return failure(ErrorCode::NoSuchFile, fmt::format("{}: {}", data.string(), error.message()));
   ENFOLD_TRY(const diagnose::Replay replay, diagnose::smallestReplay(problem, found));
   ENFOLD_RETURN_IF_ERROR(saveGraphText(*replay.graph, folder / "model.eir"));
   std::vector<std::string> inputNames;

@@ -2,6 +2,7 @@
 // other commands use it.
 #include "tools/Cache.h"
 
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Deadline.h"
 
@@ -19,7 +20,8 @@ Result<CompileCache> open(const std::string& folder, int64_t bytes) {
   const std::filesystem::path path =
       folder.empty() ? CompileCache::defaultFolder() : std::filesystem::path(folder);
   if (path.empty())
-    return usageError("no folder for the cache: set ENFOLD_CACHE_DIR or use --cache-dir");
+    return failure(ErrorCode::BadCacheFolder,
+                   "no folder for the cache: set ENFOLD_CACHE_DIR or use --cache-dir");
   return CompileCache(path, bytes);
 }
 

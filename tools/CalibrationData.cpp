@@ -2,6 +2,7 @@
 #include "tools/CalibrationData.h"
 
 #include "onnx/TensorFile.h"
+#include "support/ErrorCodes.h"
 #include "tools/Inputs.h"
 
 #include <fmt/format.h>
@@ -27,10 +28,12 @@ Result<std::vector<std::filesystem::path>> filesIn(const std::filesystem::path& 
   for (const auto& entry : std::filesystem::directory_iterator(folder, error))
     if (entry.path().extension() == ".npy" || entry.path().extension() == ".pb")
       files.push_back(entry.path());
-  if (error) return usageError(fmt::format("{}: {}", folder.string(), error.message()));
+  if (error)
+    return failure(ErrorCode::NoSuchFile, fmt::format("{}: {}", folder.string(), error.message()));
   if (files.empty())
-    return usageError(fmt::format(
-        "{} holds no samples: neither test_data_set_* nor .npy or .pb files", folder.string()));
+    return failure(ErrorCode::NoSuchFile,
+                   fmt::format("{} holds no samples: neither test_data_set_* nor .npy or .pb files",
+                               folder.string()));
   std::ranges::sort(files);
   return files;
 }
@@ -54,8 +57,9 @@ Result<CalibrationData> CalibrationData::open(const std::filesystem::path& path,
   CalibrationData data;
   std::error_code error;
   if (!std::filesystem::exists(path, error))
-    return usageError(fmt::format("{}: no such file or folder", path.string()));
-  if (signature.inputs.empty()) return usageError("the model has no input to calibrate with");
+    return failure(ErrorCode::NoSuchFile, fmt::format("{}: no such file or folder", path.string()));
+  if (signature.inputs.empty())
+    return failure(ErrorCode::UnknownInput, "the model has no input to calibrate with");
   const bool isFolder = std::filesystem::is_directory(path, error);
   if (isFolder && holdsSets(path)) {
     ENFOLD_RETURN_IF_ERROR(data.openSets(path, signature));
@@ -76,8 +80,8 @@ Result<CalibrationData> CalibrationData::open(const std::filesystem::path& path,
     const auto isOf = [&](const auto& file) { return file == tensorPath(path, input.name); };
     const auto file = std::ranges::find_if(files, isOf);
     if (file == files.end())
-      return usageError(
-          fmt::format("{} holds no {}", path.string(), tensorPath({}, input.name).string()));
+      return failure(ErrorCode::NoSuchFile, fmt::format("{} holds no {}", path.string(),
+                                                        tensorPath({}, input.name).string()));
     ENFOLD_RETURN_IF_ERROR(data.addStream(input, {*file}, load));
   }
   return data;
@@ -108,9 +112,10 @@ Result<> CalibrationData::addStream(const onnx::DeclaredTensor& input,
                                     std::vector<std::filesystem::path> files,
                                     const LoadOptions& load) {
   if (!input.type.dims)
-    return usageError(fmt::format("the model does not say how many axes its input '{}' has: give "
-                                  "samples in test_data_set_* folders",
-                                  input.name));
+    return failure(ErrorCode::OpenShape,
+                   fmt::format("the model does not say how many axes its input '{}' has: give "
+                               "samples in test_data_set_* folders",
+                               input.name));
   const size_t rank = input.type.dims->size();
   Stream stream{.input = input.name, .parts = {}, .tensor = {}};
   size_t count = 0;
@@ -133,17 +138,19 @@ Result<> CalibrationData::addStream(const onnx::DeclaredTensor& input,
       part.sample.insert(part.sample.begin(), 1);
       rows += 1;
     } else {
-      return usageError(fmt::format("{}: {} does not fit input '{}' of rank {}", part.path.string(),
-                                    part.type.str(), input.name, rank));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("{}: {} does not fit input '{}' of rank {}", part.path.string(),
+                                 part.type.str(), input.name, rank));
     }
     if (file.tensor.numElements() == 0)
-      return usageError(fmt::format("{} holds no samples", part.path.string()));
+      return failure(ErrorCode::NoSuchFile, fmt::format("{} holds no samples", part.path.string()));
     count += part.count;
     stream.parts.push_back(std::move(part));
   }
   if (!streams_.empty() && count != count_)
-    return usageError(fmt::format("{} samples of input '{}', but {} of input '{}'", count,
-                                  input.name, count_, streams_[0].input));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("{} samples of input '{}', but {} of input '{}'", count, input.name,
+                               count_, streams_[0].input));
   if (streams_.empty()) rows_ = rows;
   count_ = count;
   streams_.push_back(std::move(stream));

@@ -1,5 +1,6 @@
 // The `enfold` command as a function.
 #include "diagnose/Json.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
@@ -193,9 +194,10 @@ int runCommand(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ConfigError& error) {
-    fmt::print(stderr, "enfold: --config: {}: not an option of the command, in a line NAME=VALUE\n",
-               unknownIn(error));
-    return kUsage;
+    return report(
+        Error(ErrorCode::UnknownOption,
+              fmt::format("--config: {}: not an option of the command, in a line NAME=VALUE",
+                          unknownIn(error))));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     fmt::print(stderr, "{}", usageErrorText(app, error, words));

@@ -121,8 +121,10 @@ Result<LoadOptions> ModelOptions::loadOptions() const {
   load.memory = memoryLimit();
   load.freezeInitializers = freeze;
   for (const std::string& text : shapes)
-    if (const auto added = addShape(load, text); !added)
-      return usageError("--shape: " + added.error().str());
+    if (auto added = addShape(load, text); !added) {
+      for (Diag& diag : added.error().diags) diag.message = "--shape: " + diag.message;
+      return std::unexpected(std::move(added).error());
+    }
   return load;
 }
 
@@ -191,9 +193,10 @@ std::string printable(std::string_view text) {
 
 int report(const Error& error) {
   for (const Diag& diag : error.diags) fmt::print(stderr, "enfold: {}\n", printable(diag.str()));
-  const ErrorInfo& kind = info(error.kind);
-  fmt::print(stderr, "See `enfold errors {}`.\n", kind.code);
-  return kind.exitCode;
+  std::string codes;
+  for (const ErrorCode code : codesOf(error)) codes += fmt::format(" {}", info(code).code);
+  fmt::print(stderr, "See `enfold errors{}`.\n", codes);
+  return info(error.kind).exitCode;
 }
 
 void note(std::string_view text) { fmt::print(stderr, "{}\n", printable(text)); }

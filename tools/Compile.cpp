@@ -2,6 +2,7 @@
 #include "diagnose/SaveProgram.h"
 #include "kernel/Printer.h"
 #include "lower/Lowering.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -134,7 +135,8 @@ Result<> checkOptions(const FileOptions& options) {
                                       {options.debug, "-g"},
                                       {!options.shapes.empty(), "--shapes"}})
     if (isGiven)
-      return usageError(fmt::format("{} goes with native code, not with {}", name, options.output));
+      return failure(ErrorCode::OptionConflict,
+                     fmt::format("{} goes with native code, not with {}", name, options.output));
   return {};
 }
 

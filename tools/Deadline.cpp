@@ -1,6 +1,7 @@
 // A thread that ends the process when the time is up.
 #include "tools/Deadline.h"
 
+#include "support/ErrorCodes.h"
 #include "tools/Common.h"
 
 #include <fmt/format.h>
@@ -16,9 +17,10 @@ Deadline::Deadline(std::optional<double> seconds) {
     std::unique_lock lock(mutex_);
     if (changed_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return isDone_; }))
       return;
-    note(fmt::format("enfold: compilation took longer than {} seconds (--limit-compile-seconds)",
-                     seconds));
-    std::_Exit(kUnsupported);
+    const int code = report(Error(
+        ErrorCode::TimeLimit,
+        fmt::format("compilation took longer than {} seconds (--limit-compile-seconds)", seconds)));
+    std::_Exit(code);
   });
 }
 

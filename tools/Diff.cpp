@@ -4,6 +4,7 @@
 
 #include "onnx/Npz.h"
 #include "onnx/RegularFile.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Inputs.h"
 
@@ -32,16 +33,21 @@ struct DiffOptions {
 /// Those tensors of a .npz file that the model has.
 Result<Tensors> archivedTensors(const std::string& path, const Graph& model) {
   ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
-  if (file.size() == 0) return invalid(path + ": the file is empty");
+  if (file.size() == 0) return failure(ErrorCode::DamagedFile, path + ": the file is empty");
   ENFOLD_TRY(const auto bytes, file.map());
   auto arrays = onnx::decodeNpz({bytes.get(), static_cast<size_t>(file.size())});
-  if (!arrays) return invalid(fmt::format("{}: {}", path, arrays.error().str()));
+  if (!arrays) {
+    for (Diag& diag : arrays.error().diags)
+      diag.message = fmt::format("{}: {}", path, diag.message);
+    return std::unexpected(std::move(arrays).error());
+  }
   Tensors tensors;
   for (const Value* value : diagnose::computedValues(model))
     if (const auto array = std::ranges::find(*arrays, value->name(), &NamedTensor::name);
         array != arrays->end())
       tensors.emplace(value->name(), array->tensor);
-  if (tensors.empty()) return usageError(path + ": holds no tensor of the model");
+  if (tensors.empty())
+    return failure(ErrorCode::NoSuchFile, path + ": holds no tensor of the model");
   return tensors;
 }
 
@@ -51,10 +57,10 @@ Result<Tensors> savedTensors(const DiffOptions& options, const Graph& model) {
   Tensors tensors;
   std::error_code error;
   if (!std::filesystem::exists(options.against, error))
-    return usageError(
-        fmt::format("--against {}: is none of reference, unfused and onnxruntime, and "
-                    "there is no such folder or file",
-                    options.against));
+    return failure(ErrorCode::NoSuchFile,
+                   fmt::format("--against {}: is none of reference, unfused and onnxruntime, and "
+                               "there is no such folder or file",
+                               options.against));
   for (const Value* value : diagnose::computedValues(model)) {
     const auto path = tensorPath(options.against, value->name());
     if (!std::filesystem::exists(path, error)) continue;
@@ -62,7 +68,8 @@ Result<Tensors> savedTensors(const DiffOptions& options, const Graph& model) {
     tensors.emplace(value->name(), std::move(file.tensor));
   }
   if (tensors.empty())
-    return usageError(
+    return failure(
+        ErrorCode::NoSuchFile,
         fmt::format("{}: holds neither test_data_set_* nor NAME.npy of a tensor of the model",
                     options.against));
   return tensors;

@@ -15,26 +15,41 @@ namespace enfold::tool {
 namespace {
 
 struct ErrorsOptions {
-  std::string code, json;
+  std::vector<std::string> codes;
+  std::string json;
   bool markdown = false;
 };
+
+/// How each interface tells an error of this code.
+std::string interfacesText(const ErrorInfo& row) {
+  const ErrorKindInfo& kind = info(row.kind);
+  return fmt::format("Exit code {}; in C `{}`, in Python `enfold.{}`.", kind.exitCode, kind.status,
+                     kind.python);
+}
 
 /// The page on errors of the documentation.
 std::string errorsMarkdown() {
   std::string text =
       "# Errors\n\n"
-      "<!-- Written by `enfold errors --markdown` from lib/support/ErrorCodes.cpp; not by hand. -->"
-      "\n\nBelow the messages of an error, the command names its code. Codes never change their "
-      "meaning. A failed check is\nnot an error: the command then exits with 1.\n";
+      "<!-- Written by `enfold errors --markdown` from lib/support/ErrorCodes.def; not by hand. -->"
+      "\n\nBelow the messages of an error, the command names the codes of their causes, which "
+      "`enfold errors CODE` explains. In C\n`enfold_compiler_error_codes()` returns them, in "
+      "Python "
+      "they are the attribute `codes` of the exception. Codes never\nchange their meaning. Where "
+      "no "
+      "cause has a code of its own, the code is that of the kind of error, which stands first\n"
+      "below. A failed check is not an error: the command then exits with 1.\n";
   for (const ErrorInfo& row : errorTable())
-    text += fmt::format("\n## {}\n\n{}\n\n{}\n\nExit code {}; in C `{}`, in Python `enfold.{}`.\n",
-                        row.code, row.meaning, row.advice, row.exitCode, row.status, row.python);
+    text += fmt::format("\n## {}\n\n{}\n\n{}\n\n{}\n", row.code, row.meaning, row.advice,
+                        interfacesText(row));
   return text;
 }
 
 diagnose::Json toJson(const ErrorInfo& row) {
-  return {{"code", row.code},     {"exit_code", row.exitCode}, {"status", row.status},
-          {"python", row.python}, {"meaning", row.meaning},    {"advice", row.advice}};
+  const ErrorKindInfo& kind = info(row.kind);
+  return {{"code", row.code},      {"kind", info(kind.code).code}, {"exit_code", kind.exitCode},
+          {"status", kind.status}, {"python", kind.python},        {"meaning", row.meaning},
+          {"advice", row.advice}};
 }
 
 Result<> listErrors(const std::string& json) {
@@ -44,30 +59,44 @@ Result<> listErrors(const std::string& json) {
     return writeJson(json, {{"version", 1}, {"errors", std::move(errors)}});
   }
   std::vector<std::vector<std::string>> rows = {{"code", "exit", "in C", "in Python"}};
-  for (const ErrorInfo& row : errorTable())
-    rows.push_back({std::string(row.code), std::to_string(row.exitCode), std::string(row.status),
-                    std::string(row.python)});
+  for (const ErrorInfo& row : errorTable()) {
+    const ErrorKindInfo& kind = info(row.kind);
+    rows.push_back({std::string(row.code), std::to_string(kind.exitCode), std::string(kind.status),
+                    std::string(kind.python)});
+  }
   return writeText("-", table(rows));
 }
 
+/// The page of a code: what it means and what helps.
+Result<std::string> explained(const std::string& code) {
+  const auto row = std::ranges::find(errorTable(), code, &ErrorInfo::code);
+  if (row != errorTable().end())
+    return fmt::format("{}: {}\n\n{}\n\n{}\n", row->code, row->meaning, row->advice,
+                       interfacesText(*row));
+  const auto codes = errorTable() | std::views::transform(&ErrorInfo::code);
+  return failure(ErrorCode::UnknownName,
+                 fmt::format("no error {}; the codes: {}", code, fmt::join(codes, ", ")));
+}
+
 Result<> showErrors(const ErrorsOptions& options) {
-  if (options.code.empty())
+  if (options.codes.empty())
     return options.markdown ? writeText("-", errorsMarkdown()) : listErrors(options.json);
   if (options.markdown || !options.json.empty())
-    return usageError("--markdown and --json tell of all errors: leave out the code");
-  const auto codes = errorTable() | std::views::transform(&ErrorInfo::code);
-  const auto row = std::ranges::find(errorTable(), options.code, &ErrorInfo::code);
-  if (row == errorTable().end())
-    return usageError(
-        fmt::format("no error {}; the codes: {}", options.code, fmt::join(codes, ", ")));
-  return writeText("-", fmt::format("{}\n{}\n", row->meaning, row->advice));
+    return failure(ErrorCode::OptionConflict,
+                   "--markdown and --json tell of all errors: leave out the code");
+  std::string text;
+  for (const std::string& code : options.codes) {
+    ENFOLD_TRY(const std::string page, explained(code));
+    text += text.empty() ? page : "\n" + page;
+  }
+  return writeText("-", text);
 }
 
 } // namespace
 
 Action addErrors(CLI::App& app) {
   auto options = std::make_shared<ErrorsOptions>();
-  app.add_option("CODE", options->code, "Explain the error of this code");
+  app.add_option("CODE", options->codes, "Explain the errors of these codes");
   app.add_flag("--markdown", options->markdown, "Print all as a page of the documentation");
   addJson(app, options->json);
   return [options] {

@@ -2,6 +2,7 @@
 // the error of each fold on request, and how each op runs.
 #include "diagnose/Explain.h"
 
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -142,7 +143,8 @@ bool passesGate(const Explanation& e, const std::string& pass) {
 
 Result<int> explainModel(const ExplainOptions& options) {
   for (const std::string& pass : options.require)
-    if (!findPass(pass)) return usageError(fmt::format("--require {}: no such pass", pass));
+    if (!findPass(pass))
+      return failure(ErrorCode::UnknownName, fmt::format("--require {}: no such pass", pass));
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model, ModelUse::FirstPart));
   ENFOLD_TRY(Explanation e,

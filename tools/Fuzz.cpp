@@ -6,6 +6,7 @@
 #include "fuzz/Reduce.h"
 #include "ir/Printer.h"
 #include "runtime/CpuBudget.h"
+#include "support/ErrorCodes.h"
 #include "support/Hash.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
@@ -253,7 +254,9 @@ diagnose::Json toJson(const FuzzOptions& options, const Tally& tally, double sec
 Result<int> fuzzMany(const FuzzOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.folder, error);
-  if (error) return usageError(fmt::format("--save {}: {}", options.folder, error.message()));
+  if (error)
+    return failure(ErrorCode::CannotWrite,
+                   fmt::format("--save {}: {}", options.folder, error.message()));
   Tally tally;
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] {
@@ -291,7 +294,9 @@ Result<int> fuzzMany(const FuzzOptions& options) {
 Result<int> writeMany(const FuzzOptions& options) {
   std::error_code error;
   std::filesystem::create_directories(options.written, error);
-  if (error) return usageError(fmt::format("--write {}: {}", options.written, error.message()));
+  if (error)
+    return failure(ErrorCode::CannotWrite,
+                   fmt::format("--write {}: {}", options.written, error.message()));
   for (int64_t number = options.first; number < options.first + options.count; ++number) {
     const auto path = std::filesystem::path(options.written) /
                       fmt::format("fuzz-{}-{}.eir", options.seed, number);

@@ -1,6 +1,8 @@
 // libpng and libjpeg decode to 8 bits a channel.
 #include "tools/Images.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,11 +37,11 @@ Result<Image> decodePng(Bytes bytes, int64_t channels) {
   png_image png{};
   png.version = PNG_IMAGE_VERSION;
   if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size()))
-    return invalid(png.message);
+    return failure(ErrorCode::DamagedFile, png.message);
   png.format = channels == 1 ? PNG_FORMAT_GRAY : channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_RGBA;
   auto image = emptyImage(png.height, png.width, channels);
   if (image && !png_image_finish_read(&png, nullptr, image->pixels.data(), 0, nullptr))
-    image = invalid(png.message);
+    image = failure(ErrorCode::DamagedFile, png.message);
   png_image_free(&png);
   return image;
 }
@@ -90,14 +92,14 @@ Result<Image> decodeJpeg(Bytes bytes, int64_t channels) {
   jpeg.err = jpeg_std_error(&errors);
   errors.error_exit = endAtError;
   errors.emit_message = refuseWarnings;
-  Result<Image> image = invalid("");
+  Result<Image> image = failure(ErrorCode::DamagedFile, "");
   if (!beginJpeg(jpeg, errors, bytes, channels)) {
-    image = invalid(errors.message);
+    image = failure(ErrorCode::DamagedFile, errors.message);
   } else {
     image = emptyImage(jpeg.output_height, jpeg.output_width, channels);
     if (image &&
         !readJpeg(jpeg, errors, image->pixels.data(), static_cast<size_t>(image->width * channels)))
-      image = invalid(errors.message);
+      image = failure(ErrorCode::DamagedFile, errors.message);
   }
   jpeg_destroy_decompress(&jpeg);
   return image;

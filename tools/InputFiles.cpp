@@ -4,6 +4,7 @@
 #include "onnx/Npz.h"
 #include "onnx/RegularFile.h"
 #include "onnx/TensorFile.h"
+#include "support/ErrorCodes.h"
 #include "tools/StandardInput.h"
 
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ public:
       return contents;
     }
     ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
-    if (file.size() == 0) return invalid(path + ": the file is empty");
+    if (file.size() == 0) return failure(ErrorCode::DamagedFile, path + ": the file is empty");
     ENFOLD_TRY(contents.mapped_, file.map());
     contents.size_ = static_cast<size_t>(file.size());
     return contents;
@@ -57,7 +58,8 @@ public:
     const size_t equals = text.find('=');
     const bool isNamed = equals != std::string::npos && equals > 0;
     if (!isNamed && !text.ends_with(".npz"))
-      return usageError(fmt::format("--input {}: expected NAME=FILE, or FILE.npz", text));
+      return failure(ErrorCode::BadValue,
+                     fmt::format("--input {}: expected NAME=FILE, or FILE.npz", text));
     const std::string name = isNamed ? text.substr(0, equals) : "";
     std::string path = isNamed ? text.substr(equals + 1) : text;
     const bool isRaw = path.starts_with(kRaw);
@@ -90,7 +92,7 @@ private:
       ENFOLD_TRY(const onnx::Signature* model, signature());
       const auto declared = std::ranges::find(model->inputs, name, &onnx::DeclaredTensor::name);
       if (declared == model->inputs.end() || !declared->type.isSequence())
-        return usageError(fmt::format("--input: '{}' is given twice", name));
+        return failure(ErrorCode::BadValue, fmt::format("--input: '{}' is given twice", name));
     }
     tensors_.push_back({name, std::move(tensor)});
     return {};
@@ -107,7 +109,8 @@ private:
     if (path.ends_with(".npz")) {
       ENFOLD_TRY(std::vector<NamedTensor> arrays, onnx::decodeNpz(bytes));
       const auto array = std::ranges::find(arrays, name, &NamedTensor::name);
-      if (array == arrays.end()) return usageError(fmt::format("holds no array '{}'", name));
+      if (array == arrays.end())
+        return failure(ErrorCode::NoSuchFile, fmt::format("holds no array '{}'", name));
       return add(name, std::move(array->tensor));
     }
     ENFOLD_TRY(NamedTensor file,
@@ -119,15 +122,17 @@ private:
     ENFOLD_TRY(const DeclaredShape declared, declaredShape(name));
     const Shape& shape = declared.shape;
     if (shape.size() != 3 && shape.size() != 4)
-      return usageError(fmt::format("an image does not fit an input of shape {}", str(shape)));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("an image does not fit an input of shape {}", str(shape)));
     if (!isFloat(declared.elem) && declared.elem != ElemType::U8)
-      return usageError(
-          fmt::format("an image does not fit an input of {}", enfold::name(declared.elem)));
+      return failure(ErrorCode::WrongInput, fmt::format("an image does not fit an input of {}",
+                                                        enfold::name(declared.elem)));
     int64_t channels = shape[pixels_.channelAxis(shape)];
     if (channels < 0) channels = 3;
     if (channels != 1 && channels != 3 && channels != 4)
-      return usageError(fmt::format("images have 1, 3 or 4 channels, and the input has {}{}",
-                                    channels, pixels_.layout.empty() ? " (see --layout)" : ""));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("images have 1, 3 or 4 channels, and the input has {}{}", channels,
+                                 pixels_.layout.empty() ? " (see --layout)" : ""));
     ENFOLD_TRY(Image image, decodeImage(bytes, channels));
     const auto known = std::ranges::find(images_, name, &NamedImages::first);
     if (known == images_.end())
@@ -145,15 +150,17 @@ private:
     const auto open = std::ranges::count(declared.shape, -1);
     const auto row = static_cast<size_t>(known) * byteSize(declared.elem);
     if (open > 1 || (open == 1 && row == 0))
-      return usageError(fmt::format("raw numbers do not tell their shape: state it, as in --shape "
-                                    "{}=1x3x224x224",
-                                    name));
+      return failure(ErrorCode::OpenShape,
+                     fmt::format("raw numbers do not tell their shape: state it, as in --shape "
+                                 "{}=1x3x224x224",
+                                 name));
     if (open == 1 && bytes.size() % row == 0)
       *std::ranges::find(declared.shape, -1) = static_cast<int64_t>(bytes.size() / row);
     if (std::ranges::count(declared.shape, -1) == 1 ||
         bytes.size() != static_cast<size_t>(numElements(declared.shape)) * byteSize(declared.elem))
-      return usageError(fmt::format("holds {} bytes, which are no {}{}", bytes.size(),
-                                    enfold::name(declared.elem), str(declared.shape)));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("holds {} bytes, which are no {}{}", bytes.size(),
+                                 enfold::name(declared.elem), str(declared.shape)));
     Tensor tensor(declared.elem, declared.shape);
     std::memcpy(tensor.mutableBytes(), bytes.data(), bytes.size());
     return add(name, std::move(tensor));
@@ -177,8 +184,10 @@ private:
         const auto given = load.shapes.find(name);
         if (given != load.shapes.end()) return DeclaredShape{input.type.elem, given->second};
         if (!input.type.dims)
-          return usageError(fmt::format(
-              "input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224", name));
+          return failure(
+              ErrorCode::OpenShape,
+              fmt::format("input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224",
+                          name));
         DeclaredShape declared{input.type.elem, {}};
         for (const auto& dim : *input.type.dims) {
           const auto size = load.dims.find(dim.symbol);
@@ -188,7 +197,7 @@ private:
         }
         return declared;
       }
-    return usageError(fmt::format("the model has no input '{}'", name));
+    return failure(ErrorCode::UnknownInput, fmt::format("the model has no input '{}'", name));
   }
 
   using NamedImages = std::pair<std::string, std::vector<Image>>;

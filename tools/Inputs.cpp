@@ -2,6 +2,7 @@
 #include "tools/Inputs.h"
 
 #include "ir/ConstantText.h"
+#include "support/ErrorCodes.h"
 #include "tools/InputFiles.h"
 
 #include <CLI/App.hpp>
@@ -49,7 +50,8 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
                                     std::span<const NamedTensor> given) {
   for (const NamedTensor& tensor : given)
     if (!optional.has(inputs, tensor.name))
-      return usageError(
+      return failure(
+          ErrorCode::UnknownInput,
           fmt::format("the model has no input '{}'; its inputs: '{}'", tensor.name,
                       fmt::join(inputs | std::views::transform(&TensorSpec::name), "', '")));
   std::vector<Tensor> tensors;
@@ -64,7 +66,8 @@ Result<std::vector<Tensor>> arrange(const InputOptions& options, std::span<const
     } else if (options.isRandom()) {
       tensors.push_back(randomTensor(type, seed++));
     } else {
-      return usageError(
+      return failure(
+          ErrorCode::MissingInput,
           fmt::format("input '{}' ({}) is not given: use --input {}=FILE or --random SEED", name,
                       type.str(), name));
     }
@@ -92,9 +95,10 @@ bool isWayToCompute(const std::string& against) {
 Result<> checkFolder(const std::string& against) {
   std::error_code error;
   if (std::filesystem::is_directory(against, error)) return {};
-  return usageError(fmt::format("--against {}: is none of reference, unfused and onnxruntime, and "
-                                "there is no such folder",
-                                against));
+  return failure(ErrorCode::NoSuchFile,
+                 fmt::format("--against {}: is none of reference, unfused and onnxruntime, and "
+                             "there is no such folder",
+                             against));
 }
 
 Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder) {
@@ -109,7 +113,8 @@ Result<diagnose::Tolerance> folderTolerance(const std::filesystem::path& folder)
     return true;
   };
   if (!json.is_object() || !read("rtol", tolerance.rtol) || !read("atol", tolerance.atol))
-    return usageError((folder / "tolerance.json").string() + ": not an object of rtol and atol");
+    return failure(ErrorCode::BadValue,
+                   (folder / "tolerance.json").string() + ": not an object of rtol and atol");
   return tolerance;
 }
 
@@ -132,8 +137,9 @@ Result<Trial> makeTrial(const ModelOptions& model, const InputOptions& options,
   ENFOLD_TRY(trial.inputs, arrange(options, inputs, optional, given));
   for (size_t i = 0; i < trial.inputs.size(); ++i)
     if (const Value& input = *loaded.graph->inputs()[i]; trial.inputs[i].type() != input.type())
-      return usageError(fmt::format("input '{}' must be {}, not {}", input.name(),
-                                    input.type().str(), trial.inputs[i].type().str()));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' must be {}, not {}", input.name(), input.type().str(),
+                                 trial.inputs[i].type().str()));
   if (set) {
     for (const NamedTensor& output : set->outputs) trial.expected.push_back(output.tensor);
     if (trial.expected.size() > loaded.graph->outputs().size())

@@ -1,6 +1,7 @@
 // enfold zoo, passes and ops: list what enfold knows.
 #include "diagnose/SupportTable.h"
 #include "driver/ZooFile.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "zoo/Zoo.h"
@@ -32,7 +33,7 @@ Result<> listZoo(const std::string& json) {
 Result<> writeNetwork(const std::string& name, const std::string& output) {
   ENFOLD_TRY(const zoo::Entry* entry, zoo::find(name));
   if (output != "-" && !output.ends_with(".onnx"))
-    return usageError("zoo " + name + " needs -o FILE.onnx");
+    return failure(ErrorCode::BadValue, "zoo " + name + " needs -o FILE.onnx");
   ENFOLD_TRY(const auto graph, zoo::build(name));
   return saveModel(*graph, output, zooExportOptions(*entry, *graph));
 }
@@ -119,9 +120,9 @@ Action addZoo(CLI::App& app) {
   return [options] {
     const bool isList = options->name == "list";
     if (isList && !options->output.empty())
-      return finished(usageError("-o goes with the name of a network"));
+      return finished(failure(ErrorCode::OptionConflict, "-o goes with the name of a network"));
     if (!isList && !options->json.empty())
-      return finished(usageError("--json goes with the list of networks"));
+      return finished(failure(ErrorCode::OptionConflict, "--json goes with the list of networks"));
     return finished(isList ? listZoo(options->json) : writeNetwork(options->name, options->output));
   };
 }

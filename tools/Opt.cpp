@@ -1,6 +1,7 @@
 // enfold opt: runs passes over a graph; prints it before, between or after them, or saves it.
 #include "diagnose/Explain.h"
 #include "ir/Printer.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -44,8 +45,8 @@ Result<> save(const LoadedModel& model, const std::string& output) {
   if (path.extension() == ".onnx" || output == "-")
     return saveModel(graph, output, {.inputDefaults = model.inputDefaults});
   if (path.extension() == ".dot") return writeText(output, printDot(graph));
-  return usageError(
-      fmt::format("-o {}: the name must end in .eir, .onnx or .dot, or be -", output));
+  return failure(ErrorCode::BadValue,
+                 fmt::format("-o {}: the name must end in .eir, .onnx or .dot, or be -", output));
 }
 
 /// What the passes did, and the graph behind them.
@@ -66,10 +67,11 @@ diagnose::Json toJson(const OptOptions& options, const PipelineReport& report, c
 Result<> opt(const OptOptions& options) {
   const bool prints = options.printBefore || !options.printAfter.empty();
   if ((options.json == "-") + (options.output == "-") + prints > 1)
-    return usageError("only one of -o -, --json - and --print can write to standard output");
+    return failure(ErrorCode::OptionConflict,
+                   "only one of -o -, --json - and --print can write to standard output");
   for (const std::string& name : options.printAfter)
     if (name != "all" && name != "change" && !findPass(name))
-      return usageError(fmt::format("--print-after {}: no such pass", name));
+      return failure(ErrorCode::UnknownName, fmt::format("--print-after {}: no such pass", name));
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
   if (options.printBefore) fmt::print("# before\n{}\n", print(*model.graph));

@@ -2,6 +2,7 @@
 #include "tools/Pixels.h"
 
 #include "ir/Type.h"
+#include "support/ErrorCodes.h"
 
 #include <CLI/App.hpp>
 #include <fmt/format.h>
@@ -58,15 +59,16 @@ Result<Tensor> PixelOptions::asNumbers(Tensor tensor, const Type& input) const {
   if (tensor.elem() != ElemType::U8 || !isFloat(input.elem)) return tensor;
   const Shape& shape = tensor.shape();
   if (isStated && shape.size() < 3)
-    return usageError(
-        fmt::format("--mean and --scale are of images, not of {}", tensor.type().str()));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("--mean and --scale are of images, not of {}", tensor.type().str()));
   const size_t axis = shape.size() < 3 ? 0 : channelAxis(shape);
   const int64_t channels = shape.size() < 3 ? 1 : shape[axis];
   for (const auto* values : {&mean, &scale})
     if (values->size() > 1 && static_cast<int64_t>(values->size()) != channels)
-      return usageError(fmt::format("--{} has {} numbers, and {} has {} channels",
-                                    values == &mean ? "mean" : "scale", values->size(),
-                                    tensor.type().str(), channels));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("--{} has {} numbers, and {} has {} channels",
+                                 values == &mean ? "mean" : "scale", values->size(),
+                                 tensor.type().str(), channels));
   int64_t inner = 1;
   for (size_t i = axis + 1; i < shape.size(); ++i) inner *= shape[i];
   Tensor numbers(input.elem, shape);
@@ -83,22 +85,25 @@ Result<Tensor> PixelOptions::asBatch(const std::vector<Image>& images, const Sha
   const Image& first = images.front();
   for (const Image& image : images)
     if (image.height != first.height || image.width != first.width)
-      return usageError(fmt::format("images of different sizes, {}x{} and {}x{}, make no batch",
-                                    first.width, first.height, image.width, image.height));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("images of different sizes, {}x{} and {}x{}, make no batch",
+                                 first.width, first.height, image.width, image.height));
   const bool isLast = axis + 1 == shape.size();
   Shape made(shape.size() - 3, static_cast<int64_t>(images.size()));
   if (made.empty() && images.size() > 1)
-    return usageError(fmt::format("the input takes one image, not {}", images.size()));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("the input takes one image, not {}", images.size()));
   const Shape sizes = isLast ? Shape{first.height, first.width, first.channels}
                              : Shape{first.channels, first.height, first.width};
   made.insert(made.end(), sizes.begin(), sizes.end());
   for (size_t i = 0; i < shape.size(); ++i)
     if (shape[i] >= 0 && shape[i] != made[i])
-      return usageError(fmt::format("{} image{} of {}x{} pixels and {} channels {} not fit an "
-                                    "input of shape {}",
-                                    images.size(), images.size() == 1 ? "" : "s", first.width,
-                                    first.height, first.channels,
-                                    images.size() == 1 ? "does" : "do", str(shape)));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("{} image{} of {}x{} pixels and {} channels {} not fit an "
+                                 "input of shape {}",
+                                 images.size(), images.size() == 1 ? "" : "s", first.width,
+                                 first.height, first.channels, images.size() == 1 ? "does" : "do",
+                                 str(shape)));
   Tensor tensor(ElemType::U8, made);
   auto* out = tensor.mutableData<uint8_t>();
   for (const Image& image : images) {

@@ -5,6 +5,7 @@
 #include "onnx/Export.h"
 #include "onnx/TensorFile.h"
 #include "quantize/Prepare.h"
+#include "support/ErrorCodes.h"
 #include "tools/CalibrationData.h"
 #include "tools/Commands.h"
 #include "tools/Deadline.h"
@@ -48,11 +49,13 @@ Result<std::vector<Tensor>> arranged(std::vector<NamedTensor> sample, const Grap
   for (const auto& input : graph.inputs()) {
     const auto it = std::ranges::find(sample, input->name(), &NamedTensor::name);
     if (it == sample.end())
-      return usageError(fmt::format("sample {} has no input '{}'", number, input->name()));
+      return failure(ErrorCode::UnknownInput,
+                     fmt::format("sample {} has no input '{}'", number, input->name()));
     ENFOLD_TRY(tensors.emplace_back(), pixels.asNumbers(std::move(it->tensor), input->type()));
     if (tensors.back().type() != input->type())
-      return usageError(fmt::format("input '{}' must be {}, not {} as in sample {}", input->name(),
-                                    input->type().str(), tensors.back().type().str(), number));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' must be {}, not {} as in sample {}", input->name(),
+                                 input->type().str(), tensors.back().type().str(), number));
   }
   return tensors;
 }
@@ -92,11 +95,14 @@ Result<> loadTask(const QuantizeOptions& options, Task& task) {
 
 Result<std::vector<int64_t>> readLabels(const QuantizeOptions& options, const Task& task) {
   if (options.labels.empty()) return std::vector<int64_t>();
-  if (!task.data) return usageError("--labels are of recorded samples, not of random ones");
+  if (!task.data)
+    return failure(ErrorCode::OptionConflict,
+                   "--labels are of recorded samples, not of random ones");
   ENFOLD_TRY(const NamedTensor file, onnx::readTensorFile(options.labels));
   if (!isInteger(file.tensor.elem()) || file.tensor.numElements() != task.data->rows())
-    return usageError(fmt::format("{}: {} does not hold a class for each of {} samples",
-                                  options.labels, file.tensor.type().str(), task.data->rows()));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("{}: {} does not hold a class for each of {} samples",
+                               options.labels, file.tensor.type().str(), task.data->rows()));
   return file.tensor.toInts();
 }
 
@@ -153,10 +159,12 @@ Result<> save(const Graph& graph, const QuantizeOptions& options, const LoadedMo
 Result<> run(const QuantizeOptions& options) {
   const std::string extension = std::filesystem::path(options.output).extension();
   if (extension != ".onnx" && extension != ".eir" && options.output != "-")
-    return usageError(
+    return failure(
+        ErrorCode::BadValue,
         fmt::format("-o {}: the name must end in .onnx or .eir, or be -", options.output));
   if (options.output == "-" && options.json == "-")
-    return usageError("-o - and --json - cannot both write to standard output");
+    return failure(ErrorCode::OptionConflict,
+                   "-o - and --json - cannot both write to standard output");
   const Deadline deadline(options.model.limitSeconds);
   Task task;
   ENFOLD_RETURN_IF_ERROR(loadTask(options, task));

@@ -2,6 +2,7 @@
 #include "diagnose/Anonymize.h"
 #include "diagnose/Likeness.h"
 #include "onnx/Export.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -66,9 +67,11 @@ void print(const diagnose::Anonymized& reduced, const diagnose::Likeness& likene
 Result<int> reduce(const ReduceOptions& options) {
   const bool toStdout = options.output == "-";
   if (!options.output.ends_with(".onnx") && !toStdout)
-    return usageError(fmt::format("-o {}: the name must end in .onnx, or be -", options.output));
+    return failure(ErrorCode::BadValue,
+                   fmt::format("-o {}: the name must end in .onnx, or be -", options.output));
   if (toStdout && options.json == "-")
-    return usageError("-o - and --json - cannot both write to standard output");
+    return failure(ErrorCode::OptionConflict,
+                   "-o - and --json - cannot both write to standard output");
   const Deadline deadline(options.model.limitSeconds);
   ENFOLD_TRY(LoadedModel model, load(options.model));
   const auto copied = [](const Graph& graph) -> Result<std::unique_ptr<Graph>> {

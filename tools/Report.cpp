@@ -2,6 +2,7 @@
 #include "diagnose/Report.h"
 
 #include "diagnose/ReportPage.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
 #include "tools/Deadline.h"
@@ -56,7 +57,7 @@ Result<Json> againstOf(const ReportOptions& options) {
 
 Result<> writeReport(const ReportOptions& options) {
   if (options.output == options.json && options.output == "-")
-    return usageError("-o and --json cannot both be stdout");
+    return failure(ErrorCode::OptionConflict, "-o and --json cannot both be stdout");
   ENFOLD_TRY(Json report, reportOf(options, options.model));
   ENFOLD_TRY(Json against, againstOf(options));
   if (!options.json.empty()) ENFOLD_RETURN_IF_ERROR(writeJson(options.json, report));

@@ -3,6 +3,7 @@
 #include "diagnose/QuantizationSteps.h"
 #include "diagnose/Tap.h"
 #include "onnx/Npz.h"
+#include "support/ErrorCodes.h"
 #include "tools/Commands.h"
 #include "tools/Runner.h"
 
@@ -78,8 +79,9 @@ diagnose::Json toJson(const TensorSummary& summary) {
 Result<int64_t> countCorrect(const Tensor& scores, const std::string& path) {
   ENFOLD_TRY(const NamedTensor labels, onnx::readTensorFile(path));
   if (scores.rank() != 2 || labels.tensor.numElements() != scores.shape()[0])
-    return usageError(fmt::format("{} labels do not fit scores of {}", labels.tensor.numElements(),
-                                  scores.type().str()));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("{} labels do not fit scores of {}", labels.tensor.numElements(),
+                               scores.type().str()));
   const int64_t rows = scores.shape()[0], classes = scores.shape()[1];
   int64_t correct = 0;
   for (int64_t row = 0; row < rows; ++row) {
@@ -280,7 +282,8 @@ Result<> show(const RunOptions& options, std::span<const NamedTensor> tensors) {
 
 /// Runs with intermediate tensors shown behind the outputs.
 Result<int> runTapped(const RunOptions& options) {
-  if (options.reference) return usageError("--tap reads the compiled network, not --reference");
+  if (options.reference)
+    return failure(ErrorCode::OptionConflict, "--tap reads the compiled network, not --reference");
   ENFOLD_TRY(Trial trial, makeTrial(options.model, options.inputs, nullptr));
   ENFOLD_TRY(auto network,
              diagnose::TappedNetwork::create(std::move(trial.graph), options.model.compileOptions(),
@@ -310,13 +313,17 @@ Result<int> runOnce(const RunOptions& options) {
 
 Result<int> run(const RunOptions& options) {
   if (options.output == "-" && options.json == "-")
-    return usageError("-o - and --json - cannot both write to standard output");
+    return failure(ErrorCode::OptionConflict,
+                   "-o - and --json - cannot both write to standard output");
   if (options.output == "-" && !options.labels.empty() && options.json.empty())
-    return usageError("-o - writes the outputs where --labels would print the accuracy");
+    return failure(ErrorCode::OptionConflict,
+                   "-o - writes the outputs where --labels would print the accuracy");
   if (options.against.empty()) return options.taps.empty() ? runOnce(options) : runTapped(options);
-  if (!options.taps.empty()) return usageError("--tap and --against do not go together");
+  if (!options.taps.empty())
+    return failure(ErrorCode::OptionConflict, "--tap and --against do not go together");
   if (!options.output.empty() || !options.labels.empty())
-    return usageError("--against compares the outputs: it goes with neither -o nor --labels");
+    return failure(ErrorCode::OptionConflict,
+                   "--against compares the outputs: it goes with neither -o nor --labels");
   return check(options);
 }
 

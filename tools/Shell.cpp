@@ -1,4 +1,5 @@
 // enfold completion and man.
+#include "support/ErrorCodes.h"
 #include "tools/CommandReference.h"
 #include "tools/Commands.h"
 #include "tools/Common.h"
@@ -12,7 +13,9 @@ namespace {
 Result<> writeAllPages(const CLI::App& program, const std::filesystem::path& folder) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
-  if (failed) return usageError(fmt::format("{}: {}", folder.string(), failed.message()));
+  if (failed)
+    return failure(ErrorCode::CannotWrite,
+                   fmt::format("{}: {}", folder.string(), failed.message()));
   ENFOLD_RETURN_IF_ERROR(writeText(folder / "enfold.1", manualPage(program, nullptr)));
   for (const CLI::App* command : program.get_subcommands({}))
     ENFOLD_RETURN_IF_ERROR(writeText(folder / fmt::format("enfold-{}.1", command->get_name()),
@@ -24,7 +27,8 @@ Result<> printPage(const CLI::App& program, const std::string& name) {
   const CLI::App* command = nullptr;
   for (const CLI::App* app : program.get_subcommands({}))
     if (app->get_name() == name) command = app;
-  if (!name.empty() && !command) return usageError("man: there is no command " + name);
+  if (!name.empty() && !command)
+    return failure(ErrorCode::UnknownName, "man: there is no command " + name);
   return writeText("-", manualPage(program, command));
 }
 

@@ -2,6 +2,7 @@
 #include "tools/SizesFile.h"
 
 #include "onnx/RegularFile.h"
+#include "support/ErrorCodes.h"
 
 #include <cstring>
 #include <sstream>
@@ -23,7 +24,7 @@ Result<std::vector<std::vector<std::string>>> readSizes(const std::string& path)
     for (std::string word; words >> word;) texts.push_back(std::move(word));
     if (!texts.empty() && !texts[0].starts_with('#')) sizes.push_back(std::move(texts));
   }
-  if (sizes.empty()) return invalid(path + ": states no sizes");
+  if (sizes.empty()) return failure(ErrorCode::DamagedFile, path + ": states no sizes");
   return sizes;
 }
 

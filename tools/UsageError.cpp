@@ -1,6 +1,7 @@
 // The parser's errors in the words of the command.
 #include "tools/UsageError.h"
 
+#include "support/ErrorCodes.h"
 #include "tools/Help.h"
 
 #include <CLI/App.hpp>
@@ -128,14 +129,18 @@ std::string usageErrorText(const CLI::App& program, const CLI::ParseError& error
   const CLI::App& command = commandOf(program);
   const std::vector<std::string> rest = program.remaining(true);
   const bool needsCommand = !command.get_subcommands({}).empty();
+  const bool lacks = dynamic_cast<const CLI::RequiredError*>(&error);
+  const bool hasMore = dynamic_cast<const CLI::ExtrasError*>(&error) && !rest.empty();
   std::string text;
-  if (dynamic_cast<const CLI::RequiredError*>(&error) && needsCommand)
+  if (lacks && needsCommand)
     text = noCommand(command, rest);
-  else if (dynamic_cast<const CLI::ExtrasError*>(&error) && !rest.empty())
+  else if (hasMore)
     text = unexpected(command, rest.front());
   else
     text = aboutValue(command, error.what());
-  return fmt::format("{}: {}\nSee `{} --help`.\n", program.get_name(), text, nameOf(command));
+  const ErrorCode code = lacks || hasMore ? ErrorCode::UnknownOption : ErrorCode::BadValue;
+  return fmt::format("{}: {}\nSee `{} --help` and `enfold errors {}`.\n", program.get_name(), text,
+                     nameOf(command), info(code).code);
 }
 
 } // namespace enfold::tool

@@ -50,6 +50,10 @@ typedef enum enfold_compiler_status {
  * line; "" before the first. Valid until its next call. */
 const char* enfold_compiler_error(void);
 
+/* The codes of its problems, each once, with spaces between, such as "unknown-operator", which
+ * `enfold errors CODE` explains; "" for a bug of the library. Since version 7. */
+const char* enfold_compiler_error_codes(void);
+
 /* ---- Settings ------------------------------------------------------------------------------- */
 
 /* How to read, compile and run a model: names with values, as the options of the command. */

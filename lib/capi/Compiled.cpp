@@ -1,6 +1,7 @@
 // enfold_compiled: programs for inputs of certain sizes, and running them.
 #include "capi/Handles.h"
 #include "capi/Status.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +13,7 @@ namespace {
 Result<NamedTensor> tensorOf(const enfold_tensor& given) {
   const std::string name = given.name ? given.name : "";
   const auto refuse = [&](std::string_view why) {
-    return usageError(fmt::format("input '{}': {}", name, why));
+    return failure(ErrorCode::WrongInput, fmt::format("input '{}': {}", name, why));
   };
   const auto elem = elemTypeByNumber(given.elem);
   if (!elem) return refuse(fmt::format("no element type has the number {}", given.elem));
@@ -45,6 +46,7 @@ Result<std::vector<NamedTensor>> capi::tensorsOf(const enfold_tensor* tensors, i
 int32_t enfold_compiler_version(void) { return ENFOLD_COMPILER_VERSION; }
 const char* enfold_version(void) { return ENFOLD_VERSION; }
 const char* enfold_compiler_error(void) { return capi::lastError(); }
+const char* enfold_compiler_error_codes(void) { return capi::lastCodes(); }
 
 enfold_status enfold_compile(enfold_network* network, const enfold_tensor* inputs,
                              int32_t num_inputs, enfold_compiled** compiled) {

@@ -6,6 +6,7 @@
 #include "onnx/Export.h"
 #include "quantize/OpenSizes.h"
 #include "quantize/Prepare.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -37,10 +38,12 @@ Result<quantize::Options> optionsOf(const enfold_quantize_options& given, const 
   if (method != "auto") {
     how.method = quantize::methodOf(method);
     if (!how.method)
-      return usageError(fmt::format("'{}' is not auto, minmax, percentile or mse", method));
+      return failure(ErrorCode::BadValue,
+                     fmt::format("'{}' is not auto, minmax, percentile or mse", method));
   }
   if (!(how.percent >= 50 && how.percent <= 100))
-    return usageError(fmt::format("the percentile must be 50 to 100, not {}", how.percent));
+    return failure(ErrorCode::BadValue,
+                   fmt::format("the percentile must be 50 to 100, not {}", how.percent));
   if (given.max_loss > 0) how.leastSignal = given.max_loss;
   if (given.num_excluded < 0 || (given.num_excluded > 0 && !given.excluded) ||
       given.num_labels < 0 || (given.num_labels > 0 && !given.labels))
@@ -59,8 +62,9 @@ Result<std::vector<Tensor>> arranged(const LoadedModel& model, const GivenSample
   for (size_t i = 0; i < tensors.size(); ++i) {
     const Value& input = *model.graph->inputs()[i];
     if (tensors[i].type() != input.type())
-      return usageError(fmt::format("input '{}' must be {}, not {} as in sample {}", input.name(),
-                                    input.type().str(), tensors[i].type().str(), number));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' must be {}, not {} as in sample {}", input.name(),
+                                 input.type().str(), tensors[i].type().str(), number));
   }
   return tensors;
 }
@@ -75,7 +79,8 @@ Result<std::string> quantizeTo(const Network& network, const GivenSamples& given
                                const std::filesystem::path& path,
                                const enfold_quantize_options& options) {
   if (path.extension() != ".onnx")
-    return usageError(fmt::format("{}: the name must end in .onnx", path.string()));
+    return failure(ErrorCode::BadValue,
+                   fmt::format("{}: the name must end in .onnx", path.string()));
   if (given.inputs < 0 || given.count < 1 || !given.tensors)
     return usageError("there are no samples to calibrate with");
   ENFOLD_TRY(quantize::Options how, optionsOf(options, network));
@@ -83,7 +88,8 @@ Result<std::string> quantizeTo(const Network& network, const GivenSamples& given
   ENFOLD_TRY(const LoadedModel model, network.load(first));
   if (const int64_t rows = rowsOf(model, given.count);
       !how.labels.empty() && static_cast<int64_t>(how.labels.size()) != rows)
-    return usageError(fmt::format("{} labels for {} rows of samples", how.labels.size(), rows));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("{} labels for {} rows of samples", how.labels.size(), rows));
   const auto& interrupted = how.run.compile.interrupted;
   const quantize::Samples samples{
       static_cast<size_t>(given.count), [&](size_t i) -> Result<std::vector<Tensor>> {

@@ -8,6 +8,7 @@
 #include "diagnose/Inspect.h"
 #include "diagnose/Report.h"
 #include "diagnose/ReportPage.h"
+#include "support/ErrorCodes.h"
 #include "support/NewFile.h"
 
 #include <nlohmann/json.hpp>
@@ -57,7 +58,7 @@ Result<Json> inspect(const Network& network, Inputs inputs) {
 
 Result<Json> profile(Network& network, Inputs inputs, double seconds) {
   if (!(seconds > 0) || std::isinf(seconds))
-    return usageError("the seconds to measure must be more than 0");
+    return failure(ErrorCode::BadValue, "the seconds to measure must be more than 0");
   ENFOLD_TRY(const auto program, network.programFor(inputs));
   if (program->isStaged())
     return unsupported("data decide sizes of the model, so it has no single program to measure");
@@ -76,7 +77,8 @@ Result<diagnose::Tensors> expectedTensors(const Network& network, const Graph& m
     ENFOLD_TRY(const auto given, capi::tensorsOf(options.expected, options.num_expected));
     diagnose::Tensors tensors;
     for (const auto& [name, tensor] : given) {
-      if (!model.find(name)) return usageError("the model has no tensor '" + name + "'");
+      if (!model.find(name))
+        return failure(ErrorCode::UnknownName, "the model has no tensor '" + name + "'");
       tensors.emplace(name, tensor);
     }
     return tensors;
@@ -87,7 +89,8 @@ Result<diagnose::Tensors> expectedTensors(const Network& network, const Graph& m
     return diagnose::unfusedTensors(model, inputs, capi::optionsAlone(network),
                                     network.options().session);
   if (against == "onnxruntime") return diagnose::onnxRuntimeTensors(model, inputs);
-  return usageError("'" + std::string(against) + "' is not reference, unfused or onnxruntime");
+  return failure(ErrorCode::BadValue,
+                 "'" + std::string(against) + "' is not reference, unfused or onnxruntime");
 }
 
 Result<Json> diff(const Network& network, Inputs given, const enfold_diff_options& options) {
@@ -115,7 +118,7 @@ Result<Json> diff(const Network& network, Inputs given, const enfold_diff_option
 Result<> writePage(const Network& network, Inputs inputs, const char* path,
                    const enfold_report_options& options) {
   if (!(options.seconds >= 0) || std::isinf(options.seconds))
-    return usageError("the seconds to measure must be 0 or more");
+    return failure(ErrorCode::BadValue, "the seconds to measure must be 0 or more");
   Json against;
   if (options.against) {
     ENFOLD_TRY(against, diagnose::readReportPage(options.against));

@@ -1,12 +1,20 @@
-// The text of the latest failed call, a thread its own.
+// The text and codes of the latest failed call, a thread its own.
 #include "capi/Status.h"
+
+#include "support/ErrorCodes.h"
+
+#include <fmt/format.h>
 
 namespace enfold::capi {
 namespace {
 
-std::string& text() {
-  static thread_local std::string text;
-  return text;
+struct Latest {
+  std::string text, codes;
+};
+
+Latest& latest() {
+  static thread_local Latest latest;
+  return latest;
 }
 
 int statusOf(ErrorKind kind) {
@@ -26,15 +34,42 @@ int statusOf(ErrorKind kind) {
   return ENFOLD_INTERNAL;
 }
 
+/// Of an error that is only known by its status.
+std::string_view codeOf(int status) {
+  switch (status) {
+  case ENFOLD_INVALID_ARGUMENT:
+    return info(ErrorCode::Usage).code;
+  case ENFOLD_NO_SUCH_FILE:
+    return info(ErrorCode::NoSuchFile).code;
+  case ENFOLD_INVALID_MODEL:
+    return info(ErrorCode::Invalid).code;
+  case ENFOLD_UNSUPPORTED_MODEL:
+    return info(ErrorCode::Unsupported).code;
+  case ENFOLD_NO_MEMORY:
+    return info(ErrorCode::NoMemory).code;
+  case ENFOLD_STOPPED:
+    return info(ErrorCode::Stopped).code;
+  default:
+    return "";
+  }
+}
+
 } // namespace
 
 enfold_status fail(int status, std::string message) {
-  text() = std::move(message);
+  latest() = {std::move(message), std::string(codeOf(status))};
   return static_cast<enfold_status>(status);
 }
 
-enfold_status fail(const Error& error) { return fail(statusOf(error.kind), error.str()); }
+enfold_status fail(const Error& error) {
+  std::string codes;
+  for (const ErrorCode code : codesOf(error))
+    codes += fmt::format("{}{}", codes.empty() ? "" : " ", info(code).code);
+  latest() = {error.str(), std::move(codes)};
+  return static_cast<enfold_status>(statusOf(error.kind));
+}
 
-const char* lastError() { return text().c_str(); }
+const char* lastError() { return latest().text.c_str(); }
+const char* lastCodes() { return latest().codes.c_str(); }
 
 } // namespace enfold::capi

@@ -16,6 +16,8 @@ enfold_status fail(int status, std::string text);
 /// The same for an error of the library.
 enfold_status fail(const Error& error);
 const char* lastError();
+/// Its codes, with spaces between.
+const char* lastCodes();
 
 /// Runs `body`, which returns a Result<> or an enfold_status.
 template <typename Body> enfold_status guarded(Body&& body) {

@@ -1,6 +1,8 @@
 // Sections are found by LLVM's readers of object files.
 #include "codegen/Annotation.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 #include <llvm/Object/Archive.h>
 #include <llvm/Object/ELFObjectFile.h>
@@ -48,7 +50,8 @@ llvm::Error collect(const Archive& archive, std::vector<std::string>& texts) {
 
 Result<std::vector<std::string>> annotationsIn(const std::filesystem::path& path) {
   const auto refuse = [&](llvm::Error error) {
-    return invalid(fmt::format("{}: {}", path.string(), llvm::toString(std::move(error))));
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("{}: {}", path.string(), llvm::toString(std::move(error))));
   };
   auto file = llvm::object::createBinary(path.string());
   if (!file) return refuse(file.takeError());
@@ -58,14 +61,17 @@ Result<std::vector<std::string>> annotationsIn(const std::filesystem::path& path
   } else if (const auto* object = llvm::dyn_cast<ObjectFile>(file->getBinary())) {
     if (llvm::Error error = collect(*object, texts)) return refuse(std::move(error));
   }
-  if (texts.empty()) return invalid(path.string() + ": contains no network compiled by enfold");
+  if (texts.empty())
+    return failure(ErrorCode::DamagedFile,
+                   path.string() + ": contains no network compiled by enfold");
   return texts;
 }
 
 Result<std::string> programFunctionIn(const std::filesystem::path& path) {
   ENFOLD_RETURN_IF_ERROR(annotationsIn(path));
   auto file = llvm::object::createBinary(path.string());
-  if (!file) return invalid(path.string() + ": " + llvm::toString(file.takeError()));
+  if (!file)
+    return failure(ErrorCode::DamagedFile, path.string() + ": " + llvm::toString(file.takeError()));
   std::string found;
   if (const auto* elf = llvm::dyn_cast<llvm::object::ELFObjectFileBase>(file->getBinary()))
     for (const llvm::object::ELFSymbolRef symbol : elf->getDynamicSymbolIterators()) {
@@ -75,7 +81,9 @@ Result<std::string> programFunctionIn(const std::filesystem::path& path) {
       else if (symbol.getBinding() == llvm::ELF::STB_GLOBAL && name->ends_with("_program"))
         found = name->str();
     }
-  if (found.empty()) return invalid(path.string() + ": is no shared library of a compiled network");
+  if (found.empty())
+    return failure(ErrorCode::DamagedFile,
+                   path.string() + ": is no shared library of a compiled network");
   return found;
 }
 

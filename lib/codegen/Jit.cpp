@@ -5,6 +5,10 @@
 #include "codegen/KernelModule.h"
 #include "codegen/Llvm.h"
 #include "codegen/Profilers.h"
+#include "codegen/Watched.h"
+#include "kernel/Structure.h"
+#include "support/ErrorCodes.h"
+#include "support/Hash.h"
 #include "support/Parallel.h"
 
 #include <fmt/format.h>
@@ -273,8 +277,9 @@ const enfold_program* JitModule::program() const { return &impl_->program; }
 Result<MachineCode> compileKernels(const ProgramDesc& program, const Target& target,
                                    const JitOptions& options) {
   if (target.architecture != kHost)
-    return unsupported(fmt::format("code for {} on {} cannot run here; compile it to a file",
-                                   kir::name(target.architecture), target.cpu));
+    return failure(ErrorCode::UnsupportedTarget,
+                   fmt::format("code for {} on {} cannot run here; compile it to a file",
+                               kir::name(target.architecture), target.cpu));
   initializeLlvm();
   ENFOLD_TRY(const UniqueKernels kernels, uniqueKernels({&program, 1}, "enfold"));
   MachineCode code;

@@ -6,6 +6,7 @@
 #include "codegen/ProgramTables.h"
 #include "codegen/SharedLibrary.h"
 #include "kernel/Printer.h"
+#include "support/ErrorCodes.h"
 #include "support/NewFile.h"
 
 #include <fmt/format.h>
@@ -57,7 +58,9 @@ std::string bitcode(const llvm::Module& module) {
 Result<> writeTexts(const UniqueKernels& kernels, const std::filesystem::path& folder) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
-  if (failed) return usageError(fmt::format("{}: {}", folder.string(), failed.message()));
+  if (failed)
+    return failure(ErrorCode::CannotWrite,
+                   fmt::format("{}: {}", folder.string(), failed.message()));
   for (const UniqueKernels::Entry& entry : kernels.entries)
     ENFOLD_RETURN_IF_ERROR(writeFile(folder / (entry.symbol + ".kir"), kir::print(*entry.kernel)));
   return {};

@@ -3,6 +3,7 @@
 #include "codegen/Profilers.h"
 
 #include "codegen/Debugger.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <llvm/BinaryFormat/ELF.h>
@@ -65,7 +66,7 @@ public:
     if (file_ && std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size() &&
         std::fflush(file_) == 0)
       return {};
-    return usageError(fmt::format("ENFOLD_PERF: cannot write {}", path_));
+    return failure(ErrorCode::CannotWrite, fmt::format("ENFOLD_PERF: cannot write {}", path_));
   }
   int descriptor() const { return file_ ? ::fileno(file_) : -1; }
 
@@ -112,7 +113,8 @@ Result<ProfilerFile*> dumpFile() {
   ENFOLD_RETURN_IF_ERROR(dump.write(headerOfDump()));
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   if (::mmap(nullptr, page, PROT_READ | PROT_EXEC, MAP_PRIVATE, dump.descriptor(), 0) == MAP_FAILED)
-    return usageError("ENFOLD_PERF: the dump cannot be mapped as code in this folder");
+    return failure(ErrorCode::BadValue,
+                   "ENFOLD_PERF: the dump cannot be mapped as code in this folder");
   return &dump;
 }
 
@@ -189,9 +191,9 @@ std::string inPlace(std::string object, const std::vector<Placed>& functions) {
 Result<> checkProfilers() {
   if (const std::string form = variable("ENFOLD_PERF");
       !form.empty() && !wantsMap() && !wantsDump())
-    return usageError(fmt::format("ENFOLD_PERF={}: it is map or jitdump", form));
+    return failure(ErrorCode::BadValue, fmt::format("ENFOLD_PERF={}: it is map or jitdump", form));
   if (const std::string on = variable("ENFOLD_GDB"); !on.empty() && on != "0" && on != "1")
-    return usageError(fmt::format("ENFOLD_GDB={}: it is 0 or 1", on));
+    return failure(ErrorCode::BadValue, fmt::format("ENFOLD_GDB={}: it is 0 or 1", on));
   return {};
 }
 

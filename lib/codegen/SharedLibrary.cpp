@@ -1,6 +1,8 @@
 // The linker works on files, in a temporary folder that is gone afterwards.
 #include "codegen/SharedLibrary.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 #include <llvm/ADT/StringRef.h>
 #include <llvm/Support/Program.h>
@@ -91,11 +93,13 @@ std::string run(const Linker& linker, const std::string& program, const fs::path
 Result<std::string> linkShared(const std::string& object, const kir::Target& target) {
   const TemporaryFolder folder;
   if (folder.path().empty())
-    return usageError(fmt::format("no folder for temporary files: {}", std::strerror(errno)));
+    return failure(ErrorCode::CannotWrite,
+                   fmt::format("no folder for temporary files: {}", std::strerror(errno)));
   std::ofstream(folder.path() / "model.o", std::ios::binary) << object;
   std::error_code error;
   if (fs::file_size(folder.path() / "model.o", error) != object.size())
-    return usageError(fmt::format("{}: cannot hold the object", folder.path().string()));
+    return failure(ErrorCode::CannotWrite,
+                   fmt::format("{}: cannot hold the object", folder.path().string()));
   for (const Linker& linker : linkers(target.architecture)) {
     const auto program = llvm::sys::findProgramByName(linker.program);
     if (!program) continue;
@@ -106,9 +110,10 @@ Result<std::string> linkShared(const std::string& object, const kir::Target& tar
   std::string names;
   for (const Linker& linker : linkers(target.architecture))
     names += fmt::format("{}{}", names.empty() ? "" : ", ", linker.program);
-  return unsupported(fmt::format("making a shared library for {} needs one of {} on the PATH; a .o "
-                                 "or .a file needs none",
-                                 kir::name(target.architecture), names));
+  return failure(ErrorCode::MissingProgram,
+                 fmt::format("making a shared library for {} needs one of {} on the PATH; a .o "
+                             "or .a file needs none",
+                             kir::name(target.architecture), names));
 }
 
 } // namespace enfold::codegen

@@ -5,6 +5,7 @@
 #include "codegen/Llvm.h"
 #include "runtime/CpuBudget.h"
 #include "runtime/CpuFeatures.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <llvm/ADT/StringMap.h>
@@ -171,7 +172,8 @@ Result<Target> fromEnvironment(Target target) {
     auto wanted = std::ranges::find(kIsas, std::string_view(text),
                                     [](const IsaInfo& isa) { return name(isa.isa); });
     if (wanted == kIsas.end())
-      return usageError(
+      return failure(
+          ErrorCode::BadValue,
           fmt::format("ENFOLD_MAX_ISA is '{}', expected avx512, avx2, sse4.2 or scalar", text));
     target = capped(std::move(target), wanted->isa);
   }
@@ -181,15 +183,16 @@ Result<Target> fromEnvironment(Target target) {
     auto end = std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
     if (end.ec != std::errc() || end.ptr != digits.data() + digits.size() || bytes < 4 ||
         bytes > 64 || (bytes & (bytes - 1)) != 0)
-      return usageError(
-          fmt::format("ENFOLD_VECTOR_BYTES is '{}', expected 4, 8, 16, 32 or 64", text));
+      return failure(ErrorCode::BadValue,
+                     fmt::format("ENFOLD_VECTOR_BYTES is '{}', expected 4, 8, 16, 32 or 64", text));
     target.machine.vectorBytes = bytes;
     target.machine.vectorRegisters = bytes == 64 ? 32 : 16;
   }
   if (const char* text = std::getenv("ENFOLD_TILES")) {
     const std::string_view wanted = text;
     if (wanted != "0" && wanted != "1")
-      return usageError(fmt::format("ENFOLD_TILES is '{}', expected 0 or 1", text));
+      return failure(ErrorCode::BadValue,
+                     fmt::format("ENFOLD_TILES is '{}', expected 0 or 1", text));
     for (const auto product : {kir::DotProduct::AmxInt8, kir::DotProduct::AmxBf16})
       if (wanted == "1")
         target.machine.dotProducts.insert(product);
@@ -339,7 +342,7 @@ Result<Target> whole(std::string_view cpu) {
   else if (knows(Architecture::AArch64))
     target = {.architecture = Architecture::AArch64, .cpu = std::string(cpu)};
   else
-    return usageError(fmt::format("unknown target CPU '{}'", cpu));
+    return failure(ErrorCode::UnknownName, fmt::format("unknown target CPU '{}'", cpu));
   describe(target);
   return target;
 }

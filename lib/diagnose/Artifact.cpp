@@ -2,6 +2,7 @@
 #include "diagnose/Artifact.h"
 
 #include "codegen/Annotation.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -81,7 +82,8 @@ Result<std::vector<Artifact>> readArtifacts(const std::filesystem::path& path) {
     for (const std::string& annotation : annotations)
       artifacts.push_back(artifactFrom(Json::parse(annotation)));
   } catch (const Json::exception& error) {
-    return invalid(
+    return failure(
+        ErrorCode::DamagedFile,
         fmt::format("{}: its description of itself is damaged: {}", path.string(), error.what()));
   }
   return artifacts;

@@ -6,6 +6,7 @@
 #include "diagnose/Steadiness.h"
 #include "ir/ConstantText.h"
 #include "reference/Reference.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -118,9 +119,10 @@ Result<Runs> otherRuns(const BenchProblem& problem, const std::string& name,
     if (variant.name == name) return runsOf(problem, variant);
   if (name == "reference") return byReference(problem, compiled);
   if (isPeer(name)) return byPeer(problem, name, compiled);
-  return usageError(
-      fmt::format("--compare {}: known are {}, reference, onnxruntime and openvino", name,
-                  fmt::join(kVariants | std::views::transform(&Variant::name), ", ")));
+  return failure(ErrorCode::BadValue,
+                 fmt::format("--compare {}: known are {}, reference, onnxruntime and openvino",
+                             name,
+                             fmt::join(kVariants | std::views::transform(&Variant::name), ", ")));
 }
 
 double errorOf(const Bound& arm, const Bound& first) {
@@ -225,7 +227,7 @@ private:
 
 Result<> check(const BenchProblem& problem) {
   if (problem.rate > 0 && !(problem.others.empty() && problem.programs.empty()))
-    return usageError("runs at a rate are measured alone, not compared");
+    return failure(ErrorCode::OptionConflict, "runs at a rate are measured alone, not compared");
   return {};
 }
 

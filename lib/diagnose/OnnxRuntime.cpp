@@ -4,6 +4,7 @@
 #include "diagnose/TemporaryFolder.h"
 #include "onnx/Export.h"
 #include "onnx/TensorFile.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -51,7 +52,8 @@ int runProgram(const std::vector<std::string>& arguments) {
 
 Result<std::vector<Tensor>> runOnnxRuntime(const Graph& graph, std::span<const Tensor> inputs) {
   const TemporaryFolder folder;
-  if (folder.path().empty()) return usageError("cannot create a temporary folder");
+  if (folder.path().empty())
+    return failure(ErrorCode::CannotWrite, "cannot create a temporary folder");
   ENFOLD_RETURN_IF_ERROR(onnx::exportModel(graph, folder.path() / "model.onnx"));
   for (size_t i = 0; i < inputs.size(); ++i)
     ENFOLD_RETURN_IF_ERROR(onnx::writeNpy(folder.path() / fmt::format("in{}.npy", i), inputs[i]));
@@ -60,10 +62,11 @@ Result<std::vector<Tensor>> runOnnxRuntime(const Graph& graph, std::span<const T
       runProgram({python, "-c", kScript, folder.path().string(), std::to_string(inputs.size()),
                   std::to_string(graph.outputs().size())});
   if (status != 0)
-    return unsupported(fmt::format(
-        "ONNX Runtime did not run (exit status {} of {}); ENFOLD_PYTHON names an interpreter that "
-        "has the onnxruntime package",
-        status, python));
+    return failure(ErrorCode::MissingProgram,
+                   fmt::format("ONNX Runtime did not run (exit status {} of {}); ENFOLD_PYTHON "
+                               "names an interpreter that "
+                               "has the onnxruntime package",
+                               status, python));
   std::vector<Tensor> outputs;
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
     ENFOLD_TRY(NamedTensor tensor,

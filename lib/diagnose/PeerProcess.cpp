@@ -3,6 +3,7 @@
 
 #include "onnx/Export.h"
 #include "onnx/TensorFile.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -88,7 +89,7 @@ Result<std::unique_ptr<PeerProcess>> PeerProcess::start(const std::string& name,
   std::unique_ptr<PeerProcess> peer(new PeerProcess);
   peer->name_ = name;
   const std::filesystem::path& folder = peer->folder_.path();
-  if (folder.empty()) return usageError("cannot create a temporary folder");
+  if (folder.empty()) return failure(ErrorCode::CannotWrite, "cannot create a temporary folder");
   ENFOLD_RETURN_IF_ERROR(onnx::exportModel(graph, folder / "model.onnx"));
   for (size_t i = 0; i < inputs.size(); ++i)
     ENFOLD_RETURN_IF_ERROR(onnx::writeNpy(folder / fmt::format("in{}.npy", i), inputs[i]));
@@ -117,9 +118,10 @@ Result<std::string> PeerProcess::readLine() {
     if (count > 0)
       received_.append(part, static_cast<size_t>(count));
     else if (count == 0 || errno != EINTR)
-      return unsupported(fmt::format("{} does not run; ENFOLD_PYTHON names an interpreter that has "
-                                     "its package",
-                                     name_));
+      return failure(ErrorCode::MissingProgram,
+                     fmt::format("{} does not run; ENFOLD_PYTHON names an interpreter that has "
+                                 "its package",
+                                 name_));
   }
 }
 

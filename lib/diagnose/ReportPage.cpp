@@ -3,6 +3,7 @@
 #include "diagnose/ReportPage.h"
 
 #include "onnx/RegularFile.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -97,7 +98,8 @@ std::string reportPage(Json report, Json against) {
 Result<Json> readReportPage(const std::filesystem::path& path) {
   ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
   const auto notOne = [&](std::string_view why) {
-    return invalid(fmt::format("{}: is no report of enfold: {}", path.string(), why));
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("{}: is no report of enfold: {}", path.string(), why));
   };
   if (file.size() == 0) return notOne("it is empty");
   ENFOLD_TRY(const auto bytes, file.map());

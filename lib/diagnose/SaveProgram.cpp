@@ -2,6 +2,7 @@
 #include "diagnose/SaveProgram.h"
 
 #include "diagnose/Artifact.h"
+#include "support/ErrorCodes.h"
 #include "support/NewFile.h"
 
 #include <fmt/format.h>
@@ -15,15 +16,18 @@ namespace enfold::diagnose {
 Result<codegen::NativeForm> checkOutput(const NativeOutput& output) {
   const auto form = codegen::nativeFormOf(output.file.extension().string());
   if (!form)
-    return usageError(fmt::format("'{}': the name must end in .so, .o, .a, .s, .ll or .bc",
-                                  output.file.string()));
+    return failure(ErrorCode::BadValue,
+                   fmt::format("'{}': the name must end in .so, .o, .a, .s, .ll or .bc",
+                               output.file.string()));
   if (!isSymbol(output.symbol))
-    return usageError(
+    return failure(
+        ErrorCode::BadValue,
         fmt::format("the name '{}' must be a C identifier that begins with a letter, and not with "
                     "the runtime's prefix enfold",
                     output.symbol));
   if (output.header == output.file)
-    return usageError("code and header are the same file: " + output.file.string());
+    return failure(ErrorCode::OptionConflict,
+                   "code and header are the same file: " + output.file.string());
   return *form;
 }
 

@@ -3,6 +3,7 @@
 
 #include "diagnose/Samples.h"
 #include "ir/ConstantText.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -35,8 +36,8 @@ Result<std::vector<NamedTensor>> inputsOf(const onnx::Signature& signature,
       for (const auto& [size, symbol] : *input.type.dims) {
         const auto named = stated.dims.find(symbol);
         if (!size && named == stated.dims.end())
-          return usageError(fmt::format("{}: leaves a size of input '{}' open",
-                                        fmt::join(texts, " "), input.name));
+          return failure(ErrorCode::OpenShape, fmt::format("{}: leaves a size of input '{}' open",
+                                                           fmt::join(texts, " "), input.name));
         type.shape.push_back(size ? *size : named->second);
       }
     }

@@ -2,6 +2,7 @@
 #include "diagnose/Tap.h"
 
 #include "ir/Extract.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,9 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
   network->model_ = std::move(model);
   for (const std::string& name : names) {
     const Value* value = findTensor(*network->model_, name);
-    if (!value) return usageError(fmt::format("the model has no tensor or node '{}'", name));
+    if (!value)
+      return failure(ErrorCode::UnknownName,
+                     fmt::format("the model has no tensor or node '{}'", name));
     network->wanted_[name] = value;
   }
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
@@ -92,6 +95,7 @@ TappedNetwork::create(std::unique_ptr<const Graph> model, const CompileOptions& 
   auto tapped = optimized->clone();
   for (const Value* source : sources) {
     Value* value = tapped->find(source->name());
+    if (value && value->constant()) network->folded_[source->name()] = *value->constant();
     if (!value || !value->producer() || value->constant()) continue;
     network->computed_[source->name()] = tapped->outputs().size();
     ENFOLD_RETURN_IF_ERROR(addPlainOutput(*tapped, value));
@@ -125,7 +129,7 @@ Result<TappedRun> TappedNetwork::run(std::span<const Tensor> inputs) {
   ENFOLD_TRY(const std::vector<Tensor> all, second_->run(inputs));
   run.sameProgram = std::equal(run.outputs.begin(), run.outputs.end(), all.begin());
 
-  std::map<std::string, Tensor> known;
+  std::map<std::string, Tensor> known = folded_;
   for (size_t i = 0; i < inputs.size(); ++i) known[graph().inputs()[i]->name()] = inputs[i];
   for (const auto& [name, index] : computed_) known[name] = all[index];
   if (replay_) {

@@ -43,6 +43,7 @@ private:
   std::unique_ptr<Session> main_, second_, replay_;
   std::map<std::string, const Value*> wanted_; ///< values of the model by the name asked for
   std::map<std::string, size_t> computed_; ///< by value name: which output of the second program
+  std::map<std::string, Tensor> folded_;   ///< by value name: what the passes made a constant
 };
 
 /// The value of the model that the name is of: a tensor, an output, or a node's first result; null

@@ -1,5 +1,6 @@
 // The public C++ interface, in terms of the driver's own classes.
 #include "driver/ApiOptions.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -12,14 +13,17 @@ void checkSizes(const char* role, std::span<const enfold_tensor_info> infos,
                 std::span<const Bytes> given, std::vector<Diag>& problems) {
   if (given.size() != infos.size()) {
     problems.push_back(
-        {fmt::format("the network has {} {}s, not {}", infos.size(), role, given.size()), {}});
+        {fmt::format("the network has {} {}s, not {}", infos.size(), role, given.size()),
+         {},
+         ErrorCode::WrongInput});
     return;
   }
   for (size_t i = 0; i < infos.size(); ++i)
     if (given[i].size() != static_cast<size_t>(infos[i].bytes))
       problems.push_back({fmt::format("{} '{}' has {} bytes, not {}", role, infos[i].name,
                                       infos[i].bytes, given[i].size()),
-                          {}});
+                          {},
+                          ErrorCode::WrongInput});
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // Entries are files named by a hash of their key; the time of last use is the file's own.
 #include "driver/CompileCache.h"
 
+#include "support/ErrorCodes.h"
 #include "support/Hash.h"
 #include "support/NewFile.h"
 
@@ -64,7 +65,8 @@ Result<> CompileCache::makeFolder() const {
   std::error_code error;
   fs::create_directories(folder_, error);
   if (error)
-    return usageError(fmt::format("cannot make '{}': {}", folder_.string(), error.message()));
+    return failure(ErrorCode::BadCacheFolder,
+                   fmt::format("cannot make '{}': {}", folder_.string(), error.message()));
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "lower/conv/Candidates.h"
 #include "onnx/RegularFile.h"
 #include "passes/FoldError.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -35,7 +36,8 @@ constexpr int64_t kMostText = 1 << 20; // bytes
 Result<std::string> readText(const std::string& path) {
   ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
   if (file.size() > kMostText)
-    return invalid(fmt::format("{}: too large for a description of a processor", path));
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("{}: too large for a description of a processor", path));
   if (file.size() == 0) return std::string();
   ENFOLD_TRY(const auto bytes, file.map());
   return std::string(reinterpret_cast<const char*>(bytes.get()), static_cast<size_t>(file.size()));
@@ -49,7 +51,7 @@ Result<Pipeline> pipelineOf(const CompileOptions& options) {
     ENFOLD_TRY(pipeline, parsePipeline(options.pipeline));
   }
   for (const std::string& name : options.disabled)
-    if (!findPass(name)) return usageError("no pass is named '" + name + "'");
+    if (!findPass(name)) return failure(ErrorCode::UnknownName, "no pass is named '" + name + "'");
   pipeline = pipeline.without(options.disabled);
   return options.fuse ? pipeline : pipeline.withoutFusion();
 }
@@ -57,7 +59,8 @@ Result<Pipeline> pipelineOf(const CompileOptions& options) {
 static Result<codegen::Target> processorOf(const CompileOptions& options) {
   if (options.machine.empty()) return codegen::targetFor(options.cpu);
   if (options.cpu != "native")
-    return usageError("the file of --machine names the processor: leave out --target-cpu");
+    return failure(ErrorCode::OptionConflict,
+                   "the file of --machine names the processor: leave out --target-cpu");
   ENFOLD_TRY(const std::string text, readText(options.machine));
   auto description = kir::parseMachine(text);
   auto target = description ? codegen::targetFor(*description)
@@ -71,8 +74,9 @@ static Result<codegen::Target> processorOf(const CompileOptions& options) {
 Result<codegen::Target> targetOf(const CompileOptions& options) {
   for (const std::string& kernel : options.disabledKernels)
     if (!lower::isKernelName(kernel))
-      return usageError(fmt::format("no kernel is named '{}'; there are {}", kernel,
-                                    fmt::join(lower::kernelNames(), ", ")));
+      return failure(ErrorCode::UnknownName,
+                     fmt::format("no kernel is named '{}'; there are {}", kernel,
+                                 fmt::join(lower::kernelNames(), ", ")));
   ENFOLD_TRY(codegen::Target target, processorOf(options));
   target.disabledKernels = options.disabledKernels;
   return target;

@@ -1,6 +1,7 @@
 // The public C++ interface to networks of changing shapes.
 #include "driver/ApiOptions.h"
 #include "driver/Network.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,7 @@ namespace {
 Tensor tensorOf(const DynamicInput& input, std::vector<Diag>& problems) {
   const auto elem = static_cast<ElemType>(input.elem);
   const auto refuse = [&](const std::string& why) {
-    problems.push_back({fmt::format("input '{}': {}", input.name, why), {}});
+    problems.push_back({fmt::format("input '{}': {}", input.name, why), {}, ErrorCode::WrongInput});
     return Tensor();
   };
   if (enfold_elem_bytes(static_cast<int32_t>(input.elem)) == 0)

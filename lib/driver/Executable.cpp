@@ -3,6 +3,7 @@
 
 #include "codegen/Annotation.h"
 #include "driver/SharedPlan.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -155,7 +156,9 @@ Executable::open(const std::filesystem::path& library) {
   if (!handle) return unsupported(::dlerror());
   const auto function =
       reinterpret_cast<const enfold_program* (*)()>(::dlsym(handle.get(), symbol.c_str()));
-  if (!function) return invalid(fmt::format("{}: has no {}()", library.string(), symbol));
+  if (!function)
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("{}: has no {}()", library.string(), symbol));
   std::vector<const enfold_program*> programs = {function()};
   // Only libraries for several sizes have this one.
   const auto at = reinterpret_cast<const enfold_program* (*)(int32_t)>(
@@ -205,8 +208,9 @@ Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* co
       enfold_run_within(context_.get(), inputs.data(), static_cast<int32_t>(inputs.size()),
                         outputs.data(), static_cast<int32_t>(outputs.size()), limits);
   if (status == ENFOLD_STOPPED)
-    return std::unexpected(Error(ErrorKind::Stopped, enfold_last_error()));
-  if (status == ENFOLD_INVALID_DATA) return invalid(enfold_last_error());
+    return failure(limits->stop && *limits->stop ? ErrorCode::Stopped : ErrorCode::TimeLimit,
+                   enfold_last_error());
+  if (status == ENFOLD_INVALID_DATA) return failure(ErrorCode::BadData, enfold_last_error());
   if (status != ENFOLD_OK) return usageError(enfold_last_error());
   return {};
 }
@@ -215,13 +219,14 @@ Result<std::vector<Tensor>> Session::run(std::span<const Tensor> inputs,
                                          const enfold_run_limits* limits) {
   const std::vector<TensorSpec> wanted = executable_->inputs();
   if (inputs.size() != wanted.size())
-    return usageError(
-        fmt::format("the network takes {} inputs, not {}", wanted.size(), inputs.size()));
+    return failure(ErrorCode::WrongInput, fmt::format("the network takes {} inputs, not {}",
+                                                      wanted.size(), inputs.size()));
   std::vector<const void*> from;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].type() != wanted[i].type)
-      return usageError(fmt::format("input '{}' must be {}, not {}", wanted[i].name,
-                                    wanted[i].type.str(), inputs[i].type().str()));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' must be {}, not {}", wanted[i].name,
+                                 wanted[i].type.str(), inputs[i].type().str()));
     from.push_back(inputs[i].bytes());
   }
   std::vector<Tensor> outputs;

@@ -3,6 +3,7 @@
 
 #include "ir/Graph.h"
 #include "lower/Plan.h"
+#include "support/ErrorCodes.h"
 
 #include <enfold/enfold.h>
 
@@ -138,18 +139,17 @@ MemoryNeeds referenceMemoryNeeds(const Graph& graph) {
 
 Result<> checkMemory(const MemoryNeeds& needs, const std::optional<MemoryLimit>& limit) {
   if (!limit || needs.peak() <= limit->bytes) return {};
-  return std::unexpected(
-      Error(ErrorKind::NoMemory, fmt::format("over the memory limit of {} at its peak, {}",
-                                             megabytes(limit->bytes), needs.str())));
+  return failure(ErrorCode::MemoryLimit, fmt::format("over the memory limit of {} at its peak, {}",
+                                                     megabytes(limit->bytes), needs.str()));
 }
 
 Result<> checkModelBytes(int64_t bytes, const std::optional<MemoryLimit>& limit) {
   const int64_t process = residentBytes();
   if (!limit || process + bytes <= limit->bytes) return {};
-  return std::unexpected(
-      Error(ErrorKind::NoMemory,
-            fmt::format("over the memory limit of {}: the model's weights take {}, the process {}",
-                        megabytes(limit->bytes), megabytes(bytes), megabytes(process))));
+  return failure(
+      ErrorCode::MemoryLimit,
+      fmt::format("over the memory limit of {}: the model's weights take {}, the process {}",
+                  megabytes(limit->bytes), megabytes(bytes), megabytes(process)));
 }
 
 } // namespace enfold

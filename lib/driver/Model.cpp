@@ -4,6 +4,7 @@
 #include "driver/ZooFile.h"
 #include "ir/Parser.h"
 #include "ir/Verifier.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -71,12 +72,12 @@ Result<LoadedModel> loadText(const std::filesystem::path& path, const LoadOption
   std::error_code error;
   if (const auto bytes = std::filesystem::file_size(path, error);
       !error && bytes > static_cast<uintmax_t>(limits.fileBytes))
-    return unsupported(fmt::format("{}: its {} bytes are over the limit of {}", path.string(),
-                                   bytes, limits.fileBytes));
+    return failure(ErrorCode::OverLimit, fmt::format("{}: its {} bytes are over the limit of {}",
+                                                     path.string(), bytes, limits.fileBytes));
   ENFOLD_TRY(auto graph, parseGraphFile(path, {.allowElided = options.allowElided}));
   if (graph->numOps() > static_cast<size_t>(limits.nodes))
-    return unsupported(
-        fmt::format("{}: the graph has more than {} ops", path.string(), limits.nodes));
+    return failure(ErrorCode::OverLimit,
+                   fmt::format("{}: the graph has more than {} ops", path.string(), limits.nodes));
   ENFOLD_RETURN_IF_ERROR(verify(*graph));
   return loaded(path.stem().string(), std::move(graph));
 }
@@ -118,7 +119,8 @@ Result<LoadedModel> loadZoo(const ModelSource& model, const LoadOptions& options
   std::optional<Shape> input;
   for (const auto& [wanted, shape] : options.shapes) {
     if (wanted != "input")
-      return usageError("networks of the zoo have no input or open dimension '" + wanted + "'");
+      return failure(ErrorCode::UnknownInput,
+                     "networks of the zoo have no input or open dimension '" + wanted + "'");
     input = shape;
   }
   ENFOLD_TRY(auto graph, zoo::build(name, input));
@@ -127,12 +129,14 @@ Result<LoadedModel> loadZoo(const ModelSource& model, const LoadOptions& options
 
 Result<LoadedModel> load(const ModelSource& model, const LoadOptions& options) {
   if (!options.ranges.empty() && options.samples.empty() && !options.onlyClosed)
-    return usageError(fmt::format("'{}' has a range of sizes: a program for one needs a size",
-                                  options.ranges.begin()->first));
+    return failure(ErrorCode::OpenShape,
+                   fmt::format("'{}' has a range of sizes: a program for one needs a size",
+                               options.ranges.begin()->first));
   if (model.isZoo()) return loadZoo(model, options);
   std::error_code error;
   if (!model.bytes && !std::filesystem::exists(model.name, error))
-    return usageError(model.name + ": no such file (zoo networks are written zoo:NAME)");
+    return failure(ErrorCode::NoSuchFile,
+                   model.name + ": no such file (zoo networks are written zoo:NAME)");
   if (!model.bytes)
     if (const auto bytes = std::filesystem::file_size(model.name, error); !error)
       ENFOLD_RETURN_IF_ERROR(checkModelBytes(static_cast<int64_t>(bytes), options.memory));
@@ -176,8 +180,9 @@ Result<> checkRange(const SizeRange& range, const std::string& input, const Tens
                     size_t axis) {
   const int64_t size = tensor.shape()[axis];
   if (size >= range.least && size <= range.most) return {};
-  return usageError(fmt::format("dimension {} of input '{}' is {}, not within {}..{}", axis, input,
-                                size, range.least, range.most));
+  return failure(ErrorCode::WrongInput,
+                 fmt::format("dimension {} of input '{}' is {}, not within {}..{}", axis, input,
+                             size, range.least, range.most));
 }
 
 /// An error naming the first dimension that is not within its range, or the first range that is of
@@ -195,8 +200,9 @@ Result<> checkRanges(const onnx::Signature& signature, std::span<const NamedTens
         isKnown = true;
         if (!given) continue;
         if (static_cast<size_t>(given->rank()) != sizes.size())
-          return usageError(fmt::format("input '{}' has {} dimensions, its ranges have {}", name,
-                                        given->rank(), sizes.size()));
+          return failure(ErrorCode::WrongInput,
+                         fmt::format("input '{}' has {} dimensions, its ranges have {}", name,
+                                     given->rank(), sizes.size()));
         for (size_t axis = 0; axis < sizes.size(); ++axis)
           ENFOLD_RETURN_IF_ERROR(checkRange(sizes[axis], name, *given, axis));
       }
@@ -208,7 +214,8 @@ Result<> checkRanges(const onnx::Signature& signature, std::span<const NamedTens
       }
     }
     if (!isKnown)
-      return usageError(fmt::format("the model has no input or open dimension '{}'", wanted));
+      return failure(ErrorCode::UnknownInput,
+                     fmt::format("the model has no input or open dimension '{}'", wanted));
   }
   return {};
 }
@@ -217,7 +224,8 @@ Result<> checkRanges(const onnx::Signature& signature, std::span<const NamedTens
 
 Result<> addShape(LoadOptions& load, std::string_view text) {
   const auto wrong = [&](const std::string& why = "") {
-    return usageError(fmt::format("'{}' is not like NAME=1x3x224x224{}", text, why));
+    return failure(ErrorCode::BadValue,
+                   fmt::format("'{}' is not like NAME=1x3x224x224{}", text, why));
   };
   const size_t split = text.contains('=') ? text.rfind('=') : text.rfind(':');
   if (split == text.npos || split == 0) return wrong();

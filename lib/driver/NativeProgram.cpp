@@ -1,6 +1,8 @@
 // Native programs from plans, and their names.
 #include "driver/NativeProgram.h"
 
+#include "support/ErrorCodes.h"
+
 #include <enfold/enfold.h>
 
 #include <fmt/format.h>
@@ -28,12 +30,12 @@ Result<ProgramParts> nativeProgram(lower::Plan& plan, ConstantPool* pool) {
   for (std::string& op : plan.referenceOps())
     refused.push_back({"has no generated kernel yet, only a reference function, which native code "
                        "cannot call (`enfold run` can)",
-                       std::move(op)});
+                       std::move(op), ErrorCode::NoKernel});
   const auto check = [&](const Value* value) {
     if (enfold_elem_bytes(static_cast<int32_t>(value->elem())) == 0)
       refused.push_back(
           {fmt::format("programs cannot have inputs or outputs of {}", name(value->elem())),
-           fmt::format("'{}'", value->name())});
+           fmt::format("'{}'", value->name()), ErrorCode::UnsupportedType});
   };
   std::ranges::for_each(plan.inputs, check);
   std::ranges::for_each(plan.outputs, check);

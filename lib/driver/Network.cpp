@@ -3,6 +3,7 @@
 
 #include "driver/Probes.h"
 #include "passes/FoldMemory.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -44,12 +45,14 @@ Result<> checkDeclared(const onnx::Signature& signature, std::span<const NamedTe
       if (const auto found = std::ranges::find(*list, name, &onnx::DeclaredTensor::name);
           found != list->end())
         declared = &*found;
-    if (!declared) return usageError(fmt::format("the network has no input '{}'", name));
+    if (!declared)
+      return failure(ErrorCode::UnknownInput, fmt::format("the network has no input '{}'", name));
     if (!declared->type.isSequence() && std::ranges::count(inputs, name, &NamedTensor::name) > 1)
-      return usageError(fmt::format("input '{}' is one tensor, and more are given", name));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' is one tensor, and more are given", name));
     if (declared->type.elem != ElemType::Undefined && !fits(tensor.type(), declared->type))
-      return usageError(fmt::format("input '{}' must be {}, not {}", name, str(declared->type),
-                                    tensor.type().str()));
+      return failure(ErrorCode::WrongInput, fmt::format("input '{}' must be {}, not {}", name,
+                                                        str(declared->type), tensor.type().str()));
   }
   return {};
 }
@@ -83,8 +86,9 @@ Result<std::vector<Tensor>> arrange(std::span<const TensorSpec> wanted,
   std::vector<Tensor> arranged;
   const bool named = std::ranges::none_of(inputs, [](const auto& in) { return in.name.empty(); });
   if (!named && inputs.size() != wanted.size())
-    return usageError(fmt::format("the network takes {} inputs, not {}: name them", wanted.size(),
-                                  inputs.size()));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("the network takes {} inputs, not {}: name them", wanted.size(),
+                               inputs.size()));
   for (size_t i = 0; i < wanted.size(); ++i) {
     const std::string& name = wanted[i].name;
     const auto given = std::ranges::find(inputs, name, &NamedTensor::name);
@@ -95,20 +99,21 @@ Result<std::vector<Tensor>> arrange(std::span<const TensorSpec> wanted,
     else if (const auto standing = defaults.find(name); standing != defaults.end())
       arranged.push_back(standing->second);
     else
-      return usageError(fmt::format("no data for input '{}'", name));
+      return failure(ErrorCode::MissingInput, fmt::format("no data for input '{}'", name));
   }
   for (const auto& [name, tensor] : inputs)
     if (!name.empty() && !constants.contains(name) && !defaults.contains(name) &&
         std::ranges::find(wanted, name, &TensorSpec::name) == wanted.end())
-      return usageError(fmt::format("the network has no input '{}'", name));
+      return failure(ErrorCode::UnknownInput, fmt::format("the network has no input '{}'", name));
   return arranged;
 }
 
 Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options options) {
-  if (options.capacity == 0) return usageError("at least one program must be kept");
+  if (options.capacity == 0)
+    return failure(ErrorCode::BadValue, "at least one program must be kept");
   if (options.streams < 1 || options.streams > ENFOLD_MAX_THREADS)
-    return usageError(
-        fmt::format("{} streams: there must be 1 to {}", options.streams, ENFOLD_MAX_THREADS));
+    return failure(ErrorCode::BadValue, fmt::format("{} streams: there must be 1 to {}",
+                                                    options.streams, ENFOLD_MAX_THREADS));
   std::unique_ptr<Network> network(new Network(std::move(model), std::move(options)));
   Options& how = network->options_;
   LoadOptions load = how.load;
@@ -128,11 +133,8 @@ Result<std::unique_ptr<Network>> Network::open(ModelSource model, Options option
     ENFOLD_RETURN_IF_ERROR(network->keep(*std::move(compiled), {}));
     return network;
   }
-  if (const auto& nodes = network->signature_.unsupported; !nodes.empty()) {
-    std::vector<Diag> diags;
-    for (const std::string& node : nodes) diags.push_back({node, ""});
-    return std::unexpected(Error(ErrorKind::Unsupported, std::move(diags)));
-  }
+  if (const auto& nodes = network->signature_.unsupported; !nodes.empty())
+    return std::unexpected(Error(ErrorKind::Unsupported, nodes));
   ENFOLD_TRY(how.compile.constants, ConstantPool::create());
   how.compile.kernels = std::make_shared<codegen::KernelStore>();
   how.compile.pins = std::make_shared<AlgorithmPins>();

@@ -2,6 +2,7 @@
 #include "driver/PartsFile.h"
 
 #include "onnx/RegularFile.h"
+#include "support/ErrorCodes.h"
 #include "support/Hash.h"
 #include "support/NewFile.h"
 
@@ -87,7 +88,8 @@ codegen::MachineCode PartsReader::code(const json& from) const {
 Result<> readParts(const std::filesystem::path& path, std::string_view magic,
                    const std::function<void(const json&, const PartsReader&)>& read) {
   const auto damaged = [&](const char* how) {
-    return invalid(fmt::format("{}: not a file of the cache: {}", path.string(), how));
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("{}: not a file of the cache: {}", path.string(), how));
   };
   ENFOLD_TRY(const auto file, onnx::RegularFile::open(path));
   const auto size = static_cast<size_t>(file.size());

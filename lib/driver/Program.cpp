@@ -3,6 +3,7 @@
 
 #include "ir/Verifier.h"
 #include "reference/Reference.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 #include "support/Pages.h"
 #include "support/Parallel.h"
@@ -23,7 +24,8 @@ Result<> evaluateInto(const Op& op, std::span<const Tensor* const> operands, voi
   for (size_t i = 0; i < op.numResults(); ++i) {
     const Type& type = op.result(i)->type();
     if (results[i].type() != type)
-      return invalid(fmt::format("its result '{}' is {} for this data, but was compiled as {}",
+      return failure(ErrorCode::BadData,
+                     fmt::format("its result '{}' is {} for this data, but was compiled as {}",
                                  op.result(i)->name(), results[i].type().str(), type.str()),
                      op.describe());
     if (results[i].numBytes() > 0)

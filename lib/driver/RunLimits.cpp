@@ -1,6 +1,8 @@
 // Flags and times of limits.
 #include "driver/RunLimits.h"
 
+#include "support/ErrorCodes.h"
+
 #include <algorithm>
 
 namespace enfold {
@@ -17,7 +19,7 @@ Result<> RunLimits::check() const {
   if (stop_ && *stop_ != 0)
     return std::unexpected(Error(ErrorKind::Stopped, "the run was stopped"));
   if (end_ && Clock::now() >= *end_)
-    return std::unexpected(Error(ErrorKind::Stopped, "the time for the run is over"));
+    return failure(ErrorCode::TimeLimit, "the time for the run is over");
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "driver/Settings.h"
 
 #include "lower/Families.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,7 +14,7 @@ namespace enfold {
 namespace {
 
 std::unexpected<Error> refuse(std::string_view value, std::string_view wanted) {
-  return usageError(fmt::format("'{}' is not {}", value, wanted));
+  return failure(ErrorCode::BadValue, fmt::format("'{}' is not {}", value, wanted));
 }
 
 template <typename T> std::optional<T> number(std::string_view text) {
@@ -205,7 +206,8 @@ Result<> set(Settings& settings, std::string_view name, std::string_view value) 
   if (row == table.end()) {
     std::vector<std::string_view> names;
     for (const SettingInfo& info : table) names.push_back(info.name);
-    return usageError(fmt::format("no setting '{}'; there are {}", name, fmt::join(names, ", ")));
+    return failure(ErrorCode::UnknownName,
+                   fmt::format("no setting '{}'; there are {}", name, fmt::join(names, ", ")));
   }
   auto done = row->apply(settings, value);
   if (!done)
@@ -222,7 +224,8 @@ Result<Network::Options> Settings::networkOptions() const {
   if (useCache) {
     const auto folder = cacheFolder.empty() ? CompileCache::defaultFolder() : cacheFolder;
     if (folder.empty())
-      return usageError("no folder for the cache: set ENFOLD_CACHE_DIR or 'cache-folder'");
+      return failure(ErrorCode::BadCacheFolder,
+                     "no folder for the cache: set ENFOLD_CACHE_DIR or 'cache-folder'");
     options.cache.emplace(folder, cacheBytes);
   }
   return options;

@@ -1,6 +1,7 @@
 // Running stages, and finding them by types.
 #include "driver/Stage.h"
 
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -173,7 +174,7 @@ Result<Data> dataOf(const onnx::Signature& signature, std::span<const NamedTenso
   }
   for (const auto& input : signature.inputs)
     if (!data.contains(input.name))
-      return usageError(fmt::format("no data for input '{}'", input.name));
+      return failure(ErrorCode::MissingInput, fmt::format("no data for input '{}'", input.name));
   return data;
 }
 

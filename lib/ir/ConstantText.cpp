@@ -1,6 +1,8 @@
 // Reading constants.
 #include "ir/ConstantText.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
@@ -95,24 +97,27 @@ bool fillHex(Tensor& tensor, std::string_view hex) {
 Result<> fillFromFile(Tensor& tensor, const std::filesystem::path& folder, const std::string& name,
                       int64_t offset) {
   namespace fs = std::filesystem;
-  if (folder.empty()) return invalid("this text must not refer to files");
+  if (folder.empty()) return failure(ErrorCode::ExternalData, "this text must not refer to files");
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
   const fs::path file = error ? fs::path() : fs::canonical(root / name, error);
-  if (error) return invalid(fmt::format("file '{}' cannot be found", name));
+  if (error)
+    return failure(ErrorCode::ExternalData, fmt::format("file '{}' cannot be found", name));
   const auto [end, rest] = std::mismatch(root.begin(), root.end(), file.begin(), file.end());
   if (end != root.end() || fs::path(name).is_absolute())
-    return invalid(fmt::format("file '{}' is outside the folder of the text", name));
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("file '{}' is outside the folder of the text", name));
   if (!fs::is_regular_file(file, error))
-    return invalid(fmt::format("'{}' is not a regular file", name));
+    return failure(ErrorCode::ExternalData, fmt::format("'{}' is not a regular file", name));
   const auto size = static_cast<int64_t>(fs::file_size(file, error));
   const auto wanted = static_cast<int64_t>(tensor.numBytes());
   if (error || offset < 0 || wanted > size || offset > size - wanted)
-    return invalid(fmt::format("file '{}' does not hold {} bytes at {}", name, wanted, offset));
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("file '{}' does not hold {} bytes at {}", name, wanted, offset));
   std::ifstream in(file, std::ios::binary);
   in.seekg(offset);
   if (!in.read(reinterpret_cast<char*>(tensor.mutableBytes()), wanted))
-    return invalid(fmt::format("file '{}' cannot be read", name));
+    return failure(ErrorCode::ExternalData, fmt::format("file '{}' cannot be read", name));
   return {};
 }
 

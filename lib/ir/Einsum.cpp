@@ -1,6 +1,8 @@
 // Parsing of einsum equations: terms of letters and at most one ellipsis each, after numpy.einsum.
 #include "ir/Einsum.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,7 +41,8 @@ Result<Term> parseTerm(std::string_view text) {
       term.ellipsis = true;
       i += 2;
     } else {
-      return invalid(fmt::format("einsum term '{}' has a misplaced '{}'", text, c));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("einsum term '{}' has a misplaced '{}'", text, c));
     }
   }
   return term;
@@ -72,14 +75,16 @@ Result<Equation> parseEquation(std::string_view text) {
 /// How many axes the ellipses stand for at most; broadcasting aligns shorter ones at the end.
 Result<size_t> countEllipsisAxes(const Equation& equation, std::span<const Shape> shapes) {
   if (equation.inputs.size() != shapes.size())
-    return invalid(fmt::format("einsum equation has {} terms for {} operands",
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("einsum equation has {} terms for {} operands",
                                equation.inputs.size(), shapes.size()));
   size_t most = 0;
   for (size_t i = 0; i < shapes.size(); ++i) {
     const Term& term = equation.inputs[i];
     const size_t rank = shapes[i].size();
     if (term.ellipsis ? rank < term.numLetters() : rank != term.numLetters())
-      return invalid(
+      return failure(
+          ErrorCode::BadAttribute,
           fmt::format("einsum term {} does not suit operand shape {}", i, str(shapes[i])));
     most = std::max(most, rank - term.numLetters());
   }
@@ -130,7 +135,8 @@ Result<EinsumLabels> parseEinsum(std::string_view text, std::span<const Shape> s
       if (label == labels.sizes.size()) labels.sizes.push_back(1);
       int64_t& size = labels.sizes[label];
       if (size != 1 && shapes[i][axis] != 1 && size != shapes[i][axis])
-        return invalid(fmt::format("einsum label '{}' has sizes {} and {}", symbolName(symbol),
+        return failure(ErrorCode::ShapeMismatch,
+                       fmt::format("einsum label '{}' has sizes {} and {}", symbolName(symbol),
                                    size, shapes[i][axis]));
       if (shapes[i][axis] != 1) size = shapes[i][axis];
       labels.operands.back().push_back(label);
@@ -139,9 +145,11 @@ Result<EinsumLabels> parseEinsum(std::string_view text, std::span<const Shape> s
   for (Symbol symbol : output) {
     const auto it = numbers.find(symbol);
     if (it == numbers.end())
-      return invalid(fmt::format("einsum output label '{}' is in no operand", symbolName(symbol)));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("einsum output label '{}' is in no operand", symbolName(symbol)));
     if (std::ranges::find(labels.output, it->second) != labels.output.end())
-      return invalid(fmt::format("einsum output repeats label '{}'", symbolName(symbol)));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("einsum output repeats label '{}'", symbolName(symbol)));
     labels.output.push_back(it->second);
   }
   return labels;

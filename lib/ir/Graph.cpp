@@ -2,6 +2,7 @@
 #include "ir/Graph.h"
 
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +22,8 @@ Result<> checkAttrs(const OpInfo& info, AttrMap& attrs) {
   }
   for (const AttrInfo& attr : info.attrs)
     if (attr.required && !attrs.contains(attr.name))
-      return invalid(fmt::format("{} lacks its attribute '{}'", info.name, attr.name));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("{} lacks its attribute '{}'", info.name, attr.name));
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "ir/Infer.h"
 
 #include "ir/Graph.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -22,7 +23,8 @@ Result<const Tensor*> InferContext::constant(size_t operand) const {
 Result<std::vector<int64_t>> InferContext::constantInts(size_t operand) const {
   ENFOLD_TRY(const Tensor* tensor, constant(operand));
   if (!isInteger(tensor->elem()))
-    return invalid(fmt::format("operand '{}' of {} must hold integers, not {}",
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("operand '{}' of {} must hold integers, not {}",
                                info_.operands[operand].name, info_.name, name(tensor->elem())));
   return tensor->toInts();
 }
@@ -49,7 +51,8 @@ Result<std::vector<Type>> inferTypes(OpKind kind, std::span<Value* const> operan
   const bool variadic = !row.results.empty() && row.results.back().variadic;
   if (numResults == 0 || (!variadic && numResults > row.results.size()) ||
       numResults > types.size())
-    return invalid(fmt::format("{} has no {} results", row.name, numResults));
+    return failure(ErrorCode::BadOperands,
+                   fmt::format("{} has no {} results", row.name, numResults));
   types.resize(numResults);
   for (const Type& type : types) ENFOLD_RETURN_IF_ERROR(checkShape(type.shape, type.elem));
   return types;
@@ -58,7 +61,8 @@ Result<std::vector<Type>> inferTypes(OpKind kind, std::span<Value* const> operan
 namespace {
 
 std::unexpected<Error> wrongRank(const InferContext& c, size_t operand, std::string needed) {
-  return invalid(fmt::format("operand '{}' of {} is {}, of rank {} where {} is needed",
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("operand '{}' of {} is {}, of rank {} where {} is needed",
                              c.info().operands[operand].name, c.info().name, c.type(operand).str(),
                              c.type(operand).rank(), needed));
 }
@@ -77,7 +81,8 @@ Result<> needsRankAtLeast(const InferContext& c, size_t operand, int64_t rank) {
 
 Result<int64_t> normalizeAxis(int64_t axis, int64_t rank) {
   if (axis < -rank || axis >= rank)
-    return invalid(fmt::format("axis {} is out of range for rank {}", axis, rank));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("axis {} is out of range for rank {}", axis, rank));
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -90,11 +95,13 @@ Result<Window> windowOf(const AttrMap& attrs, const Shape& kernel) {
     const auto& values = std::get<std::vector<int64_t>>(it->second);
     if (values.empty()) return std::vector<int64_t>(size, fill);
     if (values.size() != size)
-      return invalid(fmt::format("attribute '{}' has {} numbers where {} are needed", name,
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("attribute '{}' has {} numbers where {} are needed", name,
                                  values.size(), size));
     for (int64_t value : values)
       if (value < least || value > INT32_MAX)
-        return invalid(fmt::format("attribute '{}' holds {}, which is out of range", name, value));
+        return failure(ErrorCode::BadAttribute,
+                       fmt::format("attribute '{}' holds {}, which is out of range", name, value));
     return values;
   };
   Window window;
@@ -106,7 +113,8 @@ Result<Window> windowOf(const AttrMap& attrs, const Shape& kernel) {
   window.padsEnd.assign(pads.begin() + static_cast<ptrdiff_t>(rank), pads.end());
   for (int64_t size : kernel)
     if (size < 1 || size > INT32_MAX)
-      return invalid(fmt::format("kernel {} is out of range", str(kernel)));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("kernel {} is out of range", str(kernel)));
   return window;
 }
 

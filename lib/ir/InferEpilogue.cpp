@@ -2,6 +2,7 @@
 #include "ir/Graph.h"
 #include "ir/Infer.h"
 #include "ir/Steps.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -13,17 +14,19 @@ namespace enfold {
 Result<> checkOperands(const OpInfo& info, std::span<Value* const> operands) {
   const size_t given = operands.size();
   if (!info.isVariadic() && given > info.operands.size())
-    return invalid(fmt::format("{} takes at most {} operands, not {}", info.name,
-                               info.operands.size(), given));
+    return failure(ErrorCode::BadOperands, fmt::format("{} takes at most {} operands, not {}",
+                                                       info.name, info.operands.size(), given));
   for (size_t i = 0; i < info.operands.size(); ++i) {
     const OperandInfo& operand = info.operands[i];
     if (operand.optional) continue;
     if (i >= given || operands[i] == nullptr)
-      return invalid(fmt::format("{} lacks its operand '{}'", info.name, operand.name));
+      return failure(ErrorCode::BadOperands,
+                     fmt::format("{} lacks its operand '{}'", info.name, operand.name));
   }
   for (size_t i = info.operands.size(); i < given; ++i)
     if (operands[i] == nullptr)
-      return invalid(fmt::format("{} lacks its operand number {}", info.name, i));
+      return failure(ErrorCode::BadOperands,
+                     fmt::format("{} lacks its operand number {}", info.name, i));
   return {};
 }
 

@@ -1,6 +1,7 @@
 // Types of normalizations and of what works along one axis like them.
 #include "ir/Graph.h"
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,8 @@ using Types = Result<std::vector<Type>>;
 
 Result<> needsFloats(const InferContext& c) {
   if (isFloat(c.type(0).elem)) return {};
-  return invalid(fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
+  return failure(ErrorCode::TypeMismatch,
+                 fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
 }
 
 /// Operands [first, last] have one value a channel.
@@ -22,7 +24,8 @@ Result<> onePerChannel(const InferContext& c, size_t first, size_t last) {
   const int64_t channels = x.size() > 1 ? x[1] : 1;
   for (size_t i = first; i <= last; ++i)
     if (c.has(i) && c.shape(i) != Shape{channels})
-      return invalid(fmt::format("operand '{}' of {} is {} where {} channels need one value each",
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("operand '{}' of {} is {} where {} channels need one value each",
                                  c.info().operands[i].name, c.info().name, str(c.shape(i)),
                                  channels));
   return {};
@@ -34,7 +37,8 @@ Result<> broadcastsToInput(const InferContext& c, size_t first, size_t last) {
     if (!c.has(i)) continue;
     const auto joint = broadcastShapes(c.shape(i), c.shape(0));
     if (!joint || *joint != c.shape(0))
-      return invalid(fmt::format("operand '{}' of {} is {}, which does not broadcast to {}",
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("operand '{}' of {} is {}, which does not broadcast to {}",
                                  c.info().operands[i].name, c.info().name, str(c.shape(i)),
                                  str(c.shape(0))));
   }
@@ -82,7 +86,8 @@ Types inferGroupNorm(const InferContext& c) {
   ENFOLD_TRY(std::vector<Type> types, inferInstanceNorm(c));
   const int64_t channels = c.shape(0)[1], groups = c.integer("num_groups");
   if (channels % groups)
-    return invalid(fmt::format("{} channels cannot be divided into {} groups", channels, groups));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} channels cannot be divided into {} groups", channels, groups));
   return types;
 }
 
@@ -92,7 +97,7 @@ Types inferMeanVarianceNorm(const InferContext& c) {
   for (const int64_t axis : c.ints("axes")) {
     ENFOLD_TRY(const int64_t front, normalizeAxis(axis, c.type(0).rank()));
     if (std::ranges::find(seen, front) != seen.end())
-      return invalid(fmt::format("axis {} is given twice", axis));
+      return failure(ErrorCode::BadAttribute, fmt::format("axis {} is given twice", axis));
     seen.push_back(front);
   }
   return std::vector{c.type(0)};

@@ -1,6 +1,7 @@
 // Types of elementwise ops and casts. The layout of a result is that of the operand of the same
 // shape, if any is blocked.
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -26,7 +27,8 @@ Result<Type> broadcastAll(const InferContext& c, size_t first = 0) {
 Result<> sameElem(const InferContext& c, size_t first = 0) {
   for (size_t i = first; i < c.numOperands(); ++i)
     if (c.has(i) && c.type(i).elem != c.type(first).elem)
-      return invalid(fmt::format("{} of {} and {}: the element types must agree", c.info().name,
+      return failure(ErrorCode::TypeMismatch,
+                     fmt::format("{} of {} and {}: the element types must agree", c.info().name,
                                  name(c.type(first).elem), name(c.type(i).elem)));
   return {};
 }
@@ -79,7 +81,8 @@ Result<> allowedElem(const InferContext& c, ElemType elem) {
     ok = !c.info().is(traits::Elementwise) || isFloat(elem);
   }
   if (ok) return {};
-  return invalid(fmt::format("{} is not defined for {}", c.info().name, name(elem)));
+  return failure(ErrorCode::TypeMismatch,
+                 fmt::format("{} is not defined for {}", c.info().name, name(elem)));
 }
 
 } // namespace
@@ -96,7 +99,8 @@ Types inferPredicate(const InferContext& c) {
 }
 
 Types inferBroadcast(const InferContext& c) {
-  if (c.numOperands() == 0) return invalid(c.info().name + " needs an operand");
+  if (c.numOperands() == 0)
+    return failure(ErrorCode::BadOperands, c.info().name + " needs an operand");
   ENFOLD_RETURN_IF_ERROR(sameElem(c));
   ENFOLD_RETURN_IF_ERROR(allowedElem(c, c.type(0).elem));
   ENFOLD_TRY(Type type, broadcastAll(c));
@@ -114,7 +118,8 @@ Types inferCompare(const InferContext& c) {
 Types inferPow(const InferContext& c) {
   for (size_t i = 0; i < 2; ++i)
     if (!isFloat(c.type(i).elem) && !isInteger(c.type(i).elem))
-      return invalid(fmt::format("pow is not defined for {}", name(c.type(i).elem)));
+      return failure(ErrorCode::TypeMismatch,
+                     fmt::format("pow is not defined for {}", name(c.type(i).elem)));
   ENFOLD_TRY(Type type, broadcastAll(c));
   return std::vector{type};
 }
@@ -124,8 +129,8 @@ Types inferPRelu(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(allowedElem(c, c.type(0).elem));
   ENFOLD_TRY(Type type, broadcastAll(c));
   if (type.shape != c.shape(0))
-    return invalid(
-        fmt::format("slope {} does not broadcast to {}", str(c.shape(1)), str(c.shape(0))));
+    return failure(ErrorCode::ShapeMismatch, fmt::format("slope {} does not broadcast to {}",
+                                                         str(c.shape(1)), str(c.shape(0))));
   return std::vector{type};
 }
 
@@ -134,14 +139,16 @@ Types inferClip(const InferContext& c) {
   ENFOLD_RETURN_IF_ERROR(allowedElem(c, c.type(0).elem));
   for (size_t i = 1; i < 3; ++i)
     if (c.has(i) && numElements(c.shape(i)) != 1)
-      return invalid(fmt::format("bound '{}' of clip must be a scalar, not {}",
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("bound '{}' of clip must be a scalar, not {}",
                                  c.info().operands[i].name, str(c.shape(i))));
   return std::vector{c.type(0)};
 }
 
 Types inferWhere(const InferContext& c) {
   if (c.type(0).elem != ElemType::Bool)
-    return invalid(fmt::format("condition of where must be bool, not {}", name(c.type(0).elem)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("condition of where must be bool, not {}", name(c.type(0).elem)));
   ENFOLD_RETURN_IF_ERROR(sameElem(c, 1));
   ENFOLD_TRY(Type type, broadcastAll(c));
   type.elem = c.type(1).elem;
@@ -151,9 +158,11 @@ Types inferWhere(const InferContext& c) {
 Types inferSelect(const InferContext& c) {
   const Type &condition = c.type(0), &yes = c.type(1), &no = c.type(2);
   if (condition.elem != ElemType::Bool || condition.numElements() != 1)
-    return invalid(fmt::format("condition of select must be one bool, not {}", condition.str()));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("condition of select must be one bool, not {}", condition.str()));
   if (yes != no)
-    return invalid(fmt::format("select chooses between {} and {}", yes.str(), no.str()));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("select chooses between {} and {}", yes.str(), no.str()));
   return std::vector{yes};
 }
 
@@ -169,7 +178,8 @@ Types inferBitCast(const InferContext& c) {
   const ElemType from = c.type(0).elem, to = c.elem("to");
   const auto bits = [](ElemType elem) { return elem == ElemType::Bool ? 8 : info(elem).bits; };
   if (bits(to) != bits(from))
-    return invalid(fmt::format("bit_cast from {} to {}: the widths differ", name(from), name(to)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("bit_cast from {} to {}: the widths differ", name(from), name(to)));
   return std::vector{Type{to, c.shape(0), {}}};
 }
 
@@ -184,7 +194,8 @@ Types inferConstant(const InferContext& c) {
 Types inferReorder(const InferContext& c) {
   const int64_t block = c.integer("block");
   if (block != 0 && c.type(0).rank() < 2)
-    return invalid(fmt::format("{} has no channels to block", c.type(0).str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} has no channels to block", c.type(0).str()));
   return std::vector{Type{c.type(0).elem, c.shape(0), {static_cast<int>(block)}}};
 }
 

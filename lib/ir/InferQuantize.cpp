@@ -2,6 +2,7 @@
 // scales and zero points may have.
 #include "ir/Graph.h"
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -25,21 +26,24 @@ Result<> checkScale(const InferContext& c, size_t operand) {
     along = along / block + (along % block != 0);
   }
   if (scale == wanted) return {};
-  return invalid(fmt::format("operand '{}' of {} is {} where {} or one number is needed",
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("operand '{}' of {} is {} where {} or one number is needed",
                              operandName(c, operand), c.info().name, str(scale), str(wanted)));
 }
 
 /// Scale and zero point at [scale] and behind it.
 Result<> checkScaleAndZero(const InferContext& c, size_t scale) {
   if (!isFloat(c.type(scale).elem) && c.type(scale).elem != ElemType::I32)
-    return invalid(fmt::format("operand '{}' of {} is of {}, not of floats", operandName(c, scale),
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("operand '{}' of {} is of {}, not of floats", operandName(c, scale),
                                c.info().name, name(c.type(scale).elem)));
   ENFOLD_RETURN_IF_ERROR(checkScale(c, scale));
   if (!c.has(scale + 1)) return {};
   const bool bothOne = c.type(scale).numElements() == 1 && c.type(scale + 1).numElements() == 1 &&
                        c.type(scale + 1).rank() <= 1;
   if (bothOne || c.shape(scale) == c.shape(scale + 1)) return {};
-  return invalid(fmt::format("scale {} and zero point {} of {} differ in shape",
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("scale {} and zero point {} of {} differ in shape",
                              str(c.shape(scale)), str(c.shape(scale + 1)), c.info().name));
 }
 
@@ -54,21 +58,24 @@ Result<> checkOfLines(const InferContext& c, size_t parameter, size_t matrix, bo
     const int64_t across = ofRows ? p.back() : p[p.size() - 2];
     if (across == 1) return {};
   }
-  return invalid(fmt::format("operand '{}' of {} is {}, which does not fit {}",
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("operand '{}' of {} is {}, which does not fit {}",
                              operandName(c, parameter), c.info().name, str(p), str(m)));
 }
 
 /// One number.
 Result<> checkOne(const InferContext& c, size_t operand) {
   if (!c.has(operand) || c.type(operand).numElements() == 1) return {};
-  return invalid(fmt::format("operand '{}' of {} is {} where one number is needed",
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("operand '{}' of {} is {} where one number is needed",
                              operandName(c, operand), c.info().name, str(c.shape(operand))));
 }
 
 /// A zero point is of the type of what it belongs to.
 Result<> checkSameElem(const InferContext& c, size_t a, size_t b) {
   if (!c.has(b) || c.type(a).elem == c.type(b).elem) return {};
-  return invalid(fmt::format("operands '{}' and '{}' of {} are {} and {}: the element types must "
+  return failure(ErrorCode::TypeMismatch,
+                 fmt::format("operands '{}' and '{}' of {} are {} and {}: the element types must "
                              "agree",
                              operandName(c, a), operandName(c, b), c.info().name,
                              name(c.type(a).elem), name(c.type(b).elem)));
@@ -78,7 +85,8 @@ Result<> checkSameElem(const InferContext& c, size_t a, size_t b) {
 Result<> checkPerChannel(const InferContext& c, size_t operand, int64_t channels) {
   if (!c.has(operand) || c.type(operand).numElements() == 1 || c.shape(operand) == Shape{channels})
     return {};
-  return invalid(fmt::format("operand '{}' of {} is {} where {} output channels need one number "
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("operand '{}' of {} is {} where {} output channels need one number "
                              "each",
                              operandName(c, operand), c.info().name, str(c.shape(operand)),
                              channels));
@@ -87,7 +95,8 @@ Result<> checkPerChannel(const InferContext& c, size_t operand, int64_t channels
 Result<> needsBytes(const InferContext& c, std::initializer_list<size_t> operands) {
   for (const size_t i : operands)
     if (!isByte(c.type(i).elem) && !(isFloat(c.type(i).elem) && info(c.type(i).elem).bits == 8))
-      return invalid(fmt::format("operand '{}' of {} is of {}, not of 8 bits", operandName(c, i),
+      return failure(ErrorCode::TypeMismatch,
+                     fmt::format("operand '{}' of {} is of {}, not of 8 bits", operandName(c, i),
                                  c.info().name, name(c.type(i).elem)));
   return {};
 }
@@ -111,7 +120,8 @@ Types inferDequantizeLinear(const InferContext& c) {
 
 Types inferDynamicQuantizeLinear(const InferContext& c) {
   if (!isFloat(c.type(0).elem))
-    return invalid(fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
   return std::vector{Type{ElemType::U8, c.shape(0), {}}, Type{c.type(0).elem, {}, {}},
                      Type{ElemType::U8, {}, {}}};
 }
@@ -156,7 +166,8 @@ Types inferQLinearConv(const InferContext& c) {
   for (const size_t i : {1, 2, 6, 7}) ENFOLD_RETURN_IF_ERROR(checkOne(c, i));
   for (const size_t i : {4, 5}) ENFOLD_RETURN_IF_ERROR(checkPerChannel(c, i, y[1]));
   if (c.has(8) && (c.type(8).elem != ElemType::I32 || c.shape(8) != Shape{y[1]}))
-    return invalid(fmt::format("bias {} does not fit {} output channels", c.type(8).str(), y[1]));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("bias {} does not fit {} output channels", c.type(8).str(), y[1]));
   return std::vector{Type{c.type(7).elem, y, {}}};
 }
 

@@ -1,5 +1,6 @@
 // Types of ops that change or report shapes.
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -21,7 +22,8 @@ Result<std::vector<int64_t>> distinctAxes(std::vector<int64_t> axes, int64_t ran
     ENFOLD_TRY(axis, normalizeAxis(axis, rank));
   }
   std::ranges::sort(axes);
-  if (std::ranges::adjacent_find(axes) != axes.end()) return invalid("an axis is named twice");
+  if (std::ranges::adjacent_find(axes) != axes.end())
+    return failure(ErrorCode::BadAttribute, "an axis is named twice");
   return axes;
 }
 
@@ -36,23 +38,28 @@ Types inferReshape(const InferContext& c) {
   for (size_t i = 0; i < y.size(); ++i) {
     if (y[i] == 0 && !allowZero) {
       if (i >= x.size())
-        return invalid(fmt::format("reshape {} to {}: no such dimension to keep", str(x), str(y)));
+        return failure(ErrorCode::ShapeMismatch,
+                       fmt::format("reshape {} to {}: no such dimension to keep", str(x), str(y)));
       y[i] = x[i];
     }
     if (y[i] == -1) {
-      if (free) return invalid("reshape has more than one free dimension");
+      if (free)
+        return failure(ErrorCode::ShapeMismatch, "reshape has more than one free dimension");
       free = i;
     } else if (y[i] < 0 || __builtin_mul_overflow(known, y[i], &known)) {
-      return invalid(fmt::format("reshape to {} is out of range", str(y)));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("reshape to {} is out of range", str(y)));
     }
   }
   const int64_t total = numElements(x);
   if (free) {
     if (known == 0 || total % known)
-      return invalid(fmt::format("reshape {} to {}: sizes do not divide", str(x), str(y)));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("reshape {} to {}: sizes do not divide", str(x), str(y)));
     y[*free] = total / known;
   } else if (known != total) {
-    return invalid(fmt::format("reshape {} to {}: sizes differ", str(x), str(y)));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("reshape {} to {}: sizes differ", str(x), str(y)));
   }
   return one(c, y);
 }
@@ -62,7 +69,8 @@ Types inferFlatten(const InferContext& c) {
   const auto rank = static_cast<int64_t>(x.size());
   int64_t axis = c.integer("axis");
   if (axis < -rank || axis > rank)
-    return invalid(fmt::format("axis {} is out of range for rank {}", axis, rank));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("axis {} is out of range for rank {}", axis, rank));
   if (axis < 0) axis += rank;
   const auto middle = x.begin() + static_cast<ptrdiff_t>(axis);
   return one(c, {numElements(Shape(x.begin(), middle)), numElements(Shape(middle, x.end()))});
@@ -83,7 +91,8 @@ Types inferSqueeze(const InferContext& c) {
     if (!std::ranges::binary_search(axes, static_cast<int64_t>(i)))
       y.push_back(x[i]);
     else if (x[i] != 1)
-      return invalid(fmt::format("squeeze of axis {} of {}: its size is not 1", i, str(x)));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("squeeze of axis {} of {}: its size is not 1", i, str(x)));
   }
   return one(c, y);
 }
@@ -116,7 +125,7 @@ Types inferConstantOfShape(const InferContext& c) {
   if (c.hasAttr("value")) {
     const Tensor& value = std::get<Tensor>(c.attr("value"));
     if (value.numElements() != 1)
-      return invalid("value of constant_of_shape must hold one element");
+      return failure(ErrorCode::ShapeMismatch, "value of constant_of_shape must hold one element");
     elem = value.elem();
   }
   return std::vector{Type{elem, y, {}}};
@@ -126,16 +135,16 @@ Types inferRange(const InferContext& c) {
   double bounds[3];
   for (size_t i = 0; i < 3; ++i) {
     if (c.type(i).elem != c.type(0).elem)
-      return invalid("operands of range differ in element type");
+      return failure(ErrorCode::TypeMismatch, "operands of range differ in element type");
     ENFOLD_TRY(const Tensor* tensor, c.constant(i));
-    if (tensor->numElements() != 1) return invalid("range takes scalars");
+    if (tensor->numElements() != 1) return failure(ErrorCode::ShapeMismatch, "range takes scalars");
     bounds[i] =
         isInteger(tensor->elem()) ? static_cast<double>(tensor->asInt(0)) : tensor->asDouble(0);
   }
   if (bounds[2] == 0 || !std::isfinite(bounds[0] + bounds[1] + bounds[2]))
-    return invalid("range with these bounds has no end");
+    return failure(ErrorCode::ShapeMismatch, "range with these bounds has no end");
   const double count = std::max(0.0, std::ceil((bounds[1] - bounds[0]) / bounds[2]));
-  if (count > 1e12) return invalid("range is too long");
+  if (count > 1e12) return failure(ErrorCode::ShapeMismatch, "range is too long");
   return one(c, {static_cast<int64_t>(count)});
 }
 
@@ -167,7 +176,8 @@ Types inferReduce(const InferContext& c) {
 Types inferArgReduce(const InferContext& c) {
   ENFOLD_TRY(const int64_t axis, normalizeAxis(c.integer("axis"), c.type(0).rank()));
   Shape y = c.shape(0);
-  if (y[static_cast<size_t>(axis)] == 0) return invalid(c.info().name + " over an empty axis");
+  if (y[static_cast<size_t>(axis)] == 0)
+    return failure(ErrorCode::ShapeMismatch, c.info().name + " over an empty axis");
   if (c.integer("keepdims"))
     y[static_cast<size_t>(axis)] = 1;
   else
@@ -178,9 +188,11 @@ Types inferArgReduce(const InferContext& c) {
 /// Sums or products along an axis that an operand gives.
 Types inferScan(const InferContext& c) {
   if (!isFloat(c.type(0).elem) && !isInteger(c.type(0).elem))
-    return invalid(fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("{} is not defined for {}", c.info().name, name(c.type(0).elem)));
   if (!isInteger(c.type(1).elem) || c.type(1).numElements() != 1)
-    return invalid(fmt::format("operand 'axis' of {} must be one integer, not {}", c.info().name,
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("operand 'axis' of {} must be one integer, not {}", c.info().name,
                                c.type(1).str()));
   if (const auto axis = c.constantInts(1))
     ENFOLD_RETURN_IF_ERROR(normalizeAxis((*axis)[0], c.type(0).rank()));
@@ -192,7 +204,8 @@ Types inferTopK(const InferContext& c) {
   ENFOLD_TRY(const std::vector<int64_t> k, c.constantInts(1));
   Shape y = c.shape(0);
   if (k.size() != 1 || k[0] < 0 || k[0] > y[static_cast<size_t>(axis)])
-    return invalid(fmt::format("topk of {} elements out of {}", k.empty() ? 0 : k[0],
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("topk of {} elements out of {}", k.empty() ? 0 : k[0],
                                y[static_cast<size_t>(axis)]));
   y[static_cast<size_t>(axis)] = k[0];
   return std::vector{Type{c.type(0).elem, y, {}}, Type{ElemType::I64, y, {}}};

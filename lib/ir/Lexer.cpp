@@ -1,6 +1,8 @@
 // Tokenizing the text form.
 #include "ir/Lexer.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <cctype>
@@ -59,13 +61,15 @@ Result<Token> Lexer::string(Token token) {
         continue;
       }
       if (peek() != '"' && peek() != '\\')
-        return invalid(fmt::format("{}:{}: unknown escape in a string", line_, column_));
+        return failure(ErrorCode::SyntaxError,
+                       fmt::format("{}:{}: unknown escape in a string", line_, column_));
     }
     token.text += peek();
     advance();
   }
   if (peek() != '"')
-    return invalid(fmt::format("{}:{}: string without an end", token.line, token.column));
+    return failure(ErrorCode::SyntaxError,
+                   fmt::format("{}:{}: string without an end", token.line, token.column));
   advance();
   return token;
 }
@@ -85,7 +89,8 @@ Result<Token> Lexer::next() {
     return token;
   }
   if (std::string_view("%@(){}[]:,=").find(c) == std::string_view::npos)
-    return invalid(fmt::format("{}:{}: unexpected character '{}'", line_, column_,
+    return failure(ErrorCode::SyntaxError,
+                   fmt::format("{}:{}: unexpected character '{}'", line_, column_,
                                std::isprint(static_cast<unsigned char>(c)) ? c : '?'));
   token.kind = Token::Kind::Symbol;
   token.text = c;

@@ -2,6 +2,7 @@
 #include "ir/OpInfo.h"
 
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -194,12 +195,14 @@ AttrInfo parseAttr(std::string_view row) {
 
 Result<> checkAttr(const AttrInfo& attr, const AttrValue& value, std::string_view op) {
   if (kindOf(value) != attr.kind)
-    return invalid(fmt::format("attribute '{}' of {} must be of kind {}, not {}", attr.name, op,
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("attribute '{}' of {} must be of kind {}, not {}", attr.name, op,
                                name(attr.kind), name(kindOf(value))));
   if (attr.allowed.contain(value)) return {};
   const bool isList = attr.kind == AttrKind::Ints || attr.kind == AttrKind::Floats ||
                       attr.kind == AttrKind::Strings;
-  return invalid(fmt::format("attribute '{}' of {} is {}; {} must be {}", attr.name, op, str(value),
+  return failure(ErrorCode::BadAttribute,
+                 fmt::format("attribute '{}' of {} is {}; {} must be {}", attr.name, op, str(value),
                              isList ? "each of them" : "it", attr.allowed.str()));
 }
 
@@ -218,7 +221,7 @@ const AttrInfo* OpInfo::attr(std::string_view wanted) const {
 
 Result<> OpInfo::checkAttr(std::string_view wanted, const AttrValue& value) const {
   if (const AttrInfo* row = attr(wanted)) return enfold::checkAttr(*row, value, name);
-  return invalid(fmt::format("{} has no attribute '{}'", name, wanted));
+  return failure(ErrorCode::BadAttribute, fmt::format("{} has no attribute '{}'", name, wanted));
 }
 
 std::span<const OpInfo> opTable() {

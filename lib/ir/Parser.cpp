@@ -5,6 +5,7 @@
 #include "ir/ConstantText.h"
 #include "ir/Lexer.h"
 #include "ir/Steps.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -31,7 +32,14 @@ private:
   static constexpr int kDeepest = 16; ///< conversions within conversions
 
   std::unexpected<Error> error(std::string_view message) const {
-    return invalid(fmt::format("{}:{}: {}", token_.line, token_.column, message));
+    return failure(ErrorCode::SyntaxError,
+                   fmt::format("{}:{}: {}", token_.line, token_.column, message));
+  }
+  /// That of what the text says rather than how.
+  std::unexpected<Error> error(Error what) const {
+    for (Diag& diag : what.diags)
+      diag.message = fmt::format("{}:{}: {}", token_.line, token_.column, diag.message);
+    return std::unexpected(std::move(what));
   }
   Result<> advance();
   bool accept(std::string_view symbol) const { return token_.is(symbol); }
@@ -115,7 +123,8 @@ Result<Type> Parser::type() {
     type.shape.push_back(size);
   }
   ENFOLD_RETURN_IF_ERROR(advance());
-  if (auto valid = checkShape(type.shape, type.elem); !valid) return error(valid.error().str());
+  if (auto valid = checkShape(type.shape, type.elem); !valid)
+    return error(std::move(valid).error());
   if (!accept("{")) return type;
   ENFOLD_RETURN_IF_ERROR(advance());
   ENFOLD_TRY(const std::string layout, word("a layout"));
@@ -384,7 +393,7 @@ Result<Tensor> Parser::constantData(Type type) {
     ENFOLD_RETURN_IF_ERROR(expect(","));
     ENFOLD_TRY(const int64_t offset, integer());
     if (auto read = fillFromFile(tensor, options_.folder, file, offset); !read)
-      return error(read.error().str());
+      return error(std::move(read).error());
   } else if (form == "elided") {
     if (!options_.allowElided) {
       token_ = at;
@@ -439,7 +448,7 @@ Result<> Parser::op(std::vector<std::string> resultNames, OpKind kind) {
   spec.resultNames = std::move(resultNames);
   if (auto made = graph_->create(std::move(spec)); !made) {
     token_ = at;
-    return error(made.error().str());
+    return error(std::move(made).error());
   }
   return {};
 }
@@ -518,14 +527,16 @@ Result<std::unique_ptr<Graph>> parseGraphFile(const std::filesystem::path& path,
                                               ParseOptions options) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
-    return invalid(fmt::format("{}: no such file", path.string()));
+    return failure(ErrorCode::NoSuchFile, fmt::format("{}: no such file", path.string()));
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
-  if (!in) return invalid(fmt::format("{}: cannot be read", path.string()));
+  if (!in) return failure(ErrorCode::NoSuchFile, fmt::format("{}: cannot be read", path.string()));
   options.folder = path.parent_path().empty() ? "." : path.parent_path();
   auto graph = parseGraph(text.view(), options);
-  if (!graph) return invalid(fmt::format("{}:{}", path.string(), graph.error().str()));
+  if (!graph)
+    for (Diag& diag : graph.error().diags)
+      diag.message = fmt::format("{}:{}", path.string(), diag.message);
   return graph;
 }
 

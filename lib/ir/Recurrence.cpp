@@ -2,6 +2,7 @@
 #include "ir/Recurrence.h"
 
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -54,7 +55,8 @@ enum Operand : size_t { X, W, R, B, SequenceLens, InitialH, InitialC, P };
 /// An error unless a present operand has that shape.
 Result<> needsShape(const InferContext& c, size_t operand, const Shape& shape) {
   if (!c.has(operand) || c.shape(operand) == shape) return {};
-  return invalid(fmt::format("operand '{}' of {} is {} where {} is needed",
+  return failure(ErrorCode::ShapeMismatch,
+                 fmt::format("operand '{}' of {} is {} where {} is needed",
                              c.info().operands[operand].name, c.info().name, str(c.shape(operand)),
                              str(shape)));
 }
@@ -77,7 +79,8 @@ Result<std::vector<RecurrentActivation>> recurrentActivations(OpKind kind, const
     for (size_t i = 0; i < needed; ++i)
       names.emplace_back(kind != OpKind::RNN && i % activationsOf(kind) == 0 ? "Sigmoid" : "Tanh");
   if (names.size() != needed)
-    return invalid(fmt::format("attribute 'activations' of {} has {} names where {} are needed",
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("attribute 'activations' of {} has {} names where {} are needed",
                                row.name, names.size(), needed));
   const auto alphas = attrOr<std::vector<float>>(row, attrs, "activation_alpha");
   const auto betas = attrOr<std::vector<float>>(row, attrs, "activation_beta");
@@ -86,7 +89,8 @@ Result<std::vector<RecurrentActivation>> recurrentActivations(OpKind kind, const
   for (const std::string& name : names) {
     const auto* known = std::ranges::find(kActivations, lowerCase(name), &ActivationRow::name);
     if (known == std::end(kActivations))
-      return invalid(
+      return failure(
+          ErrorCode::BadAttribute,
           fmt::format("attribute 'activations' of {} has no function '{}'", row.name, name));
     RecurrentActivation activation{known->form, known->kind};
     const auto alpha = known->takesAlpha ? next(alphas, alphaAt) : std::nullopt;
@@ -123,7 +127,8 @@ Result<std::vector<Type>> inferRecurrence(const InferContext& c) {
   const OpKind kind = c.info().kind;
   const ElemType elem = c.type(X).elem;
   if (!isFloat(elem))
-    return invalid(fmt::format("{} is not defined for {}", c.info().name, name(elem)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("{} is not defined for {}", c.info().name, name(elem)));
   for (const size_t operand : {X, W, R})
     if (c.has(operand)) ENFOLD_RETURN_IF_ERROR(needsRank(c, operand, 3));
   std::vector<const Shape*> shapes;
@@ -132,15 +137,18 @@ Result<std::vector<Type>> inferRecurrence(const InferContext& c) {
     if (!c.has(i)) continue;
     const ElemType wanted = i == SequenceLens ? ElemType::I32 : elem;
     if (c.type(i).elem != wanted)
-      return invalid(fmt::format("operand '{}' of {} holds {} where {} is needed",
+      return failure(ErrorCode::TypeMismatch,
+                     fmt::format("operand '{}' of {} holds {} where {} is needed",
                                  c.info().operands[i].name, c.info().name, name(c.type(i).elem),
                                  name(wanted)));
   }
   const RecurrentShape s = recurrentShape(kind, shapes, c.attrs());
   const int64_t rows = s.gates * s.hidden;
-  if (s.hidden < 1) return invalid(fmt::format("{} has no hidden units", c.info().name));
+  if (s.hidden < 1)
+    return failure(ErrorCode::ShapeMismatch, fmt::format("{} has no hidden units", c.info().name));
   if (c.hasAttr("hidden_size") && c.integer("hidden_size") != s.hidden)
-    return invalid(
+    return failure(
+        ErrorCode::BadAttribute,
         fmt::format("attribute 'hidden_size' of {} is {} where its weights have {} units",
                     c.info().name, c.integer("hidden_size"), s.hidden));
   ENFOLD_RETURN_IF_ERROR(needsShape(c, R, {s.directions, rows, s.hidden}));

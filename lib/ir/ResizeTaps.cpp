@@ -2,6 +2,7 @@
 #include "ir/ResizeTaps.h"
 
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -104,17 +105,18 @@ Result<std::vector<ResizeAxis>> resizeAxes(const ResizeSpec& spec, const Shape& 
   const auto count = static_cast<int64_t>(axes.size());
   const Tensor* given = spec.sizes ? spec.sizes : spec.scales;
   if (!given || given->numElements() != count)
-    return invalid("resize needs a scale or size for each axis");
+    return failure(ErrorCode::ShapeMismatch, "resize needs a scale or size for each axis");
   const bool crop = spec.transform == "tf_crop_and_resize";
   if (crop && spec.roi && spec.roi->numElements() != 2 * count)
-    return invalid("the region of interest does not fit the axes");
+    return failure(ErrorCode::ShapeMismatch, "the region of interest does not fit the axes");
   const std::vector<double> scales = scalesOf(spec, axes, x);
   std::vector<ResizeAxis> resized;
   for (size_t i = 0; i < axes.size(); ++i) {
     const auto axis = static_cast<size_t>(axes[i]);
     Axis a{x[axis], y[axis], scales[i]};
     if (a.in == a.out && a.scale == 1 && !crop) continue;
-    if (a.in == 0 && a.out > 0) return invalid("resize has nothing to sample");
+    if (a.in == 0 && a.out > 0)
+      return failure(ErrorCode::ShapeMismatch, "resize has nothing to sample");
     if (crop && spec.roi) {
       a.begin = spec.roi->asDouble(static_cast<int64_t>(i));
       a.end = spec.roi->asDouble(static_cast<int64_t>(i) + count);

@@ -1,6 +1,8 @@
 // Shape arithmetic and the text form of types.
 #include "ir/Type.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -18,10 +20,12 @@ Result<> checkShape(const Shape& shape, ElemType elem) {
   constexpr int64_t kMaxBytes = int64_t{1} << 46;
   int64_t bytes = static_cast<int64_t>(byteSize(elem));
   for (int64_t size : shape) {
-    if (size < 0) return invalid(fmt::format("shape {} has a negative dimension", str(shape)));
+    if (size < 0)
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("shape {} has a negative dimension", str(shape)));
     // Sizes of zero do not excuse the others from being addressable.
     if (__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes) || bytes > kMaxBytes)
-      return invalid(fmt::format("shape {} is too large", str(shape)));
+      return failure(ErrorCode::ShapeMismatch, fmt::format("shape {} is too large", str(shape)));
   }
   return {};
 }
@@ -34,7 +38,9 @@ Result<Shape> broadcastShapes(const Shape& a, const Shape& b) {
   for (size_t i = 0; i < shorter.size(); ++i) {
     int64_t& size = result[lead + i];
     if (size == shorter[i] || shorter[i] == 1) continue;
-    if (size != 1) return invalid(fmt::format("shapes {} and {} do not broadcast", str(a), str(b)));
+    if (size != 1)
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("shapes {} and {} do not broadcast", str(a), str(b)));
     size = shorter[i];
   }
   return result;

@@ -1,6 +1,8 @@
 // One table of keys serves parser and printer.
 #include "kernel/MachineText.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -101,13 +103,14 @@ public:
       ENFOLD_RETURN_IF_ERROR(parseLine(text.substr(begin, end - begin)));
       begin = end + 1;
     }
-    if (result_.cpu.empty()) return invalid("cpu is not stated: LLVM's name of the processor");
+    if (result_.cpu.empty())
+      return failure(ErrorCode::SyntaxError, "cpu is not stated: LLVM's name of the processor");
     return std::move(result_);
   }
 
 private:
   std::unexpected<Error> error(std::string message) const {
-    return invalid(fmt::format("line {}: {}", line_, message));
+    return failure(ErrorCode::SyntaxError, fmt::format("line {}: {}", line_, message));
   }
 
   Result<> parseLine(std::string_view line) {

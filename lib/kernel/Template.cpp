@@ -40,8 +40,12 @@ public:
             .iterations = kernel_.iterations,
             .scratchBytes = kernel_.scratchBytes,
             .skeleton = nullptr};
+    // Where buffers of the scratch begin is in the numbers, so that each is all of it.
     for (BufferInfo& buffer : made.buffers)
-      if (buffer.space == Space::Scratch) buffer.offset = 0;
+      if (buffer.space == Space::Scratch) {
+        buffer.offset = 0;
+        buffer.size = made.scratchBytes / static_cast<int64_t>(sizeInBytes(buffer.elem));
+      }
     for (ValueId id = 0; id < made.values.size(); ++id)
       if (!numbers_.of(id)) made.values[id].range = signOf(made.values[id].range);
     made.buffers.insert(made.buffers.begin(),

@@ -8,6 +8,7 @@
 #include "lower/Copy.h"
 #include "lower/Families.h"
 #include "lower/Reorder.h"
+#include "support/ErrorCodes.h"
 #include "support/Hash.h"
 
 #include <enfold/program.h>
@@ -163,10 +164,11 @@ static Result<> checkPlain(const Op& op, const kir::Target& target) {
   std::string reasons;
   for (const auto& [family, reason] : explainChoice(op, target).refused)
     reasons += fmt::format("{}{}: {}", reasons.empty() ? " (" : "; ", family, reason);
-  return unsupported(fmt::format("no kernel for {} with vectors of {} bytes takes its layouts{}",
-                                 target.cpu, target.machine.vectorBytes,
-                                 reasons.empty() ? "" : reasons + ")"),
-                     op.describe());
+  return failure(ErrorCode::UnsupportedTarget,
+                 fmt::format("no kernel for {} with vectors of {} bytes takes its layouts{}",
+                             target.cpu, target.machine.vectorBytes,
+                             reasons.empty() ? "" : reasons + ")"),
+                 op.describe());
 }
 
 Result<> Lowering::callReference(const Op& op) {

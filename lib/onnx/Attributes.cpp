@@ -1,6 +1,8 @@
 // The kinds of ONNX attributes, and how old files that leave the kind out are read.
 #include "onnx/Attributes.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 namespace enfold::onnx {
@@ -56,12 +58,14 @@ Result<AttrMap> decodeAttributes(pb::NodeProto& node, ExternalData& external,
   AttrMap attrs;
   for (auto& attr : *node.mutable_attribute()) {
     auto value = decodeAttribute(attr, external, limits);
-    if (!value)
-      return std::unexpected(
-          Error(value.error().kind,
-                fmt::format("attribute '{}': {}", attr.name(), value.error().diags[0].message)));
+    if (!value) {
+      for (Diag& diag : value.error().diags)
+        diag.message = fmt::format("attribute '{}': {}", attr.name(), diag.message);
+      return std::unexpected(std::move(value).error());
+    }
     if (!attrs.emplace(attr.name(), *std::move(value)).second)
-      return invalid(fmt::format("it has the attribute '{}' twice", attr.name()));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("it has the attribute '{}' twice", attr.name()));
   }
   return attrs;
 }

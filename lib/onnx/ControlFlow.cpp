@@ -6,6 +6,7 @@
 #include "onnx/GraphImporter.h"
 #include "onnx/ScanAttributes.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -27,7 +28,8 @@ std::unexpected<Error> tooManyIterations(int64_t most) {
 
 Result<> checkCount(std::string_view what, int found, int wanted) {
   if (found == wanted) return {};
-  return invalid(fmt::format("its {} has {} outputs instead of {}", what, found, wanted));
+  return failure(ErrorCode::BadOperands,
+                 fmt::format("its {} has {} outputs instead of {}", what, found, wanted));
 }
 
 /// Part `i` of x along an axis, without it.
@@ -61,7 +63,7 @@ Result<Value*> stacked(Node& node, const Values& parts, int64_t axis) {
 Result<pb::GraphProto*> GraphImporter::subgraphOf(pb::NodeProto& node, std::string_view attribute) {
   for (auto& attr : *node.mutable_attribute())
     if (attr.name() == attribute && attr.has_g()) return attr.mutable_g();
-  return invalid(fmt::format("it lacks its {}", attribute));
+  return failure(ErrorCode::BadAttribute, fmt::format("it lacks its {}", attribute));
 }
 
 pb::NodeProto GraphImporter::withoutSubgraphs(const pb::NodeProto& node) {
@@ -91,7 +93,8 @@ Result<std::optional<GraphImporter::Bindings>> GraphImporter::bindingsOf(const p
     }
     const Binding* binding = scope.find(name);
     if (binding == nullptr && !scope.order->producers.contains(name))
-      return invalid(fmt::format("its input '{}' is defined nowhere", name));
+      return failure(ErrorCode::UndefinedName,
+                     fmt::format("its input '{}' is defined nowhere", name));
     failed = failed || !binding || binding->state == Binding::State::Failed ||
              binding->state == Binding::State::Deferred;
     bindings.push_back(binding ? *binding : Binding{});
@@ -102,16 +105,18 @@ Result<std::optional<GraphImporter::Bindings>> GraphImporter::bindingsOf(const p
 
 Result<> GraphImporter::checkDepth(const Scope& scope) const {
   if (scope.depth < options_.limits.nesting) return {};
-  return unsupported(fmt::format("subgraphs are nested deeper than {}", options_.limits.nesting));
+  return failure(ErrorCode::OverLimit,
+                 fmt::format("subgraphs are nested deeper than {}", options_.limits.nesting));
 }
 
 Result<> GraphImporter::countInlined(int64_t bytes) {
   inlinedBytes_ += bytes;
   if (inlinedBytes_ <= options_.limits.expandedBytes) return {};
   overLimits_ = true;
-  return unsupported(fmt::format("the model's functions and loops, written out, are over the limit "
-                                 "of {} bytes",
-                                 options_.limits.expandedBytes));
+  return failure(ErrorCode::OverLimit,
+                 fmt::format("the model's functions and loops, written out, are over the limit "
+                             "of {} bytes",
+                             options_.limits.expandedBytes));
 }
 
 GraphImporter::Scope GraphImporter::scopeWithin(Scope& outer, const std::string& prefix) const {
@@ -157,11 +162,13 @@ Result<GraphImporter::Bindings> GraphImporter::importBranch(pb::NodeProto& node,
 Result<> GraphImporter::importIf(pb::NodeProto& node, const std::string& origin, Scope& scope) {
   ENFOLD_TRY(const auto operands, operandsOf(node, scope));
   if (!operands) return {};
-  if (operands->size() != 1 || !operands->front()) return invalid("it lacks its condition");
+  if (operands->size() != 1 || !operands->front())
+    return failure(ErrorCode::BadAttribute, "it lacks its condition");
   ENFOLD_RETURN_IF_ERROR(checkDepth(scope));
   Value* condition = operands->front();
   if (condition->elem() != ElemType::Bool || condition->type().numElements() != 1)
-    return invalid(fmt::format("its condition is {}, not one bool", condition->type().str()));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("its condition is {}, not one bool", condition->type().str()));
   if (const Tensor* known = known_(condition)) {
     const std::string_view which = known->asInt(0) != 0 ? "then_branch" : "else_branch";
     ENFOLD_TRY(const Bindings chosen, importBranch(node, which, origin, true, scope));
@@ -229,8 +236,8 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
   const auto outputs = static_cast<size_t>(body->output_size());
   if (static_cast<size_t>(body->input_size()) != carried + 2 || outputs < carried + 1 ||
       static_cast<size_t>(proto.output_size()) > outputs - 1)
-    return invalid(
-        fmt::format("its body has {} inputs and {} outputs", body->input_size(), outputs));
+    return failure(ErrorCode::BadOperands, fmt::format("its body has {} inputs and {} outputs",
+                                                       body->input_size(), outputs));
   Value *count = (*inputs)[0].value, *condition = (*inputs)[1].value;
   const Tensor* trips = count ? known_(count) : nullptr;
   if (count && (!trips || trips->numElements() != 1))
@@ -253,7 +260,8 @@ Result<> GraphImporter::importLoop(pb::NodeProto& proto, const std::string& orig
   const auto proceed = [&](Value* next) -> Result<> {
     const Tensor* known = known_(next);
     if (next->elem() != ElemType::Bool || next->type().numElements() != 1)
-      return invalid(fmt::format("its condition is {}, not one bool", next->type().str()));
+      return failure(ErrorCode::TypeMismatch,
+                     fmt::format("its condition is {}, not one bool", next->type().str()));
     if (known) {
       goesOn = known->asInt(0) != 0;
       return {};
@@ -335,7 +343,8 @@ GraphImporter::scanned(Node& node, const pb::GraphProto& body, Bindings states,
   const int64_t steps = length(0);
   for (size_t i = 1; i < sources.size(); ++i)
     if (length(i) != steps)
-      return invalid(fmt::format("it scans axes of {} and {} elements", steps, length(i)));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("it scans axes of {} and {} elements", steps, length(i)));
   const int64_t most = std::min(kMostIterations, options_.limits.iterations);
   if (steps > most) return tooManyIterations(most);
   std::vector<Values> rows(static_cast<size_t>(body.output_size()) - states.size());
@@ -381,15 +390,16 @@ Result<> GraphImporter::importScan(pb::NodeProto& proto, const std::string& orig
     operands->erase(operands->begin());
   }
   if (std::ranges::find(*operands, nullptr) != operands->end())
-    return invalid("one of its inputs is missing");
+    return failure(ErrorCode::BadOperands, "one of its inputs is missing");
   ENFOLD_TRY(
       const ScanAttributes a,
       ScanAttributes::take(node, operands->size(), static_cast<size_t>(body->output_size())));
   if (!node.attrs.empty())
-    return invalid(fmt::format("it has no attribute '{}'", node.attrs.begin()->first));
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("it has no attribute '{}'", node.attrs.begin()->first));
   if (static_cast<size_t>(body->input_size()) != operands->size())
-    return invalid(
-        fmt::format("its body has {} inputs instead of {}", body->input_size(), operands->size()));
+    return failure(ErrorCode::BadOperands, fmt::format("its body has {} inputs instead of {}",
+                                                       body->input_size(), operands->size()));
   ENFOLD_RETURN_IF_ERROR(checkCount("body", body->output_size(), proto.output_size()));
   Scope frame = scopeWithin(scope, origin);
   frame.read = namesReadBy(*body);
@@ -414,7 +424,7 @@ Result<> GraphImporter::importScan(pb::NodeProto& proto, const std::string& orig
     for (const Value* operand : *operands)
       if (operand->shape().empty() || operand->shape()[0] != operands->front()->shape()[0] ||
           operand->shape()[0] < 1)
-        return invalid("its inputs are not of one batch");
+        return failure(ErrorCode::ShapeMismatch, "its inputs are not of one batch");
     for (int64_t b = 0; b < operands->front()->shape()[0]; ++b) {
       Values given;
       for (Value* operand : *operands) {

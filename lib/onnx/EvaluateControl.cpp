@@ -3,6 +3,7 @@
 #include "onnx/Attributes.h"
 #include "onnx/NodeProcedure.h"
 #include "onnx/ScanAttributes.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,8 @@ Result<Tensor> noRows(const pb::ValueInfoProto& declared, int64_t axis) {
 Result<bool> conditionOf(const Datum& datum) {
   if (!datum.isTensor() || datum.tensor().elem() != ElemType::Bool ||
       datum.tensor().numElements() != 1)
-    return invalid(fmt::format("its condition is {}, not one bool",
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("its condition is {}, not one bool",
                                datum.isTensor() ? datum.tensor().type().str() : "no tensor"));
   return datum.tensor().asInt(0) != 0;
 }
@@ -85,7 +87,7 @@ const pb::GraphProto* graphOf(const pb::NodeProto& node, std::string_view attrib
 
 Result<const pb::GraphProto*> bodyOf(const pb::NodeProto& node) {
   if (const pb::GraphProto* body = graphOf(node, "body")) return body;
-  return invalid("it lacks its body");
+  return failure(ErrorCode::BadAttribute, "it lacks its body");
 }
 
 } // namespace
@@ -253,20 +255,21 @@ Result<> GraphImporter::Evaluation::bind(const std::string& name, const Datum& d
 Result<> GraphImporter::Evaluation::checkIterations(int64_t done) const {
   const int64_t most = importer_.options_.limits.iterations;
   if (done >= most)
-    return unsupported(fmt::format("it has more than {} iterations, which is the limit", most));
+    return failure(ErrorCode::OverLimit,
+                   fmt::format("it has more than {} iterations, which is the limit", most));
   return importer_.caller_->proceed();
 }
 
 Result<> GraphImporter::Evaluation::branch() {
   ENFOLD_TRY(const std::vector<Datum> given, inputs());
-  if (given.size() != 1) return invalid("it lacks its condition");
+  if (given.size() != 1) return failure(ErrorCode::BadAttribute, "it lacks its condition");
   ENFOLD_TRY(const bool condition, conditionOf(given[0]));
   const std::string_view which = condition ? "then_branch" : "else_branch";
   const pb::GraphProto* graph = graphOf(node_, which);
-  if (!graph) return invalid(fmt::format("it lacks its {}", which));
+  if (!graph) return failure(ErrorCode::BadAttribute, fmt::format("it lacks its {}", which));
   if (graph->output_size() != node_.output_size())
-    return invalid(fmt::format("its {} has {} outputs instead of {}", which, graph->output_size(),
-                               node_.output_size()));
+    return failure(ErrorCode::BadOperands, fmt::format("its {} has {} outputs instead of {}", which,
+                                                       graph->output_size(), node_.output_size()));
   ENFOLD_TRY(const std::vector<Datum> results, run(*graph, which, {}));
   for (int i = 0; i < node_.output_size(); ++i)
     ENFOLD_RETURN_IF_ERROR(bind(node_.output(i), results[static_cast<size_t>(i)]));
@@ -281,8 +284,8 @@ Result<> GraphImporter::Evaluation::loop() {
   const auto outputs = static_cast<size_t>(body->output_size());
   if (static_cast<size_t>(body->input_size()) != carried + 2 || outputs < carried + 1 ||
       static_cast<size_t>(node_.output_size()) > outputs - 1)
-    return invalid(
-        fmt::format("its body has {} inputs and {} outputs", body->input_size(), outputs));
+    return failure(ErrorCode::BadOperands, fmt::format("its body has {} inputs and {} outputs",
+                                                       body->input_size(), outputs));
   int64_t trips = INT64_MAX;
   if (given[0].isTensor()) {
     const Tensor& count = given[0].tensor();
@@ -329,15 +332,17 @@ Result<> GraphImporter::Evaluation::scan() {
   ENFOLD_TRY(const std::vector<Datum> given, inputs());
   ENFOLD_TRY(const pb::GraphProto* body, bodyOf(node_));
   Node node = importer_.makeNode(node_, origin_, importer_.opsetOf(node_, scope_));
-  if (node.opset < 9) return unsupported("data decide its sizes: it must be of opset 9 or later");
+  if (node.opset < 9)
+    return failure(ErrorCode::UnsupportedOpset,
+                   "data decide its sizes: it must be of opset 9 or later");
   pb::NodeProto plain = withoutSubgraphs(node_);
   ENFOLD_TRY(node.attrs, decodeAttributes(plain, importer_.external_, importer_.options_.limits));
   const auto outputs = static_cast<size_t>(body->output_size());
   ENFOLD_TRY(const ScanAttributes a, ScanAttributes::take(node, given.size(), outputs));
   if (static_cast<size_t>(body->input_size()) != given.size() ||
       body->output_size() != node_.output_size())
-    return invalid(
-        fmt::format("its body has {} inputs and {} outputs", body->input_size(), outputs));
+    return failure(ErrorCode::BadOperands, fmt::format("its body has {} inputs and {} outputs",
+                                                       body->input_size(), outputs));
   const auto numStates = given.size() - static_cast<size_t>(a.numInputs);
   std::vector<Datum> states(given.begin(), given.begin() + static_cast<ptrdiff_t>(numStates));
   std::vector<size_t> axes;
@@ -350,7 +355,8 @@ Result<> GraphImporter::Evaluation::scan() {
     axes.push_back(static_cast<size_t>(axis));
     const int64_t length = shape[axes.back()];
     if (i > numStates && length != steps)
-      return invalid(fmt::format("it scans axes of {} and {} elements", steps, length));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("it scans axes of {} and {} elements", steps, length));
     steps = length;
   }
   std::vector<std::vector<Tensor>> rows(outputs - numStates);
@@ -388,7 +394,8 @@ Result<> GraphImporter::Evaluation::scan() {
 Result<> GraphImporter::Evaluation::function(const pb::FunctionProto& proto) {
   ENFOLD_TRY(const std::vector<Datum> given, inputs());
   if (node_.input_size() > proto.input_size() || node_.output_size() > proto.output_size())
-    return invalid(fmt::format("its function has {} inputs and {} outputs, not {} and {}",
+    return failure(ErrorCode::BadOperands,
+                   fmt::format("its function has {} inputs and {} outputs, not {} and {}",
                                proto.input_size(), proto.output_size(), node_.input_size(),
                                node_.output_size()));
   const NodeProcedure::Content& outer = importer_.procedure_->content();

@@ -2,6 +2,7 @@
 #include "onnx/Export.h"
 
 #include "onnx/GraphExporter.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/io/zero_copy_stream_impl.h>
@@ -48,8 +49,8 @@ Result<> exportModel(const Graph& graph, const std::filesystem::path& path,
   {
     google::protobuf::io::FileOutputStream stream(file.descriptor());
     if (!model.SerializeToZeroCopyStream(&stream) || !stream.Flush())
-      return usageError(
-          fmt::format("cannot write '{}': {}", path.string(), std::strerror(stream.GetErrno())));
+      return failure(ErrorCode::CannotWrite, fmt::format("cannot write '{}': {}", path.string(),
+                                                         std::strerror(stream.GetErrno())));
   }
   if (data) ENFOLD_RETURN_IF_ERROR(data->commit());
   return file.commit();

@@ -2,6 +2,7 @@
 #include "onnx/ExternalData.h"
 
 #include "onnx/RegularFile.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -25,7 +26,8 @@ Result<uint64_t> parseSize(const pb::StringStringEntryProto& entry) {
   const std::string& text = entry.value();
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    return invalid(fmt::format("its external data has the {} '{}'", entry.key(), text));
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("its external data has the {} '{}'", entry.key(), text));
   return value;
 }
 
@@ -41,7 +43,8 @@ Result<Location> parseLocation(const pb::TensorProto& tensor) {
       ENFOLD_TRY(location.length, parseSize(entry));
     }
   }
-  if (location.file.empty()) return invalid("its external data names no file");
+  if (location.file.empty())
+    return failure(ErrorCode::ExternalData, "its external data names no file");
   return location;
 }
 
@@ -55,22 +58,28 @@ bool contains(const fs::path& outer, const fs::path& inner) {
 Result<const ExternalData::Mapping*> ExternalData::open(const std::string& name) {
   if (auto it = mappings_.find(name); it != mappings_.end()) return &it->second;
   if (folder_.empty())
-    return invalid(
+    return failure(
+        ErrorCode::ExternalData,
         fmt::format("its data is in the file '{}', but a model in memory has no folder", name));
   const fs::path relative(name);
   const bool climbs = std::ranges::any_of(relative, [](const auto& part) { return part == ".."; });
   if (relative.is_absolute() || climbs || name.find('\0') != std::string::npos)
-    return invalid(fmt::format("its data file '{}' is not a path inside the model's folder", name));
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("its data file '{}' is not a path inside the model's folder", name));
   std::error_code error;
   const fs::path folder = fs::canonical(folder_, error);
-  if (error) return invalid(fmt::format("the folder '{}' is gone", folder_.string()));
+  if (error)
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("the folder '{}' is gone", folder_.string()));
   const fs::path file = fs::canonical(folder / relative, error);
   if (error)
-    return invalid(fmt::format("its data file '{}' cannot be found: {}", name, error.message()));
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("its data file '{}' cannot be found: {}", name, error.message()));
   if (!contains(folder, file))
-    return invalid(fmt::format("its data file '{}' is a link out of the model's folder", name));
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("its data file '{}' is a link out of the model's folder", name));
   auto opened = RegularFile::open(file);
-  if (!opened) return invalid(opened.error().str());
+  if (!opened) return failure(ErrorCode::ExternalData, opened.error().str());
   Mapping mapping;
   mapping.size = static_cast<uint64_t>(opened->size());
   if (mapping.size > 0) {
@@ -90,10 +99,12 @@ Result<std::shared_ptr<const std::byte>> ExternalData::read(const pb::TensorProt
   ENFOLD_TRY(const Location location, parseLocation(tensor));
   ENFOLD_TRY(const Mapping* mapping, open(location.file));
   if (location.length && *location.length != length)
-    return invalid(fmt::format("its external data has {} bytes where its shape needs {}",
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("its external data has {} bytes where its shape needs {}",
                                *location.length, length));
   if (location.offset > mapping->size || length > mapping->size - location.offset)
-    return invalid(fmt::format("its data, {} bytes at offset {}, lies outside '{}' of {} bytes",
+    return failure(ErrorCode::ExternalData,
+                   fmt::format("its data, {} bytes at offset {}, lies outside '{}' of {} bytes",
                                length, location.offset, location.file, mapping->size));
   return std::shared_ptr<const std::byte>(mapping->bytes, mapping->bytes.get() + location.offset);
 }

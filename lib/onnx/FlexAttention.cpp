@@ -5,6 +5,7 @@
 #include "onnx/GraphImporter.h"
 #include "onnx/TensorCodec.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -19,14 +20,15 @@ Result<Value*> GraphImporter::modified(pb::NodeProto& proto, std::string_view at
   ENFOLD_RETURN_IF_ERROR(checkDepth(scope));
   ENFOLD_TRY(pb::GraphProto * graph, subgraphOf(proto, attribute));
   if (graph->input_size() != 1 || graph->output_size() != 1)
-    return invalid(fmt::format("its {} has {} inputs and {} outputs", attribute,
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("its {} has {} inputs and {} outputs", attribute,
                                graph->input_size(), graph->output_size()));
   Scope inner = scopeWithin(scope, fmt::format("{}/{}", origin, attribute));
   const Bindings made = importBody(*graph, {{Binding::State::Known, x}}, inner);
   if (made[0].state == Binding::State::Failed) return nullptr;
   if (!made[0].value || made[0].value->type() != x->type())
-    return invalid(
-        fmt::format("its {} makes no {} of {}", attribute, x->type().str(), x->type().str()));
+    return failure(ErrorCode::BadAttribute, fmt::format("its {} makes no {} of {}", attribute,
+                                                        x->type().str(), x->type().str()));
   return made[0].value;
 }
 
@@ -46,7 +48,8 @@ Result<> GraphImporter::importFlexAttention(pb::NodeProto& proto, const std::str
   if (q.size() != 4 || k.size() != 4 || v.size() != 4 || k[0] != q[0] || k[3] != q[3] ||
       v[0] != q[0] || v[1] != k[1] || v[2] != k[2] || k[1] < 1 || q[1] % k[1] != 0 || q[3] < 1 ||
       !isFloat(elem))
-    return invalid(fmt::format("queries {}, keys {} and values {} do not fit each other",
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("queries {}, keys {} and values {} do not fit each other",
                                query->type().str(), key->type().str(), value->type().str()));
   ENFOLD_TRY(const float given, node.take<float>("scale", 0.0f));
   const double scale = given != 0 ? double(given) : 1 / std::sqrt(double(q[3]));
@@ -56,9 +59,11 @@ Result<> GraphImporter::importFlexAttention(pb::NodeProto& proto, const std::str
     ENFOLD_TRY(precision, decodeElemType(static_cast<int>(*wanted)));
   }
   if (!isFloat(precision))
-    return invalid(fmt::format("its softmax_precision {} is no type of floats", name(precision)));
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("its softmax_precision {} is no type of floats", name(precision)));
   if (!node.attrs.empty())
-    return invalid(fmt::format("it has no attribute '{}'", node.attrs.begin()->first));
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("it has no attribute '{}'", node.attrs.begin()->first));
 
   // Heads of queries that share keys lie one behind the other: they are more queries.
   Compose to(node);
@@ -81,7 +86,7 @@ Result<> GraphImporter::importFlexAttention(pb::NodeProto& proto, const std::str
   ENFOLD_TRY(Value * y, to.binary(OpKind::MatMul, shares, value));
   ENFOLD_TRY(y, to.reshape(y, {q[0], q[1], q[2], v[3]}));
   ENFOLD_TRY(y, to.cast(y, elem));
-  if (proto.output_size() != 1) return invalid("it must have one output");
+  if (proto.output_size() != 1) return failure(ErrorCode::BadOperands, "it must have one output");
   const Binding result{Binding::State::Known, y};
   bindCalled(proto.output(0), &result, scope);
   return {};

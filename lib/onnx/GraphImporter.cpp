@@ -4,6 +4,7 @@
 #include "onnx/Attributes.h"
 #include "onnx/NchwcBlock.h"
 #include "onnx/OperatorTable.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -99,9 +100,9 @@ Result<Tensor> GraphImporter::tensorOf(pb::TensorProto& proto, bool isInSubgraph
       given != options_.replacements.end() && !isInSubgraph) {
     ENFOLD_TRY(const ElemType elem, decodeElemType(proto.data_type()));
     if (given->second.elem() == elem) return given->second;
-    return std::unexpected(
-        Error(ErrorKind::Usage, fmt::format("it is {}, and the value given for it {}",
-                                            enfold::name(elem), given->second.type().str())));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("it is {}, and the value given for it {}", enfold::name(elem),
+                               given->second.type().str()));
   }
   if (decoded_ && !isInSubgraph)
     if (const auto known = decoded_->find(proto.name()); known != decoded_->end())
@@ -128,7 +129,7 @@ void GraphImporter::importInitializers(pb::GraphProto& proto, Scope& scope) {
     }
     if (!tensor) return problems_.add(std::move(tensor).error(), what);
     if (binding.value != nullptr || initializers_.contains(name))
-      return problems_.add(Error(ErrorKind::Invalid, "it is defined twice"), what);
+      return problems_.add(Error(ErrorCode::UndefinedName, "it is defined twice"), what);
     if (inputs.contains(name)) {
       initializers_.emplace(name, *std::move(tensor));
       scope.names.erase(name);
@@ -183,7 +184,7 @@ void GraphImporter::importInputs(const pb::GraphProto& proto, Scope& scope) {
   for (const auto& [name, _] : options_.values) given.insert(name);
   for (const std::string& name : given)
     if (!names.contains(name))
-      problems_.add(Error(ErrorKind::Usage,
+      problems_.add(Error(ErrorCode::UnknownInput,
                           fmt::format("the model has no input or open dimension '{}'", name)),
                     "");
   for (const auto& info : proto.input()) importInput(info, scope);
@@ -200,7 +201,7 @@ void GraphImporter::importInput(const pb::ValueInfoProto& info, Scope& scope) {
   if (const auto it = scope.names.find(name); it != scope.names.end()) {
     const Value* value = it->second.value;
     if (value != nullptr && value->producer() == nullptr)
-      problems_.add(Error(ErrorKind::Invalid, "it is declared twice"), what);
+      problems_.add(Error(ErrorCode::UndefinedName, "it is declared twice"), what);
     return;
   }
   Binding& binding = scope.names[name];
@@ -221,18 +222,19 @@ void GraphImporter::importInput(const pb::ValueInfoProto& info, Scope& scope) {
     const Tensor& tensor = given->second;
     const auto resolved = dims_.resolve(*type);
     if (tensor.elem() != type->elem || (resolved && resolved->shape != tensor.shape()))
-      return problems_.add(
-          Error(ErrorKind::Usage, fmt::format("the value given for it is {}", tensor.type().str())),
-          what);
+      return problems_.add(Error(ErrorCode::WrongInput,
+                                 fmt::format("the value given for it is {}", tensor.type().str())),
+                           what);
     model_.boundInputs.emplace(name, tensor);
     binding = {Binding::State::Known, graph_.constant(tensor, name)};
     return;
   }
   if (const auto initial = initializers_.find(name); initial != initializers_.end()) {
     if (initial->second.elem() != type->elem)
-      return problems_.add(Error(ErrorKind::Invalid, fmt::format("its default value is {}",
-                                                                 initial->second.type().str())),
-                           what);
+      return problems_.add(
+          Error(ErrorCode::TypeMismatch,
+                fmt::format("its default value is {}", initial->second.type().str())),
+          what);
     binding = {Binding::State::Known, graph_.addInput(name, initial->second.type())};
     model_.inputDefaults.emplace(name, std::move(initial->second));
     return;
@@ -250,13 +252,13 @@ void GraphImporter::readValueInfos(const pb::GraphProto& proto) {
 
 void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scope) {
   if (proto.output().empty())
-    problems_.add(Error(ErrorKind::Invalid, "the model has no outputs"), "");
+    problems_.add(Error(ErrorCode::BadOperands, "the model has no outputs"), "");
   for (const auto& info : proto.output()) {
     const std::string& name = info.name();
     const std::string what = fmt::format("output '{}'", name);
     const Binding* binding = scope.find(name);
     if (binding == nullptr) {
-      problems_.add(Error(ErrorKind::Invalid, "no node computes it"), what);
+      problems_.add(Error(ErrorCode::UndefinedName, "no node computes it"), what);
     } else if (binding->sequence || binding->state == Binding::State::Absent) {
       mustLeave_ = true;
       if (mode_ != Mode::Cut)
@@ -268,7 +270,7 @@ void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scop
       const Type& type = binding->value->type();
       const auto declared = readType(info);
       if (declared && declared->elem != type.elem)
-        problems_.add(Error(ErrorKind::Invalid,
+        problems_.add(Error(ErrorCode::TypeMismatch,
                             fmt::format("it is declared as {} but computed as {}",
                                         enfold::name(declared->elem), enfold::name(type.elem))),
                       what);
@@ -317,7 +319,7 @@ void GraphImporter::importNodes(NodeList& nodes, Scope& scope) {
   for (int index : order.indices)
     for (const std::string& name : nodes[index].output())
       if (!name.empty() && scope.names.contains(name))
-        problems_.add(Error(ErrorKind::Invalid,
+        problems_.add(Error(ErrorCode::UndefinedName,
                             fmt::format("it computes '{}', which is an input or constant", name)),
                       onnx::describe(nodes[index], index));
   for (int index : order.indices) {
@@ -349,10 +351,9 @@ std::string GraphImporter::describe(const pb::NodeProto& proto, const std::strin
 void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
   if (++numNodes_ > options_.limits.nodes) {
     overLimits_ = true;
-    return problems_.add(
-        Error(ErrorKind::Unsupported,
-              fmt::format("the model has more than {} nodes", options_.limits.nodes)),
-        "");
+    return problems_.add(Error(ErrorCode::OverLimit, fmt::format("the model has more than {} nodes",
+                                                                 options_.limits.nodes)),
+                         "");
   }
   const auto isRead = [&](const std::string& name) { return scope.read.contains(name); };
   if (proto.op_type() == "Constant" && std::ranges::none_of(proto.output(), isRead)) return;
@@ -398,7 +399,8 @@ Result<> GraphImporter::resolveAttributes(pb::NodeProto& proto, const Scope& sco
       continue;
     }
     if (scope.attributes == nullptr)
-      return invalid(fmt::format("attribute '{}' refers to '{}' outside a function",
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("attribute '{}' refers to '{}' outside a function",
                                  attrs[i].name(), reference));
     if (const auto given = scope.attributes->find(reference); given != scope.attributes->end()) {
       const std::string name = attrs[i].name();
@@ -425,10 +427,13 @@ Result<std::optional<Values>> GraphImporter::operandsOf(const pb::NodeProto& pro
     if (binding == nullptr) {
       // On a cycle, a producer may come after its reader; the cycle is reported already.
       if (!scope.order->producers.contains(name))
-        return invalid(fmt::format("its input '{}' is defined nowhere", name));
+        return failure(ErrorCode::UndefinedName,
+                       fmt::format("its input '{}' is defined nowhere", name));
       failed = true;
     } else {
-      if (binding->sequence) return unsupported(fmt::format("its input '{}' is a sequence", name));
+      if (binding->sequence)
+        return failure(ErrorCode::UnsupportedType,
+                       fmt::format("its input '{}' is a sequence", name));
       failed = failed || binding->state == Binding::State::Failed ||
                binding->state == Binding::State::Deferred;
       operands.push_back(binding->value);
@@ -462,7 +467,7 @@ Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::st
     node.results.pop_back();
     node.declared.pop_back();
   }
-  if (node.results.empty()) return invalid("it has no outputs");
+  if (node.results.empty()) return failure(ErrorCode::BadOperands, "it has no outputs");
   return adapter(node);
 }
 
@@ -475,10 +480,12 @@ Result<> GraphImporter::inlineFunction(const pb::FunctionProto& proto, const pb:
   for (const Scope* caller = &scope; caller != nullptr; caller = caller->caller)
     if (caller->function == &proto) return invalid("its function calls itself");
   if (scope.depth >= options_.limits.nesting)
-    return unsupported(fmt::format("functions are nested deeper than {}", options_.limits.nesting));
+    return failure(ErrorCode::OverLimit,
+                   fmt::format("functions are nested deeper than {}", options_.limits.nesting));
   ENFOLD_RETURN_IF_ERROR(countInlined(static_cast<int64_t>(proto.ByteSizeLong())));
   if (call.input_size() > proto.input_size() || call.output_size() > proto.output_size())
-    return invalid(fmt::format("its function has {} inputs and {} outputs, not {} and {}",
+    return failure(ErrorCode::BadOperands,
+                   fmt::format("its function has {} inputs and {} outputs, not {} and {}",
                                proto.input_size(), proto.output_size(), call.input_size(),
                                call.output_size()));
   Opsets opsets;
@@ -502,7 +509,8 @@ Result<> GraphImporter::inlineFunction(const pb::FunctionProto& proto, const pb:
     if (i < call.input_size() && !call.input(i).empty()) {
       const Binding* outer = scope.find(call.input(i));
       if (outer == nullptr && !scope.order->producers.contains(call.input(i)))
-        return invalid(fmt::format("its input '{}' is defined nowhere", call.input(i)));
+        return failure(ErrorCode::UndefinedName,
+                       fmt::format("its input '{}' is defined nowhere", call.input(i)));
       binding = outer ? *outer : Binding{};
     }
     body.names.emplace(proto.input(i), binding);

@@ -6,6 +6,7 @@
 #include "onnx/ParsedModel.h"
 #include "onnx/ReadSignature.h"
 #include "onnx/TensorCodec.h"
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -18,14 +19,16 @@ namespace {
 
 Result<> checkVersions(const pb::ModelProto& proto) {
   if (proto.ir_version() < kOldestIrVersion || proto.ir_version() > kNewestIrVersion)
-    return unsupported(fmt::format("it has IR version {}; {} to {} can be read", proto.ir_version(),
-                                   kOldestIrVersion, kNewestIrVersion));
+    return failure(ErrorCode::UnsupportedOpset,
+                   fmt::format("it has IR version {}; {} to {} can be read", proto.ir_version(),
+                               kOldestIrVersion, kNewestIrVersion));
   const auto check = [&](const auto& imports) -> Result<> {
     for (const auto& import : imports) {
       if (!canonicalDomain(import.domain()).empty()) continue;
       if (import.version() < kOldestOpset || import.version() > kNewestOpset)
-        return unsupported(fmt::format("it uses opset {} of ai.onnx; {} to {} can be read",
-                                       import.version(), kOldestOpset, kNewestOpset));
+        return failure(ErrorCode::UnsupportedOpset,
+                       fmt::format("it uses opset {} of ai.onnx; {} to {} can be read",
+                                   import.version(), kOldestOpset, kNewestOpset));
     }
     return {};
   };
@@ -54,7 +57,7 @@ Result<> checkSizes(const Graph& graph, int64_t limit) {
     if (value->type().numBytes() > limit)
       problems.push_back({fmt::format("its {} bytes are over the limit of {} for a tensor",
                                       value->type().numBytes(), limit),
-                          fmt::format("{} '{}'", what, value->name())});
+                          fmt::format("{} '{}'", what, value->name()), ErrorCode::OverLimit});
   };
   for (const auto& input : graph.inputs()) check(input.get(), "input");
   for (const auto& op : graph.ops())

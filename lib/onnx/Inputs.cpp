@@ -3,6 +3,7 @@
 
 #include "onnx/AnonymousSize.h"
 #include "onnx/TensorCodec.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -41,20 +42,23 @@ Result<> DimBindings::learn(const std::string& input, const DeclaredType& type) 
   if (given == options_.shapes.end() || !type.dims) return {};
   const Shape& shape = given->second;
   if (shape.size() != type.dims->size())
-    return usageError(
-        fmt::format("input '{}' has the shape {} of rank {}, which {} of rank {} does "
-                    "not fit",
-                    input, text(*type.dims), type.dims->size(), str(shape), shape.size()));
+    return failure(ErrorCode::WrongInput,
+                   fmt::format("input '{}' has the shape {} of rank {}, which {} of rank {} does "
+                               "not fit",
+                               input, text(*type.dims), type.dims->size(), str(shape),
+                               shape.size()));
   for (size_t i = 0; i < shape.size(); ++i) {
     const Dim& dim = (*type.dims)[i];
     if (dim.size && *dim.size != shape[i])
-      return usageError(fmt::format("input '{}' has the shape {}, which {} does not fit", input,
-                                    text(*type.dims), str(shape)));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' has the shape {}, which {} does not fit", input,
+                                 text(*type.dims), str(shape)));
     if (dim.size || isAnonymous(dim.symbol)) continue;
     const auto [known, added] = sizes_.emplace(dim.symbol, shape[i]);
     if (!added && known->second != shape[i])
-      return usageError(fmt::format("dimension '{}' of input '{}' is given as {} and as {}",
-                                    dim.symbol, input, known->second, shape[i]));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("dimension '{}' of input '{}' is given as {} and as {}",
+                                 dim.symbol, input, known->second, shape[i]));
   }
   return {};
 }
@@ -111,7 +115,8 @@ Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType&
   } else if (!type.dims && known) {
     shape = *known;
   } else if (!type.dims) {
-    return usageError(
+    return failure(
+        ErrorCode::OpenShape,
         fmt::format("input '{0}' has no shape: state it, as in --shape {0}=1x3x224x224", input));
   } else {
     for (const Dim& dim : *type.dims) {
@@ -119,9 +124,10 @@ Result<Shape> DimBindings::shapeOf(const std::string& input, const DeclaredType&
       if (!size && known) size = (*known)[shape.size()];
       if (!size && shape.empty() && singleBatch_.contains(input)) size = 1;
       if (!size)
-        return usageError(fmt::format("input '{0}' has the open shape {1}: state it, as in "
-                                      "--shape {0}={2}",
-                                      input, text(*type.dims), example(*type.dims)));
+        return failure(ErrorCode::OpenShape,
+                       fmt::format("input '{0}' has the open shape {1}: state it, as in "
+                                   "--shape {0}={2}",
+                                   input, text(*type.dims), example(*type.dims)));
       shape.push_back(*size);
     }
   }

@@ -2,6 +2,7 @@
 #include "onnx/Node.h"
 
 #include "onnx/TensorCodec.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -31,13 +32,15 @@ Result<AttrMap> fitAttrs(const OpInfo& row, const AttrMap& given) {
   for (const auto& [name, value] : given) {
     const AttrInfo* wanted = row.attr(name);
     if (wanted == nullptr || wanted->own)
-      return invalid(fmt::format("it has the attribute '{}', which its operator lacks", name));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("it has the attribute '{}', which its operator lacks", name));
     const bool number = kindOf(value) == AttrKind::Int;
     if (wanted->kind == AttrKind::Type && number) {
       const int64_t type = std::get<int64_t>(value);
       if (type == 0 && !wanted->required) continue;
       if (type < INT32_MIN || type > INT32_MAX)
-        return invalid(fmt::format("attribute '{}' is no element type", name));
+        return failure(ErrorCode::BadAttribute,
+                       fmt::format("attribute '{}' is no element type", name));
       ENFOLD_TRY(const ElemType elem, decodeElemType(static_cast<int>(type)));
       attrs.emplace(name, elem);
     } else {
@@ -51,7 +54,7 @@ Result<AttrMap> fitAttrs(const OpInfo& row, const AttrMap& given) {
 
 Result<Value*> Node::required(size_t i) const {
   if (Value* value = operand(i)) return value;
-  return invalid(fmt::format("its input {} is missing", i));
+  return failure(ErrorCode::BadOperands, fmt::format("its input {} is missing", i));
 }
 
 void Node::drop(std::initializer_list<std::string_view> names) {
@@ -66,7 +69,8 @@ void Node::setOperand(size_t i, Value* value) {
 
 Result<> Node::addOperand(size_t i, Value* value, std::string_view attr) {
   if (operand(i))
-    return invalid(fmt::format("its input {} and its attribute '{}' state the same", i, attr));
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("its input {} and its attribute '{}' state the same", i, attr));
   setOperand(i, value);
   return {};
 }
@@ -141,7 +145,9 @@ Result<Values> Node::finish(OpKind kind, Values operands, AttrMap attrs) {
 }
 
 Result<Values> Node::finishAs(const Values& values) {
-  if (!attrs.empty()) return invalid(fmt::format("it has no attribute '{}'", attrs.begin()->first));
+  if (!attrs.empty())
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("it has no attribute '{}'", attrs.begin()->first));
   Values made;
   for (size_t i = 0; i < std::min(results.size(), values.size()); ++i) {
     if (!wantsResult(i)) {

@@ -4,6 +4,7 @@
 
 #include "ir/Graph.h"
 #include "ir/Infer.h"
+#include "support/ErrorCodes.h"
 
 #include <functional>
 #include <optional>
@@ -91,8 +92,9 @@ template <typename T> Result<std::optional<T>> Node::take(std::string_view name)
   if (it == attrs.end()) return std::nullopt;
   T* value = std::get_if<T>(&it->second);
   if (value == nullptr)
-    return invalid("attribute '" + std::string(name) + "' is of the wrong kind, " +
-                   std::string(enfold::name(kindOf(it->second))));
+    return failure(ErrorCode::BadAttribute, "attribute '" + std::string(name) +
+                                                "' is of the wrong kind, " +
+                                                std::string(enfold::name(kindOf(it->second))));
   std::optional<T> taken(std::move(*value));
   attrs.erase(it);
   return taken;

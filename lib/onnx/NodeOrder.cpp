@@ -1,6 +1,8 @@
 // Depth-first topological sort without recursion, so that long chains cannot exhaust the stack.
 #include "onnx/NodeOrder.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -46,7 +48,7 @@ private:
     if (!added)
       order_.problems.push_back({fmt::format("it computes '{}', as {} does", name,
                                              describe(nodes_[it->second], it->second)),
-                                 describe(nodes_[node], node)});
+                                 describe(nodes_[node], node), ErrorCode::UndefinedName});
   }
 
   Frame open(int node) {
@@ -87,8 +89,8 @@ private:
       if (it->node == from) break;
     }
     if (named > kMostNamed) path += fmt::format(" and {} more", named - kMostNamed);
-    order_.problems.push_back(
-        {fmt::format("it depends on itself through {}", path), describe(nodes_[from], from)});
+    order_.problems.push_back({fmt::format("it depends on itself through {}", path),
+                               describe(nodes_[from], from), ErrorCode::UndefinedName});
   }
 
   const NodeList& nodes_;

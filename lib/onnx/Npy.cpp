@@ -1,6 +1,8 @@
 // The header is a Python dictionary of three known keys; only that much Python is read.
 #include "onnx/Npy.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -62,7 +64,7 @@ Result<Header> parseHeader(std::string_view text) {
   const std::optional<Shape> shape = parseShape(field(text, "shape"));
   const size_t quote = descr.starts_with('\'') ? descr.find('\'', 1) : std::string_view::npos;
   if (quote == std::string_view::npos || order.empty() || !shape)
-    return invalid("its .npy header is not one of a plain array");
+    return failure(ErrorCode::DamagedFile, "its .npy header is not one of a plain array");
   return Header{std::string(descr.substr(1, quote - 1)), order.starts_with("True"), *shape};
 }
 
@@ -98,22 +100,25 @@ bool isNpy(std::span<const std::byte> bytes) {
 
 Result<Tensor> decodeNpy(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!isNpy(bytes) || text.size() < 10) return invalid("it is not a .npy file");
+  if (!isNpy(bytes) || text.size() < 10)
+    return failure(ErrorCode::DamagedFile, "it is not a .npy file");
   const int version = text[6];
   if (version < 1 || version > 3)
     return unsupported(fmt::format(".npy format version {} is not read", version));
   const size_t lengthBytes = version == 1 ? 2 : 4, start = 8 + lengthBytes;
   uint32_t length = 0;
-  if (text.size() < start) return invalid("its .npy header is cut short");
+  if (text.size() < start) return failure(ErrorCode::DamagedFile, "its .npy header is cut short");
   std::memcpy(&length, text.data() + 8, lengthBytes);
-  if (text.size() - start < length) return invalid("its .npy header is cut short");
+  if (text.size() - start < length)
+    return failure(ErrorCode::DamagedFile, "its .npy header is cut short");
   ENFOLD_TRY(const Header header, parseHeader(text.substr(start, length)));
   ENFOLD_TRY(const ElemType elem, elemOf(header.descr));
   ENFOLD_RETURN_IF_ERROR(checkShape(header.shape, elem));
   const size_t wanted = static_cast<size_t>(numElements(header.shape)) * byteSize(elem);
   const std::span<const std::byte> data = bytes.subspan(start + length);
   if (data.size() != wanted)
-    return invalid(fmt::format("it holds {} bytes of data where {} need {}", data.size(),
+    return failure(ErrorCode::DamagedFile,
+                   fmt::format("it holds {} bytes of data where {} need {}", data.size(),
                                Type{elem, header.shape, {}}.str(), wanted));
   Tensor tensor(elem, header.shape);
   if (wanted > 0) std::memcpy(tensor.mutableBytes(), data.data(), wanted);

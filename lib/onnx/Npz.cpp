@@ -3,6 +3,7 @@
 #include "onnx/Npz.h"
 
 #include "onnx/Npy.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -40,7 +41,9 @@ struct Entry {
   uint32_t checksum = 0, packedBytes = 0, bytes = 0, offset = 0;
 };
 
-std::unexpected<Error> broken() { return invalid("it is not a .npz file, or damaged"); }
+std::unexpected<Error> broken() {
+  return failure(ErrorCode::DamagedFile, "it is not a .npz file, or damaged");
+}
 
 Result<std::vector<Entry>> directoryOf(Bytes file) {
   // Behind the directory's end there may be a comment.

@@ -3,6 +3,7 @@
 
 #include "onnx/Import.h"
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -428,14 +429,17 @@ Result<Adapter> findAdapter(std::string_view domain, std::string_view type, int6
       {"com.microsoft.nchwc", kNchwcOperators}};
   const auto* table = std::ranges::find(kDomains, domain, [](const auto& d) { return d.first; });
   if (table == std::end(kDomains))
-    return unsupported(fmt::format("the domain '{}' is not supported", domain));
+    return failure(ErrorCode::UnknownOperator,
+                   fmt::format("the domain '{}' is not supported", domain));
   const auto rows = rowsOf(table->second, type);
   for (const OperatorRow& row : rows)
     if (opset >= row.from && opset <= row.to) return row.adapt;
-  if (rows.empty()) return unsupported("enfold has no such operator");
+  if (rows.empty()) return failure(ErrorCode::UnknownOperator, "enfold has no such operator");
   if (opset < rows.front().from)
-    return unsupported(fmt::format("the operator exists from opset {} on", rows.front().from));
-  return unsupported(fmt::format("the operator ended with opset {}", rows.back().to));
+    return failure(ErrorCode::UnsupportedOpset,
+                   fmt::format("the operator exists from opset {} on", rows.front().from));
+  return failure(ErrorCode::UnsupportedOpset,
+                 fmt::format("the operator ended with opset {}", rows.back().to));
 }
 
 bool isStructural(std::string_view domain, std::string_view type) {

@@ -6,6 +6,7 @@
 #include "onnx/OperatorTable.h"
 #include "onnx/ParseModel.h"
 #include "onnx/TensorCodec.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -29,11 +30,11 @@ DeclaredTensor readTensor(const pb::ValueInfoProto& info) {
 }
 
 /// The nodes of the main graph that are needed and that no adapter takes.
-std::vector<std::string> unsupportedNodes(const pb::ModelProto& model,
-                                          const std::map<std::string, int64_t>& opsets) {
+std::vector<Diag> unsupportedNodes(const pb::ModelProto& model,
+                                   const std::map<std::string, int64_t>& opsets) {
   const Functions functions(model);
   const auto needed = namesNeeded(model.graph());
-  std::vector<std::string> found;
+  std::vector<Diag> found;
   int index = 0;
   for (const auto& node : model.graph().node()) {
     const int number = index++;
@@ -42,12 +43,15 @@ std::vector<std::string> unsupportedNodes(const pb::ModelProto& model,
     if (functions.find(node) != nullptr || isStructural(domain, node.op_type())) continue;
     const auto known = opsets.find(domain);
     const int64_t opset = known == opsets.end() ? 1 : known->second;
-    const auto adapter = findAdapter(domain, node.op_type(), opset);
+    auto adapter = findAdapter(domain, node.op_type(), opset);
     if (adapter) continue;
     const std::string name =
         node.name().empty() ? fmt::format("{}_{}", node.op_type(), number) : node.name();
-    found.push_back(fmt::format("{}{}{} '{}' (opset {}): {}", domain, domain.empty() ? "" : ":",
-                                node.op_type(), name, opset, adapter.error().str()));
+    for (Diag& diag : adapter.error().diags) {
+      diag.node = fmt::format("{}{}{} '{}' (opset {})", domain, domain.empty() ? "" : ":",
+                              node.op_type(), name, opset);
+      found.push_back(std::move(diag));
+    }
   }
   return found;
 }
@@ -56,7 +60,8 @@ std::vector<std::string> unsupportedNodes(const pb::ModelProto& model,
 
 Result<DeclaredType> readType(const pb::ValueInfoProto& info) {
   if (!info.type().has_tensor_type())
-    return unsupported(fmt::format("it is {}, not a tensor", kindOfValue(info.type())));
+    return failure(ErrorCode::UnsupportedType,
+                   fmt::format("it is {}, not a tensor", kindOfValue(info.type())));
   const auto& tensor = info.type().tensor_type();
   DeclaredType type;
   ENFOLD_TRY(type.elem, decodeElemType(tensor.elem_type()));
@@ -66,7 +71,8 @@ Result<DeclaredType> readType(const pb::ValueInfoProto& info) {
     DeclaredType::Dim dim;
     if (proto.has_dim_value() && proto.dim_value() != -1) {
       if (proto.dim_value() < 0)
-        return invalid(fmt::format("it has a dimension of size {}", proto.dim_value()));
+        return failure(ErrorCode::ShapeMismatch,
+                       fmt::format("it has a dimension of size {}", proto.dim_value()));
       dim.size = proto.dim_value();
     } else if (proto.has_dim_param()) {
       dim.symbol = proto.dim_param();
@@ -86,8 +92,8 @@ Result<DeclaredType> readBoundaryType(const pb::ValueInfoProto& info) {
   *tensor.mutable_type() = isSequence ? outer.sequence_type().elem_type() : outer;
   auto type = readType(tensor);
   if (!type && (isSequence || isOptional))
-    return unsupported(
-        fmt::format("it is {}, not of tensors of numbers", kindOfValue(info.type())));
+    return failure(ErrorCode::UnsupportedType,
+                   fmt::format("it is {}, not of tensors of numbers", kindOfValue(info.type())));
   if (!type) return type;
   if (isSequence)
     type->kind = isOptional ? Kind::OptionalSequence : Kind::Sequence;

@@ -1,6 +1,7 @@
 // POSIX file access with every failure as a sentence.
 #include "onnx/RegularFile.h"
 
+#include "support/ErrorCodes.h"
 #include "support/Memory.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@ namespace enfold::onnx {
 namespace {
 
 std::unexpected<Error> systemError(std::string_view what, const std::filesystem::path& path) {
-  return usageError(fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
+  return failure(ErrorCode::NoSuchFile,
+                 fmt::format("cannot {} '{}': {}", what, path.string(), std::strerror(errno)));
 }
 
 } // namespace
@@ -32,7 +34,7 @@ Result<RegularFile> RegularFile::open(const std::filesystem::path& path) {
   }
   if (!S_ISREG(status.st_mode)) {
     ::close(descriptor);
-    return usageError(fmt::format("'{}' is not a regular file", path.string()));
+    return failure(ErrorCode::NoSuchFile, fmt::format("'{}' is not a regular file", path.string()));
   }
   return RegularFile(descriptor, status.st_size, path);
 }

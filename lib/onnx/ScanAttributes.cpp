@@ -1,6 +1,8 @@
 // Reading the attributes of Scan, in both of its forms.
 #include "onnx/ScanAttributes.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 namespace enfold::onnx {
@@ -11,12 +13,13 @@ Result<ScanAttributes> ScanAttributes::take(Node& node, size_t inputs, size_t ou
   if (a.numInputs < 1 || static_cast<size_t>(a.numInputs) > inputs)
     return invalid(fmt::format("it cannot scan {} of {} inputs", a.numInputs, inputs));
   const size_t states = inputs - static_cast<size_t>(a.numInputs);
-  if (states > outputs) return invalid("its body has fewer outputs than states");
+  if (states > outputs)
+    return failure(ErrorCode::BadOperands, "its body has fewer outputs than states");
   const auto list = [&](std::string_view row, size_t most, std::vector<int64_t>& into) -> Result<> {
     ENFOLD_TRY(into, node.takeRow<std::vector<int64_t>>(row));
     if (into.size() <= most) return {};
-    return invalid(
-        fmt::format("attribute '{}' has more than {} numbers", row.substr(0, row.find(':')), most));
+    return failure(ErrorCode::BadAttribute, fmt::format("attribute '{}' has more than {} numbers",
+                                                        row.substr(0, row.find(':')), most));
   };
   const auto scans = static_cast<size_t>(a.numInputs);
   if (node.opset < 9) {

@@ -4,6 +4,7 @@
 #include "onnx/GraphImporter.h"
 #include "onnx/OperatorTable.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -22,7 +23,8 @@ Result<int64_t> positionIn(const Tensor* known, std::string_view what) {
         Error(ErrorKind::DataDependent,
               fmt::format("its {} is not known when the model is compiled", what)));
   if (known->numElements() != 1 || !isInteger(known->elem()))
-    return invalid(fmt::format("its {} must be one integer, not {}", what, known->type().str()));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("its {} must be one integer, not {}", what, known->type().str()));
   return known->asInt(0);
 }
 
@@ -30,15 +32,16 @@ Result<int64_t> positionIn(const Tensor* known, std::string_view what) {
 Result<std::vector<int64_t>> pieces(const Tensor* split, int64_t length) {
   if (!split) return std::vector<int64_t>(static_cast<size_t>(length), 1);
   if (!isInteger(split->elem()) || split->rank() > 1)
-    return invalid(fmt::format("its split is {}", split->type().str()));
+    return failure(ErrorCode::TypeMismatch, fmt::format("its split is {}", split->type().str()));
   if (split->rank() == 1) {
     std::vector<int64_t> sizes = split->toInts();
     int64_t rest = length;
     for (const int64_t size : sizes) {
-      if (size < 0 || size > rest) return invalid("its split does not fit");
+      if (size < 0 || size > rest)
+        return failure(ErrorCode::ShapeMismatch, "its split does not fit");
       rest -= size;
     }
-    if (rest != 0) return invalid("its split does not fit");
+    if (rest != 0) return failure(ErrorCode::ShapeMismatch, "its split does not fit");
     return sizes;
   }
   const int64_t size = split->asInt(0);
@@ -89,19 +92,20 @@ private:
 
 Result<Value*> GraphImporter::SequenceNode::tensor(size_t i) const {
   if (Value* value = input(i).value) return value;
-  return invalid(fmt::format("its input {} is no tensor", i));
+  return failure(ErrorCode::TypeMismatch, fmt::format("its input {} is no tensor", i));
 }
 
 Result<Values> GraphImporter::SequenceNode::sequence(size_t i) const {
   if (const auto list = input(i).sequence) return *list;
-  return invalid(fmt::format("its input {} is no sequence", i));
+  return failure(ErrorCode::TypeMismatch, fmt::format("its input {} is no sequence", i));
 }
 
 Result<int64_t> GraphImporter::SequenceNode::place(size_t i, int64_t count) const {
   ENFOLD_TRY(const Value* value, tensor(i));
   ENFOLD_TRY(int64_t at, positionIn(node_.known(value), "position"));
   if (at < -count || at >= count)
-    return invalid(fmt::format("position {} in a sequence of {} places", at, count));
+    return failure(ErrorCode::BadData,
+                   fmt::format("position {} in a sequence of {} places", at, count));
   return at < 0 ? at + count : at;
 }
 
@@ -131,7 +135,8 @@ Result<GraphImporter::Binding> GraphImporter::SequenceNode::insert() {
     ENFOLD_TRY(const Value* position, tensor(2));
     ENFOLD_TRY(i, positionIn(node_.known(position), "position"));
     if (i < -count || i > count)
-      return invalid(fmt::format("position {} in a sequence of {} tensors", i, count));
+      return failure(ErrorCode::BadData,
+                     fmt::format("position {} in a sequence of {} tensors", i, count));
     if (i < 0) i += count;
   }
   all.insert(all.begin() + static_cast<ptrdiff_t>(i), value);
@@ -140,7 +145,8 @@ Result<GraphImporter::Binding> GraphImporter::SequenceNode::insert() {
 
 Result<GraphImporter::Binding> GraphImporter::SequenceNode::erase() {
   ENFOLD_TRY(Values all, sequence(0));
-  if (all.empty()) return invalid("nothing can be erased from an empty sequence");
+  if (all.empty())
+    return failure(ErrorCode::BadData, "nothing can be erased from an empty sequence");
   int64_t i = static_cast<int64_t>(all.size()) - 1;
   if (input(1).value) {
     ENFOLD_TRY(i, place(1, static_cast<int64_t>(all.size())));
@@ -190,14 +196,16 @@ Result<GraphImporter::Binding> GraphImporter::SequenceNode::concat() {
   ENFOLD_TRY(const int64_t axis, node_.takeRow<int64_t>("axis: int"));
   ENFOLD_TRY(const int64_t isNew, node_.takeRow<int64_t>("new_axis: flag = 0"));
   ENFOLD_TRY(Values all, sequence(0));
-  if (all.empty()) return invalid("a sequence without tensors has nothing to join");
+  if (all.empty())
+    return failure(ErrorCode::BadData, "a sequence without tensors has nothing to join");
   Compose to(node_);
   ENFOLD_TRY(const int64_t along,
              normalizeAxis(axis, all.front()->type().rank() + (isNew ? 1 : 0)));
   if (isNew)
     for (Value*& value : all) {
       Shape shape = value->shape();
-      if (along > value->type().rank()) return invalid("its tensors are of different ranks");
+      if (along > value->type().rank())
+        return failure(ErrorCode::ShapeMismatch, "its tensors are of different ranks");
       shape.insert(shape.begin() + static_cast<ptrdiff_t>(along), 1);
       ENFOLD_TRY(value, to.reshape(value, shape));
     }
@@ -212,7 +220,7 @@ Result<GraphImporter::Binding> GraphImporter::SequenceNode::hasElement() {
 
 Result<GraphImporter::Binding> GraphImporter::SequenceNode::getElement() {
   if (input(0).state == Binding::State::Known) return input(0);
-  return invalid("an optional value that is not there");
+  return failure(ErrorCode::BadData, "an optional value that is not there");
 }
 
 Result<GraphImporter::Binding> GraphImporter::SequenceNode::optional() { return input(0); }
@@ -248,15 +256,17 @@ Result<bool> GraphImporter::importSequenceNode(pb::NodeProto& proto, const std::
       (inputs->size() != 1 || proto.input(0).empty() || inputs->front().value))
     return false; // of a tensor
   if (opset < row->since)
-    return unsupported(fmt::format("the operator exists from opset {} on", row->since));
+    return failure(ErrorCode::UnsupportedOpset,
+                   fmt::format("the operator exists from opset {} on", row->since));
   Node node = makeNode(proto, origin, opset);
   ENFOLD_TRY(node.attrs, decodeAttributes(proto, external_, options_.limits));
   node.drop({"dtype", "type"}); // of what is not there
   SequenceNode sequence(*this, node, *std::move(inputs), proto.input_size());
   ENFOLD_TRY(const Binding result, (sequence.*row->import)());
   if (!node.attrs.empty())
-    return invalid(fmt::format("it has no attribute '{}'", node.attrs.begin()->first));
-  if (proto.output_size() != 1) return invalid("it must have one output");
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("it has no attribute '{}'", node.attrs.begin()->first));
+  if (proto.output_size() != 1) return failure(ErrorCode::BadOperands, "it must have one output");
   bindCalled(proto.output(0), &result, scope);
   return true;
 }
@@ -269,11 +279,11 @@ Result<> GraphImporter::importSequenceMap(pb::NodeProto& proto, const std::strin
   ENFOLD_RETURN_IF_ERROR(checkDepth(scope));
   ENFOLD_TRY(pb::GraphProto * body, subgraphOf(proto, "body"));
   if (inputs->empty() || !inputs->front().sequence)
-    return invalid("its first input is no sequence");
+    return failure(ErrorCode::TypeMismatch, "its first input is no sequence");
   if (static_cast<size_t>(body->input_size()) != inputs->size() ||
       body->output_size() != proto.output_size())
-    return invalid(fmt::format("its body has {} inputs and {} outputs", body->input_size(),
-                               body->output_size()));
+    return failure(ErrorCode::BadOperands, fmt::format("its body has {} inputs and {} outputs",
+                                                       body->input_size(), body->output_size()));
   std::vector<Values> results(static_cast<size_t>(proto.output_size()));
   for (size_t i = 0; i < inputs->front().sequence->size(); ++i) {
     if (overLimits_) return {};
@@ -281,7 +291,7 @@ Result<> GraphImporter::importSequenceMap(pb::NodeProto& proto, const std::strin
     Bindings given;
     for (const Binding& binding : *inputs) {
       if (binding.sequence && i >= binding.sequence->size())
-        return invalid("its sequences are of different lengths");
+        return failure(ErrorCode::ShapeMismatch, "its sequences are of different lengths");
       given.push_back(binding.sequence ? Binding{Binding::State::Known, (*binding.sequence)[i]}
                                        : binding);
     }

@@ -54,7 +54,7 @@ struct Signature {
   std::map<std::string, int64_t> opsets;       ///< by domain; "" is ONNX itself
   std::map<std::string, std::string> metadata; ///< the model's metadata_props
   /// Nodes whose operator cannot be imported, whatever the sizes, each with the reason.
-  std::vector<std::string> unsupported;
+  std::vector<Diag> unsupported;
   bool operator==(const Signature&) const = default;
 };
 

@@ -3,6 +3,8 @@
 // fields hold one element each, but for the packed types a whole byte of them.
 #include "onnx/TensorCodec.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,7 +28,8 @@ Result<Shape> decodeShape(const pb::TensorProto& proto, ElemType elem, const Imp
   ENFOLD_RETURN_IF_ERROR(checkShape(shape, elem));
   const int64_t bytes = numElements(shape) * static_cast<int64_t>(byteSize(elem));
   if (bytes > limits.tensorBytes)
-    return invalid(fmt::format("its {} bytes are over the limit of {}", bytes, limits.tensorBytes));
+    return failure(ErrorCode::OverLimit,
+                   fmt::format("its {} bytes are over the limit of {}", bytes, limits.tensorBytes));
   return shape;
 }
 
@@ -66,7 +69,8 @@ Result<Tensor> fromField(ElemType elem, Shape shape, const Field& field) {
   const size_t bytes = packedBytes(elem, numElements(shape));
   const size_t wanted = bytes / sizeof(Stored);
   if (static_cast<size_t>(field.size()) != wanted)
-    return invalid(fmt::format("it holds {} values where its shape {} needs {}", field.size(),
+    return failure(ErrorCode::BadTensor,
+                   fmt::format("it holds {} values where its shape {} needs {}", field.size(),
                                str(shape), wanted));
   auto stored = std::make_shared<std::vector<Stored>>(wanted);
   std::transform(field.begin(), field.end(), stored->begin(),
@@ -109,7 +113,8 @@ int numTypedValues(const pb::TensorProto& proto) {
 Result<Tensor> fromRaw(ElemType elem, Shape shape, pb::TensorProto& proto) {
   const size_t wanted = packedBytes(elem, numElements(shape));
   if (proto.raw_data().size() != wanted)
-    return invalid(fmt::format("it holds {} bytes where its shape {} needs {}",
+    return failure(ErrorCode::BadTensor,
+                   fmt::format("it holds {} bytes where its shape {} needs {}",
                                proto.raw_data().size(), str(shape), wanted));
   const std::shared_ptr<std::string> raw(proto.release_raw_data());
   return fromBytes(elem, std::move(shape), {raw, reinterpret_cast<const std::byte*>(raw->data())});
@@ -121,7 +126,8 @@ Result<std::vector<int64_t>> sparsePositions(const Tensor& indices, int64_t coun
   const auto rank = static_cast<int64_t>(shape.size());
   const bool linear = indices.shape() == Shape{count};
   if (indices.elem() != ElemType::I64 || (!linear && indices.shape() != Shape{count, rank}))
-    return invalid(fmt::format("its indices are {}, which fits neither {} values nor rank {}",
+    return failure(ErrorCode::BadTensor,
+                   fmt::format("its indices are {}, which fits neither {} values nor rank {}",
                                indices.type().str(), count, rank));
   std::vector<int64_t> positions;
   const int64_t* index = indices.data<int64_t>();
@@ -132,12 +138,13 @@ Result<std::vector<int64_t>> sparsePositions(const Tensor& indices, int64_t coun
     } else {
       for (int64_t d = 0; d < rank; ++d) {
         const int64_t at = index[i * rank + d], size = shape[static_cast<size_t>(d)];
-        if (at < 0 || at >= size) return invalid(fmt::format("its index {} is out of range", at));
+        if (at < 0 || at >= size)
+          return failure(ErrorCode::BadTensor, fmt::format("its index {} is out of range", at));
         position = position * size + at;
       }
     }
     if (position < 0 || position >= numElements(shape))
-      return invalid(fmt::format("its index {} is out of range", position));
+      return failure(ErrorCode::BadTensor, fmt::format("its index {} is out of range", position));
     positions.push_back(position);
   }
   return positions;
@@ -151,7 +158,8 @@ size_t packedBytes(ElemType elem, int64_t count) {
 }
 
 Result<ElemType> decodeElemType(int number) {
-  if (number == pb::TensorProto::STRING) return unsupported("tensors of strings are not supported");
+  if (number == pb::TensorProto::STRING)
+    return failure(ErrorCode::UnsupportedType, "tensors of strings are not supported");
   if (auto elem = elemTypeByNumber(number)) return *elem;
   return invalid(fmt::format("{} is not the number of an element type", number));
 }
@@ -164,12 +172,12 @@ Result<Tensor> decodeTensor(pb::TensorProto& proto, ExternalData& external,
   const int typedValues = numTypedValues(proto);
   if (proto.data_location() == pb::TensorProto_DataLocation_EXTERNAL) {
     if (typedValues > 0 || !proto.raw_data().empty())
-      return invalid("it has data both inside and outside the model");
+      return failure(ErrorCode::BadTensor, "it has data both inside and outside the model");
     ENFOLD_TRY(auto bytes, external.read(proto, packedBytes(elem, numElements(shape))));
     return fromBytes(elem, std::move(shape), std::move(bytes));
   }
   if (!proto.raw_data().empty()) {
-    if (typedValues > 0) return invalid("it has both raw and typed data");
+    if (typedValues > 0) return failure(ErrorCode::BadTensor, "it has both raw and typed data");
     return fromRaw(elem, std::move(shape), proto);
   }
   return fromFields(elem, std::move(shape), proto);
@@ -199,11 +207,13 @@ Result<Tensor> decodeSparseTensor(pb::SparseTensorProto& proto, ExternalData& ex
   const Shape shape(proto.dims().begin(), proto.dims().end());
   ENFOLD_RETURN_IF_ERROR(checkShape(shape, values.elem()));
   if (values.rank() != 1)
-    return invalid(
+    return failure(
+        ErrorCode::BadTensor,
         fmt::format("its values have the shape {} instead of one dimension", str(values.shape())));
   const size_t size = byteSize(values.elem());
   if (numElements(shape) > limits.expandedBytes / static_cast<int64_t>(size))
-    return invalid(fmt::format("made dense, its shape {} is over the limit of {} bytes", str(shape),
+    return failure(ErrorCode::OverLimit,
+                   fmt::format("made dense, its shape {} is over the limit of {} bytes", str(shape),
                                limits.expandedBytes));
   ENFOLD_TRY(const auto positions, sparsePositions(indices, values.numElements(), shape));
   Tensor dense(values.elem(), shape);

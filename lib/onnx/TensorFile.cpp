@@ -4,6 +4,7 @@
 #include "onnx/Npy.h"
 #include "onnx/RegularFile.h"
 #include "onnx/TensorCodec.h"
+#include "support/ErrorCodes.h"
 #include "support/NewFile.h"
 
 #include <enfold/onnx-data.pb.h>
@@ -27,7 +28,7 @@ Result<NamedTensor> decodePb(std::span<const std::byte> bytes,
   if (bytes.size() > static_cast<size_t>(ImportLimits{}.fileBytes) ||
       !proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
       proto.data_type() == pb::TensorProto::UNDEFINED)
-    return invalid("it is neither a .npy file nor an ONNX tensor");
+    return failure(ErrorCode::DamagedFile, "it is neither a .npy file nor an ONNX tensor");
   ExternalData external(folder);
   std::string name = proto.name();
   ENFOLD_TRY(Tensor tensor, decodeTensor(proto, external, ImportLimits{}));
@@ -99,7 +100,8 @@ Result<std::vector<NamedTensor>> readNumbered(const std::filesystem::path& folde
 
 Result<NamedTensor> readTensorFile(const std::filesystem::path& path) {
   ENFOLD_TRY(const RegularFile file, RegularFile::open(path));
-  if (file.size() == 0) return invalid(path.string() + ": the file is empty");
+  if (file.size() == 0)
+    return failure(ErrorCode::DamagedFile, path.string() + ": the file is empty");
   ENFOLD_TRY(const auto bytes, file.map());
   auto tensor = decode({bytes.get(), static_cast<size_t>(file.size())}, path);
   if (!tensor) return about(path, std::move(tensor).error());
@@ -133,16 +135,17 @@ Result<std::vector<DataSet>> readDataSets(const std::filesystem::path& folder,
     if (name.starts_with(kPrefix) && entry.is_directory())
       folders[std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10)] = entry.path();
   }
-  if (error) return usageError(fmt::format("{}: {}", folder.string(), error.message()));
+  if (error)
+    return failure(ErrorCode::NoSuchFile, fmt::format("{}: {}", folder.string(), error.message()));
   if (folders.empty())
-    return usageError(
-        fmt::format("{} holds no {}N folder to check against", folder.string(), kPrefix));
+    return failure(ErrorCode::NoSuchFile, fmt::format("{} holds no {}N folder to check against",
+                                                      folder.string(), kPrefix));
   std::vector<DataSet> sets;
   for (const auto& [number, path] : folders) {
     ENFOLD_TRY(std::vector<NamedTensor> inputs, readNumbered(path, "input", model.inputs));
     ENFOLD_TRY(std::vector<NamedTensor> outputs, readNumbered(path, "output", model.outputs));
     if (!std::filesystem::exists(path / "output_0.pb", error))
-      return usageError(fmt::format("{} holds no output_0.pb", path.string()));
+      return failure(ErrorCode::NoSuchFile, fmt::format("{} holds no output_0.pb", path.string()));
     sets.push_back({path, std::move(inputs), std::move(outputs)});
   }
   return sets;

@@ -1,6 +1,8 @@
 // One run over the samples for the ranges, and one for the counts within them.
 #include "quantize/Calibration.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -37,7 +39,8 @@ Result<> addRanges(TensorStatistics& statistics, const Tensor& tensor, const std
     const Extent extent = extentOf(values.subspan(static_cast<size_t>(part) * size, size));
     if (!extent.isFinite) {
       const Op* producer = graph.find(name)->producer();
-      return invalid(fmt::format("tensor '{}' holds NaN or infinity in sample {}", name, sample),
+      return failure(ErrorCode::BadData,
+                     fmt::format("tensor '{}' holds NaN or infinity in sample {}", name, sample),
                      producer ? producer->describe() : "");
     }
     const Range range{extent.low, extent.high};

@@ -4,6 +4,7 @@
 #include "quantize/BiasCorrection.h"
 #include "quantize/Equalization.h"
 #include "quantize/Prepare.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -65,7 +66,9 @@ Result<> Quantizer::checkExcluded(const Graph& model) {
     const bool known = model.find(name) || std::ranges::any_of(model.ops(), [&](const auto& op) {
                          return std::ranges::find(op->origins(), name) != op->origins().end();
                        });
-    if (!known) return usageError(fmt::format("the model has no node '{}' to exclude", name));
+    if (!known)
+      return failure(ErrorCode::UnknownName,
+                     fmt::format("the model has no node '{}' to exclude", name));
     best_.planOptions.inFloat.emplace(name, "excluded");
   }
   return {};

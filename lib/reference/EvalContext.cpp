@@ -1,6 +1,8 @@
 // Operand access, and the table from op kind to reference function.
 #include "reference/EvalContext.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 namespace enfold::reference {
@@ -23,8 +25,8 @@ const Tensor& EvalContext::tensor(std::string_view name) const {
 }
 
 std::unexpected<Error> EvalContext::unsupportedElem(ElemType elem) const {
-  return unsupported(
-      fmt::format("{} does not work on elements of type {}", info_.name, enfold::name(elem)));
+  return failure(ErrorCode::UnsupportedType, fmt::format("{} does not work on elements of type {}",
+                                                         info_.name, enfold::name(elem)));
 }
 
 EvalFunction evalFunction(OpKind kind) {

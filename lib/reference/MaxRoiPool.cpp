@@ -2,6 +2,7 @@
 // are rounded to pixels, both included.
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -38,8 +39,8 @@ Result<> evalMaxRoiPool(EvalContext& context) {
   for (int64_t box = 0; box < y[0]; ++box) {
     const double* roi = rois.data() + box * 5;
     if (!(roi[0] >= 0 && roi[0] < static_cast<double>(x[0])))
-      return invalid(
-          fmt::format("box {} is of image {}, of which there are {}", box, roi[0], x[0]));
+      return failure(ErrorCode::BadData, fmt::format("box {} is of image {}, of which there are {}",
+                                                     box, roi[0], x[0]));
     const auto image = static_cast<int64_t>(roi[0]);
     const auto corner = [&](size_t i) {
       return std::round(static_cast<float>(roi[1 + i]) * scale);

@@ -3,6 +3,7 @@
 #include "ir/Padding.h"
 #include "reference/EvalContext.h"
 #include "reference/Indexing.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -47,7 +48,8 @@ int64_t dot(Index index, const Strides& strides) {
 /// A gathered index counted from the front, or an error.
 Result<int64_t> checkedIndex(int64_t at, int64_t size) {
   if (at < -size || at >= size)
-    return invalid(fmt::format("index {} is out of range for size {}", at, size));
+    return failure(ErrorCode::BadData,
+                   fmt::format("index {} is out of range for size {}", at, size));
   return at < 0 ? at + size : at;
 }
 
@@ -126,7 +128,8 @@ Result<> evalPad(EvalContext& context) {
   const std::string mode = context.string("mode");
   const Strides from = rowMajorStrides(x);
   if (mode == "constant" && context.has(2)) {
-    if (context.operand(2).numElements() != 1) return invalid("the pad value must be one number");
+    if (context.operand(2).numElements() != 1)
+      return failure(ErrorCode::ShapeMismatch, "the pad value must be one number");
     for (int64_t i = 0; i < context.result().numElements(); ++i)
       moveElement(context.operand(2), 0, context.result(), i);
   }
@@ -187,7 +190,8 @@ Result<> evalGatherElements(EvalContext& context) {
   const Strides from = rowMajorStrides(x);
   size_t next = 0;
   for (size_t d = 0; d < x.size(); ++d)
-    if (d != axis && context.shape(1)[d] > x[d]) return invalid("indices reach outside the data");
+    if (d != axis && context.shape(1)[d] > x[d])
+      return failure(ErrorCode::BadData, "indices reach outside the data");
   gatherEach(context, 0, [&](Index index) {
     const int64_t at = indices[next++];
     return dot(index, from) + ((at < 0 ? at + x[axis] : at) - index[axis]) * from[axis];
@@ -251,12 +255,13 @@ Result<> evalReverseSequence(EvalContext& context) {
   const auto time = static_cast<size_t>(context.integer("time_axis"));
   const auto batch = static_cast<size_t>(context.integer("batch_axis"));
   if (x.size() < 2 || time > 1 || batch > 1 || time == batch)
-    return invalid("time_axis and batch_axis must be 0 and 1");
+    return failure(ErrorCode::BadAttribute, "time_axis and batch_axis must be 0 and 1");
   const std::vector<int64_t> lengths = context.operand(1).toInts();
   if (static_cast<int64_t>(lengths.size()) != x[batch])
-    return invalid("one sequence length a batch entry is needed");
+    return failure(ErrorCode::ShapeMismatch, "one sequence length a batch entry is needed");
   for (int64_t length : lengths)
-    if (length < 0 || length > x[time]) return invalid("a sequence length is out of range");
+    if (length < 0 || length > x[time])
+      return failure(ErrorCode::BadData, "a sequence length is out of range");
   const Strides from = rowMajorStrides(x);
   gatherEach(context, 0, [&](Index i) {
     const int64_t length = lengths[static_cast<size_t>(i[batch])], t = i[time];
@@ -267,7 +272,7 @@ Result<> evalReverseSequence(EvalContext& context) {
 
 Result<> evalTrilu(EvalContext& context) {
   const Shape& x = context.shape(0);
-  if (x.size() < 2) return invalid("trilu takes matrices");
+  if (x.size() < 2) return failure(ErrorCode::ShapeMismatch, "trilu takes matrices");
   const int64_t k = context.has(1) ? context.operand(1).asInt(0) : 0;
   const bool upper = context.integer("upper") != 0;
   const Strides from = rowMajorStrides(x);
@@ -280,7 +285,8 @@ Result<> evalTrilu(EvalContext& context) {
 
 Result<> evalOneHot(EvalContext& context) {
   const Tensor &indices = context.operand(0), &values = context.operand(2);
-  if (values.numElements() != 2) return invalid("values of one_hot must be two: off and on");
+  if (values.numElements() != 2)
+    return failure(ErrorCode::ShapeMismatch, "values of one_hot must be two: off and on");
   Tensor& y = context.result();
   const auto axis = static_cast<size_t>(frontAxis(context.integer("axis"), y.shape().size()));
   const int64_t depth = y.shape()[axis];

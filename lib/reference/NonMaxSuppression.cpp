@@ -1,5 +1,6 @@
 // NonMaxSuppression: of boxes that overlap, the one with the best score, for every image and class.
 #include "reference/EvalContext.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -37,7 +38,8 @@ Result<> evalNonMaxSuppression(EvalContext& context) {
   const Tensor &boxes = context.operand(0), &scores = context.operand(1);
   const Shape &b = boxes.shape(), &s = scores.shape();
   if (b.size() != 3 || s.size() != 3 || b[2] != 4 || b[0] != s[0] || b[1] != s[2])
-    return invalid(fmt::format("boxes {} and scores {} do not fit", str(b), str(s)));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("boxes {} and scores {} do not fit", str(b), str(s)));
   const auto scalar = [&](size_t i, double absent) {
     return context.has(i) && context.operand(i).numElements() > 0 ? context.operand(i).asDouble(0)
                                                                   : absent;

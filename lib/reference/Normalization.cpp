@@ -2,6 +2,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Indexing.h"
 #include "reference/Numbers.h"
+#include "support/ErrorCodes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -39,7 +40,7 @@ Result<> normalizeRuns(EvalContext& context, int64_t size) {
   const int64_t channels = channelsOf(x), pixels = pixelsOf(x);
   if (static_cast<int64_t>(scale.size()) != channels ||
       static_cast<int64_t>(bias.size()) != channels)
-    return invalid("scale and bias must have one value a channel");
+    return failure(ErrorCode::ShapeMismatch, "scale and bias must have one value a channel");
   const double epsilon = context.real("epsilon");
   for (size_t begin = 0; begin < values.size(); begin += static_cast<size_t>(size)) {
     const std::span<double> run(values.data() + begin, static_cast<size_t>(size));
@@ -100,7 +101,8 @@ Result<> evalInstanceNormalization(EvalContext& context) {
 
 Result<> evalGroupNormalization(EvalContext& context) {
   const int64_t groups = context.integer("num_groups"), channels = channelsOf(context.shape(0));
-  if (groups < 1 || channels % groups) return invalid("num_groups does not divide the channels");
+  if (groups < 1 || channels % groups)
+    return failure(ErrorCode::ShapeMismatch, "num_groups does not divide the channels");
   return normalizeRuns(context, channels / groups * pixelsOf(context.shape(0)));
 }
 
@@ -206,9 +208,9 @@ Result<> evalLpNormalization(EvalContext& context) {
 /// Across channels: x / (bias + alpha/size * sum of squares of `size` channels around)^beta.
 Result<> evalLRN(EvalContext& context) {
   const Shape& x = context.shape(0);
-  if (x.size() < 2) return invalid("lrn needs channels");
+  if (x.size() < 2) return failure(ErrorCode::ShapeMismatch, "lrn needs channels");
   const int64_t channels = x[1], pixels = pixelsOf(x), size = context.integer("size");
-  if (size < 1) return invalid("size of lrn must be at least 1");
+  if (size < 1) return failure(ErrorCode::BadAttribute, "size of lrn must be at least 1");
   const double alpha = context.real("alpha"), beta = context.real("beta"),
                bias = context.real("bias");
   const std::vector<double> in = load<double>(context.operand());

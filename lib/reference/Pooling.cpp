@@ -2,6 +2,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
 #include "reference/WindowLoop.h"
+#include "support/ErrorCodes.h"
 
 #include <cmath>
 #include <limits>
@@ -153,10 +154,12 @@ Result<> evalMaxUnpool(EvalContext& context) {
   const Strides strides = rowMajorStrides(y.shape());
   for (int64_t i = 0; i < x.numElements(); ++i) {
     int64_t rest = indices.asInt(i), to = 0;
-    if (rest < 0 || rest >= numElements(counted)) return invalid("an index is out of range");
+    if (rest < 0 || rest >= numElements(counted))
+      return failure(ErrorCode::BadData, "an index is out of range");
     for (size_t d = counted.size(); d-- > 0; rest /= counted[d]) {
       const int64_t at = rest % counted[d];
-      if (at >= y.shape()[d]) return invalid("an index is outside the output shape");
+      if (at >= y.shape()[d])
+        return failure(ErrorCode::BadData, "an index is outside the output shape");
       to += at * strides[d];
     }
     y.setDouble(to, x.asDouble(i));

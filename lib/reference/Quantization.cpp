@@ -8,6 +8,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Indexing.h"
 #include "reference/Numbers.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -44,14 +45,15 @@ Result<std::vector<int64_t>> parameterOfEach(const EvalContext& context, const T
   Strides strides(x.size(), 0);
   if (block == 0) {
     if (scale.shape() != Shape{x[axis]})
-      return invalid(
-          fmt::format("scale {} does not fit axis {} of {}", str(scale.shape()), at, str(x)));
+      return failure(ErrorCode::ShapeMismatch, fmt::format("scale {} does not fit axis {} of {}",
+                                                           str(scale.shape()), at, str(x)));
     strides[axis] = 1;
   } else {
     Shape blocks = x;
     blocks[axis] = block > 0 ? (x[axis] + block - 1) / block : -1;
     if (scale.shape() != blocks)
-      return invalid(fmt::format("scale {} does not fit blocks of {} along axis {} of {}",
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("scale {} does not fit blocks of {} along axis {} of {}",
                                  str(scale.shape()), block, at, str(x)));
     strides = rowMajorStrides(blocks);
   }
@@ -68,7 +70,8 @@ Result<std::vector<int64_t>> parameterOfEach(const EvalContext& context, const T
 Result<> checkZeroPoint(const EvalContext& context) {
   if (context.has(2) && context.shape(2) != context.shape(1) &&
       (context.operand(1).numElements() != 1 || context.operand(2).numElements() != 1))
-    return invalid(fmt::format("zero point {} does not fit scale {}", str(context.shape(2)),
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("zero point {} does not fit scale {}", str(context.shape(2)),
                                str(context.shape(1))));
   return {};
 }
@@ -142,7 +145,8 @@ Result<Requantization> Requantization::of(const EvalContext& context, size_t cha
   const Tensor& zero = context.operand(7);
   const bool fits = w.numElements() == 1 || w.numElements() == static_cast<int64_t>(channels);
   if (x.numElements() == 0 || y.numElements() != 1 || zero.numElements() != 1 || !fits)
-    return invalid("scales and zero points must be one number, or one a channel for weights");
+    return failure(ErrorCode::ShapeMismatch,
+                   "scales and zero points must be one number, or one a channel for weights");
   return Requantization(x, w, y, zero.asDouble(0));
 }
 
@@ -158,7 +162,7 @@ void Requantization::store(Tensor& tensor, int64_t i, int64_t sum, size_t channe
 
 Result<> subtractZeroPoint(std::vector<int64_t>& values, const Tensor& zero, int64_t channels) {
   if (zero.numElements() != 1 && zero.numElements() != channels)
-    return invalid("a zero point must be one number or one a channel");
+    return failure(ErrorCode::ShapeMismatch, "a zero point must be one number or one a channel");
   const size_t each = values.size() / static_cast<size_t>(std::max<int64_t>(channels, 1));
   for (size_t i = 0; i < values.size(); ++i)
     values[i] -= zero.asInt(zero.numElements() == 1 ? 0 : static_cast<int64_t>(i / each));

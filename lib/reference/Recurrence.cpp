@@ -5,6 +5,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
 #include "reference/Reference.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -161,7 +162,8 @@ Result<std::vector<int64_t>> lengths(const EvalContext& context, const Recurrent
   all = context.operand(4).toInts();
   for (const int64_t length : all)
     if (length < 0 || length > s.time)
-      return invalid(
+      return failure(
+          ErrorCode::BadData,
           fmt::format("a sequence of length {} in an input of {} steps", length, s.time));
   return all;
 }

@@ -2,6 +2,7 @@
 #include "reference/EvalContext.h"
 #include "reference/Indexing.h"
 #include "reference/Numbers.h"
+#include "support/ErrorCodes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -154,7 +155,8 @@ template <typename Better> Result<> argExtreme(EvalContext& context, Better bett
 
 template <typename Step> Result<> scan(EvalContext& context, int initial, Step step) {
   const Tensor& axisTensor = context.operand(1);
-  if (axisTensor.numElements() != 1) return invalid("axis must be one number");
+  if (axisTensor.numElements() != 1)
+    return failure(ErrorCode::ShapeMismatch, "axis must be one number");
   ENFOLD_TRY(const int64_t axis, normalizeAxis(axisTensor.asInt(0), context.operand().rank()));
   const Lines lines = linesAlong(context.shape(0), axis);
   const bool exclusive = context.integer("exclusive") != 0,

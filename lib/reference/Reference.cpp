@@ -3,6 +3,7 @@
 
 #include "ir/Steps.h"
 #include "reference/EvalContext.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -106,8 +107,9 @@ Result<> checkInputs(const Graph& graph, std::span<const Tensor> inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Value& input = *graph.inputs()[i];
     if (input.elem() != inputs[i].elem() || input.shape() != inputs[i].shape())
-      return usageError(fmt::format("input '{}' must be {}, not {}", input.name(),
-                                    input.type().str(), inputs[i].type().str()));
+      return failure(ErrorCode::WrongInput,
+                     fmt::format("input '{}' must be {}, not {}", input.name(), input.type().str(),
+                                 inputs[i].type().str()));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 // pixel from a grid of bilinear samples.
 #include "reference/EvalContext.h"
 #include "reference/Numbers.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -95,7 +96,8 @@ Result<> evalRoiAlign(EvalContext& context) {
   for (int64_t roi = 0; roi < y[0]; ++roi) {
     const int64_t image = images[static_cast<size_t>(roi)];
     if (image < 0 || image >= x[0])
-      return invalid(fmt::format("batch index {} is out of range for {} images", image, x[0]));
+      return failure(ErrorCode::BadData,
+                     fmt::format("batch index {} is out of range for {} images", image, x[0]));
     const Box box = boxOf(context, roi, y[2], y[3]);
     std::vector<Samples> rows, columns;
     for (int64_t i = 0; i < y[2]; ++i)

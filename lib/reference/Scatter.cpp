@@ -4,6 +4,7 @@
 #include "reference/Indexing.h"
 #include "reference/Numbers.h"
 #include "reference/Pointwise.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +17,8 @@ namespace {
 /// A scattered index counted from the front, or an error.
 Result<int64_t> checkedIndex(int64_t at, int64_t size) {
   if (at < -size || at >= size)
-    return invalid(fmt::format("index {} is out of range for size {}", at, size));
+    return failure(ErrorCode::BadData,
+                   fmt::format("index {} is out of range for size {}", at, size));
   return at < 0 ? at + size : at;
 }
 
@@ -39,7 +41,8 @@ void overwrite(EvalContext& context, const std::vector<int64_t>& targets) {
 Result<> scatter(EvalContext& context, const std::vector<int64_t>& targets) {
   const std::string reduction = context.string("reduction");
   const Tensor &data = context.operand(0), &updates = context.operand(2);
-  if (updates.elem() != data.elem()) return invalid("data and updates differ in element type");
+  if (updates.elem() != data.elem())
+    return failure(ErrorCode::TypeMismatch, "data and updates differ in element type");
   if (reduction == "none") {
     context.result() = data;
     overwrite(context, targets);
@@ -73,9 +76,10 @@ Result<> evalScatterElements(EvalContext& context) {
   ENFOLD_TRY(const int64_t at, normalizeAxis(context.integer("axis"), context.operand().rank()));
   const auto axis = static_cast<size_t>(at);
   if (indices.size() != x.size() || context.shape(2) != indices)
-    return invalid("indices, updates and data differ in rank or size");
+    return failure(ErrorCode::ShapeMismatch, "indices, updates and data differ in rank or size");
   for (size_t d = 0; d < x.size(); ++d)
-    if (d != axis && indices[d] > x[d]) return invalid("indices reach outside the data");
+    if (d != axis && indices[d] > x[d])
+      return failure(ErrorCode::BadData, "indices reach outside the data");
   const std::vector<int64_t> values = context.operand(1).toInts();
   for (int64_t value : values) ENFOLD_RETURN_IF_ERROR(checkedIndex(value, x[axis]));
   const Strides strides = rowMajorStrides(x);
@@ -94,15 +98,16 @@ Result<> evalScatterElements(EvalContext& context) {
 Result<> evalScatterND(EvalContext& context) {
   const Shape &x = context.shape(0), &indices = context.shape(1);
   if (indices.empty() || indices.back() < 0 || indices.back() > static_cast<int64_t>(x.size()))
-    return invalid(fmt::format("indices {} do not fit data {}", str(indices), str(x)));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("indices {} do not fit data {}", str(indices), str(x)));
   const auto depth = static_cast<size_t>(indices.back());
   const Shape slice(x.begin() + static_cast<ptrdiff_t>(depth), x.end());
   Shape wanted(indices.begin(), indices.end() - 1);
   const int64_t rows = numElements(wanted), each = numElements(slice);
   wanted.insert(wanted.end(), slice.begin(), slice.end());
   if (context.shape(2) != wanted)
-    return invalid(
-        fmt::format("updates {} where {} are needed", str(context.shape(2)), str(wanted)));
+    return failure(ErrorCode::ShapeMismatch, fmt::format("updates {} where {} are needed",
+                                                         str(context.shape(2)), str(wanted)));
   const std::vector<int64_t> values = context.operand(1).toInts();
   const Strides strides = rowMajorStrides(x);
   std::vector<int64_t> targets;

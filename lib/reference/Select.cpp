@@ -1,5 +1,6 @@
 // Ops that pick or bound elements: Where, Clip and PRelu.
 #include "reference/Pointwise.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +15,8 @@ template <typename N> Result<N> boundOf(const EvalContext& context, size_t opera
   if (!context.has(operand)) return unbounded;
   const Tensor& bound = context.operand(operand);
   if (bound.numElements() != 1)
-    return invalid(fmt::format("operand '{}' of clip must be a scalar, not of shape {}",
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("operand '{}' of clip must be a scalar, not of shape {}",
                                context.info().operands[operand].name, str(bound.shape())));
   return load<N>(bound).front();
 }

@@ -2,49 +2,65 @@
 #include "support/ErrorCodes.h"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 namespace enfold {
 namespace {
 
 constexpr ErrorInfo kTable[] = {
-    {ErrorKind::Usage, "usage", 2, "ENFOLD_INVALID_ARGUMENT", "InvalidArgument",
-     "An option, a file name, an input or a setting does not fit the model or the command.",
-     "The message names it and says what was expected. `enfold COMMAND --help` lists the options, "
-     "and `enfold inspect MODEL` the inputs of a model with their types."},
-    {ErrorKind::Invalid, "invalid-model", 3, "ENFOLD_INVALID_MODEL", "InvalidGraph",
-     "The model or another file is broken or contradicts itself, or a run met data that the model "
-     "does not allow, such as an index outside of a tensor.",
-     "Export or copy the file again. If `onnx.checker.check_model(MODEL, full_check=True)` accepts "
-     "a model that enfold refuses, report it."},
-    {ErrorKind::Unsupported, "unsupported-model", 3, "ENFOLD_UNSUPPORTED_MODEL", "NotImplemented",
-     "The model is valid, but needs an operator, an element type or a feature of the processor or "
-     "system that is not there. All such nodes of a model are named at once.",
-     "`enfold ops` lists the supported operators. Export the model with another opset or without "
-     "the node; in Python, `enfold.options(fallback=\"onnxruntime\")` hands such models to ONNX "
-     "Runtime."},
-    {ErrorKind::NoMemory, "no-memory", 3, "ENFOLD_NO_MEMORY", "RuntimeException",
-     "The system has less memory than the model takes, or `--limit-memory` allows less.",
-     "`enfold doctor MODEL` forecasts the memory needed. Smaller batches and fewer `--streams` "
-     "take less."},
-    {ErrorKind::DataDependent, "data-dependent", 3, "ENFOLD_UNSUPPORTED_MODEL", "NotImplemented",
-     "The shape of a tensor depends on data, so it is not known when the model is compiled.",
-     "Such models run in stages, by `enfold run`, `enfold bench` and in Python, but cannot be "
-     "compiled to a file. If an input decides the shape, state its value: `--input NAME=FILE`."},
-    {ErrorKind::Stopped, "stopped", 3, "ENFOLD_STOPPED", "Stopped",
-     "The caller asked to stop, or a limit of time or of iterations was reached.",
-     "Raise `--limit-compile-seconds` or `--limit-iterations`, or in Python the argument "
-     "`seconds`."},
+#define ENFOLD_ERROR(name, code, kind, meaning, advice) {ErrorKind::kind, code, meaning, advice},
+#include "support/ErrorCodes.def"
+#undef ENFOLD_ERROR
 };
 
 } // namespace
 
 std::span<const ErrorInfo> errorTable() { return kTable; }
 
-const ErrorInfo& info(ErrorKind kind) {
-  const auto* row = std::ranges::find(kTable, kind, &ErrorInfo::kind);
-  ENFOLD_CHECK(row != std::end(kTable), "an error of no kind");
-  return *row;
+const ErrorInfo& info(ErrorCode code) {
+  ENFOLD_CHECK(code != ErrorCode::OfKind, "no code, but that of a kind");
+  return kTable[static_cast<size_t>(code) - 1];
 }
+
+const ErrorKindInfo& info(ErrorKind kind) {
+  static constexpr ErrorKindInfo usage = {ErrorCode::Usage, 2, "ENFOLD_INVALID_ARGUMENT",
+                                          "InvalidArgument"};
+  static constexpr ErrorKindInfo invalid = {ErrorCode::Invalid, 3, "ENFOLD_INVALID_MODEL",
+                                            "InvalidGraph"};
+  static constexpr ErrorKindInfo unsupported = {ErrorCode::Unsupported, 3,
+                                                "ENFOLD_UNSUPPORTED_MODEL", "NotImplemented"};
+  static constexpr ErrorKindInfo noMemory = {ErrorCode::NoMemory, 3, "ENFOLD_NO_MEMORY",
+                                             "RuntimeException"};
+  static constexpr ErrorKindInfo dataDependent = {ErrorCode::DataDependent, 3,
+                                                  "ENFOLD_UNSUPPORTED_MODEL", "NotImplemented"};
+  static constexpr ErrorKindInfo stopped = {ErrorCode::Stopped, 3, "ENFOLD_STOPPED", "Stopped"};
+  switch (kind) {
+  case ErrorKind::Usage:
+    return usage;
+  case ErrorKind::Invalid:
+    return invalid;
+  case ErrorKind::Unsupported:
+    return unsupported;
+  case ErrorKind::NoMemory:
+    return noMemory;
+  case ErrorKind::DataDependent:
+    return dataDependent;
+  case ErrorKind::Stopped:
+    return stopped;
+  }
+  std::unreachable();
+}
+
+std::vector<ErrorCode> codesOf(const Error& error) {
+  std::vector<ErrorCode> codes;
+  for (const Diag& diag : error.diags) {
+    const ErrorCode code = diag.code == ErrorCode::OfKind ? info(error.kind).code : diag.code;
+    if (std::ranges::find(codes, code) == codes.end()) codes.push_back(code);
+  }
+  return codes;
+}
+
+Error::Error(ErrorCode code, std::string message, std::string node)
+    : kind(info(code).kind), diags{{std::move(message), std::move(node), code}} {}
 
 } // namespace enfold

@@ -1,6 +1,8 @@
 // Writing beside and renaming. The lock is flock(2)'s, which the system takes back from the dead.
 #include "support/NewFile.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 #include <atomic>
@@ -15,7 +17,8 @@ namespace enfold {
 namespace {
 
 std::unexpected<Error> cannotWrite(const std::filesystem::path& path) {
-  return usageError(fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
+  return failure(ErrorCode::CannotWrite,
+                 fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
 }
 
 constexpr std::string_view kMark = ".tmp";

@@ -21,12 +21,18 @@ enum class ErrorKind {
   Stopped,       ///< the caller asked to stop, or a time it set was over (exit code 3)
 };
 
-/// One problem: what is wrong, and which node it concerns ("op 'name'"), if any.
+/// The cause of a problem, more precisely than its kind: see ErrorCodes.h.
+enum class ErrorCode : unsigned char;
+
+/// One problem: what is wrong, which node it concerns ("op 'name'"), if any, and its cause, if it
+/// is one that has a code of its own.
 struct Diag {
   std::string message;
   std::string node;
+  ErrorCode code{};
 
   std::string str() const { return node.empty() ? message : node + ": " + message; }
+  bool operator==(const Diag&) const = default;
 };
 
 /// Why an operation failed: never empty.
@@ -37,6 +43,8 @@ struct [[nodiscard]] Error {
   Error(ErrorKind kind, std::string message, std::string node = {})
       : kind(kind), diags{{std::move(message), std::move(node)}} {}
   Error(ErrorKind kind, std::vector<Diag> diags) : kind(kind), diags(std::move(diags)) {}
+  /// Of the kind that the code has.
+  Error(ErrorCode code, std::string message, std::string node = {});
 
   /// All problems, one a line.
   std::string str() const;

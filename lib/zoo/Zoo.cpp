@@ -1,4 +1,5 @@
 // The table of networks.
+#include "support/ErrorCodes.h"
 #include "zoo/Networks.h"
 
 #include <fmt/format.h>
@@ -68,8 +69,8 @@ Result<> checkInput(const Entry& entry, const Shape& input) {
   const bool fits = input.size() == entry.input.size() && input[1] == entry.input[1] &&
                     std::ranges::all_of(input, [](int64_t size) { return size > 0; });
   if (fits) return checkShape(input, ElemType::F32);
-  return usageError(fmt::format("network '{}' takes inputs like {}, not {}", entry.name,
-                                str(entry.input), str(input)));
+  return failure(ErrorCode::WrongInput, fmt::format("network '{}' takes inputs like {}, not {}",
+                                                    entry.name, str(entry.input), str(input)));
 }
 
 } // namespace
@@ -82,7 +83,8 @@ Result<const Entry*> find(std::string_view name) {
     if (entry.name == name) return &entry;
     known += fmt::format("{}{}", known.empty() ? "" : ", ", entry.name);
   }
-  return usageError(fmt::format("no network '{}' in the zoo; there are {}", name, known));
+  return failure(ErrorCode::UnknownName,
+                 fmt::format("no network '{}' in the zoo; there are {}", name, known));
 }
 
 Result<std::unique_ptr<Graph>> build(std::string_view name, std::optional<Shape> input) {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from enfold import _types
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from enfold import _core
 
 
@@ -16,6 +18,12 @@ class Error(Exception):
 
     number, label = 1, "FAIL"
     in_place_of_onnxruntime = False
+    codes: tuple[str, ...] = ()
+    """Causes that `enfold errors CODE` explains."""
+
+    def coded(self, *codes: str) -> Self:
+        self.codes = codes
+        return self
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -109,18 +117,27 @@ BY_STATUS: dict[int, type[Error]] = {
 }
 
 
+def of_status(status: int, text: str, codes: str) -> Error:
+    """The error of a failed call of the compiler's C interface."""
+    return BY_STATUS.get(status, Fail)(text).coded(*codes.split())
+
+
 def of_opening(error: Error, model: str | bytes) -> Error:
     """The error of a model that cannot be opened, as onnxruntime words and classes it."""
     text = str(error.args[0])
     failed = f"Load model from {model} failed:" if isinstance(model, str) else ""
     if isinstance(error, NoSuchFile):
-        return NoSuchFile(f"{failed}Load model {model!s} failed. File doesn't exist ({text})")
-    if "it is not an ONNX model: it has no graph" in text:
-        return InvalidArgument(f"{failed}No graph was found in the protobuf. ({text})")
-    if "it is not an ONNX model" in text:
+        worded: Error = NoSuchFile(
+            f"{failed}Load model {model!s} failed. File doesn't exist ({text})"
+        )
+    elif "it has no graph" in text:
+        worded = InvalidArgument(f"{failed}No graph was found in the protobuf. ({text})")
+    elif {"not-onnx", "truncated-file"} & set(error.codes):
         words = failed + "P" if failed else "Failed to load model because p"
-        return InvalidProtobuf(f"{words}rotobuf parsing failed. ({text})")
-    return error
+        worded = InvalidProtobuf(f"{words}rotobuf parsing failed. ({text})")
+    else:
+        return error
+    return worded.coded(*error.codes)
 
 
 def _names(tensors: Sequence[tuple[str, int, Any]]) -> list[str]:
@@ -139,7 +156,8 @@ def check_names(network: _core.Network, feed: Mapping[str, object]) -> None:
     known = required + _names(network.overridable)
     for name in feed:
         if name not in known:
-            raise InvalidArgument(f"Invalid input name: {name}; the model has {known}")
+            error = InvalidArgument(f"Invalid input name: {name}; the model has {known}")
+            raise error.coded("unknown-input")
 
 
 def check_types(network: _core.Network, feed: Mapping[str, object]) -> None:
@@ -152,14 +170,14 @@ def check_types(network: _core.Network, feed: Mapping[str, object]) -> None:
             raise InvalidArgument(
                 f"Unexpected input data type. Actual: ({_types.type_string(given_elem)}) , "
                 f"expected: ({_types.type_string(elem)}), for input '{name}'"
-            )
+            ).coded("wrong-input")
         if shape is None:
             continue
         if len(given_shape) != len(shape):
             raise InvalidArgument(
                 f"Invalid rank for input: {name} Got: {len(given_shape)} Expected: {len(shape)} "
                 "Please fix either the inputs/outputs or the model."
-            )
+            ).coded("wrong-input")
         wrong = [
             (axis, got, size)
             for axis, (got, size) in enumerate(zip(given_shape, shape))
@@ -172,7 +190,7 @@ def check_types(network: _core.Network, feed: Mapping[str, object]) -> None:
             raise InvalidArgument(
                 f"Got invalid dimensions for input: {name} for the following indices\n {listed}\n"
                 " Please fix either the inputs/outputs or the model."
-            )
+            ).coded("wrong-input")
 
 
 def refuse_output(name: str, elem: int, shape: Sequence[int], array: object) -> NoReturn:

@@ -68,8 +68,10 @@ void check(enfold_status status) {
   if (status == ENFOLD_OK) return;
   if (PyErr_Occurred()) throw nb::python_error(); // an interrupt that ended a compilation
   const nb::module_ errors = nb::module_::import_("enfold._errors");
-  raise(errors.attr("BY_STATUS").attr("get")(static_cast<int>(status), errors.attr("Fail")),
-        enfold_compiler_error());
+  const nb::object error = errors.attr("of_status")(
+      static_cast<int>(status), enfold_compiler_error(), enfold_compiler_error_codes());
+  PyErr_SetObject(error.type().ptr(), error.ptr());
+  throw nb::python_error();
 }
 
 namespace {

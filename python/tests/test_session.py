@@ -242,16 +242,22 @@ class TestBadInput:
 
     def test_sizes_of_open_models(self, open_net: bytes) -> None:
         session = enfold.InferenceSession(open_net)
-        with pytest.raises(enfold.InvalidArgument, match="index: 1 Got: 4 Expected: 3|must be"):
+        with pytest.raises(enfold.InvalidArgument, match="index: 1 Got: 4 Expected: 3") as wrong:
             session.run(None, {"x": numpy.zeros((1, 4, 8, 8), numpy.float32)})
+        assert wrong.value.codes == ("wrong-input",)
         session.run(None, {"x": numpy.zeros((1, 3, 8, 8), numpy.float32)})
 
     def test_models(self, tmp_path: pathlib.Path) -> None:
-        with pytest.raises(enfold.NoSuchFile, match="no such file"):
+        with pytest.raises(enfold.NoSuchFile, match="no such file") as missing:
             enfold.InferenceSession(str(tmp_path / "none.onnx"))
-        for bytes_ in (b"garbage", b"\x08\x08" * 100 + b"\x0a"):
-            with pytest.raises(enfold.InvalidProtobuf):
+        assert missing.value.codes == ("no-such-file",)
+        for bytes_, code in (
+            (b"garbage", "not-onnx"),
+            (b"\x08\x08" * 100 + b"\x0a", "truncated-file"),
+        ):
+            with pytest.raises(enfold.InvalidProtobuf) as broken:
                 enfold.InferenceSession(bytes_)
+            assert broken.value.codes == (code,)
         with pytest.raises(enfold.InvalidArgument, match="No graph"):
             enfold.InferenceSession(b"")
         with pytest.raises(TypeError):
@@ -273,6 +279,7 @@ class TestBadInput:
         with pytest.raises(enfold.NotImplemented) as raised:
             enfold.InferenceSession(model.SerializeToString())
         assert "one" in str(raised.value) and "two" in str(raised.value)
+        assert raised.value.codes == ("unknown-operator",)
 
     def test_bound_outputs(self, net: bytes, image: numpy.ndarray) -> None:
         session = enfold.InferenceSession(net)

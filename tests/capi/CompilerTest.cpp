@@ -160,9 +160,14 @@ TEST(Compiler, LimitsOfARun) {
   void* outputs[] = {y.data()};
   const volatile int32_t stop = 1;
   const enfold_run_limits stopped = {&stop, 0}, late = {nullptr, 1e-9}, none = {nullptr, 60};
-  for (const auto& [limits, expected] :
-       {std::pair(&stopped, ENFOLD_STOPPED), {&late, ENFOLD_STOPPED}, {&none, ENFOLD_OK}})
-    EXPECT_EQ(enfold_run_compiled(compiled.get(), inputs, 1, outputs, 1, limits), expected);
+  const auto run = [&](const enfold_run_limits& limits) {
+    return enfold_run_compiled(compiled.get(), inputs, 1, outputs, 1, &limits);
+  };
+  EXPECT_EQ(run(stopped), ENFOLD_STOPPED);
+  EXPECT_STREQ(enfold_compiler_error_codes(), "stopped");
+  EXPECT_EQ(run(late), ENFOLD_STOPPED);
+  EXPECT_STREQ(enfold_compiler_error_codes(), "time-limit");
+  EXPECT_EQ(run(none), ENFOLD_OK);
   const enfold_run_limits wrong = {nullptr, NAN};
   EXPECT_NE(enfold_run_compiled(compiled.get(), inputs, 1, outputs, 1, &wrong), ENFOLD_OK);
 }
@@ -236,10 +241,13 @@ TEST(Compiler, RefusedSettings) {
 TEST(Compiler, RefusedModels) {
   enfold_network* network = nullptr;
   EXPECT_EQ(enfold_open("/none/such.onnx", nullptr, &network), ENFOLD_NO_SUCH_FILE);
+  EXPECT_STREQ(enfold_compiler_error_codes(), "no-such-file");
   EXPECT_EQ(enfold_open(nullptr, nullptr, &network), ENFOLD_INVALID_ARGUMENT);
   EXPECT_EQ(enfold_open("zoo:resnet18", nullptr, nullptr), ENFOLD_INVALID_ARGUMENT);
   EXPECT_EQ(enfold_open("zoo:none", nullptr, &network), ENFOLD_INVALID_ARGUMENT);
+  EXPECT_STREQ(enfold_compiler_error_codes(), "unknown-name");
   EXPECT_EQ(enfold_open_bytes("garbage", 7, nullptr, &network), ENFOLD_INVALID_MODEL);
+  EXPECT_STREQ(enfold_compiler_error_codes(), "not-onnx");
   EXPECT_EQ(enfold_open_bytes(nullptr, 0, nullptr, &network), ENFOLD_INVALID_MODEL);
   EXPECT_EQ(enfold_open_bytes("x", -1, nullptr, &network), ENFOLD_INVALID_ARGUMENT);
   EXPECT_EQ(network, nullptr);

@@ -86,6 +86,48 @@ TEST(Template, GivesTheBitsOfTheKernelsItIsMadeOf) {
   }
 }
 
+/// Sums of rows, through scratch that sizes do not decide.
+kir::Kernel rowSums(int64_t columns) {
+  Builder b("row_sums");
+  const Buffer src = b.input("src", Scalar::F32, 2 * columns);
+  const Buffer dst = b.output("dst", Scalar::F32, 2);
+  const Buffer sums[] = {b.scratch("first", Scalar::F32, 1), b.scratch("second", Scalar::F32, 1)};
+  b.parallelFor("once", 1, [&](const Index&) {
+    for (int64_t row = 0; row < 2; ++row) {
+      const Buffer& sum = sums[row];
+      b.store(sum[0], b.zero(kir::f32(1)));
+      b.forLoop("x", 0, columns, [&](const Index& x) {
+        b.store(sum[0], b.load(sum[0]) + b.load(src[row * columns + x]));
+      });
+    }
+    for (int64_t row = 0; row < 2; ++row) b.store(dst[row], b.load(sums[row][0]));
+  });
+  return b.finish();
+}
+
+/// Of a general kernel, each buffer of the scratch begins where the first does.
+TEST(Template, KnownPlacesInTheScratchAreInBounds) {
+  const kir::Kernel kernel = rowSums(5);
+  const kir::Skeleton own = kir::skeletonOf(kernel), other = kir::skeletonOf(rowSums(9));
+  ASSERT_EQ(own.shape, other.shape);
+  kir::Parameters parameters(own.numbers, own.groups);
+  parameters.admit(other.numbers, other.groups);
+  ASSERT_GT(parameters.count(), 0u);
+  const kir::Kernel general = kir::generalized(kernel, parameters);
+  const auto valid = kir::verify(general);
+  ASSERT_TRUE(valid) << valid.error().str();
+  for (const Target& target : targets()) {
+    const auto module = compileAll({general}, target);
+    std::vector<float> from = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 40, 50, 60, 70, 80, 90};
+    std::vector<float> to(2);
+    std::vector<int64_t> sizes = *parameters.solve(other.numbers);
+    void* buffers[] = {sizes.data(), from.data(), to.data()};
+    std::vector<std::max_align_t> scratch(64);
+    module->program()->steps[0].kernel(buffers, 0, 1, scratch.data());
+    EXPECT_EQ(to, (std::vector<float>{45, 450}));
+  }
+}
+
 kir::Parameters parametersOf(const std::vector<std::vector<int64_t>>& samples,
                              const std::vector<int32_t>& groups) {
   kir::Parameters parameters(samples.front(), groups);

@@ -18,7 +18,7 @@ CXX = {".c", ".cpp", ".h", ".hpp"}
 ALLOWED = {
     "lib/support": set(),
     "lib/ir": {"lib/support"},
-    "lib/zoo": {"lib/ir"},
+    "lib/zoo": {"lib/support", "lib/ir"},
     "lib/reference": {"lib/support", "lib/ir"},
     "lib/onnx": {"lib/support", "lib/ir", "lib/reference"},
     "passes": {"lib/support", "lib/ir", "lib/reference"},
@@ -48,7 +48,7 @@ ALLOWED = {
         "runtime",
         "lib/driver",
     },
-    "lib/quantize": {"lib/ir", "lib/onnx", "passes", "lib/driver", "lib/diagnose"},
+    "lib/quantize": {"lib/support", "lib/ir", "lib/onnx", "passes", "lib/driver", "lib/diagnose"},
     "lib/capi": {
         "lib/support",
         "lib/onnx",

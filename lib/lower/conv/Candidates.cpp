@@ -12,6 +12,7 @@
 #include "lower/conv/Separable.h"
 #include "lower/conv/TileConv.h"
 #include "lower/conv/Transposed.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -502,9 +503,10 @@ Result<> checkAlgorithms(const Graph& graph, const kir::Target& target) {
     std::vector<std::string> names = {"auto", "direct", "winograd"};
     if (!find(candidates, names.back())) names.pop_back();
     for (const ConvCandidate& candidate : candidates) names.push_back(candidate.name);
-    return unsupported(fmt::format("has no algorithm '{}' on this target, only: {}", algorithm,
-                                   fmt::join(names, ", ")),
-                       op->describe());
+    return failure(ErrorCode::UnsupportedTarget,
+                   fmt::format("has no algorithm '{}' on this target, only: {}", algorithm,
+                               fmt::join(names, ", ")),
+                   op->describe());
   }
   return {};
 }

@@ -3,6 +3,7 @@
 // -inf where it does not: by a mask, because the key is in the future, outside the window or
 // padding.
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -41,7 +42,8 @@ Result<Attributes> takeAttributes(Node& node) {
   if (precision) {
     a.softmaxPrecision = elemTypeByNumber(static_cast<int>(*precision));
     if (!a.softmaxPrecision || !isFloat(*a.softmaxPrecision))
-      return invalid(fmt::format("its softmax_precision {} is no type of floats", *precision));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("its softmax_precision {} is no type of floats", *precision));
   }
   return a;
 }
@@ -51,7 +53,8 @@ Result<Attributes> takeAttributes(Node& node) {
 Result<Value*> splitHeads(Node& node, Value* x, int64_t heads) {
   const Shape& shape = x->shape();
   if (heads <= 0 || shape[2] % heads != 0)
-    return invalid(fmt::format("{} is not of {} heads", x->type().str(), heads));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} is not of {} heads", x->type().str(), heads));
   Value* split = node.intsConstant({shape[0], shape[1], heads, shape[2] / heads}, "split");
   ENFOLD_TRY(Value * apart, node.emit(OpKind::Reshape, {x, split}));
   return node.emit(OpKind::Transpose, {apart}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
@@ -114,8 +117,8 @@ Result<> Bias::addMask(Value* mask) {
     ENFOLD_TRY(mask, node_.emit(OpKind::Where,
                                 {mask, number(0, "attended"), number(-kInfinity, "masked")}));
   } else if (mask->elem() != elem_) {
-    return invalid(
-        fmt::format("its mask is {}, not of {} or bool", mask->type().str(), name(elem_)));
+    return failure(ErrorCode::TypeMismatch, fmt::format("its mask is {}, not of {} or bool",
+                                                        mask->type().str(), name(elem_)));
   }
   const int64_t rank = mask->type().rank(), missing = rank ? keys_ - mask->shape().back() : 0;
   if (missing > 0 && mask->shape().back() != 1) {
@@ -177,7 +180,8 @@ Result<Heads> takeHeads(Node& node, const Attributes& a) {
   ENFOLD_TRY(h.value, node.required(2));
   const int64_t rank = h.query->type().rank();
   if ((rank != 3 && rank != 4) || h.key->type().rank() != rank || h.value->type().rank() != rank)
-    return invalid("its queries, keys and values must all have 3 or all have 4 dimensions");
+    return failure(ErrorCode::ShapeMismatch,
+                   "its queries, keys and values must all have 3 or all have 4 dimensions");
   h.joined = rank == 3;
   if (h.joined) {
     ENFOLD_TRY(h.query, splitHeads(node, h.query, a.queryHeads));
@@ -187,7 +191,8 @@ Result<Heads> takeHeads(Node& node, const Attributes& a) {
   Value *pastKey = node.operand(4), *pastValue = node.operand(5);
   if (!pastKey != !pastValue) return invalid("it has a past key or a past value, not both");
   if (pastKey) {
-    if (pastKey->type().rank() != 4) return invalid("its past key must have 4 dimensions");
+    if (pastKey->type().rank() != 4)
+      return failure(ErrorCode::ShapeMismatch, "its past key must have 4 dimensions");
     h.past = pastKey->shape()[2];
     ENFOLD_TRY(h.key, node.emit(OpKind::Concat, {pastKey, h.key}, {{"axis", int64_t{2}}}));
     ENFOLD_TRY(h.value, node.emit(OpKind::Concat, {pastValue, h.value}, {{"axis", int64_t{2}}}));
@@ -269,7 +274,8 @@ Result<Values> attention(Node& node) {
   const int64_t heads = h.query->shape()[1], keyHeads = key->shape()[1];
   if (heads != keyHeads) {
     if (keyHeads == 0 || heads % keyHeads != 0 || value->shape()[1] != keyHeads)
-      return invalid(fmt::format("its {} heads of queries cannot share {} of keys and {} of values",
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("its {} heads of queries cannot share {} of keys and {} of values",
                                  heads, keyHeads, value->shape()[1]));
     ENFOLD_TRY(key, repeatHeads(node, key, heads / keyHeads));
     ENFOLD_TRY(value, repeatHeads(node, value, heads / keyHeads));

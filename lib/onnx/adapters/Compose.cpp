@@ -1,6 +1,8 @@
 // Operands whose numbers decide what an operator is taken apart into.
 #include "onnx/adapters/Compose.h"
 
+#include "support/ErrorCodes.h"
+
 #include <fmt/format.h>
 
 namespace enfold::onnx {
@@ -24,8 +26,8 @@ Result<const Tensor*> knownScalar(const Node& node, size_t operand) {
 Result<int64_t> knownInteger(const Node& node, size_t operand) {
   ENFOLD_TRY(const Tensor* known, knownScalar(node, operand));
   if (!isInteger(known->elem()))
-    return invalid(
-        fmt::format("its input {} must be an integer, not {}", operand, name(known->elem())));
+    return failure(ErrorCode::TypeMismatch, fmt::format("its input {} must be an integer, not {}",
+                                                        operand, name(known->elem())));
   return known->asInt(0);
 }
 

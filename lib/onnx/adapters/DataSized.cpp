@@ -2,6 +2,7 @@
 // imported, so is what they give: they become constants, or ops that read by constant indices.
 #include "onnx/adapters/Adapters.h"
 #include "reference/Reference.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -95,7 +96,8 @@ Result<Value*> flattened(Node& node, Value* x) {
 
 Result<> refuseComplex(const Value* x) {
   if (info(x->elem()).cls != ElemClass::Complex) return {};
-  return unsupported(fmt::format("it does not work on elements of type {}", name(x->elem())));
+  return failure(ErrorCode::UnsupportedType,
+                 fmt::format("it does not work on elements of type {}", name(x->elem())));
 }
 
 } // namespace
@@ -107,7 +109,8 @@ Result<Values> compress(Node& node) {
   ENFOLD_TRY(const Tensor* condition, decisive(node, 1));
   ENFOLD_TRY(const auto axis, node.take<int64_t>("axis"));
   if (condition->elem() != ElemType::Bool || condition->rank() != 1)
-    return invalid(
+    return failure(
+        ErrorCode::TypeMismatch,
         fmt::format("its condition must be a list of bools, not {}", condition->type().str()));
   if (!axis) {
     ENFOLD_TRY(x, flattened(node, x));
@@ -170,7 +173,7 @@ Result<Values> knownNonMaxSuppression(Node& node) {
     ENFOLD_TRY(operands.back(), decisive(node, i));
   }
   if (operands.size() < 2 || !operands[0] || !operands[1])
-    return invalid("it lacks its boxes or scores");
+    return failure(ErrorCode::BadOperands, "it lacks its boxes or scores");
   const AttrMap attrs = {{"center_point_box", center}};
   const Type rows{ElemType::I64, {0, 3}, {}};
   ENFOLD_TRY(const auto selected,

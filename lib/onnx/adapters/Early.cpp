@@ -2,6 +2,7 @@
 // told training from inference; some operands were attributes. Hints on reusing memory
 // (consumed_inputs) are ignored everywhere.
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -27,7 +28,8 @@ Result<Value*> alignedAt(Node& node, Value* b, int64_t axis, int64_t rank) {
   ENFOLD_TRY(axis, normalizeAxis(axis, rank));
   const int64_t missing = rank - axis - b->type().rank();
   if (missing < 0)
-    return invalid(fmt::format("its operand {} does not fit at axis {}", b->type().str(), axis));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its operand {} does not fit at axis {}", b->type().str(), axis));
   if (missing == 0) return b;
   Shape shape = b->shape();
   shape.insert(shape.end(), static_cast<size_t>(missing), 1);
@@ -56,11 +58,12 @@ Result<Values> batchNormInTest(Node& node) {
 
 Result<Values> castByName(Node& node) {
   ENFOLD_TRY(auto name, node.take<std::string>("to"));
-  if (!name) return invalid("it lacks its attribute 'to'");
+  if (!name) return failure(ErrorCode::BadAttribute, "it lacks its attribute 'to'");
   std::ranges::transform(*name, name->begin(), [](unsigned char c) { return std::tolower(c); });
   const auto* type = std::ranges::find(kTypeNames, *name, &TypeName::name);
   if (type == std::end(kTypeNames))
-    return invalid(
+    return failure(
+        ErrorCode::BadAttribute,
         fmt::format("attribute 'to' of {} is '{}', which is no element type", node.type, *name));
   node.attrs.insert_or_assign("to", type->elem);
   return node.finish();

@@ -1,6 +1,7 @@
 // Operators that early ONNX releases carried as experimental. They were removed from the standard,
 // but models of that time (style transfer, converters of Core ML) still have them.
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -46,9 +47,11 @@ Result<Values> crop(Node& node) {
   const auto within = [](int64_t size, int64_t limit) { return size >= 0 && size <= limit; };
   if (!within(left, width) || !within(top, height) || !within((*border)[2], width - left) ||
       !within((*border)[3], height - top))
-    return invalid(fmt::format("its borders do not fit {}", x->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its borders do not fit {}", x->type().str()));
   if (scale && (!within((*scale)[0], height - top) || !within((*scale)[1], width - left)))
-    return invalid(fmt::format("its scale does not fit {}", x->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its scale does not fit {}", x->type().str()));
   const int64_t bottom = scale ? top + (*scale)[0] : height - (*border)[3];
   const int64_t right = scale ? left + (*scale)[1] : width - (*border)[2];
   Value* starts = node.intsConstant({top, left}, "starts");

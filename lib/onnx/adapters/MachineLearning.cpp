@@ -2,6 +2,7 @@
 // apart into those of ONNX.
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -31,8 +32,8 @@ Result<Values> finish(Node& node, OpKind kind, Values operands, AttrMap attrs = 
 Result<Value*> perColumn(Node& node, Value* x, Tensor values, std::string_view what) {
   const int64_t columns = x->type().rank() > 0 ? x->shape().back() : 1;
   if (values.numElements() != 1 && values.numElements() != columns)
-    return invalid(
-        fmt::format("{} of {} numbers for {} columns", what, values.numElements(), columns));
+    return failure(ErrorCode::ShapeMismatch, fmt::format("{} of {} numbers for {} columns", what,
+                                                         values.numElements(), columns));
   return node.constant(std::move(values), what);
 }
 
@@ -40,7 +41,8 @@ Result<Value*> perColumn(Node& node, Value* x, Tensor values, std::string_view w
 Result<Value*> tableOf(Node& node, Value* x) {
   Compose to(node);
   if (x->type().rank() != 1 && x->type().rank() != 2)
-    return invalid(fmt::format("its input is {}, not a table", x->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its input is {}, not a table", x->type().str()));
   ENFOLD_TRY(Value * table, to.cast(x, ElemType::F32));
   return x->type().rank() == 2 ? Result<Value*>(table) : to.reshape(table, {1, x->shape()[0]});
 }
@@ -53,10 +55,12 @@ Result<Value*> linear(Node& node, int64_t rows) {
   ENFOLD_TRY(const Floats intercepts, node.take<Floats>("intercepts", {}));
   const int64_t columns = table->shape()[1];
   if (rows < 1 || static_cast<int64_t>(coefficients.size()) != rows * columns)
-    return invalid(fmt::format("{} coefficients for {} columns and {} results", coefficients.size(),
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} coefficients for {} columns and {} results", coefficients.size(),
                                columns, rows));
   if (!intercepts.empty() && static_cast<int64_t>(intercepts.size()) != rows)
-    return invalid(fmt::format("{} intercepts for {} results", intercepts.size(), rows));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} intercepts for {} results", intercepts.size(), rows));
   Tensor weights = Tensor::of<float>({rows, columns}, std::span(coefficients));
   Values operands = {table, node.constant(std::move(weights), "coefficients")};
   if (!intercepts.empty()) operands.push_back(node.constant(rowOf(intercepts), "intercepts"));
@@ -109,8 +113,8 @@ Result<Values> binarizer(Node& node) {
 Result<Values> featureVectorizer(Node& node) {
   ENFOLD_TRY(const Ints sizes, node.take<Ints>("inputdimensions", {}));
   if (sizes.size() != node.operands.size())
-    return invalid(
-        fmt::format("{} inputdimensions for {} inputs", sizes.size(), node.operands.size()));
+    return failure(ErrorCode::BadAttribute, fmt::format("{} inputdimensions for {} inputs",
+                                                        sizes.size(), node.operands.size()));
   Compose to(node);
   Values parts;
   for (size_t i = 0; i < sizes.size(); ++i) {
@@ -192,7 +196,8 @@ Result<Values> labelEncoder(Node& node) {
 Result<Values> linearClassifier(Node& node) {
   ENFOLD_TRY(const Ints labels, node.take<Ints>("classlabels_ints", {}));
   node.drop({"multi_class"}); // the scores are the same
-  if (labels.size() < 2) return unsupported("labels that are strings, or fewer than two labels");
+  if (labels.size() < 2)
+    return failure(ErrorCode::UnsupportedType, "labels that are strings, or fewer than two labels");
   ENFOLD_TRY(Value * raw, linear(node, static_cast<int64_t>(labels.size())));
   Compose to(node);
   ENFOLD_TRY(Value * best,
@@ -232,7 +237,7 @@ Result<Values> oneHotEncoder(Node& node) {
   ENFOLD_TRY(Value * x, node.required(0));
   ENFOLD_TRY(const Ints categories, node.take<Ints>("cats_int64s", {}));
   ENFOLD_TRY(const int64_t zeros, node.takeRow<int64_t>("zeros: flag = 1"));
-  if (categories.empty()) return unsupported("categories that are strings");
+  if (categories.empty()) return failure(ErrorCode::UnsupportedType, "categories that are strings");
   if (zeros == 0) return unsupported("zeros = 0, which makes an unknown category an error");
   Compose to(node);
   ENFOLD_TRY(Value * whole, to.cast(x, ElemType::I64));

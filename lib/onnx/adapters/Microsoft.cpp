@@ -4,6 +4,7 @@
 
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Windows.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -45,14 +46,16 @@ Result<Values> finishActivation(Node& node, Value* x, const std::string& name,
                                 const std::vector<float>& params) {
   if (name.empty()) return node.finish(OpKind::Identity, {x});
   if (name == "Clip") {
-    if (params.size() != 2) return invalid("its activation Clip needs two parameters");
+    if (params.size() != 2)
+      return failure(ErrorCode::BadAttribute, "its activation Clip needs two parameters");
     return node.finish(OpKind::Clip, {x, node.scalarConstant(x->elem(), params[0], "min"),
                                       node.scalarConstant(x->elem(), params[1], "max")});
   }
   const Activation* activation = findActivation(name);
   if (!activation) return unsupported(fmt::format("activation '{}' is not supported", name));
   if (params.size() > activation->attrs.size())
-    return invalid(fmt::format("its activation {} has {} parameters, not {}", name,
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("its activation {} has {} parameters, not {}", name,
                                activation->attrs.size(), params.size()));
   AttrMap attrs;
   for (size_t i = 0; i < activation->attrs.size(); ++i) {
@@ -66,7 +69,9 @@ Result<Values> finishActivation(Node& node, Value* x, const std::string& name,
 
 Result<Value*> channelsFirst(Node& node, Value* x) {
   const int64_t rank = x->type().rank();
-  if (rank < 3) return invalid(fmt::format("its input {} has no pixels", x->type().str()));
+  if (rank < 3)
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its input {} has no pixels", x->type().str()));
   std::vector<int64_t> perm = {0, rank - 1};
   for (int64_t i = 1; i + 1 < rank; ++i) perm.push_back(i);
   return node.emit(OpKind::Transpose, {x}, {{"perm", std::move(perm)}});
@@ -82,7 +87,9 @@ Result<Values> finishChannelsLast(Node& node, Value* y) {
 
 Result<Value*> transposedMatrix(Node& node, Value* x) {
   const int64_t rank = x->type().rank();
-  if (rank < 2) return invalid(fmt::format("its operand {} is no matrix", x->type().str()));
+  if (rank < 2)
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its operand {} is no matrix", x->type().str()));
   std::vector<int64_t> perm;
   for (int64_t i = 0; i < rank; ++i) perm.push_back(i);
   std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
@@ -116,7 +123,8 @@ Result<Values> fusedConv(Node& node) {
   ENFOLD_TRY(const auto params,
              node.take<std::vector<float>>("activation_params", std::vector<float>{}));
   ENFOLD_RETURN_IF_ERROR(makePaddingExplicit(node, 1));
-  if (node.operands.size() > 4) return invalid("it has more than four inputs");
+  if (node.operands.size() > 4)
+    return failure(ErrorCode::BadOperands, "it has more than four inputs");
   Value* addend = node.operand(3);
   if (node.operands.size() > 3) node.operands.resize(3);
   ENFOLD_TRY(Value * y, node.emit(OpKind::Conv, node.operands, node.attrs));
@@ -142,7 +150,9 @@ namespace {
 /// [rows, batch ..., columns] as [batch ..., rows, columns].
 Result<Value*> rowsInFront(Node& node, Value* x) {
   const int64_t rank = x->type().rank();
-  if (rank < 3) return invalid(fmt::format("its operand {} has no batch", x->type().str()));
+  if (rank < 3)
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its operand {} has no batch", x->type().str()));
   std::vector<int64_t> perm;
   for (int64_t i = 1; i + 1 < rank; ++i) perm.push_back(i);
   perm.push_back(0);

@@ -1,6 +1,7 @@
 // Attention as com.microsoft has it, taken apart: softmax(Q Kᵀ · scale + bias) V for each head,
 // with one product for queries, keys and values or with operands for each.
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -17,7 +18,8 @@ Result<Value*> apart(Node& node, Value* x, int64_t heads) {
   const Shape shape = x->shape();
   if (shape.size() == 4) return x;
   if (shape.size() != 3 || heads <= 0 || shape[2] % heads != 0)
-    return invalid(fmt::format("its operand {} is not of {} heads", x->type().str(), heads));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its operand {} is not of {} heads", x->type().str(), heads));
   Value* sizes = node.intsConstant({shape[0], shape[1], heads, shape[2] / heads}, "heads");
   ENFOLD_TRY(Value * split, node.emit(OpKind::Reshape, {x, sizes}));
   return node.emit(OpKind::Transpose, {split}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
@@ -167,7 +169,8 @@ Result<Values> microsoftAttention(Node& node) {
   if (Value* bias = node.operand(2)) {
     ENFOLD_TRY(joint, node.emit(OpKind::Add, {joint, bias}));
   }
-  if (joint->type().rank() != 3) return invalid("its input must have 3 dimensions");
+  if (joint->type().rank() != 3)
+    return failure(ErrorCode::ShapeMismatch, "its input must have 3 dimensions");
   ENFOLD_TRY(Operands operands, ofJoint(node, joint, heads));
   operands.mask = node.operand(3);
   operands.bias = node.operand(5);
@@ -189,7 +192,8 @@ Result<Values> quantizedAttention(Node& node) {
   ENFOLD_TRY(Value * scale, node.emit(OpKind::Mul, {node.operands[3], node.operands[4]}));
   ENFOLD_TRY(Value * scaled, node.emit(OpKind::Mul, {real, scale}));
   ENFOLD_TRY(Value * joint, node.emit(OpKind::Add, {scaled, node.operands[2]}));
-  if (joint->type().rank() != 3) return invalid("its input must have 3 dimensions");
+  if (joint->type().rank() != 3)
+    return failure(ErrorCode::ShapeMismatch, "its input must have 3 dimensions");
   ENFOLD_TRY(Operands operands, ofJoint(node, joint, heads));
   operands.mask = node.operand(5);
   return finishAttention(node, operands);

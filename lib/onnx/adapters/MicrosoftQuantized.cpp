@@ -4,6 +4,7 @@
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Microsoft.h"
 #include "onnx/adapters/Windows.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -175,7 +176,9 @@ Result<Values> qlinearGlobalAveragePool(Node& node) {
   ENFOLD_TRY(Value * scale, node.required(1));
   ENFOLD_TRY(Value * outScale, node.required(3));
   const int64_t rank = x->type().rank();
-  if (rank < 3) return invalid(fmt::format("its input {} has no pixels", x->type().str()));
+  if (rank < 3)
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its input {} has no pixels", x->type().str()));
   std::vector<int64_t> pixels;
   double count = 1;
   for (int64_t i = 2; i < rank; ++i) {
@@ -260,7 +263,8 @@ Result<Values> qlinearSoftmax(Node& node) {
   if (!known || known->numElements() != 1)
     return unsupported("the scale of its input is not known when the model is compiled");
   if (!isInteger(x->elem()) || info(x->elem()).bits != 8)
-    return invalid(fmt::format("its input {} is not of 8-bit integers", x->type().str()));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("its input {} is not of 8-bit integers", x->type().str()));
   int64_t along = axis, length = shape[static_cast<size_t>(axis)];
   if (flattened) {
     length = 1;
@@ -323,10 +327,12 @@ Result<Values> matMulNBits(Node& node) {
   for (size_t i : {0, 1, 2}) ENFOLD_RETURN_IF_ERROR(node.required(i));
   if (node.operand(4)) return unsupported("g_idx is not supported");
   if (packed != 0) return unsupported("weights packed for a processor are not supported");
-  if (bits != 2 && bits != 4 && bits != 8) return invalid(fmt::format("its bits are {}", bits));
+  if (bits != 2 && bits != 4 && bits != 8)
+    return failure(ErrorCode::BadAttribute, fmt::format("its bits are {}", bits));
   if (rows < 1 || columns < 1 || block < 1 || rows > INT32_MAX || columns > INT32_MAX ||
       block > (1 << 16))
-    return invalid(fmt::format("its K, N and block_size are {}, {} and {}", rows, columns, block));
+    return failure(ErrorCode::BadAttribute,
+                   fmt::format("its K, N and block_size are {}, {} and {}", rows, columns, block));
   const Tensor *codes = node.known(node.operands[1]), *scales = node.known(node.operands[2]);
   const Tensor* zeros = node.operand(3) ? node.known(node.operand(3)) : nullptr;
   if (!codes || !scales || (node.operand(3) && !zeros))
@@ -335,10 +341,12 @@ Result<Values> matMulNBits(Node& node) {
   const int64_t bytes = (block * bits + 7) / 8, zeroBytes = (blocks + each - 1) / each;
   if (scales->numElements() != columns * blocks || codes->elem() != ElemType::U8 ||
       codes->numElements() != columns * blocks * bytes || !isFloat(scales->elem()))
-    return invalid("its weights or scales have another size than K, N and block_size tell");
+    return failure(ErrorCode::BadAttribute,
+                   "its weights or scales have another size than K, N and block_size tell");
   const bool packedZeros = zeros && zeros->elem() == ElemType::U8;
   if (zeros && zeros->numElements() != columns * (packedZeros ? zeroBytes : blocks))
-    return invalid("its zero points have another size than K, N and block_size tell");
+    return failure(ErrorCode::BadAttribute,
+                   "its zero points have another size than K, N and block_size tell");
   const auto code = [&](const Tensor& tensor, int64_t first, int64_t i) {
     const auto byte = static_cast<uint64_t>(tensor.asInt(first + i / each));
     return static_cast<double>((byte >> (i % each * bits)) & ((uint64_t{1} << bits) - 1));

@@ -1,6 +1,7 @@
 // TfIdfVectorizer on integers: how often each n-gram of a pool occurs in a row of tokens.
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -37,14 +38,15 @@ Result<Vocabulary> vocabularyOf(Node& node) {
   ENFOLD_TRY(v.columns, node.take<Ints>("ngram_indexes", {}));
   ENFOLD_TRY(v.pool, node.take<Ints>("pool_int64s", {}));
   ENFOLD_TRY(v.weights, node.take<std::vector<float>>("weights", {}));
-  if (node.attrs.contains("pool_strings")) return unsupported("n-grams of strings");
+  if (node.attrs.contains("pool_strings"))
+    return failure(ErrorCode::UnsupportedType, "n-grams of strings");
   if (v.least < 1 || v.most < v.least || v.skips < 0)
     return invalid(
         fmt::format("n-grams of {} to {} tokens with {} skipped", v.least, v.most, v.skips));
   const auto length = static_cast<int64_t>(v.pool.size());
   if (static_cast<int64_t>(v.starts.size()) < v.most || !std::ranges::is_sorted(v.starts) ||
       v.starts.front() < 0 || v.starts.back() > length)
-    return invalid("its ngram_counts do not divide the pool");
+    return failure(ErrorCode::BadAttribute, "its ngram_counts do not divide the pool");
   int64_t number = 0;
   for (int64_t n = 1; n <= static_cast<int64_t>(v.starts.size()); ++n) {
     const int64_t tokens = v.endOf(n) - v.starts[static_cast<size_t>(n - 1)];
@@ -55,7 +57,8 @@ Result<Vocabulary> vocabularyOf(Node& node) {
   const auto columns = static_cast<int64_t>(v.columns.size());
   if (columns != number || columns == 0 || *std::ranges::min_element(v.columns) < 0 ||
       v.numColumns() > (int64_t{1} << 24))
-    return invalid(
+    return failure(
+        ErrorCode::BadAttribute,
         fmt::format("its ngram_indexes do not name a column for each of {} n-grams", number));
   if (!v.weights.empty() && v.weights.size() != v.columns.size())
     return invalid(fmt::format("it has {} weights for {} n-grams", v.weights.size(), number));
@@ -120,7 +123,7 @@ Result<Value*> inColumns(Node& node, const Vocabulary& v, Value* counts) {
 Result<Values> tfIdfVectorizer(Node& node) {
   ENFOLD_TRY(Value * x, node.required(0));
   if (x->elem() != ElemType::I32 && x->elem() != ElemType::I64)
-    return unsupported(fmt::format("tokens of {}", name(x->elem())));
+    return failure(ErrorCode::UnsupportedType, fmt::format("tokens of {}", name(x->elem())));
   if (x->type().rank() != 1 && x->type().rank() != 2)
     return invalid(fmt::format("its tokens are {}, not one row or several", x->type().str()));
   ENFOLD_TRY(const Vocabulary v, vocabularyOf(node));

@@ -5,6 +5,7 @@
 // channels, and weights are put in order.
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Microsoft.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -43,10 +44,12 @@ Result<Values> nchwcConv(Node& node) {
   if (!weights) return unsupported("its weights are not known when the model is compiled");
   const int64_t block = node.nchwcBlock();
   if (weights->elem() != ElemType::F32 || weights->rank() < 3)
-    return invalid(fmt::format("its weights are {}", weights->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its weights are {}", weights->type().str()));
   const Shape& shape = weights->shape();
   if (shape[0] % block != 0 || (shape[1] >= block && shape[1] % block != 0))
-    return invalid(fmt::format("its weights {} are not in blocks of {}", str(shape), block));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its weights {} are not in blocks of {}", str(shape), block));
   node.operands[1] = node.constant(ordered(*weights, block), "weights");
   return fusedConv(node);
 }
@@ -59,7 +62,9 @@ Result<Values> nchwcReorderInput(Node& node) {
     ENFOLD_TRY(x, channelsFirst(node, x));
   }
   const int64_t rank = x->type().rank(), block = node.nchwcBlock();
-  if (rank < 3) return invalid(fmt::format("its input {} has no pixels", x->type().str()));
+  if (rank < 3)
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its input {} has no pixels", x->type().str()));
   const int64_t missing = (block - x->shape()[1] % block) % block;
   if (missing == 0) return node.finishAs({x});
   std::vector<int64_t> pads(static_cast<size_t>(2 * rank), 0);
@@ -73,7 +78,8 @@ Result<Values> nchwcReorderOutput(Node& node) {
   ENFOLD_TRY(const int64_t channels, node.take<int64_t>("channels", 0));
   ENFOLD_TRY(Value * x, node.required(0));
   if (x->type().rank() < 3 || channels < 1 || channels > x->shape()[1])
-    return invalid(fmt::format("{} has no {} channels", x->type().str(), channels));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} has no {} channels", x->type().str(), channels));
   const Values operands = {x, node.intsConstant({0}, "begin"), node.intsConstant({channels}, "end"),
                            node.intsConstant({1}, "axis")};
   if (last == 0) return node.finish(OpKind::Slice, operands);

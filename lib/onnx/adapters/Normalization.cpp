@@ -1,5 +1,6 @@
 // Older forms of the normalizations and of the softmax family.
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -50,7 +51,8 @@ Result<Values> groupNormPerGroup(Node& node) {
     ENFOLD_TRY(Value * perGroup, node.required(i));
     const int64_t groups = perGroup->type().numElements();
     if (perGroup->type().rank() != 1 || groups == 0 || channels % groups != 0)
-      return invalid(fmt::format("its input {} is {}, which does not divide {} channels", i,
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("its input {} is {}, which does not divide {} channels", i,
                                  perGroup->type().str(), channels));
     Value* column = node.intsConstant({groups, 1}, "column");
     Value* square = node.intsConstant({groups, channels / groups}, "expanded");
@@ -87,7 +89,9 @@ Result<Values> flattenedSoftmax(Node& node) {
   ENFOLD_TRY(int64_t axis, node.take<int64_t>("axis", 1));
   const Shape& shape = x->shape();
   const int64_t rank = x->type().rank();
-  if (axis == rank) return invalid(fmt::format("axis {} is out of range for rank {}", axis, rank));
+  if (axis == rank)
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("axis {} is out of range for rank {}", axis, rank));
   ENFOLD_TRY(axis, normalizeAxis(axis, rank));
   const auto split = shape.begin() + axis;
   const int64_t rows = numElements(Shape(shape.begin(), split));

@@ -1,6 +1,7 @@
 // Attributes that became operands: axes (opset 13 and 18), bounds of Clip (11), pads (11), slices
 // (10), parts of Split (13), the count of TopK (10).
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -62,7 +63,8 @@ Result<Values> splitSizes(Node& node) {
   ENFOLD_TRY(const int64_t at, normalizeAxis(stated ? *stated : 0, x->type().rank()));
   const int64_t size = x->shape()[static_cast<size_t>(at)];
   if (parts == 0 || size % parts)
-    return invalid(fmt::format("{} elements are no {} equal parts", size, parts));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} elements are no {} equal parts", size, parts));
   node.attrs.insert_or_assign("num_outputs", parts);
   return node.finish();
 }

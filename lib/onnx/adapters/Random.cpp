@@ -5,6 +5,7 @@
 #include "onnx/TensorCodec.h"
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 #include "support/Hash.h"
 
 #include <fmt/format.h>
@@ -31,7 +32,8 @@ Result<uint32_t> takeSeed(Node& node) {
 Result<ElemType> takeElem(Node& node, ElemType fallback) {
   ENFOLD_TRY(const auto number, node.take<int64_t>("dtype"));
   if (!number) return fallback;
-  if (*number < 0 || *number > INT32_MAX) return invalid("attribute 'dtype' is no element type");
+  if (*number < 0 || *number > INT32_MAX)
+    return failure(ErrorCode::BadAttribute, "attribute 'dtype' is no element type");
   return decodeElemType(static_cast<int>(*number));
 }
 
@@ -44,7 +46,9 @@ Tensor converted(const Tensor& numbers, ElemType elem) {
 /// shift + scale * number, for the node's result.
 Result<Values> drawn(Node& node, const Shape& shape, ElemType elem, bool normal, double scale,
                      double shift) {
-  if (!isFloat(elem)) return invalid(fmt::format("it draws no numbers of type {}", name(elem)));
+  if (!isFloat(elem))
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("it draws no numbers of type {}", name(elem)));
   ENFOLD_RETURN_IF_ERROR(checkRandomCount(shape));
   ENFOLD_TRY(const uint32_t seed, takeSeed(node));
   Tensor numbers = normal ? normalNumbers(shape, seed) : uniformNumbers(shape, seed);
@@ -67,7 +71,7 @@ Result<Values> uniform(Node& node, const Shape& shape, ElemType elem) {
 
 Result<Shape> takeShape(Node& node) {
   ENFOLD_TRY(const auto shape, node.take<std::vector<int64_t>>("shape"));
-  if (!shape) return invalid("it lacks its attribute 'shape'");
+  if (!shape) return failure(ErrorCode::BadAttribute, "it lacks its attribute 'shape'");
   return Shape(shape->begin(), shape->end());
 }
 
@@ -137,7 +141,8 @@ Result<Values> bernoulli(Node& node) {
   ENFOLD_TRY(const ElemType elem, likeOperand(node));
   Value* x = node.operand(0);
   if (!isFloat(x->elem()) || (!isFloat(elem) && !isInteger(elem) && elem != ElemType::Bool))
-    return invalid(fmt::format("it makes no {} of {}", name(elem), name(x->elem())));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("it makes no {} of {}", name(elem), name(x->elem())));
   ENFOLD_RETURN_IF_ERROR(checkRandomCount(x->shape()));
   ENFOLD_TRY(const uint32_t seed, takeSeed(node));
   Compose to(node);
@@ -156,7 +161,8 @@ Result<Values> multinomial(Node& node) {
   if (x->type().rank() != 2 || !isFloat(x->elem()) || x->shape()[1] < 1)
     return invalid(fmt::format("its logarithms of probabilities are {}", x->type().str()));
   if (elem != ElemType::I32 && elem != ElemType::I64)
-    return invalid(fmt::format("it draws no classes of type {}", name(elem)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("it draws no classes of type {}", name(elem)));
   const Shape drawn = {x->shape()[0], count, 1};
   ENFOLD_RETURN_IF_ERROR(checkRandomCount(drawn));
   ENFOLD_TRY(const uint32_t seed, takeSeed(node));

@@ -1,6 +1,7 @@
 // Recurrent operators. Weights of the input may be absent in the graph's ops, never in a node.
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +14,7 @@ Result<Value*> dequantized(Node& node, size_t weights, size_t scale) {
   ENFOLD_TRY(Value * w, node.required(weights));
   ENFOLD_TRY(Value * factor, node.required(scale));
   if (w->type().rank() != 3 || !isInteger(w->elem()))
-    return invalid(fmt::format("its weights are {}", w->type().str()));
+    return failure(ErrorCode::ShapeMismatch, fmt::format("its weights are {}", w->type().str()));
   const int64_t directions = w->shape()[0], rows = w->shape()[2];
   Compose to(node);
   const auto perRow = [&](Value* x) -> Result<Value*> {

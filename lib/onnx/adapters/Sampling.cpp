@@ -1,5 +1,6 @@
 // Upsample and the older forms of Resize, GridSample and RoiAlign.
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -19,7 +20,7 @@ Result<Values> finishResize(Node& node, Value* x, Value* scales, const std::stri
 
 Result<Values> upsampleScalesAttr(Node& node) {
   ENFOLD_TRY(const auto scales, node.take<std::vector<float>>("scales"));
-  if (!scales) return invalid("it lacks its attribute 'scales'");
+  if (!scales) return failure(ErrorCode::BadAttribute, "it lacks its attribute 'scales'");
   const Shape shape{static_cast<int64_t>(scales->size())};
   node.setOperand(1, node.constant(Tensor::of<float>(shape, *scales), "scales"));
   return upsampleScales(node);

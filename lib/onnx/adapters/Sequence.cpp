@@ -3,6 +3,7 @@
 // "Parallelizing Linear Transformers with the Delta Rule", 2024), step by step.
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -54,14 +55,17 @@ Result<Value*> atPositions(Node& node, Value* cache, Value* positions, const Sha
                            int64_t half) {
   if (positions) {
     if (positions->shape() != Shape{x[0], x[1]} || !isInteger(positions->elem()))
-      return invalid(fmt::format("its positions are {}, not one for each of {} tokens",
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("its positions are {}, not one for each of {} tokens",
                                  positions->type().str(), x[0] * x[1]));
     if (cache->type().rank() != 2)
-      return invalid(fmt::format("its cache is {}, not of 2 dimensions", cache->type().str()));
+      return failure(ErrorCode::ShapeMismatch,
+                     fmt::format("its cache is {}, not of 2 dimensions", cache->type().str()));
     ENFOLD_TRY(cache, node.emit(OpKind::Gather, {cache, positions}));
   }
   if (cache->shape() != Shape{x[0], x[1], half})
-    return invalid(fmt::format("its cache is {} where {} is needed", cache->type().str(),
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its cache is {} where {} is needed", cache->type().str(),
                                str(Shape{x[0], x[1], half})));
   return Compose(node).reshape(cache, {x[0], x[1], 1, half});
 }
@@ -70,7 +74,8 @@ Result<Value*> atPositions(Node& node, Value* cache, Value* positions, const Sha
 Result<Value*> headsOf(Node& node, Value* x, int64_t heads) {
   const Shape& shape = x->shape();
   if (shape.size() != 3 || heads < 1 || shape[2] % heads != 0)
-    return invalid(fmt::format("{} is not of {} heads", x->type().str(), heads));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} is not of {} heads", x->type().str(), heads));
   Compose to(node);
   ENFOLD_TRY(Value * apart, to.reshape(x, {shape[0], shape[1], heads, shape[2] / heads}));
   return to.transpose(apart, {0, 2, 1, 3});
@@ -142,11 +147,13 @@ Result<Values> rotaryEmbedding(Node& node) {
   } else if (given.size() == 4) {
     ENFOLD_TRY(x, to.transpose(x, {0, 2, 1, 3}));
   } else {
-    return invalid(fmt::format("{} is not of {} heads", x->type().str(), heads));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} is not of {} heads", x->type().str(), heads));
   }
   if (size == 0) size = x->shape()[3];
   if (size > x->shape()[3] || size % 2 != 0)
-    return invalid(
+    return failure(
+        ErrorCode::ShapeMismatch,
         fmt::format("{} numbers of heads of {} cannot be rotated in pairs", size, x->shape()[3]));
   ENFOLD_TRY(cosine, atPositions(node, cosine, node.operand(3), x->shape(), size / 2));
   ENFOLD_TRY(sine, atPositions(node, sine, node.operand(3), x->shape(), size / 2));
@@ -171,7 +178,8 @@ Result<Values> tensorScatter(Node& node) {
   Shape expected = cache->shape();
   if (update->type().rank() == cache->type().rank()) expected[at] = update->shape()[at];
   if (along == 0 || update->shape() != expected || expected[at] > cache->shape()[at])
-    return invalid(fmt::format("{} cannot be written to axis {} of {}", update->type().str(), axis,
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} cannot be written to axis {} of {}", update->type().str(), axis,
                                cache->type().str()));
   Shape single(cache->shape().size(), 1);
   single[at] = expected[at];
@@ -181,7 +189,8 @@ Result<Values> tensorScatter(Node& node) {
   Compose to(node);
   if (Value* first = node.operand(2)) {
     if (first->shape() != Shape{expected[0]} || first->elem() != ElemType::I64)
-      return invalid(
+      return failure(
+          ErrorCode::ShapeMismatch,
           fmt::format("its positions are {}, not one for each of the batch", first->type().str()));
     single[at] = 1;
     single[0] = expected[0];
@@ -205,14 +214,16 @@ Result<Values> causalConvWithState(Node& node) {
   ENFOLD_TRY(Value * weights, node.required(1));
   const Shape &shape = x->shape(), &w = weights->shape();
   if (shape.size() != 3 || w.size() != 3 || w[0] != shape[1] || w[1] != 1 || w[2] < 1)
-    return invalid(fmt::format("weights {} do not fit {}", weights->type().str(), x->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("weights {} do not fit {}", weights->type().str(), x->type().str()));
   const int64_t past = w[2] - 1, length = shape[2];
   Compose to(node);
   Value* state = node.operand(3);
   if (!state) state = node.constant(Tensor(x->elem(), {shape[0], shape[1], past}), "past");
   ENFOLD_TRY(Value * all, to.concat({state, x}, 2));
   if (all->shape() != Shape{shape[0], shape[1], past + length})
-    return invalid(fmt::format("its past state is {}", state->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its past state is {}", state->type().str()));
   ENFOLD_TRY(Value * y,
              node.emit(OpKind::Conv, {all, weights, node.operand(2)}, {{"group", shape[1]}}));
   if (activation != "none") {
@@ -238,11 +249,12 @@ Result<Values> linearAttention(Node& node) {
     ENFOLD_TRY(*into, headsOf(node, x, count));
   }
   if (heads < 1 || queryHeads % heads != 0)
-    return invalid(fmt::format("{} heads of queries cannot share {}", queryHeads, heads));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("{} heads of queries cannot share {}", queryHeads, heads));
   a.sharing = queryHeads / heads;
   const Shape q = a.query->shape(), k = a.key->shape(), v = a.value->shape();
   if (q[0] != k[0] || q[2] != k[2] || q[3] != k[3] || v[0] != k[0] || v[2] != k[2])
-    return invalid("its queries, keys and values do not fit each other");
+    return failure(ErrorCode::ShapeMismatch, "its queries, keys and values do not fit each other");
   if (k[2] > kMostSteps)
     return unsupported(fmt::format("its {} steps are more than {}", k[2], kMostSteps));
   if (rule == "gated" || rule == "gated_delta") {
@@ -265,8 +277,8 @@ Result<Values> linearAttention(Node& node) {
   const ElemType stateElem = state ? state->elem() : elem;
   if (!state) state = node.constant(Tensor(inner, stateShape), "state");
   if (state->shape() != stateShape)
-    return invalid(
-        fmt::format("its state is {} where {} is needed", state->type().str(), str(stateShape)));
+    return failure(ErrorCode::ShapeMismatch, fmt::format("its state is {} where {} is needed",
+                                                         state->type().str(), str(stateShape)));
   ENFOLD_TRY(state, to.cast(state, inner));
   const double factor = scale != 0 ? double(scale) : 1 / std::sqrt(double(k[3]));
   ENFOLD_TRY(const auto made, a.steps(node, state, factor));

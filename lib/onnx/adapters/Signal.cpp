@@ -3,6 +3,7 @@
 #include "onnx/TensorCodec.h"
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Compose.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -23,10 +24,11 @@ constexpr double kTwoPi = 2 * std::numbers::pi;
 Result<ElemType> takeType(Node& node, std::string_view name) {
   ENFOLD_TRY(const int64_t number, node.take<int64_t>(name, int64_t{1}));
   if (number < 0 || number > INT32_MAX)
-    return invalid(fmt::format("attribute '{}' is no element type", name));
+    return failure(ErrorCode::BadAttribute, fmt::format("attribute '{}' is no element type", name));
   ENFOLD_TRY(const ElemType elem, decodeElemType(static_cast<int>(number)));
   if (!isFloat(elem) && !isInteger(elem))
-    return invalid(fmt::format("its result cannot be of {}", enfold::name(elem)));
+    return failure(ErrorCode::TypeMismatch,
+                   fmt::format("its result cannot be of {}", enfold::name(elem)));
   return elem;
 }
 
@@ -239,7 +241,8 @@ Result<Values> stft(Node& node) {
   }
   ENFOLD_TRY(const int64_t parts, partsOf(x));
   if (x->type().rank() != 3)
-    return invalid(fmt::format("its signal is {}, not of 3 dimensions", x->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its signal is {}, not of 3 dimensions", x->type().str()));
   const int64_t batch = x->shape()[0], length = x->shape()[1];
   int64_t points = length;
   if (node.operand(3)) {
@@ -248,7 +251,8 @@ Result<Values> stft(Node& node) {
     points = weights->shape()[0];
   }
   if (weights && (weights->shape() != Shape{points} || weights->elem() != x->elem()))
-    return invalid(
+    return failure(
+        ErrorCode::ShapeMismatch,
         fmt::format("its window is {} where {} numbers are needed", weights->type().str(), points));
   if (onesided && parts == 2)
     return invalid("one side says nothing of the other of a complex signal");

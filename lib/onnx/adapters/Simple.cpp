@@ -1,6 +1,7 @@
 // Constants, renamed operators and small differences between versions.
 #include "onnx/adapters/Adapters.h"
 #include "onnx/adapters/Random.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -24,7 +25,7 @@ Result<Tensor> constantValue(const AttrValue& value) {
     return Tensor::of<int64_t>({static_cast<int64_t>(list.size())}, list);
   }
   default:
-    return unsupported("constants of strings are not supported");
+    return failure(ErrorCode::UnsupportedType, "constants of strings are not supported");
   }
 }
 
@@ -34,7 +35,8 @@ Result<Tensor> constantValue(const AttrValue& value) {
 Result<Values> constantForms(Node& node) {
   if (node.attrs.size() != 1 || !node.attrs.begin()->first.starts_with("value"))
     if (node.attrs.size() != 1 || node.attrs.begin()->first != "sparse_value")
-      return invalid("it must have exactly one attribute that holds its value");
+      return failure(ErrorCode::BadAttribute,
+                     "it must have exactly one attribute that holds its value");
   ENFOLD_TRY(Tensor value, constantValue(node.attrs.begin()->second));
   return node.finish(OpKind::Constant, {}, {{"value", std::move(value)}});
 }

@@ -3,6 +3,7 @@
 #include "onnx/adapters/Windows.h"
 
 #include "onnx/adapters/Adapters.h"
+#include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
 
@@ -30,7 +31,8 @@ Result<AutoPad> takeAutoPad(Node& node) {
 Result<Ints> spatialShape(const Node& node) {
   ENFOLD_TRY(const Value* input, node.required(0));
   if (input->type().rank() < 3)
-    return invalid(fmt::format("its input {} has no spatial dimensions", input->type().str()));
+    return failure(ErrorCode::ShapeMismatch,
+                   fmt::format("its input {} has no spatial dimensions", input->type().str()));
   return Ints(input->shape().begin() + 2, input->shape().end());
 }
 
@@ -41,7 +43,8 @@ Result<Window> windowWithoutPads(const Node& node, std::optional<size_t> weights
     const auto it = node.attrs.find(name);
     if (it == node.attrs.end()) continue;
     if (kindOf(it->second) != AttrKind::Ints)
-      return invalid(fmt::format("attribute '{}' is of the wrong kind", name));
+      return failure(ErrorCode::BadAttribute,
+                     fmt::format("attribute '{}' is of the wrong kind", name));
     attrs.insert(*it);
   }
   Ints kernel;
@@ -52,7 +55,8 @@ Result<Window> windowWithoutPads(const Node& node, std::optional<size_t> weights
     if (w->type().rank() > 2) kernel.assign(w->shape().begin() + 2, w->shape().end());
   }
   if (kernel.size() != rank)
-    return invalid(
+    return failure(
+        ErrorCode::ShapeMismatch,
         fmt::format("its window has {} dimensions where its input has {}", kernel.size(), rank));
   return windowOf(attrs, kernel);
 }
@@ -159,7 +163,8 @@ Result<Values> transposedWindowPadding(Node& node) {
     ENFOLD_TRY(const Window window, windowWithoutPads(node, 1, rank));
     ENFOLD_TRY(Ints extra, node.take<Ints>("output_padding", Ints(rank, 0)));
     if (extra.size() != rank || (wanted && wanted->size() != rank && wanted->size() != rank + 2))
-      return invalid("its output_shape or output_padding does not fit its input");
+      return failure(ErrorCode::ShapeMismatch,
+                     "its output_shape or output_padding does not fit its input");
     Ints totals;
     for (size_t i = 0; i < rank; ++i) {
       // Some exporters state the whole shape, with batch and channels before the spatial sizes.
