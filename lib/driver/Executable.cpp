@@ -163,11 +163,7 @@ Executable::open(const std::filesystem::path& library) {
   // Only libraries for several sizes have this one.
   const auto at = reinterpret_cast<const enfold_program* (*)(int32_t)>(
       ::dlsym(handle.get(), (symbol + "_at").c_str()));
-  while (at)
-    if (const auto* next = at(static_cast<int32_t>(programs.size())))
-      programs.push_back(next);
-    else
-      break;
+  for (int32_t i = 1; at && at(i); ++i) programs.push_back(at(i));
   std::vector<std::shared_ptr<const Executable>> executables;
   for (const enfold_program* program : programs) {
     std::shared_ptr<Executable> executable(new Executable);
