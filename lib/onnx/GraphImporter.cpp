@@ -52,11 +52,9 @@ const Tensor* GraphImporter::decidingValue(const Value* input) {
   if (!decides_) return nullptr;
   if (const auto it = contents_.find(input->name()); it != contents_.end())
     return &decidingValues_.emplace(partInputs_.at(input->name()).name, *it->second).first->second;
-  // Images and the like do not decide shapes: sizes, scales and counts are lists.
   if (const Tensor* sample = dims_.sample(input->name()))
-    return sample->type() == input->type() && (sample->rank() <= 1 || isInteger(sample->elem()))
-               ? decides(*sample)
-               : nullptr;
+    return sample->type() == input->type() && mayDecideShapes(sample->type()) ? decides(*sample)
+                                                                              : nullptr;
   const auto it = model_.inputDefaults.find(input->name());
   return it == model_.inputDefaults.end() ? nullptr : decides(it->second);
 }
