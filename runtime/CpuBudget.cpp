@@ -2,10 +2,13 @@
 // here": a container often sees only part of the hierarchy that its path names.
 #include "runtime/CpuBudget.h"
 
+#include "runtime/Clock.h"
+
 #include <enfold/enfold.h>
 
 #include <climits>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -146,9 +149,22 @@ int32_t quotaCpus([[maybe_unused]] const CgroupPaths& paths) {
   return least;
 }
 
+/// The process's own quota as it was at most a second ago: reading it opens some ten files.
+static int32_t recentQuotaCpus() {
+  constexpr int64_t kRecent = 1'000'000'000;
+  static std::atomic<int64_t> readAt = INT64_MIN;
+  static std::atomic<int32_t> quota = INT32_MAX;
+  const int64_t now = nanoseconds();
+  if (readAt.load(std::memory_order_acquire) < now - kRecent) {
+    quota.store(quotaCpus(), std::memory_order_relaxed);
+    readAt.store(now, std::memory_order_release);
+  }
+  return quota.load(std::memory_order_relaxed);
+}
+
 int32_t availableCpus() {
   const int32_t affinity = affinityCpus();
-  const int32_t quota = quotaCpus();
+  const int32_t quota = recentQuotaCpus();
   return affinity < quota ? affinity : quota;
 }
 

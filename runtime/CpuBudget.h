@@ -19,7 +19,8 @@ int32_t affinityCpus();
 /// 2) allows, rounded up; INT32_MAX if there is no quota.
 int32_t quotaCpus(const CgroupPaths& paths = {});
 
-/// The smaller of the two: what can run at the same time.
+/// The smaller of the two: what can run at the same time. A quota that changes is seen within a
+/// second.
 int32_t availableCpus();
 
 /// A thread count from an environment variable's text: its leading number ("4", "4,2"), at most

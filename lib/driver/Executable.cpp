@@ -84,9 +84,12 @@ Result<> Executable::fill(std::unique_ptr<Graph> graph, const codegen::Target& t
 /// What is known of the program before its constants are packed.
 Result<> Executable::take(std::unique_ptr<Graph> graph, const lower::Plan& plan,
                           const BuildOptions& options) {
-  const int threads = options.memory ? options.memory->threads : 0;
-  memoryNeeds_ = enfold::memoryNeeds(*graph, plan, threads);
-  ENFOLD_RETURN_IF_ERROR(checkMemory(memoryNeeds_, options.memory));
+  // The system's counts take as long as the passes do.
+  if (options.memory || !options.kernels) {
+    const int threads = options.memory ? options.memory->threads : 0;
+    memoryNeeds_ = enfold::memoryNeeds(*graph, plan, threads);
+    ENFOLD_RETURN_IF_ERROR(checkMemory(memoryNeeds_, options.memory));
+  }
   graph->forgetConstants();
   graph_ = std::move(graph);
   referenceOps_ = plan.referenceOps();

@@ -144,8 +144,9 @@ Result<> checkMemory(const MemoryNeeds& needs, const std::optional<MemoryLimit>&
 }
 
 Result<> checkModelBytes(int64_t bytes, const std::optional<MemoryLimit>& limit) {
+  if (!limit) return {};
   const int64_t process = residentBytes();
-  if (!limit || process + bytes <= limit->bytes) return {};
+  if (process + bytes <= limit->bytes) return {};
   return failure(
       ErrorCode::MemoryLimit,
       fmt::format("over the memory limit of {}: the model's weights take {}, the process {}",

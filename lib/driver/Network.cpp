@@ -57,11 +57,13 @@ Result<> checkDeclared(const onnx::Signature& signature, std::span<const NamedTe
   return {};
 }
 
-/// What is kept of a caller's tensors must not lie in the caller's memory.
+/// What is kept of a caller's tensors must not lie in the caller's memory. Of others only the types
+/// are of interest.
 std::vector<NamedTensor> copiesOf(std::span<const NamedTensor> inputs) {
   std::vector<NamedTensor> copies(inputs.begin(), inputs.end());
   for (NamedTensor& copy : copies)
-    if (copy.tensor.numBytes() > 0) copy.tensor.mutableBytes();
+    if (copy.tensor.numBytes() > 0 && onnx::mayDecideShapes(copy.tensor.type()))
+      copy.tensor.mutableBytes();
   return copies;
 }
 

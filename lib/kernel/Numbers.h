@@ -23,7 +23,7 @@ public:
   static bool isNumber(const Inst& inst);
 
   void define(const Inst& inst) {
-    if (numbers_.size() <= inst.result) numbers_.resize(inst.result + 1);
+    if (numbers_.size() <= inst.result) numbers_.resize(size_t{2} * inst.result + 1);
     numbers_[inst.result] = {inst.type, inst.imm};
   }
   /// Null for other values.

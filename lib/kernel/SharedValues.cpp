@@ -8,21 +8,26 @@
 
 namespace enfold::kir {
 
-void SharedValues::begin(Op op, Type type, int64_t imm) {
-  wanted_ = {static_cast<int64_t>(op), static_cast<int64_t>(type.scalar), type.lanes, imm};
+int64_t* SharedValues::begin(Op op, Type type, int64_t imm, size_t count) {
+  constexpr int kScalar = 8, kLanes = 16;
+  wanted_.resize(2 + count);
+  wanted_[0] = static_cast<int64_t>(op) | static_cast<int64_t>(type.scalar) << kScalar |
+               static_cast<int64_t>(type.lanes) << kLanes;
+  wanted_[1] = imm;
+  return wanted_.data() + 2;
 }
 
 std::optional<ValueId> SharedValues::find(const Inst& inst) {
-  begin(inst.op, inst.type, inst.imm);
-  wanted_.insert(wanted_.end(), inst.operands.begin(), inst.operands.end());
-  wanted_.insert(wanted_.end(), inst.ints.begin(), inst.ints.end());
+  int64_t* key = begin(inst.op, inst.type, inst.imm, inst.operands.size() + inst.ints.size());
+  for (const ValueId id : inst.operands) *key++ = id;
+  for (const int64_t x : inst.ints) *key++ = x;
   return findWanted();
 }
 
 std::optional<ValueId> SharedValues::find(const Index::Terms& terms, int64_t offset) {
-  begin(Op::Affine, index(), offset);
-  for (const Index::Term& term : terms) wanted_.push_back(term.value);
-  for (const Index::Term& term : terms) wanted_.push_back(term.coeff);
+  int64_t* key = begin(Op::Affine, index(), offset, 2 * terms.size());
+  for (const Index::Term& term : terms) *key++ = term.value;
+  for (const Index::Term& term : terms) *key++ = term.coeff;
   return findWanted();
 }
 

@@ -30,7 +30,8 @@ private:
     ValueId value;
   };
 
-  void begin(Op op, Type type, int64_t imm);
+  /// Where `count` numbers of the key are to be written.
+  int64_t* begin(Op op, Type type, int64_t imm, size_t count);
   std::optional<ValueId> findWanted();
 
   static constexpr size_t kBuckets = 1024;

@@ -30,12 +30,13 @@ Skeleton skeletonOf(const Kernel& kernel) {
   return std::move(writer).finish();
 }
 
-void SkeletonWriter::operand(const Inst& inst, ValueId id) {
+char* SkeletonWriter::operand(char* to, const Inst& inst, ValueId id) const {
   const NumberTable::Number* constant = numbers_.of(id);
-  if (!constant) return number(nameOf(id));
-  number(-1);
-  type(constant->type);
-  if (isUnrolled(inst)) number(constant->bits);
+  if (!constant) return put(to, nameOf(id));
+  to = put(to, -1);
+  to = put(to, static_cast<int64_t>(constant->type.scalar));
+  to = put(to, constant->type.lanes);
+  return isUnrolled(inst) ? put(to, constant->bits) : to;
 }
 
 /// Offsets of one buffer, and coefficients of one value, tend to differ by constants whatever the
@@ -51,37 +52,41 @@ int32_t SkeletonWriter::groupOf(const Inst& inst, Part part, size_t which, bool 
 }
 
 /// What an instruction is and how many operands and integers it has, in one number.
-void SkeletonWriter::head(const Inst& inst) {
+char* SkeletonWriter::head(char* to, const Inst& inst) {
   constexpr int kScalar = 9, kLanes = 13, kOperands = 28, kInts = 44;
-  number(static_cast<int64_t>(inst.op) | static_cast<int64_t>(inst.unroll) << 8 |
-         static_cast<int64_t>(inst.type.scalar) << kScalar |
-         static_cast<int64_t>(inst.type.lanes) << kLanes |
-         static_cast<int64_t>(inst.operands.size()) << kOperands |
-         static_cast<int64_t>(inst.ints.size()) << kInts);
+  return put(to, static_cast<int64_t>(inst.op) | static_cast<int64_t>(inst.unroll) << 8 |
+                     static_cast<int64_t>(inst.type.scalar) << kScalar |
+                     static_cast<int64_t>(inst.type.lanes) << kLanes |
+                     static_cast<int64_t>(inst.operands.size()) << kOperands |
+                     static_cast<int64_t>(inst.ints.size()) << kInts);
 }
 
 void SkeletonWriter::instruction(const Inst& inst) {
   if (NumberTable::isNumber(inst)) return numbers_.define(inst);
-  head(inst);
+  constexpr size_t kOthers = 4, kOfOperand = 5;
+  char* to = begin(kOthers + kOfOperand * inst.operands.size() + inst.ints.size());
+  to = head(to, inst);
   const OpKind kind = info(inst.op).kind;
   if (kind == OpKind::Memory) {
-    number(inst.buffer);
-    number(hasAnyStride(inst) ? 0 : inst.stride);
+    to = put(to, inst.buffer);
+    to = put(to, hasAnyStride(inst) ? 0 : inst.stride);
   } else if (kind == OpKind::Variable) {
-    number(inst.var);
+    to = put(to, inst.var);
   }
-  for (const ValueId id : inst.operands) operand(inst, id);
+  for (const ValueId id : inst.operands) to = operand(to, inst, id);
   if (inst.op == Op::FloorDiv || inst.op == Op::FloorMod)
-    for (const ValueId id : inst.operands) number(kernel_.values[id].range.lo >= 0);
+    for (const ValueId id : inst.operands) to = put(to, kernel_.values[id].range.lo >= 0);
   visitNumbers(kernel_, numbers_, inst, [&](Part part, size_t which, int64_t x, bool isFloat) {
     skeleton_.numbers.push_back(x);
     skeleton_.groups.push_back(groupOf(inst, part, which, isFloat));
   });
-  if (kind != OpKind::Memory && inst.op != Op::Affine && inst.op != Op::Parallel) number(inst.imm);
+  if (kind != OpKind::Memory && inst.op != Op::Affine && inst.op != Op::Parallel)
+    to = put(to, inst.imm);
   if (inst.op == Op::Shuffle)
-    for (const int64_t x : inst.ints) number(x);
+    for (const int64_t x : inst.ints) to = put(to, x);
+  end(to);
   if (inst.result == kNoId) return;
-  if (names_.size() <= inst.result) names_.resize(inst.result + 1);
+  if (names_.size() <= inst.result) names_.resize(size_t{2} * inst.result + 1);
   names_[inst.result] = next_++;
 }
 

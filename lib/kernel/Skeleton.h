@@ -39,8 +39,8 @@ public:
 
 private:
   int64_t nameOf(ValueId id) const { return id < names_.size() ? names_[id] : 0; }
-  void head(const Inst& inst);
-  void operand(const Inst& inst, ValueId id);
+  static char* head(char* to, const Inst& inst);
+  char* operand(char* to, const Inst& inst, ValueId id) const;
   int32_t groupOf(const Inst& inst, Part part, size_t which, bool isFloat) const;
 
   const Kernel& kernel_;

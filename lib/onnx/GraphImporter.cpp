@@ -53,11 +53,9 @@ const Tensor* GraphImporter::decidingValue(const Value* input) {
   if (!decides_) return nullptr;
   if (const auto it = contents_.find(input->name()); it != contents_.end())
     return &decidingValues_.emplace(partInputs_.at(input->name()).name, *it->second).first->second;
-  // Images and the like do not decide shapes: sizes, scales and counts are lists.
   if (const Tensor* sample = dims_.sample(input->name()))
-    return sample->type() == input->type() && (sample->rank() <= 1 || isInteger(sample->elem()))
-               ? decides(*sample)
-               : nullptr;
+    return sample->type() == input->type() && mayDecideShapes(sample->type()) ? decides(*sample)
+                                                                              : nullptr;
   const auto it = model_.inputDefaults.find(input->name());
   return it == model_.inputDefaults.end() ? nullptr : decides(it->second);
 }
@@ -360,7 +358,6 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
   const std::string origin = originOf(proto, index, scope);
   const int64_t opset = opsetOf(proto, scope);
   const std::string domain = canonicalDomain(proto.domain());
-  const std::string what = describe(proto, origin, scope);
   const auto attempt = [&]() -> Result<> {
     ENFOLD_RETURN_IF_ERROR(resolveAttributes(proto, scope));
     if (const pb::FunctionProto* function = functions_.find(proto))
@@ -376,17 +373,18 @@ void GraphImporter::importNode(pb::NodeProto& proto, int index, Scope& scope) {
       ENFOLD_TRY(const bool imported, importSequenceNode(proto, origin, scope));
       if (imported) return {};
     }
-    ENFOLD_RETURN_IF_ERROR(findAdapter(domain, proto.op_type(), opset));
+    ENFOLD_TRY(const Adapter adapter, findAdapter(domain, proto.op_type(), opset));
     ENFOLD_TRY(auto operands, operandsOf(proto, scope));
     if (!operands) return {};
     ENFOLD_TRY(const Values results,
-               importOperator(proto, origin, opset, *std::move(operands), scope));
+               importOperator(proto, origin, opset, adapter, *std::move(operands), scope));
     for (int i = 0; i < proto.output_size() && static_cast<size_t>(i) < results.size(); ++i)
       if (!proto.output(i).empty())
         scope.names.emplace(proto.output(i), Binding{Binding::State::Known, results[i]});
     return {};
   };
-  if (auto done = attempt(); !done) problems_.add(std::move(done).error(), what);
+  if (auto done = attempt(); !done)
+    problems_.add(std::move(done).error(), describe(proto, origin, scope));
   failResults(proto, scope);
 }
 
@@ -444,9 +442,8 @@ Result<std::optional<Values>> GraphImporter::operandsOf(const pb::NodeProto& pro
 }
 
 Result<Values> GraphImporter::importOperator(pb::NodeProto& proto, const std::string& origin,
-                                             int64_t opset, Values operands, const Scope& scope) {
-  ENFOLD_TRY(const Adapter adapter,
-             findAdapter(canonicalDomain(proto.domain()), proto.op_type(), opset));
+                                             int64_t opset, Adapter adapter, Values operands,
+                                             const Scope& scope) {
   Node node = makeNode(proto, origin, opset);
   node.operands = std::move(operands);
   if (const Tensor* known = decodedBefore(proto, scope)) {

@@ -7,6 +7,7 @@
 #include "onnx/Inputs.h"
 #include "onnx/Node.h"
 #include "onnx/NodeOrder.h"
+#include "onnx/OperatorTable.h"
 #include "onnx/Procedure.h"
 #include "reference/KnownValues.h"
 
@@ -119,7 +120,7 @@ private:
   /// The node's operands, or nothing when one has failed; a name nobody defines is an error.
   Result<std::optional<Values>> operandsOf(const pb::NodeProto& proto, const Scope& scope);
   Result<Values> importOperator(pb::NodeProto& proto, const std::string& origin, int64_t opset,
-                                Values operands, const Scope& scope);
+                                Adapter adapter, Values operands, const Scope& scope);
   Result<> inlineFunction(const pb::FunctionProto& proto, const pb::NodeProto& call,
                           const std::string& origin, Scope& scope);
   void bindCalled(const std::string& name, const Binding* inner, Scope& scope);

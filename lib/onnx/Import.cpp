@@ -68,14 +68,20 @@ Result<> checkSizes(const Graph& graph, int64_t limit) {
 
 using Tensors = std::unordered_map<std::string, Tensor>;
 
+/// What was read before, of a model that is imported again.
+struct Known {
+  Tensors tensors;
+  std::optional<Signature> signature;
+};
+
 /// Imports once. Inputs whose default or sample a shape turned out to depend on are put into
 /// `deciding`: then the result is of no use, and the import has to be done with those bound.
 Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& options,
-                                 const std::filesystem::path& folder, const Tensors& decoded,
+                                 const std::filesystem::path& folder, const Known& known,
                                  std::map<std::string, Tensor>& deciding) {
   ImportedModel model;
   ENFOLD_RETURN_IF_ERROR(checkVersions(proto));
-  model.signature = readSignature(proto);
+  model.signature = known.signature ? *known.signature : readSignature(proto);
   if (options.wanted && !options.wanted(model.signature)) return model;
   model.graph =
       std::make_unique<Graph>(proto.graph().name().empty() ? "main" : proto.graph().name());
@@ -86,7 +92,7 @@ Result<ImportedModel> importOnce(pb::ModelProto& proto, const ImportOptions& opt
   GraphImporter importer(model, options, functions, external,
                          options.cut ? GraphImporter::Mode::Cut : GraphImporter::Mode::Whole,
                          context);
-  importer.useTensors(decoded);
+  importer.useTensors(known.tensors);
   importer.import(*proto.mutable_graph());
   deciding = importer.decidingValues();
   if (!importer.problems().empty()) return std::unexpected(std::move(importer.problems()).take());
@@ -112,12 +118,12 @@ std::filesystem::path folderOf(const std::filesystem::path& file) {
 using Parse = std::function<Result<pb::ModelProto*>()>;
 
 Result<ImportedModel> import(const Parse& parse, ImportOptions options,
-                             const std::filesystem::path& folder, const Tensors& decoded = {}) {
+                             const std::filesystem::path& folder, const Known& known = {}) {
   std::vector<std::string> notes;
   for (;;) {
     ENFOLD_TRY(pb::ModelProto * proto, parse());
     std::map<std::string, Tensor> deciding;
-    auto model = importOnce(*proto, options, folder, decoded, deciding);
+    auto model = importOnce(*proto, options, folder, known, deciding);
     if (deciding.empty()) {
       if (model) model->notes.insert(model->notes.end(), notes.begin(), notes.end());
       return model;
@@ -154,8 +160,8 @@ Result<ImportedModel> importModel(std::span<const std::byte> bytes, const Import
 }
 
 struct ParsedModel::Impl {
-  pb::ModelProto proto; ///< without the bytes of `tensors`
-  Tensors tensors;
+  pb::ModelProto proto; ///< without the bytes of known tensors
+  Known known;
   std::filesystem::path file; ///< empty: the model came from memory
   std::filesystem::path folder;
 
@@ -163,12 +169,13 @@ struct ParsedModel::Impl {
     ExternalData none({});
     auto decoded = decodeTensor(tensor, none, limits);
     if (!decoded) return; // what is wrong stays as it is
-    tensors.emplace(name, *std::move(decoded));
+    known.tensors.emplace(name, *std::move(decoded));
     forgetNumbers(tensor);
   }
 
-  /// Initializers and what constant nodes hold.
-  void takeTensors(const ImportLimits& limits) {
+  /// The signature, initializers and what constant nodes hold.
+  void read(const ImportLimits& limits) {
+    if (checkVersions(proto)) known.signature = readSignature(proto);
     for (pb::TensorProto& tensor : *proto.mutable_graph()->mutable_initializer())
       take(tensor, tensor.name(), limits);
     for (pb::NodeProto& node : *proto.mutable_graph()->mutable_node())
@@ -187,7 +194,7 @@ Result<std::shared_ptr<const ParsedModel>> ParsedModel::open(const std::filesyst
   impl->folder = folderOf(file);
   if (auto parsed = of(file, parseModel(opened, limits, impl->proto)); !parsed)
     return std::unexpected(std::move(parsed).error());
-  impl->takeTensors(limits);
+  impl->read(limits);
   return std::shared_ptr<const ParsedModel>(new ParsedModel(std::move(impl)));
 }
 
@@ -197,7 +204,7 @@ Result<std::shared_ptr<const ParsedModel>> ParsedModel::open(std::span<const std
   auto impl = std::make_unique<Impl>();
   impl->folder = folder;
   ENFOLD_RETURN_IF_ERROR(parseModel(bytes, limits, impl->proto));
-  impl->takeTensors(limits);
+  impl->read(limits);
   return std::shared_ptr<const ParsedModel>(new ParsedModel(std::move(impl)));
 }
 
@@ -208,7 +215,7 @@ Result<ImportedModel> ParsedModel::import(const ImportOptions& options) const {
     *proto = impl_->proto;
     return proto;
   };
-  return of(impl_->file, enfold::onnx::import(copy, options, impl_->folder, impl_->tensors));
+  return of(impl_->file, enfold::onnx::import(copy, options, impl_->folder, impl_->known));
 }
 
 } // namespace enfold::onnx

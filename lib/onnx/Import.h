@@ -56,6 +56,10 @@ struct ImportOptions {
   ImportLimits limits;
 };
 
+/// Whether shapes may depend on the contents of an input of this type. Images and the like do not
+/// decide shapes: sizes, scales and counts are lists.
+inline bool mayDecideShapes(const Type& type) { return type.rank() <= 1 || isInteger(type.elem); }
+
 struct ImportedModel {
   std::unique_ptr<Graph> graph; ///< null if it was not wanted
   /// Defaults of graph inputs that a caller may leave out.

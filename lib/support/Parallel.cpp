@@ -13,7 +13,9 @@
 namespace enfold {
 
 int hardwareThreads() {
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  static const int threads =
+      static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); // reads a file
+  return threads;
 }
 
 void forEachInParallel(size_t count, int threads, const std::function<void(size_t)>& body) {

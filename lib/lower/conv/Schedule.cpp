@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <numeric>
 
 namespace enfold::lower {
 namespace {
@@ -64,14 +64,22 @@ double cycles(const kir::Machine& machine, const Step& step, const Words& words)
   return std::max((2 * sums + step.pixels + 2 * step.weights) / machine.pairs.of(bytes), loads);
 }
 
+/// How many columns of the input any tap of the pixels of a tile reads.
+int64_t columnsRead(const WindowProblem& p, int64_t pixels) {
+  const int64_t stride = p.strides[2], dilation = p.dilations[2];
+  // Pixel i reads by tap x what pixel i - later reads by tap x + taps.
+  const int64_t taps = stride / std::gcd(stride, dilation);
+  const int64_t later = dilation / std::gcd(stride, dilation);
+  const int64_t shared =
+      std::max<int64_t>(0, pixels - later) * std::max<int64_t>(0, p.kernel[2] - taps);
+  return pixels * p.kernel[2] - shared;
+}
+
 /// tileCycles() when the taps of a row share the pixels they read.
 double sharedTileCycles(const WindowProblem& p, const kir::Machine& machine, int64_t pixels,
                         int64_t blocks, const Words& words) {
-  std::set<int64_t> columns; // of the input, that any tap reads
-  for (int64_t pixel = 0; pixel < pixels; ++pixel)
-    for (int64_t x = 0; x < p.kernel[2]; ++x)
-      columns.insert(pixel * p.strides[2] + x * p.dilations[2]);
-  const auto perTap = static_cast<double>(columns.size()) / static_cast<double>(p.kernel[2]);
+  const auto perTap =
+      static_cast<double>(columnsRead(p, pixels)) / static_cast<double>(p.kernel[2]);
   return cycles(machine,
                 {static_cast<double>(pixels * blocks), perTap, static_cast<double>(blocks)}, words);
 }
