@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 
 namespace enfold {
@@ -27,6 +28,8 @@ struct TargetFacts {
   std::function<bool(const Op& op)> hasKernel;
   /// Whether instructions multiply bf16 and sum in f32.
   bool multipliesBf16 = false;
+  /// The 8-bit type that is best multiplied with signed weights. None: one is as good as the other.
+  std::optional<ElemType> codes = {};
 };
 
 enum class Denormals : uint8_t {

@@ -38,6 +38,8 @@ constexpr std::string_view kDefaultPipeline =
     // constant parameters is left. Not inside the group: an expanded one could not fold any more
     // as a whole.
     "expand-batchnorm,"
+    // On tensors that no op moves any more, and before their zero points are in sums.
+    "shift-codes,"
     // On final convolutions, whose quantizations are still ops. Afterwards those that remain are
     // between floats and integers for good.
     "integer-arithmetic,"

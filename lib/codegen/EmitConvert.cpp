@@ -1,9 +1,12 @@
 // Conversions. f16 goes through the F16C instructions where there are any; without them, and for
-// bf16 always, it is integer arithmetic that gives the same bits. Values wider than f32 are first
+// bf16, it is integer arithmetic that gives the same bits. What arithmetic has just computed in f32
+// is rounded to bf16 by an instruction where there is one: it takes denormals for zero, of which
+// arithmetic gives none (docs/numerics.md). Values wider than f32 are first
 // rounded to f32 "to odd", which makes the second rounding exact (Boldo and Melquiond, "Emulation
 // of a FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
 #include "codegen/Emitter.h"
 
+#include <llvm/IR/IntrinsicInst.h>
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
@@ -163,6 +166,14 @@ public:
     return narrow(b_.CreateLShr(b_.CreateSelect(isNan, quiet, rounded), i32(16)));
   }
 
+  /// In vectors of 8 or 16.
+  llvm::Value* bf16FromNormal(llvm::Value* x) const {
+    const llvm::Intrinsic::ID id = lanes_ == 8 ? llvm::Intrinsic::x86_avx512bf16_cvtneps2bf16_256
+                                               : llvm::Intrinsic::x86_avx512bf16_cvtneps2bf16_512;
+    llvm::Value* half = b_.CreateIntrinsic(id, llvm::ArrayRef<llvm::Type*>{}, {x});
+    return b_.CreateBitCast(half, type(b_.getInt16Ty()));
+  }
+
   /// Normal results round in integers; results below 2^-14 round by adding a power of two whose
   /// last place is f16's smallest number.
   llvm::Value* f16FromF32(llvm::Value* x) const {
@@ -208,6 +219,33 @@ private:
   int lanes_;
 };
 
+/// Whether arithmetic gives the value, whose lanes then are normal, zero, infinite or NaN: or one
+/// of several such, or a constant.
+bool isComputed(const llvm::Value* x) {
+  if (const auto* constant = llvm::dyn_cast<llvm::Constant>(x)) {
+    const auto* splat = llvm::dyn_cast_or_null<llvm::ConstantFP>(
+        constant->getType()->isVectorTy() ? constant->getSplatValue() : constant);
+    return splat && !splat->getValueAPF().isDenormal();
+  }
+  if (const auto* select = llvm::dyn_cast<llvm::SelectInst>(x))
+    return isComputed(select->getTrueValue()) && isComputed(select->getFalseValue());
+  const auto* inst = llvm::dyn_cast<llvm::Instruction>(x);
+  if (!inst) return false;
+  switch (inst->getOpcode()) {
+  case llvm::Instruction::FAdd:
+  case llvm::Instruction::FSub:
+  case llvm::Instruction::FMul:
+  case llvm::Instruction::FDiv:
+    return true;
+  case llvm::Instruction::Call: {
+    const auto* call = llvm::dyn_cast<llvm::IntrinsicInst>(inst);
+    return call && call->getIntrinsicID() == llvm::Intrinsic::fma;
+  }
+  default:
+    return false;
+  }
+}
+
 } // namespace
 
 llvm::Value* Emitter::halfToFloat(Value* bits, kir::Type from) {
@@ -224,7 +262,11 @@ llvm::Value* Emitter::halfToFloat(Value* bits, kir::Type from) {
 llvm::Value* Emitter::floatToHalf(Value* x, Scalar to, int lanes) {
   Bits help(b_, lanes);
   if (x->getType()->getScalarType()->isDoubleTy()) x = help.roundToOdd(x);
-  if (to == Scalar::BF16) return help.bf16FromF32(x);
+  if (to == Scalar::BF16) {
+    const bool isRounded = target_.machine.dotProducts.contains(kir::DotProduct::Avx512Bf16) &&
+                           (lanes == 8 || lanes == 16) && isComputed(x);
+    return isRounded ? help.bf16FromNormal(x) : help.bf16FromF32(x);
+  }
   if (!target_.hasF16Conversion) return help.f16FromF32(x);
   Value* half = b_.CreateFPTrunc(x, help.type(b_.getHalfTy()));
   return b_.CreateBitCast(half, help.type(b_.getInt16Ty()));

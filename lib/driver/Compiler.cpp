@@ -85,7 +85,9 @@ Result<codegen::Target> targetOf(const CompileOptions& options) {
 TargetFacts factsOf(const codegen::Target& target) {
   return {.layoutsOf = [target](const Op& op) { return lower::bestLayouts(op, target); },
           .hasKernel = [target](const Op& op) { return lower::hasKernel(op, target); },
-          .multipliesBf16 = lower::hasDot(target.machine, lower::kHalves)};
+          .multipliesBf16 = lower::hasDot(target.machine, lower::kHalves),
+          .codes = lower::bytesFor(target.machine).pixel == kir::Scalar::U8 ? ElemType::U8
+                                                                            : ElemType::I8};
 }
 
 Result<PipelineReport> optimize(Graph& graph, const CompileOptions& options,

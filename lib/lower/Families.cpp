@@ -155,12 +155,13 @@ std::span<const Family> families() {
        lowerArgReduce,
        {OpKind::ArgMax, OpKind::ArgMin}},
       {"reduction",
-       Layouts::Plain,
+       Layouts::Vectors,
        refuseReduction,
        lowerReduction,
        {OpKind::ReduceSum, OpKind::ReduceMean, OpKind::ReduceMax, OpKind::ReduceMin,
         OpKind::ReduceProd, OpKind::ReduceL1, OpKind::ReduceL2, OpKind::ReduceSumSquare,
-        OpKind::ReduceLogSum, OpKind::GlobalAveragePool, OpKind::GlobalMaxPool}},
+        OpKind::ReduceLogSum, OpKind::GlobalAveragePool, OpKind::GlobalMaxPool},
+       reductionLayouts},
       {"softmax",
        Layouts::Plain,
        refuseSoftmax,
@@ -233,7 +234,9 @@ OpLayouts bestLayouts(const Op& op, const kir::Target& target) {
   if (op.own(0)->type().numElements() == 0 || readsNothing(op) || dependsOnData(op)) return {};
   const auto lacksArithmetic = [](const Value* v) { return v && !hasArithmetic(v->elem()); };
   if (std::ranges::any_of(op.operands().subspan(op.numOwnOperands()), lacksArithmetic)) return {};
-  const Type& y = op.result()->type();
+  // The extreme of a tensor in blocks is none itself.
+  const bool isExtreme = op.kind() == OpKind::ReduceMax || op.kind() == OpKind::ReduceMin;
+  const Type& y = isExtreme ? op.own(0)->type() : op.result()->type();
   const bool computes = !op.info().is(traits::Elementwise) && op.info().supportsEpilogue();
   if (!isBlockable(y) || (computes && !readsBlocks(op))) return {};
   for (const Family& family : families()) {

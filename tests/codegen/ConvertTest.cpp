@@ -366,6 +366,36 @@ template <typename T> void checkRounding() {
 TEST(HalfFloats, RoundF32) { checkRounding<float>(); }
 TEST(HalfFloats, RoundF64) { checkRounding<double>(); }
 
+/// Sums that are no denormals, clipped or not: an instruction may round them.
+TEST(HalfFloats, RoundSumsToBf16) {
+  auto x = aroundHalfValues<float>(kBf16);
+  for (float& v : x)
+    if (std::fpclassify(v) == FP_SUBNORMAL) v = 1.5f;
+  const std::vector<float> zeros(x.size(), 0.0f);
+  const auto size = static_cast<int64_t>(x.size());
+  for (const Target& target : targets())
+    for (const float most : {6.0f, std::numeric_limits<float>::infinity()})
+      for (const int lanes : {1, 4, 8, 16}) {
+        const auto sum = [&](Builder& b, const Values& v) {
+          const Value y = v[0] + v[1];
+          return b.cast(std::isinf(most) ? y : b.min(y, b.constant(y.type(), most)), Scalar::BF16);
+        };
+        auto module = compileAll(
+            {elementwise("sum", {Scalar::F32, Scalar::F32}, Scalar::BF16, lanes, size, sum)},
+            target);
+        Guarded in(x), second(zeros), out(x.size() * sizeof(uint16_t));
+        runStep(*module, 0, {in.data(), second.data(), out.data()});
+        EXPECT_TRUE(out.intact());
+        const auto bits = out.as<uint16_t>();
+        for (size_t i = 0; i < x.size(); ++i) {
+          const float y = std::min(x[i] + 0.0f, most);
+          ASSERT_TRUE(std::isnan(x[i]) ? std::isnan(kBf16.decode(bits[i]))
+                                       : bits[i] == kBf16.encode(y))
+              << x[i] << " on " << name(target.isa);
+        }
+      }
+}
+
 TEST(HalfFloats, Integers) {
   std::vector<int32_t> x;
   for (int32_t i = -70000; i < 70000; i += 7) x.push_back(i);

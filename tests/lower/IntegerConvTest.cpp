@@ -1,7 +1,9 @@
 // Convolutions of 8-bit integers against the reference, bit for bit.
 #include "Window.h"
+#include "codegen/TargetInfo.h"
 #include "driver/Compiler.h"
 #include "ir/ConstantText.h"
+#include "lower/Words.h"
 #include "support/Hash.h"
 
 #include <gtest/gtest.h>
@@ -238,6 +240,7 @@ TEST(IntegerConv, WindowsLargerThanTheImage) {
 
 TEST(IntegerConv, ZeroPointsThatAreComputed) {
   Sizes sizes(38);
+  bool bytes = false, pairs = false;
   for (const int64_t rank : {1, 2, 3})
     for (int round = 0; round < rounds(12); ++round) {
       IntegerCase c{.batch = sizes.between(1, 2), .cout = sizes.between(1, 40)};
@@ -245,9 +248,16 @@ TEST(IntegerConv, ZeroPointsThatAreComputed) {
       c.window = randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
       if (round % 4 == 1) c.cin = c.cout = c.groups = 24;
       vary(c, round);
+      if (round % 6 == 5) c.wZero = 1; // no bytes
       c.zeroComputed = true;
-      EXPECT_TRUE(uses(expectExact(c), "conv_direct"));
+      const auto algorithms = expectExact(c);
+      EXPECT_TRUE(uses(algorithms, c.groups > 1 ? "conv_depthwise" : "conv_direct"));
+      bytes |= uses(algorithms, "conv_direct bytes");
+      pairs |= uses(algorithms, "conv_direct pairs");
     }
+  EXPECT_TRUE(pairs);
+  const kir::Machine& machine = codegen::hostTarget()->machine;
+  EXPECT_EQ(bytes, lower::hasDot(machine, lower::bytesFor(machine)));
   IntegerCase c{.cin = 40, .cout = 33, .window = usual({9, 7})};
   c.zeroComputed = true;
   c.winograd = true;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace enfold {
 namespace {
 
@@ -31,6 +33,25 @@ TEST(Reduction, EveryKindOverEverySetOfAxes) {
         return reduce(g, kind, g.input("x", f32(shape)), axes, set & 1);
       });
     }
+}
+
+TEST(Reduction, ExtremesOfBlocksAreReadAsTheyLie) {
+  const auto reorders = [](OpKind kind, int64_t channels, const std::vector<int64_t>& axes) {
+    const auto algorithms = expectCompiledAgrees([&](GraphBuilder& g) {
+      Value* x = g.op(
+          OpKind::Conv, "conv",
+          {g.input("x", f32({2, 16, 5, 7})), g.uniform("weight", {channels, 16, 3, 3}, -0.3, 0.3)});
+      return reduce(g, kind, x, axes, static_cast<int64_t>(axes.size()) / 4);
+    });
+    return std::ranges::count(algorithms, "strided_copy");
+  };
+  for (const OpKind kind : {OpKind::ReduceMax, OpKind::ReduceMin}) {
+    EXPECT_EQ(reorders(kind, 32, {}), 1) << "of the input alone";
+    EXPECT_EQ(reorders(kind, 32, {0, 1, 2, 3}), 1);
+    EXPECT_EQ(reorders(kind, 33, {}), 2) << "padding is no element";
+    EXPECT_EQ(reorders(kind, 32, {1, 2, 3}), 2);
+  }
+  EXPECT_EQ(reorders(OpKind::ReduceSum, 32, {}), 2);
 }
 
 TEST(Reduction, RemaindersOfVectors) {

@@ -1,6 +1,6 @@
 // The table holds, for every kind of pixel along the width, sums over the first taps of the depth
 // and the first taps of the height: of those inside, which are consecutive, differences are the
-// sum.
+// sum. A zero point that only a run knows is multiplied there.
 #include "lower/conv/BorderSums.h"
 
 #include "lower/ZeroSums.h"
@@ -9,14 +9,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace enfold::lower {
 
 using kir::Index;
 using kir::Value;
 
-BorderSums::BorderSums(const Op& op, const GroupRun& run, int64_t zeroPoint, int64_t lanes)
-    : op_(op), run_(run), zeroPoint_(zeroPoint), lanes_(lanes),
+BorderSums::BorderSums(const Op& op, const GroupRun& run, InputZero zero, int64_t lanes)
+    : op_(op), run_(run), zero_(std::move(zero)), lanes_(lanes),
       channels_((run.problem.coutPerGroup() + lanes - 1) / lanes * lanes * run.problem.groups) {
   if (empty()) return;
   for (int64_t ow = 0; ow < run.problem.out[2]; ++ow)
@@ -37,10 +38,11 @@ void BorderSums::declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lower
   const WindowProblem& p = run_.problem;
   const int64_t depths = p.kernel[0] + 1, heights = p.kernel[1] + 1;
   const int64_t size = std::ssize(kinds_) * depths * heights * channels_;
+  const int64_t zeroPoint = zero_.isKnown() ? zero_.number() : 1;
   std::string order = fmt::format("border {} {} {} {} {} {}", run_.first, run_.merge, lanes_,
-                                  zeroPoint_, p.kernel, IntegerWeights(op_).key());
+                                  zeroPoint, p.kernel, IntegerWeights(op_).key());
   for (const Taps& taps : kinds_) order += fmt::format(" {}-{}", taps.lo, taps.hi);
-  const auto pack = [=, run = run_, zeroPoint = zeroPoint_, channels = channels_, kinds = kinds_,
+  const auto pack = [=, run = run_, channels = channels_, kinds = kinds_,
                      values = IntegerWeights(op_)](const Tensor& weights, int32_t* to, int64_t) {
     const WindowProblem& p = run.problem;
     const int64_t cown = p.cinPerGroup() / run.merge, coutg = p.coutPerGroup();
@@ -67,6 +69,7 @@ void BorderSums::declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lower
   };
   table_ = b.input("border", kir::Scalar::I32, size);
   buffers.push_back(lowering.packed<int32_t>(*op_.own(1)->constant(), order, size, pack));
+  zero_.declare(b, buffers, lowering);
 }
 
 Value BorderSums::at(kir::Builder& b, const TapRange& depth, const TapRange& height, int64_t ow,
@@ -84,8 +87,8 @@ Value BorderSums::at(kir::Builder& b, const TapRange& depth, const TapRange& hei
     const Value sum = first(kd, height.hi);
     return none(height.lo) ? sum : sum - first(kd, height.lo);
   };
-  const Value sum = upTo(depth.hi);
-  return none(depth.lo) ? sum : sum - upTo(depth.lo);
+  const Value all = upTo(depth.hi), sum = none(depth.lo) ? all : all - upTo(depth.lo);
+  return zero_.isKnown() ? sum : sum * zero_.splat(b, type);
 }
 
 } // namespace enfold::lower

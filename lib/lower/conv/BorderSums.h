@@ -14,10 +14,10 @@ namespace enfold::lower {
 class BorderSums {
 public:
   /// Of the run's groups, in whole blocks of `lanes` channels each.
-  BorderSums(const Op& op, const GroupRun& run, int64_t zeroPoint, int64_t lanes);
+  BorderSums(const Op& op, const GroupRun& run, InputZero zero, int64_t lanes);
 
   /// Whether sums begin with zero, and there is nothing to declare.
-  bool empty() const { return zeroPoint_ == 0; }
+  bool empty() const { return zero_.isKnown() && zero_.number() == 0; }
   void declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lowering& lowering);
   /// For a block of channels, numbered through all groups, at pixel `ow` of a row, the taps of the
   /// depth and the height inside being given.
@@ -34,7 +34,8 @@ private:
 
   const Op& op_;
   const GroupRun& run_;
-  const int64_t zeroPoint_, lanes_, channels_; ///< channels: of all groups, in whole blocks
+  InputZero zero_;
+  const int64_t lanes_, channels_; ///< channels: of all groups, in whole blocks
   std::vector<Taps> kinds_;                    ///< of pixels of a row
   std::optional<kir::Buffer> table_;
 };

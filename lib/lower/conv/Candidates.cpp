@@ -129,7 +129,7 @@ Words floatWords(const Op& op, const WindowProblem& problem) {
 std::vector<Words> directWords(const Op& op, const kir::Target& target) {
   if (op.kind() == OpKind::ConvInteger) {
     std::vector<Words> all = {kPairs};
-    if (InputZero(op).isKnown() && IntegerWeights(op).areBytes(*op.own(1)->constant()))
+    if (IntegerWeights(op).areBytes(*op.own(1)->constant()))
       all.push_back(bytesFor(target.machine));
     return all;
   }

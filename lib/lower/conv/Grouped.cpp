@@ -119,9 +119,9 @@ private:
     const Quads quads = {(kQuad * words - taps) / p_.strides[2] + 1, words};
     return registers(lowering_) - quads.vectors() - 3 >= kMaxDepthwisePixels / 2 ? quads : Quads{};
   }
-  int64_t zeroPoint() const {
-    if (!isInteger_) return 0;
-    return quads_.empty() ? InputZero(op_).number() : zeroPointOf(op_, bytes_);
+  InputZero zeroPoint() const {
+    if (!isInteger_) return {};
+    return quads_.empty() ? InputZero(op_) : zeroPointOf(op_, bytes_);
   }
 
   /// All groups as one.
@@ -454,7 +454,6 @@ std::string refuseConvGrouped(const Op& op, const kir::Target& target) {
   if (x.rank() < 3 || x.rank() > 5) return "spatial rank is not 1 to 3";
   if (op.kind() == OpKind::ConvInteger) {
     if (std::string reason = refuseIntegerOperands(op); !reason.empty()) return reason;
-    if (!InputZero(op).isKnown()) return "the input's zero point is not constant";
   } else {
     if (!sumsInF32(op)) return "element type is not f32";
     if (!op.own(1)->constant()) return "weights are not constant";

@@ -159,11 +159,10 @@ std::string refuseIntegerOperands(const Op& op) {
   return "";
 }
 
-int64_t zeroPointOf(const Op& op, const Words& words) {
-  if (words == kPairs || words.sum != kir::Scalar::I32) return 0;
+InputZero zeroPointOf(const Op& op, const Words& words) {
+  if (words == kPairs || words.sum != kir::Scalar::I32) return {};
   const kir::Scalar stored = *scalarOf(op.own(0)->elem());
-  const int64_t shift = stored == words.pixel ? 0 : words.pixel == kir::Scalar::U8 ? 128 : -128;
-  return InputZero(op).number() + shift;
+  return InputZero(op, stored == words.pixel ? 0 : words.pixel == kir::Scalar::U8 ? 128 : -128);
 }
 
 bool isStaged(const Op& op, const Words& words) {

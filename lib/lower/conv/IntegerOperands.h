@@ -11,8 +11,9 @@ namespace enfold::lower {
 /// Why no kernel takes the operands of a conv_integer. Empty if one does.
 std::string refuseIntegerOperands(const Op& op);
 
-/// Of the input as words hold it: bytes of the other sign are shifted by 128.
-int64_t zeroPointOf(const Op& op, const Words& words);
+/// Of the input as words hold it: bytes of the other sign are shifted by 128. Words of numbers that
+/// have none, or are stored without theirs, have 0.
+InputZero zeroPointOf(const Op& op, const Words& words);
 
 /// An input in memory.
 struct ConvSource {

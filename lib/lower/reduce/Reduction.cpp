@@ -4,10 +4,12 @@
 
 #include "lower/Access.h"
 #include "lower/Epilogue.h"
+#include "lower/Layouts.h"
 #include "lower/Nest.h"
 #include "lower/Scalars.h"
 #include "lower/reduce/Fold.h"
 
+#include <algorithm>
 #include <functional>
 
 namespace enfold::lower {
@@ -120,13 +122,28 @@ Value finished(kir::Builder& b, Recipe::Finish finish, const Value& v, double co
   return v;
 }
 
+/// Whether the order of the elements does not matter, so that blocks without padding are read as
+/// they lie: the extreme of all.
+bool readsAnyOrder(const Op& op) {
+  if (op.kind() != OpKind::ReduceMax && op.kind() != OpKind::ReduceMin) return false;
+  if (op.own(1) && !op.own(1)->constant()) return false;
+  return std::ranges::all_of(reducedDimensions(op), std::identity());
+}
+
 } // namespace
 
-std::string refuseReduction(const Op& op, const kir::Target&) {
+OpLayouts reductionLayouts(const Op& op, const kir::Target& target) {
+  const Type& x = op.own(0)->type();
+  const bool fits = isVector(x.layout, target) && x.shape[1] % x.layout.block == 0;
+  return fits && readsAnyOrder(op) ? OpLayouts{.data = x.layout, .result = {}} : OpLayouts{};
+}
+
+std::string refuseReduction(const Op& op, const kir::Target& target) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   const auto scalar = scalarOf(x.elem);
   if (!scalar || x.elem == ElemType::Bool) return "element type without arithmetic";
-  if (!x.layout.isPlain() || !y.layout.isPlain()) return "channel-blocked";
+  if (!y.layout.isPlain() || reductionLayouts(op, target).data != x.layout)
+    return "channel-blocked";
   if (x.numElements() == 0) return "nothing is reduced";
   if (isGlobalPool(op) && x.rank() < 3) return "no spatial dimensions";
   if (!isGlobalPool(op) && op.own(1) && !op.own(1)->constant()) return "axes are not constant";
