@@ -224,13 +224,14 @@ int finished(int code) {
 } // namespace enfold::tool
 
 int enfold_command(int argc, char** argv) {
+  constexpr const char* kSeeNoMemory = "See `enfold errors no-memory`.\n";
   try {
     return enfold::tool::finished(enfold::tool::runCommand(argc, argv));
   } catch (const enfold::OutOfMemory& error) {
-    std::fprintf(stderr, "enfold: %s\n", error.what());
+    std::fprintf(stderr, "enfold: %s\n%s", error.what(), kSeeNoMemory);
     return 3;
   } catch (const std::bad_alloc&) {
-    std::fputs("enfold: out of memory\n", stderr);
+    std::fprintf(stderr, "enfold: out of memory\n%s", kSeeNoMemory);
     return 3;
   } catch (const std::exception& error) { // of the file system, for one
     std::fprintf(stderr, "enfold: %s\n", error.what());

@@ -249,6 +249,7 @@ void GraphImporter::readValueInfos(const pb::GraphProto& proto) {
 }
 
 void GraphImporter::importOutputs(const pb::GraphProto& proto, const Scope& scope) {
+  if (overLimits_) return;
   if (proto.output().empty())
     problems_.add(Error(ErrorCode::BadOperands, "the model has no outputs"), "");
   for (const auto& info : proto.output()) {
