@@ -356,11 +356,7 @@ void Builder::prefetch(const Place& place) {
   emitEffect(memoryInst(Op::Prefetch, place, {place.buffer.elem(), 1}));
 }
 
-void Builder::barrier() {
-  Inst inst;
-  inst.op = Op::Barrier;
-  emitEffect(std::move(inst));
-}
+void Builder::barrier() { emitEffect({.op = Op::Barrier}); }
 
 // ---- Tiles ----
 

@@ -3,12 +3,21 @@
 
 #include "support/Hash.h"
 
+#include <cstring>
 #include <utility>
 
 namespace enfold::kir {
 namespace {
 
 thread_local bool wantsOutlines = false;
+
+constexpr size_t kFirstBytes = 8192, kFirstNumbers = 256;
+
+/// Writes it as it lies in memory; gives where the next one goes.
+template <typename T> char* put(char* to, T x) {
+  std::memcpy(to, &x, sizeof x);
+  return to + sizeof x;
+}
 
 void write(const Block& block, SkeletonWriter& to) {
   for (const Inst& inst : block) {
@@ -30,11 +39,26 @@ Skeleton skeletonOf(const Kernel& kernel) {
   return std::move(writer).finish();
 }
 
+SkeletonWriter::SkeletonWriter(const Kernel& kernel) : kernel_(kernel), bytes_(kFirstBytes, '\0') {
+  skeleton_.numbers.reserve(kFirstNumbers);
+  skeleton_.groups.reserve(kFirstNumbers);
+}
+
+char* SkeletonWriter::begin(size_t bytes) {
+  if (bytes_.size() < used_ + bytes) bytes_.resize(2 * (used_ + bytes));
+  return bytes_.data() + used_;
+}
+
+void SkeletonWriter::endBlock() {
+  put(begin(sizeof(int64_t)), int64_t{-1});
+  used_ += sizeof(int64_t);
+}
+
 char* SkeletonWriter::operand(char* to, const Inst& inst, ValueId id) const {
   const NumberTable::Number* constant = numbers_.of(id);
   if (!constant) return put(to, nameOf(id));
-  to = put(to, -1);
-  to = put(to, static_cast<int64_t>(constant->type.scalar));
+  to = put(to, kNoId);
+  to = put(to, static_cast<uint32_t>(constant->type.scalar));
   to = put(to, constant->type.lanes);
   return isUnrolled(inst) ? put(to, constant->bits) : to;
 }
@@ -51,22 +75,25 @@ int32_t SkeletonWriter::groupOf(const Inst& inst, Part part, size_t which, bool 
   return inst.op == Op::Affine ? kSums : static_cast<int32_t>(2 * inst.buffer);
 }
 
-/// What an instruction is and how many operands and integers it has, in one number.
-char* SkeletonWriter::head(char* to, const Inst& inst) {
-  constexpr int kScalar = 9, kLanes = 13, kOperands = 28, kInts = 44;
-  return put(to, static_cast<int64_t>(inst.op) | static_cast<int64_t>(inst.unroll) << 8 |
-                     static_cast<int64_t>(inst.type.scalar) << kScalar |
-                     static_cast<int64_t>(inst.type.lanes) << kLanes |
-                     static_cast<int64_t>(inst.operands.size()) << kOperands |
-                     static_cast<int64_t>(inst.ints.size()) << kInts);
+/// What an instruction is, how many operands and integers it has, and whether an immediate follows,
+/// in one number.
+static uint64_t headOf(const Inst& inst, bool hasImm) {
+  constexpr int kScalar = 9, kLanes = 13, kOperands = 28, kInts = 44, kImm = 60;
+  return static_cast<uint64_t>(inst.op) | static_cast<uint64_t>(inst.unroll) << 8 |
+         static_cast<uint64_t>(inst.type.scalar) << kScalar |
+         static_cast<uint64_t>(inst.type.lanes) << kLanes |
+         static_cast<uint64_t>(inst.operands.size()) << kOperands |
+         static_cast<uint64_t>(inst.ints.size()) << kInts | static_cast<uint64_t>(hasImm) << kImm;
 }
 
 void SkeletonWriter::instruction(const Inst& inst) {
   if (NumberTable::isNumber(inst)) return numbers_.define(inst);
-  constexpr size_t kOthers = 4, kOfOperand = 5;
-  char* to = begin(kOthers + kOfOperand * inst.operands.size() + inst.ints.size());
-  to = head(to, inst);
+  constexpr size_t kMost = 32, kOfOperand = 21, kOfInt = sizeof(int64_t); // bytes
+  char* to = begin(kMost + kOfOperand * inst.operands.size() + kOfInt * inst.ints.size());
   const OpKind kind = info(inst.op).kind;
+  const bool hasImm =
+      inst.imm != 0 && kind != OpKind::Memory && inst.op != Op::Affine && inst.op != Op::Parallel;
+  to = put(to, headOf(inst, hasImm));
   if (kind == OpKind::Memory) {
     to = put(to, inst.buffer);
     to = put(to, hasAnyStride(inst) ? 0 : inst.stride);
@@ -80,27 +107,33 @@ void SkeletonWriter::instruction(const Inst& inst) {
     skeleton_.numbers.push_back(x);
     skeleton_.groups.push_back(groupOf(inst, part, which, isFloat));
   });
-  if (kind != OpKind::Memory && inst.op != Op::Affine && inst.op != Op::Parallel)
-    to = put(to, inst.imm);
+  if (hasImm) to = put(to, inst.imm);
   if (inst.op == Op::Shuffle)
     for (const int64_t x : inst.ints) to = put(to, x);
-  end(to);
+  used_ = static_cast<size_t>(to - bytes_.data());
   if (inst.result == kNoId) return;
   if (names_.size() <= inst.result) names_.resize(size_t{2} * inst.result + 1);
   names_[inst.result] = next_++;
 }
 
 Skeleton SkeletonWriter::finish() && {
-  number(static_cast<int64_t>(kernel_.buffers.size()));
+  constexpr size_t kOfBuffer = 4, kOfVar = 2; // numbers
+  const size_t count = 2 + kOfBuffer * kernel_.buffers.size() + kOfVar * kernel_.vars.size();
+  char* to = begin(count * sizeof(int64_t));
+  const auto number = [&](auto x) { to = put(to, static_cast<int64_t>(x)); };
+  number(kernel_.buffers.size());
   for (const BufferInfo& buffer : kernel_.buffers) {
-    number(static_cast<int64_t>(buffer.elem));
-    number(static_cast<int64_t>(buffer.access));
-    number(static_cast<int64_t>(buffer.space));
+    number(buffer.elem);
+    number(buffer.access);
+    number(buffer.space);
     number(buffer.space == Space::Local ? buffer.size : 0);
   }
-  number(static_cast<int64_t>(kernel_.vars.size()));
-  for (const VarInfo& var : kernel_.vars) type(var.type);
-  skeleton_.shape = std::move(*this).take();
+  number(kernel_.vars.size());
+  for (const VarInfo& var : kernel_.vars) {
+    number(var.type.scalar);
+    number(var.type.lanes);
+  }
+  skeleton_.shape = bytes_.substr(0, static_cast<size_t>(to - bytes_.data()));
   skeleton_.hash = hashLarge(skeleton_.shape.data(), skeleton_.shape.size());
   return std::move(skeleton_);
 }

@@ -2,7 +2,6 @@
 // of one shape differ in their numbers only, which come in the same order.
 #pragma once
 
-#include "kernel/ByteWriter.h"
 #include "kernel/Numbers.h"
 
 #include <limits>
@@ -26,28 +25,31 @@ struct Skeleton {
 Skeleton skeletonOf(const Kernel& kernel);
 
 /// Takes a kernel apart while it is written.
-class SkeletonWriter : private ByteWriter {
+class SkeletonWriter {
 public:
   /// Of the kernel, the buffers and values must be there that instructions use.
-  explicit SkeletonWriter(const Kernel& kernel) : kernel_(kernel) {}
+  explicit SkeletonWriter(const Kernel& kernel);
 
   /// The next instruction in the order of the text: the instructions of its blocks follow, and each
   /// block ends.
   void instruction(const Inst& inst);
-  void endBlock() { number(-1); }
+  void endBlock();
   Skeleton finish() &&;
 
 private:
-  int64_t nameOf(ValueId id) const { return id < names_.size() ? names_[id] : 0; }
-  static char* head(char* to, const Inst& inst);
+  uint32_t nameOf(ValueId id) const { return id < names_.size() ? names_[id] : 0; }
+  /// Where the shape goes on, with room for so many bytes.
+  char* begin(size_t bytes);
   char* operand(char* to, const Inst& inst, ValueId id) const;
   int32_t groupOf(const Inst& inst, Part part, size_t which, bool isFloat) const;
 
   const Kernel& kernel_;
   NumberTable numbers_;
-  std::vector<int64_t> names_; ///< of values, in the order of their definitions
-  int64_t next_ = 0;           ///< name
+  std::vector<uint32_t> names_; ///< of values, in the order of their definitions
+  uint32_t next_ = 0;           ///< name
   Skeleton skeleton_;
+  std::string bytes_; ///< of the shape, of which some are not in use yet
+  size_t used_ = 0;
 };
 
 /// While one lives, the builders of its thread do not write kernels out: what they give has a

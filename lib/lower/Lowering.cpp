@@ -3,6 +3,7 @@
 
 #include "ir/Verifier.h"
 #include "kernel/Builder.h"
+#include "kernel/ByteWriter.h"
 #include "kernel/Skeleton.h"
 #include "kernel/Structure.h"
 #include "lower/Copy.h"

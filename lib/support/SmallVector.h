@@ -25,12 +25,12 @@ public:
   SmallVector() {}
   SmallVector(std::initializer_list<T> list) { append(list.begin(), list.size()); }
   template <std::forward_iterator It> SmallVector(It first, It last) { insert(end(), first, last); }
-  SmallVector(const SmallVector& other) { copy(other); }
+  SmallVector(const SmallVector& other) { append(other.data(), other.size()); }
   SmallVector(SmallVector&& other) noexcept { take(other); }
   SmallVector& operator=(const SmallVector& other) {
     if (this == &other) return *this;
     clear();
-    copy(other);
+    append(other.data(), other.size());
     return *this;
   }
   SmallVector& operator=(SmallVector&& other) noexcept {
@@ -88,16 +88,6 @@ private:
     size_ += static_cast<uint32_t>(count);
   }
 
-  /// Into an empty one. All that lies in the object is copied: how much is known beforehand.
-  void copy(const SmallVector& other) {
-    if (other.size_ > N || capacity_ > N) return append(other.data(), other.size_);
-    size_ = other.size_;
-    if (other.capacity_ > N)
-      std::copy_n(other.heap_, size_, here_);
-    else
-      std::memcpy(static_cast<void*>(here_), other.here_, sizeof here_);
-  }
-
   void grow(size_t capacity) {
     const size_t wanted = std::max<size_t>(capacity, size_t{2} * capacity_);
     T* const larger = std::allocator<T>().allocate(wanted);
@@ -118,7 +108,7 @@ private:
     if (capacity_ > N)
       heap_ = other.heap_;
     else
-      std::memcpy(static_cast<void*>(here_), other.here_, sizeof here_);
+      std::copy_n(other.here_, size_, here_);
   }
 
   uint32_t size_ = 0, capacity_ = N;
