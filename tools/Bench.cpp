@@ -126,12 +126,14 @@ Result<> benchSizes(const BenchOptions& options) {
   ENFOLD_TRY(auto sizes, readSizes(options.shapes));
   ENFOLD_TRY(const LoadOptions load, options.model.loadOptions());
   ENFOLD_TRY(ModelSource source, options.model.source());
+  ENFOLD_TRY(auto cache, options.cache.cache());
   ProgressLine line;
   ENFOLD_TRY(const auto report,
              diagnose::benchShapes({.model = std::move(source),
                                     .network = {.load = load,
                                                 .compile = options.model.compileOptions(),
-                                                .session = options.model.sessionOptions()},
+                                                .session = options.model.sessionOptions(),
+                                                .cache = std::move(cache)},
                                     .sizes = std::move(sizes),
                                     .seconds = options.seconds,
                                     .progress = [&](size_t done, size_t total) {

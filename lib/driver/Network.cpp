@@ -307,7 +307,7 @@ void Network::storeTemplates(std::vector<std::string>& notes) {
   takeTemplates(notes);
   auto algorithms = options_.compile.pins->choice();
   if (templatesKey_.empty() || !algorithms) return;
-  const CachedTemplates templates{templatesKey_, model_.stem(), *std::move(algorithms),
+  const CachedTemplates templates{templatesKey_, signature_.graphName, *std::move(algorithms),
                                   options_.compile.kernels->contents()};
   if (const auto stored = options_.cache->store(templates); !stored)
     notes.push_back("kernels were not put into the cache: " + stored.error().str());
