@@ -265,6 +265,18 @@ TEST(ConvDirect, ImagesOfOnePixelAreARow) {
   }
 }
 
+TEST(ConvDirect, PixelsThatAreApartAreCopiedFirst) {
+  for (const int64_t batch : {1, 3})
+    for (const int64_t side : {1, 2, 7, 14, 27, 56})
+      for (const int64_t stride : {2, 3}) {
+        ConvCase c{.batch = batch, .cin = 40, .cout = 70, .window = {}, .bias = true};
+        c.window = {{1, 1}, {stride, stride}, {1, 1}, {0, 0, 0, 0}, {side, side}};
+        const auto algorithms = expectBlockedAgrees(c);
+        EXPECT_FALSE(uses(algorithms, "conv_direct spanning")) << batch << ' ' << side;
+        EXPECT_TRUE(uses(algorithms, "conv_direct")) << batch << ' ' << side;
+      }
+}
+
 TEST(ConvDirect, EveryCountOfChannelsAroundTheVector) {
   for (const int64_t cout : {1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65})
     EXPECT_TRUE(
