@@ -45,7 +45,8 @@ export function Roofline() {
   }, [width, report]);
   if (!limits || points.length === 0)
     return <div class="page"><h1>Roofline</h1><p>Nothing was measured.</p></div>;
-  const [x0, x1] = x.domain();
+  const x1 = x.domain()[1];
+  const x0 = Math.max(x.domain()[0], y.domain()[0] / limits.gbps); // where the roof leaves the floor
   const roofOf = (peak: number) =>
     `M${x(x0)},${y(Math.min(x0 * limits.gbps, peak))} L${x(peak / limits.gbps)},${y(peak)} L${x(x1)},${y(peak)}`;
   const peaks = Object.entries(limits.peaks).sort(([, a], [, b]) => a - b);
