@@ -104,8 +104,9 @@ enum class ForSizes : uint8_t { Given, Any };
 /// Whether kernels are written out, or have a skeleton only, which takes a fraction of the time.
 enum class Kernels : uint8_t { Whole, Outlined };
 
-/// The plan of a graph, which must outlive it. The graph is verified; besides, every blocked layout
-/// must be one that a family takes on this target: all ops of which that is not so are named.
+/// The plan of a graph, which must outlive it. The graph is verified, unless kernels are outlined;
+/// besides, every blocked layout must be one that a family takes on this target: all ops of which
+/// that is not so are named.
 /// Kernels of the ops in `whole`, of which null stands for what belongs to none, are written out
 /// even where others are outlined.
 Result<Plan> lowerGraph(const Graph& graph, const kir::Target& target,
