@@ -5,6 +5,7 @@
 
 #include "support/Result.h"
 
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
 #include <cmath>
@@ -23,6 +24,8 @@ constexpr double kLog2e = 1.4426950408889634;
 // ln 2 in two parts; a product of the first with a whole number below 2^15 is exact.
 constexpr double kLn2High = 0.693359375;
 constexpr double kLn2Low = -2.1219444005469057e-4;
+/// Of instructions that can round otherwise than the processor is set to.
+constexpr int kCurrentRounding = 4;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
@@ -119,20 +122,35 @@ VectorMath::ExpParts VectorMath::expParts(Value* x) {
   r = mulAdd(n, number(x, -kLn2Low), r);
   Value* p = polynomial(
       r, {4.999999404e-01, 1.666652113e-01, 4.166838899e-02, 8.368716575e-03, 1.381459879e-03});
-  return {asInteger(shifted), mulAdd(mul(r, r), p, r)};
+  return {n, asInteger(shifted), mulAdd(mul(r, r), p, r)};
 }
 
 Value* VectorMath::powerOfTwo(Value* bits) {
   return asFloat(b_.CreateShl(b_.CreateAdd(bits, integer(bits, 127)), integer(bits, 23)));
 }
 
-/// The scale is applied in two halves, so that it neither overflows before the result does nor
-/// rounds a denormal result twice.
+/// x 2^n, rounded once, in the one instruction that AVX-512 has for it; else null.
+Value* VectorMath::scaleInOne(Value* x, Value* n) {
+  const auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(x->getType());
+  if (target_.isa != kir::Isa::Avx512 || !vector) return nullptr;
+  const unsigned lanes = vector->getNumElements();
+  if (lanes == 16)
+    return b_.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
+                              {x, n, x, b_.getInt16(0xffff), b_.getInt32(kCurrentRounding)});
+  if (lanes != 8 && lanes != 4) return nullptr;
+  return b_.CreateIntrinsic(lanes == 8 ? llvm::Intrinsic::x86_avx512_mask_scalef_ps_256
+                                       : llvm::Intrinsic::x86_avx512_mask_scalef_ps_128,
+                            {}, {x, n, x, b_.getInt8(0xff)});
+}
+
+/// Without an instruction for it the scale is applied in two halves, so that it neither overflows
+/// before the result does nor rounds a denormal result twice.
 Value* VectorMath::exp(Value* x, ExpRange range) {
   if (range != ExpRange::Moderate) x = atLeast(x, -104);
   if (range == ExpRange::Full) x = atMost(x, 89);
-  const auto [bits, q] = expParts(x);
+  const auto [n, bits, q] = expParts(x);
   Value* y = add(q, number(x, 1));
+  if (Value* scaled = scaleInOne(y, n)) return scaled;
   if (range == ExpRange::Moderate) return mul(y, powerOfTwo(bits));
   Value* whole = b_.CreateSub(bits, asInteger(number(x, kRound32)));
   Value* half = b_.CreateAShr(whole, integer(bits, 1));
@@ -222,7 +240,7 @@ Value* VectorMath::elu(Value* x) {
   Value* isPositive = b_.CreateFCmpOGT(x, number(x, 0));
   if (!x->getType()->getScalarType()->isFloatTy())
     return b_.CreateSelect(isPositive, x, callLibm("expm1", x));
-  const auto [bits, q] = expParts(atMost(atLeast(x, -17.5), 0));
+  const auto [n, bits, q] = expParts(atMost(atLeast(x, -17.5), 0));
   Value* scale = powerOfTwo(bits);
   return b_.CreateSelect(isPositive, x, mulAdd(scale, q, sub(scale, number(x, 1))));
 }

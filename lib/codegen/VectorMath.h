@@ -36,9 +36,10 @@ private:
   Value* exp(Value* x, ExpRange range);
   /// exp(x) = 2^n (1 + q).
   struct ExpParts {
-    Value *bits, *q; ///< the low bits of `bits` are n
+    Value *n, *bits, *q; ///< the low bits of `bits` are n
   };
   ExpParts expParts(Value* x);
+  Value* scaleInOne(Value* x, Value* n);
   /// 2^n for the n in the low bits of `bits`, which gives a normal number.
   Value* powerOfTwo(Value* bits);
   Value* log(Value* x);

@@ -141,6 +141,9 @@ TEST(Math, OddLaneCountsAgreeWithWholeVectors) {
   std::vector<float> x(kSize);
   std::mt19937_64 random(3);
   for (float& f : x) f = randomValue<float>(random) / 10;
+  // exp's results from infinity down to denormal numbers and zero.
+  for (size_t i = 0; i < kSize; i += 2)
+    x[i] = std::uniform_real_distribution<float>(i % 4 ? -110 : -104, i % 4 ? 95 : -87)(random);
   for (const Function& function : kInLine) {
     std::vector<float> whole;
     for (int lanes : {8, 1, 3, 5, 16}) {

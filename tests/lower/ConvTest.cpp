@@ -267,13 +267,15 @@ TEST(ConvDirect, ImagesOfOnePixelAreARow) {
 
 TEST(ConvDirect, PixelsThatAreApartAreCopiedFirst) {
   for (const int64_t batch : {1, 3})
-    for (const int64_t side : {1, 2, 7, 14, 27, 56})
+    for (const int64_t side : {1, 2, 13, 28})
       for (const int64_t stride : {2, 3}) {
-        ConvCase c{.batch = batch, .cin = 40, .cout = 70, .window = {}, .bias = true};
+        ConvCase c{.batch = batch, .cin = 32, .cout = 64, .window = {}, .bias = true};
         c.window = {{1, 1}, {stride, stride}, {1, 1}, {0, 0, 0, 0}, {side, side}};
         const auto algorithms = expectBlockedAgrees(c);
-        EXPECT_FALSE(uses(algorithms, "conv_direct spanning")) << batch << ' ' << side;
         EXPECT_TRUE(uses(algorithms, "conv_direct")) << batch << ' ' << side;
+        // Tiles may span images of few pixels.
+        if (batch == 1 || side == 28)
+          EXPECT_FALSE(uses(algorithms, "conv_direct spanning")) << batch << ' ' << side;
       }
 }
 

@@ -189,8 +189,8 @@ bool maySpanRows(const Op& op) {
   if (op.own(0)->type().layout.isPlain() || (p.out[2] >= kLongRow && p.batch == 1)) return false;
   // Its pixels are one row anyway.
   if (p.isPointwise() && p.batch == 1) return false;
-  // A copy of the pixels is read faster, by every block of channels, than pixels that are apart.
-  if (isSampled(op)) return false;
+  // So are copies of its pixels, which are read faster than pixels that are apart.
+  if (isSampled(op) && (p.batch == 1 || p.outPixels() >= kLongRow)) return false;
   double larger = 1;
   for (size_t d = 0; d < p.in.size(); ++d) {
     if (p.padsBegin[d] < 0 || p.padsEnd[d] < 0) return false;
