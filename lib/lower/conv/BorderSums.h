@@ -36,7 +36,7 @@ private:
   const GroupRun& run_;
   InputZero zero_;
   const int64_t lanes_, channels_; ///< channels: of all groups, in whole blocks
-  std::vector<Taps> kinds_;                    ///< of pixels of a row
+  std::vector<Taps> kinds_;        ///< of pixels of a row
   std::optional<kir::Buffer> table_;
 };
 
