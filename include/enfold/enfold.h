@@ -19,8 +19,8 @@
  * context serves one call at a time; a call that finds it in use returns ENFOLD_BUSY and changes
  * nothing. The bits of the results do not depend on the number of threads.
  *
- * Memory: everything is allocated when a context is created, or its thread count or program changes;
- * running allocates nothing.
+ * Memory: everything is allocated when a context is created, or its thread count or program
+ * changes; running allocates nothing.
  *
  * Errors: functions return a status, and enfold_last_error() returns the message of the calling
  * thread's latest failed call. No function aborts or throws. */
@@ -95,9 +95,9 @@ void enfold_destroy_context(enfold_context* context);
 const enfold_program* enfold_context_program(const enfold_context* context);
 
 /* Has the context run another program from now on, which must outlive it too: the same network at
- * another size, say. Only what the program needs beyond those before it is allocated, and nothing is
- * given back, so a context that begins with the program that needs most never grows. A profile ends.
- * On failure the context keeps its program. */
+ * another size, say. Only what the program needs beyond those before it is allocated, and nothing
+ * is given back, so a context that begins with the program that needs most never grows. A profile
+ * ends. On failure the context keeps its program. */
 enfold_status enfold_set_program(enfold_context* context, const enfold_program* program);
 
 /* Changes the number of threads; 0: enfold_default_threads(). On failure the old number stays. */
