@@ -14,7 +14,7 @@ namespace {
 namespace nb = nanobind;
 
 /// How long the end waits for threads that compile or run.
-constexpr std::chrono::seconds kPatience{2};
+constexpr std::chrono::seconds kPatience{10};
 
 std::atomic<bool> isEnding = false;
 std::atomic<std::thread::id> endingThread;
