@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 
 namespace enfold::diagnose {
 namespace {
@@ -46,26 +47,63 @@ Result<std::vector<NamedTensor>> inputsOf(const onnx::Signature& signature,
   return inputs;
 }
 
-/// Times of runs of both in turn, so that a slow spell of the machine hits both alike.
-Result<> measure(std::span<SessionPool* const> pools, std::span<const NamedTensor> inputs,
-                 double seconds, std::vector<std::vector<double>>& samples) {
-  std::vector<const void*> from;
-  for (const NamedTensor& input : inputs) from.push_back(input.tensor.bytes());
-  std::vector<Tensor> outputs;
-  std::vector<void*> to;
-  for (const auto& [name, type] : pools[0]->executable()->outputs())
-    outputs.emplace_back(type.elem, type.shape);
-  for (Tensor& output : outputs) to.push_back(output.mutableBytes());
-  samples.assign(pools.size(), {});
+/// One run of what is measured.
+using Arm = std::function<Result<>()>;
+
+/// Times of runs of all arms in turn, so that a slow spell of the machine hits them alike.
+Result<std::vector<std::vector<double>>> measure(std::span<const Arm> arms, double seconds) {
+  std::vector<std::vector<double>> samples(arms.size());
   const auto start = Clock::now();
   for (bool isWarm = false; elapsedMs(start) < 1e3 * seconds || samples[0].size() < 5;
        isWarm = true)
-    for (size_t i = 0; i < pools.size(); ++i)
+    for (size_t i = 0; i < arms.size(); ++i)
       for (int run = 0; run < 4; ++run) {
         const auto begin = Clock::now();
-        ENFOLD_RETURN_IF_ERROR(pools[i]->run(from, to));
+        ENFOLD_RETURN_IF_ERROR(arms[i]());
         if (isWarm && run > 0) samples[i].push_back(elapsedMs(begin));
       }
+  return samples;
+}
+
+/// Runs of programs for the same inputs over memory of their own.
+class Memory {
+public:
+  Memory(std::span<const NamedTensor> inputs, const Executable& executable) {
+    for (const NamedTensor& input : inputs) from_.push_back(input.tensor.bytes());
+    for (const auto& [name, type] : executable.outputs())
+      outputs_.emplace_back(type.elem, type.shape);
+    for (Tensor& output : outputs_) to_.push_back(output.mutableBytes());
+  }
+  Result<> run(SessionPool& sessions) const { return sessions.run(from_, to_); }
+
+private:
+  std::vector<const void*> from_;
+  std::vector<Tensor> outputs_;
+  std::vector<void*> to_;
+};
+
+/// Steady times of a network that runs in stages, and of one that meets no other size.
+Result<> measureStages(Network& network, const ShapeBenchProblem& problem,
+                       std::span<const NamedTensor> inputs, const Network::Run& run,
+                       ShapeTimes& times) {
+  const auto armOf = [&](Network& any, std::shared_ptr<const Network::Program> program) -> Arm {
+    return [&any, inputs, program = std::move(program)]() -> Result<> {
+      ENFOLD_TRY(const auto outputs, any.run(*program, inputs));
+      return {};
+    };
+  };
+  std::vector<Arm> arms = {armOf(network, run.program)};
+  std::unique_ptr<Network> fixed;
+  if (problem.compare) {
+    Network::Options alone = problem.network;
+    alone.cache.reset();
+    ENFOLD_TRY(fixed, Network::open(problem.model, std::move(alone)));
+    ENFOLD_TRY(const Network::Run first, fixed->run(inputs));
+    arms.push_back(armOf(*fixed, first.program));
+  }
+  ENFOLD_TRY(const auto samples, measure(arms, problem.seconds));
+  times.steady = summarize(samples[0]).p50;
+  if (fixed) times.fixed = summarize(samples[1]).p50;
   return {};
 }
 
@@ -78,11 +116,17 @@ Result<ShapeTimes> measureSize(Network& network, const ShapeBenchProblem& proble
   ENFOLD_TRY(const Network::Run run, network.run(inputs));
   times.first = elapsedMs(start);
   times.kernels = network.kernelCompilations() - kernels;
-  times.stages = run.program->executable().times();
-  if (inputs.size() != run.program->executable().inputs().size())
+  if (run.program->isStaged()) {
+    ENFOLD_RETURN_IF_ERROR(measureStages(network, problem, inputs, run, times));
+    return times;
+  }
+  const Executable& executable = run.program->executable();
+  times.stages = executable.times();
+  if (inputs.size() != executable.inputs().size())
     return unsupported("an input whose contents decide shapes cannot be random");
 
-  std::vector<SessionPool*> pools = {run.program->sessions.get()};
+  const Memory memory(inputs, executable);
+  std::vector<Arm> arms = {[&] { return memory.run(*run.program->sessions); }};
   std::unique_ptr<SessionPool> fixed;
   if (problem.compare) {
     CompileOptions compile = problem.network.compile;
@@ -97,10 +141,9 @@ Result<ShapeTimes> measureSize(Network& network, const ShapeBenchProblem& proble
     for (const NamedTensor& input : inputs) tensors.push_back(input.tensor);
     ENFOLD_TRY(const std::vector<Tensor> outputs, session->run(tensors));
     times.equal = outputs == run.outputs;
-    pools.push_back(fixed.get());
+    arms.push_back([&] { return memory.run(*fixed); });
   }
-  std::vector<std::vector<double>> samples;
-  ENFOLD_RETURN_IF_ERROR(measure(pools, inputs, problem.seconds, samples));
+  ENFOLD_TRY(const auto samples, measure(arms, problem.seconds));
   times.steady = summarize(samples[0]).p50;
   if (fixed) times.fixed = summarize(samples[1]).p50;
   return times;

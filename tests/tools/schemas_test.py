@@ -21,6 +21,7 @@ RUNS = [
     ("bench", QUANTIZED, "--seconds", "0.01", "--profile"),
     ("bench", MODEL, "--streams", "2", "--seconds", "0.01"),
     ("bench", OPEN, "--seconds", "0.01", "--shapes", "SIZES"),
+    ("bench", "zoo:yolo_nms", "--seconds", "0.01", "--shapes", "STAGED"),
     ("explain", MODEL),
     ("explain", MODEL, "--measure"),
     ("inspect", MODEL),
@@ -85,13 +86,17 @@ def main():
         subprocess.run([enfold, "compile", MODEL, "-o", compiled], check=True)
         sizes = pathlib.Path(folder) / "sizes.txt"
         sizes.write_text("# batches\nimages=1x3x32x32\nimages=3x3x32x32\n")
-        paths = {"COMPILED": compiled, "SIZES": str(sizes), "WRITTEN": f"{folder}/written.onnx"}
+        staged = pathlib.Path(folder) / "staged.txt"
+        staged.write_text("height=64 width=96\nheight=96 width=64\n")
+        paths = {"STAGED": str(staged)}
+        paths |= {"COMPILED": compiled, "SIZES": str(sizes), "WRITTEN": f"{folder}/written.onnx"}
         paths["CASE"] = f"{folder}/case"
         paths |= {
             f"WRITTEN.{end}": f"{folder}/written.{end}" for end in ("so", "kir", "eir", "html")
         }
         for verb, *words in RUNS:
-            kind = "bench-shapes" if verb == "bench" and "SIZES" in words else verb
+            of_sizes = verb == "bench" and "--shapes" in words
+            kind = "bench-shapes" if of_sizes else verb
             words = [paths.get(word, str(word)) for word in words]
             path = pathlib.Path(folder) / f"{verb}.json"
             path.unlink(missing_ok=True)
