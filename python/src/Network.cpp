@@ -519,7 +519,7 @@ void Network::save(nb::object shapes, const std::string& path, std::optional<std
                    std::optional<std::string> name, std::optional<std::string> cpu) {
   const enfold_save_options options = {
       .header = orNull(header), .name = orNull(name), .cpu = orNull(cpu)};
-  std::vector<Types> sizes;
+  std::deque<Types> sizes; // tensors point to what they hold
   const bool several = nb::isinstance<nb::list>(shapes);
   if (several)
     for (const nb::handle one : shapes) sizes.push_back(typesOf(nb::cast<nb::dict>(one)));
