@@ -87,7 +87,7 @@ def main():
         sizes = pathlib.Path(folder) / "sizes.txt"
         sizes.write_text("# batches\nimages=1x3x32x32\nimages=3x3x32x32\n")
         staged = pathlib.Path(folder) / "staged.txt"
-        staged.write_text("height=64 width=96\nheight=96 width=64\n")
+        staged.write_text("input=1x3x64x96\ninput=1x3x96x64\n")
         paths = {"STAGED": str(staged)}
         paths |= {"COMPILED": compiled, "SIZES": str(sizes), "WRITTEN": f"{folder}/written.onnx"}
         paths["CASE"] = f"{folder}/case"
