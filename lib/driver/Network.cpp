@@ -258,8 +258,7 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
                compileModel(model_, own, options_.load, compile, isFirst ? cache : nullptr, true));
   }
   Result<> others;
-  if (isFirst && kernels && compiled->executable && !compiled->remainder.rest)
-    others = compileForOthers(own, true);
+  if (isFirst && kernels && compiled->executable) others = compileForOthers(own, true);
   if (kernels && (kernels->compilations() > before || (isFirst && !compiled->cached)))
     storeTemplates(notes);
   std::ranges::move(notes, std::back_inserter(compiled->notes));

@@ -89,12 +89,13 @@ struct Observed {
   SharedPlan shared;
 };
 
-/// None if the model does not allow the sizes, or if contents of inputs decide shapes.
+/// Of a model in which data decide sizes, the part in front of them. None if the model does not
+/// allow the sizes, or if contents of inputs decide shapes.
 Result<std::optional<Observed>> observed(const ModelSource& model,
                                          std::span<const NamedTensor> inputs,
                                          const LoadOptions& load, const CompileOptions& options,
                                          const codegen::Target& target) {
-  auto loaded = loadModelFor(model, inputs, load);
+  auto loaded = loadStaged(model, inputs, load);
   if (!loaded || !loaded->boundInputs.empty()) return std::nullopt;
   if (const auto done = optimize(*loaded->graph, options, target); !done) {
     if (done.error().kind == ErrorKind::Stopped) return std::unexpected(done.error());
