@@ -1,4 +1,5 @@
-// Allocation by aligned_alloc, with advice to the system for large blocks.
+// Large blocks are mapped, so that freeing one gives its memory back to the system at once: the C
+// library would keep it, and more of it the larger the blocks that it has seen.
 #include "runtime/Memory.h"
 
 #include <cstdlib>
@@ -12,26 +13,54 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
+#if defined(__linux__)
+/// A block that begins with a huge page; null if there is no memory.
+std::byte* map(size_t bytes) {
+  const size_t size = bytes + kHugePage; // some part of it begins with one
+  void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  auto* base = static_cast<std::byte*>(mapped);
+  const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage) % kHugePage;
+  if (before != 0) munmap(base, before);
+  munmap(base + before + bytes, kHugePage - before);
+  // Advice only: where it is refused the pages are small, and nothing else changes.
+  madvise(base + before, bytes, MADV_HUGEPAGE);
+  return base + before;
+}
+
+void unmap(std::byte* data, size_t bytes) { munmap(data, bytes); }
+#else
+std::byte* map(size_t bytes) {
+  return static_cast<std::byte*>(std::aligned_alloc(kHugePage, bytes));
+}
+
+void unmap(std::byte* data, size_t) { std::free(data); }
+#endif
+
+size_t rounded(size_t bytes) {
+  const size_t unit = bytes >= kHugePage ? kHugePage : kLinePair;
+  return (bytes + unit - 1) / unit * unit;
+}
+
 } // namespace
 
 bool Memory::allocate(size_t bytes) {
   release();
   if (bytes == 0) return true;
-  const size_t alignment = bytes >= kHugePage ? kHugePage : kLinePair;
-  if (bytes > SIZE_MAX - alignment) return false;
-  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-  data_ = static_cast<std::byte*>(std::aligned_alloc(alignment, rounded));
+  if (bytes > SIZE_MAX / 2) return false;
+  data_ = bytes >= kHugePage
+              ? map(rounded(bytes))
+              : static_cast<std::byte*>(std::aligned_alloc(kLinePair, rounded(bytes)));
   if (data_ == nullptr) return false;
   size_ = bytes;
-#if defined(__linux__)
-  // Advice only: where it is refused the pages are small, and nothing else changes.
-  if (alignment == kHugePage) madvise(data_, rounded, MADV_HUGEPAGE);
-#endif
   return true;
 }
 
 void Memory::release() {
-  std::free(data_);
+  if (size_ >= kHugePage)
+    unmap(data_, rounded(size_));
+  else
+    std::free(data_);
   data_ = nullptr;
   size_ = 0;
 }
