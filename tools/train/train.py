@@ -9,11 +9,10 @@ import argparse
 import pathlib
 from collections import OrderedDict
 
+import dataset
 import numpy as np
 import torch
 from torch import nn
-
-import dataset
 
 TRAIN_SEED, HELD_OUT_SEED, MODEL_SEED = 1, 2, 3
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "examples" / "shapes10"

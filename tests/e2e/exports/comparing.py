@@ -2,9 +2,8 @@
 
 import dataclasses
 
-import onnx
-
 import exceptions
+import onnx
 from exporting import Refused, random_inputs
 
 

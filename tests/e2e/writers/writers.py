@@ -5,8 +5,8 @@ model computes by more than quantization does.
 """
 
 import functools
-import tempfile
 import pathlib
+import tempfile
 
 import numpy
 import onnx
