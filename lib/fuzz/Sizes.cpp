@@ -135,7 +135,7 @@ private:
     const size_t own = fitting(graph_, symbols_, sizesOf(0)).size();
     for (size_t kind = 0; kind < kSizes; ++kind) {
       size_t most = 0;
-      for (int i = 0; i < kTries && 10 * most < 9 * own; ++i) {
+      for (int i = 0; i == 0 || (i < kTries && 10 * most < 9 * own); ++i) {
         Sizes sizes = sizesOf(i == 0 || kind != 1 ? kind : 2);
         auto fit = fitting(graph_, symbols_, sizes);
         if (most > 0 && fit.size() <= most) continue;
