@@ -36,22 +36,11 @@ int statusOf(ErrorKind kind) {
 
 /// Of an error that is only known by its status.
 std::string_view codeOf(int status) {
-  switch (status) {
-  case ENFOLD_INVALID_ARGUMENT:
-    return info(ErrorCode::Usage).code;
-  case ENFOLD_NO_SUCH_FILE:
-    return info(ErrorCode::NoSuchFile).code;
-  case ENFOLD_INVALID_MODEL:
-    return info(ErrorCode::Invalid).code;
-  case ENFOLD_UNSUPPORTED_MODEL:
-    return info(ErrorCode::Unsupported).code;
-  case ENFOLD_NO_MEMORY:
-    return info(ErrorCode::NoMemory).code;
-  case ENFOLD_STOPPED:
-    return info(ErrorCode::Stopped).code;
-  default:
-    return "";
-  }
+  if (status == ENFOLD_NO_SUCH_FILE) return info(ErrorCode::NoSuchFile).code;
+  for (const ErrorKind kind : {ErrorKind::Usage, ErrorKind::Invalid, ErrorKind::Unsupported,
+                               ErrorKind::NoMemory, ErrorKind::Stopped})
+    if (statusOf(kind) == status) return info(info(kind).code).code;
+  return "";
 }
 
 } // namespace

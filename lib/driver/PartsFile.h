@@ -54,6 +54,15 @@ private:
 
 std::string_view asText(std::span<const std::byte> bytes);
 
+/// Writes what describe(value, parts) gives, with the parts that it adds.
+template <typename T>
+Result<> writeParts(const std::filesystem::path& path, std::string_view magic, const T& value,
+                    nlohmann::json (*describe)(const T&, PartsWriter&)) {
+  PartsWriter parts;
+  const nlohmann::json description = describe(value, parts);
+  return parts.write(path, magic, description);
+}
+
 /// Calls read(description, parts) for a file with that magic number. Fails on a file that is
 /// damaged in any way, and on what `read` throws.
 Result<> readParts(const std::filesystem::path& path, std::string_view magic,

@@ -187,9 +187,7 @@ CachedModel readModel(const json& from, const PartsReader& parts) {
 } // namespace
 
 Result<> writeProgram(const std::filesystem::path& path, const CachedModel& model) {
-  PartsWriter parts;
-  const json description = describe(model, parts);
-  return parts.write(path, kMagic, description);
+  return writeParts<CachedModel>(path, kMagic, model, describe);
 }
 
 Result<CachedModel> readProgram(const std::filesystem::path& path) {

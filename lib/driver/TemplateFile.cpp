@@ -100,9 +100,7 @@ CachedTemplates readAll(const json& from, const PartsReader& parts) {
 } // namespace
 
 Result<> writeTemplates(const std::filesystem::path& path, const CachedTemplates& templates) {
-  PartsWriter parts;
-  const json description = describe(templates, parts);
-  return parts.write(path, kMagic, description);
+  return writeParts<CachedTemplates>(path, kMagic, templates, describe);
 }
 
 Result<CachedTemplates> readTemplates(const std::filesystem::path& path) {
