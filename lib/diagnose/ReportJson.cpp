@@ -149,6 +149,7 @@ Json toJson(const Report& report) {
     json["limits"] = toJson(report.bench->profile->limits);
     json["timeline"] = toJson(report.bench->profile->timeline);
     json["arms"] = armsJson(*report.bench);
+    json["complaints"] = report.bench->complaints;
   }
   if (!report.errors.empty()) {
     json["errors"] = Json::array();

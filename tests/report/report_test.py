@@ -5,6 +5,7 @@ Chromium is looked for in the PATH; without it, or without playwright, the test 
 
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -193,6 +194,24 @@ def check_comparison(browser, path):
     report.close()
 
 
+def check_complaints(browser, path):
+    """What speaks against the times is said, and nothing where nothing does."""
+    begin, data, end = re.split(
+        r'(?<=<script type="application/json" id="report">)(.*?)(?=</script>)', path.read_text(), 1
+    )
+    data = json.loads(data)
+    for complaints in [[], ["other programs kept 1.5 processors busy", "the clock is slower"]]:
+        data["complaints"] = complaints
+        changed = path.with_name("complaints.html")
+        changed.write_text(begin + json.dumps(data).replace("<", "\\u003c") + end)
+        report = Page(browser, changed)
+        report.view("Summary")
+        texts = report.page.locator(".warning").all_inner_texts()
+        assert len(texts) == bool(complaints), texts
+        assert all(complaint in texts[0] for complaint in complaints), texts
+        report.close()
+
+
 def check_narrow(browser, path):
     """Nothing is wider than a telephone, in the dark too."""
     report = Page(browser, path, width=390, scheme="dark")
@@ -221,6 +240,7 @@ def browse(paths, chromium):
             if name in paths:
                 check_network(browser, paths[name])
         check_timeline(browser, paths["resnet"])
+        check_complaints(browser, paths["comparison"])
         check_narrow(browser, paths["resnet"])
         check_hostile(browser, paths["hostile"])
         check_comparison(browser, paths["comparison"])

@@ -104,6 +104,8 @@ export interface ReportData {
   parameters: number;
   parameter_bytes: number;
   notes: string[];
+  /** Why the times are not to be trusted. */
+  complaints?: string[];
   graph: { values: Value[]; ops: Op[]; stages: Stage[] };
   passes: Record<string, string>;
   idle_passes: string[];

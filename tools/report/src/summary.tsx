@@ -20,6 +20,7 @@ export function Summary() {
     <div class="page">
       <h1>{data.model}</h1>
       <p class="lead">{sentences(report)}</p>
+      {data.complaints?.length ? <p class="warning">The times are not to be trusted: {data.complaints.join("; ")}.</p> : null}
       <div class="tiles">
         {arm && <Tile name="one run" value={`${number(arm.latency_ms.p50)} ms`}>
           {number(arm.latency_ms.p5)} to {number(arm.latency_ms.p90)} ms in 85 % of {arm.samples} runs, {plural(data.threads ?? 1, "thread")}
