@@ -414,7 +414,7 @@ std::vector<Index> Builder::beginGrid(std::span<const int64_t> extents,
     joined += names[i];
   }
   const auto isAny = [&](size_t i) {
-    return wantsLooseRanges && std::ranges::find(varying, i) != varying.end();
+    return wantsLooseRanges && (i == 0 || std::ranges::find(varying, i) != varying.end());
   };
   const auto isOne = [&](size_t i) { return extents[i] == 1 && !isAny(i); };
   std::vector<Index> coordinates(extents.size(), 0);

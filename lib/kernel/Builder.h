@@ -48,7 +48,8 @@ public:
     endBlock();
   }
   /// The same over a grid, the last dimension fastest: body(i0, i1, …) through a span. Where loose
-  /// ranges are wanted, the dimensions `varying` may have any extent, even if they have 1.
+  /// ranges are wanted, the first dimension, which mostly counts images, and those `varying` may
+  /// have any extent, even if they have 1.
   template <typename F>
   void parallelGrid(std::span<const int64_t> extents, std::span<const std::string_view> names,
                     std::initializer_list<size_t> varying, F&& body) {

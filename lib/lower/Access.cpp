@@ -1,6 +1,9 @@
 // Strides of broadcast operands in plain and blocked layouts.
 #include "lower/Access.h"
 
+#include "kernel/LooseRanges.h"
+#include "lower/Images.h"
+
 namespace enfold::lower {
 namespace {
 
@@ -41,6 +44,12 @@ std::optional<Access> plainToBlocked(const Type& operand, const Type& result) {
 
 } // namespace
 
+bool hasImagesOf(const Value& operand, const Shape& result) {
+  const Shape& shape = operand.shape();
+  return kir::LooseRanges::areWanted() && !operand.constant() && shape.size() > 1 &&
+         shape.size() == result.size() && shape[0] == 1 && result[0] == 1;
+}
+
 std::vector<int64_t> physicalExtents(const Type& type) {
   if (type.layout.isPlain()) return type.shape.empty() ? Shape{1} : type.shape;
   const int64_t block = type.layout.block;
@@ -78,7 +87,9 @@ void collapse(std::vector<int64_t>& extents, std::vector<std::vector<int64_t>*> 
     bool merge = true;
     for (const auto* s : strides) merge &= (*s)[i - 1] == (*s)[i] * extents[i];
     // A dimension of size 1 merges with anything: its stride is never used.
-    const bool outerIsOne = extents[i - 1] == 1, innerIsOne = extents[i] == 1;
+    // But where loose ranges are wanted the first one may count images.
+    const bool mayBeMore = i == 1 && kir::LooseRanges::areWanted();
+    const bool outerIsOne = extents[i - 1] == 1 && !mayBeMore, innerIsOne = extents[i] == 1;
     if (!merge && !outerIsOne && !innerIsOne) continue;
     for (auto* s : strides) {
       const size_t gone = (merge || outerIsOne) ? i - 1 : i;

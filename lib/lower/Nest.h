@@ -121,8 +121,9 @@ template <typename F> void walkNest(kir::Builder& b, const Nest& nest, Widths wi
       return;
     }
     Index rest = p;
-    for (size_t i = nest.parallel; i-- > 0; rest = rest / nest.extents[i])
-      at[i] = i == 0 ? rest : rest % nest.extents[i];
+    for (size_t i = nest.parallel; i-- > 1; rest = rest / nest.extents[i])
+      at[i] = rest % nest.extents[i];
+    if (nest.parallel > 0) at[0] = rest;
     forVectorsIn(b, nest.extents, nest.parallel, at, widths, [&](int width) { body(at, width); });
   });
 }

@@ -1,6 +1,7 @@
 // Loading operands with broadcasting.
 #include "lower/Operand.h"
 
+#include "lower/Images.h"
 #include "lower/Scalars.h"
 
 #include <algorithm>
@@ -26,6 +27,8 @@ Operand::Operand(const Value* value, const Type& result, Lowering& lowering)
     : type_(value->type()), access_(*accessOf(value->type(), result)),
       elements_(value->type().numBytes() / static_cast<int64_t>(byteSize(value->elem()))),
       block_(result.layout.block) {
+  if (hasImagesOf(*value, result.shape))
+    access_.strides[0] = denseStrides(physicalExtents(value->type()))[0];
   const Tensor* tensor = value->constant();
   if (tensor && tensor->numElements() == 1) {
     immediate_ = tensor->asDouble(0);

@@ -118,7 +118,8 @@ const std::vector<Family>& families() {
       {"heads", 16,
        [](G& g, Value* x, int64_t height, int64_t width) {
          Value* y = g.transpose(conv(g, x, 16, 6, 1), {0, 2, 3, 1});
-         return g.op(OpKind::Softmax, "softmax", {g.reshape(y, {1, height * width * 2, 3})});
+         return g.op(OpKind::Softmax, "softmax",
+                     {g.reshape(y, {x->shape()[0], height * width * 2, 3})});
        }},
       {"instance norm", 8,
        [](G& g, Value* x, int64_t, int64_t) {
@@ -130,7 +131,7 @@ const std::vector<Family>& families() {
        false},
       {"attention over pixels", 8,
        [](G& g, Value* x, int64_t height, int64_t width) {
-         Value* rows = g.transpose(g.reshape(x, {1, 8, height * width}), {0, 2, 1});
+         Value* rows = g.transpose(g.reshape(x, {x->shape()[0], 8, height * width}), {0, 2, 1});
          Value* y = g.op(OpKind::MatMul, "scores", {rows, g.transpose(rows, {0, 2, 1})});
          return g.op(OpKind::MatMul, "mix", {g.op(OpKind::Softmax, "softmax", {y}), rows});
        },
@@ -184,10 +185,11 @@ const std::vector<Family>& families() {
   return all;
 }
 
-std::unique_ptr<Graph> graphOf(const Family& family, int64_t height, int64_t width) {
+std::unique_ptr<Graph> graphOf(const Family& family, int64_t height, int64_t width,
+                               int64_t images = 1) {
   GraphBuilder g("g");
   const int64_t channels = family.isBlocked ? 3 : family.channels;
-  Value* x = g.input("x", {ElemType::F32, {1, channels, height, width}, {}});
+  Value* x = g.input("x", {ElemType::F32, {images, channels, height, width}, {}});
   if (family.isBlocked)
     x = g.op(OpKind::Conv, "stem", {x, g.uniform("stem", {family.channels, 3, 1, 1}, -1, 1)});
   auto graph = g.finish(family.op(g, x, height, width), "y");
@@ -195,9 +197,11 @@ std::unique_ptr<Graph> graphOf(const Family& family, int64_t height, int64_t wid
   return *std::move(graph);
 }
 
+/// `size`: height, width, and images if there are several.
 std::shared_ptr<const Executable> compiled(const Family& family, const Shape& size,
                                            const CompileOptions& options) {
-  auto compilation = compile(graphOf(family, size[0], size[1]), options);
+  const int64_t images = size.size() > 2 ? size[2] : 1;
+  auto compilation = compile(graphOf(family, size[0], size[1], images), options);
   EXPECT_TRUE(compilation) << family.name << ": " << compilation.error().str();
   return compilation->executable;
 }
@@ -248,6 +252,24 @@ TEST(KernelStore, EveryFamilyGivesTheBitsOfKernelsForOneSize) {
     const int64_t compilations = shared.kernels->compilations();
     for (const Shape& size : sizes) compiled(family, size, shared);
     EXPECT_EQ(shared.kernels->compilations(), compilations) << family.name;
+  }
+}
+
+TEST(KernelStore, SeveralImagesTakeKernelsOfOne) {
+  for (const Family& family : families()) {
+    const CompileOptions shared = sharing();
+    const auto compilationsAfter = [&](const std::vector<Shape>& sizes) {
+      for (const Shape& size : sizes)
+        EXPECT_EQ(run(compiled(family, size, shared), 2),
+                  run(compiled(family, size, forOneSize(shared)), 1))
+            << family.name << " at " << str(size);
+      return shared.kernels->compilations();
+    };
+    const int64_t one = compilationsAfter({{24, 31}, {32, 47}, {40, 63}});
+    // Strides of what Winograd puts between two kernels follow from the number of all tiles.
+    const int64_t two = compilationsAfter({{24, 31, 2}, {32, 47, 3}, {40, 63, 5}});
+    EXPECT_LE(2 * (two - one), one) << family.name;
+    EXPECT_EQ(compilationsAfter({{40, 63, 3}, {24, 31, 4}, {32, 47, 0}}), two) << family.name;
   }
 }
 

@@ -14,7 +14,7 @@
 #include "kernel/LooseRanges.h"
 #include "lower/FetchAhead.h"
 #include "lower/Layouts.h"
-#include "lower/LooseDivision.h"
+#include "lower/LooseIndex.h"
 #include "lower/Scalars.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/IntegerOperands.h"

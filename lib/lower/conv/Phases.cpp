@@ -1,6 +1,8 @@
 // Solving k * dilation = o + pad (mod stride) for the taps k.
 #include "lower/conv/Phases.h"
 
+#include "lower/LooseIndex.h"
+
 #include <numeric>
 
 namespace enfold::lower {
@@ -24,7 +26,7 @@ ReachingTaps tapsReaching(const WindowProblem& p, size_t d, const kir::Index& o)
   const Index tap = target / common * inverse(inputStep, tapStep) % tapStep;
   const Index input = (target - tap * dilation) / stride;
   const Index count = (p.kernel[d] - tap + (tapStep - 1)) / tapStep;
-  const Index lo = max((input - p.in[d] + inputStep) / inputStep, Index(0));
+  const Index lo = max((input - looseSize(p.in[d], o) + inputStep) / inputStep, Index(0));
   Index hi = min(input / inputStep + 1, count);
   // Where the common divisor does not divide, no tap reaches.
   if (common > 1) hi = min(hi, (1 - min(target % common, Index(1))) * p.kernel[d]);

@@ -146,6 +146,14 @@ int PlainConv::vectorsOf(int64_t channels) const {
 
 void PlainConv::row(std::span<const Index> at, const Index& first, int64_t channels) {
   const int64_t abreast = vectorsOf(channels), pixels = abreast * lanes_;
+  if (kir::LooseRanges::areWanted() && p_.out[2] >= lanes_) {
+    const int64_t vectors = std::min(abreast, p_.out[2] / lanes_);
+    forOverlapping(b_, 0, kir::looseNumber(b_, p_.out[2]), static_cast<int>(vectors * lanes_),
+                   [&](const Index& ow, int) {
+                     tile(at, first, channels, {ow, static_cast<int>(vectors), lanes_});
+                   });
+    return;
+  }
   const int64_t whole = p_.out[2] / pixels * pixels, rest = p_.out[2] - whole;
   b_.forLoop("tile", 0, whole / pixels, [&](const Index& i) {
     tile(at, first, channels, {i * pixels, static_cast<int>(abreast), lanes_});

@@ -28,13 +28,25 @@ namespace {
 using kir::Index;
 using kir::Value;
 
+/// The best tile for wide rows that adds up sums in the order of `own`, which is for this width.
+ConvSchedule scheduleForAnyWidth(WindowProblem p, const ConvSchedule& own,
+                                 const kir::Target& target) {
+  constexpr int64_t kWide = 5040; // a multiple of the pixels of most tiles
+  p.out[2] = kWide;
+  for (const DirectCandidate& candidate : directCandidates(p, target)) {
+    const ConvSchedule& schedule = candidate.parts.front().schedule;
+    if (candidate.parts.size() == 1 && schedule.sharesPixels == own.sharesPixels) return schedule;
+  }
+  return own;
+}
+
 /// The schedule of the phase with the most taps; the others are narrower by a pixel at most.
 ConvSchedule scheduleOf(const std::vector<Phase>& phases, const kir::Target& target) {
   WindowProblem p = phases.front().problem;
   for (const Phase& phase : phases)
     p.kernel[2] = std::max({p.kernel[2], phase.problem.kernel[2], int64_t{1}});
   ConvSchedule schedule = scheduleConv(p, target);
-  if (kir::LooseRanges::areWanted()) return schedule;
+  if (p.anyWidth) return scheduleForAnyWidth(std::move(p), schedule, target);
   // Weights of a few blocks that do not stay in the second-level cache are read once for all rows.
   const kir::Machine& machine = target.machine;
   const int64_t lanes = target.lanes(kir::Scalar::F32);
@@ -162,10 +174,11 @@ void TransposedConv::lower() {
                                      .weightBytes =
                                          4 * p_.groups * channelBlocks_ * weightsPerBlock()};
   const auto iteration = [&](std::span<const Index> at, std::span<const Index> channels) {
-    const Index lo = at[2] * schedule_.rows;
+    const Index rows = kir::looseNumber(b_, schedule_.rows), lo = at[2] * rows;
+    const Index residues = kir::looseNumber(b_, std::min(p_.strides[1], schedule_.rows));
     // Rows that the same taps reach follow each other, so that their weights stay in the cache.
-    b_.forLoop("residue", 0, std::min(p_.strides[1], schedule_.rows), [&](const Index& residue) {
-      b_.forLoop("oh", lo + residue, min(lo + schedule_.rows, Index(p_.out[1])), p_.strides[1],
+    b_.forLoop("residue", 0, residues, [&](const Index& residue) {
+      b_.forLoop("oh", lo + residue, min(lo + rows, Index(p_.out[1])), p_.strides[1],
                  [&](const Index& oh) {
                    row({at[0], channels[0],
                         channels[0] * channelBlocks_ + channels[1] * schedule_.blocks, at[1], oh,
@@ -173,7 +186,7 @@ void TransposedConv::lower() {
                  });
     });
   };
-  parallelRows(b_, iterations, lowering_.target().machine, {}, iteration);
+  parallelRows(b_, iterations, lowering_.target().machine, {2}, iteration);
   const double products = static_cast<double>(p_.batch * p_.inPixels() * p_.taps() * p_.cin) *
                           static_cast<double>(op_.own(1)->shape()[1]);
   const double share = static_cast<double>(p_.cout) / static_cast<double>(op_.result()->shape()[1]);
@@ -186,7 +199,9 @@ void TransposedConv::lower() {
 void TransposedConv::row(const Row& row) {
   int64_t weights = 0;
   for (const Phase& phase : phases_) {
-    const std::vector<TileRun> runs = tileRow(phase.problem, schedule_.pixels);
+    const int64_t pixels =
+        p_.anyWidth ? tileForAnyWidth(phase.problem, schedule_.pixels) : schedule_.pixels;
+    const std::vector<TileRun> runs = tileRow(phase.problem, pixels);
     PartOfRow part{phase, weights, 0};
     for (const TileRun& run : runs) part.tiles += run.count;
     int64_t before = 0;

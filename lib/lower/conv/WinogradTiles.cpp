@@ -1,7 +1,8 @@
 // Tiles are numbered row by row; those of dilated windows, lattice by lattice.
 #include "lower/conv/WinogradTiles.h"
 
-#include "lower/LooseDivision.h"
+#include "kernel/LooseRanges.h"
+#include "lower/LooseIndex.h"
 #include "lower/conv/WinogradSchedule.h"
 
 namespace enfold::lower {
@@ -26,7 +27,8 @@ WinogradTiles::WinogradTiles(const Polyphase& phases, const WinogradTransforms& 
 WinogradTile WinogradTiles::at(const Index& plane, int64_t planes, const Index& tile) const {
   const WindowProblem& p = phases_.problem;
   // One of those that a dilated window sees, in all images.
-  const bool isOnly = stepY_ * stepX_ == 1 && (isVolume(p) || p.batch == 1);
+  const bool isOneImage = p.batch == 1 && !kir::LooseRanges::areWanted();
+  const bool isOnly = stepY_ * stepX_ == 1 && (isVolume(p) || isOneImage);
   const Index lattice = isOnly ? Index(0) : quotient(tile, tilesX_ * tilesY_);
   const Index row = isOnly ? quotient(tile, tilesX_) : remainder(quotient(tile, tilesX_), tilesY_);
   const Index y = row * (w_.y.outputs * stepY_) + lattice / stepX_ % stepY_;

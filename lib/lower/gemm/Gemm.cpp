@@ -10,8 +10,11 @@
 #include "lower/gemm/Gemm.h"
 
 #include "ir/Products.h"
+#include "kernel/LooseRanges.h"
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
+#include "lower/Images.h"
+#include "lower/LooseIndex.h"
 #include "lower/Scalars.h"
 #include "lower/Words.h"
 #include "lower/gemm/IntegerRows.h"
@@ -19,6 +22,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace enfold::lower {
 namespace {
@@ -46,12 +50,16 @@ struct GemmProblem {
   bool hasM = true, hasN = true;       ///< false: the result lacks that dimension
 };
 
-std::vector<int64_t> batchStrides(const Shape& shape, size_t inner, const Shape& batch) {
+std::vector<int64_t> batchStrides(const enfold::Value& operand, size_t inner, const Type& result,
+                                  const Shape& batch) {
+  const Shape& shape = operand.shape();
+  const bool hasImages = hasImagesOf(operand, result.shape);
   std::vector<int64_t> strides(batch.size(), 0);
   int64_t stride = 1;
   for (size_t i = 0; i < shape.size(); ++i) {
     const size_t axis = shape.size() - 1 - i;
-    if (i >= inner && shape[axis] != 1) strides[batch.size() - 1 - (i - inner)] = stride;
+    if (i >= inner && (shape[axis] != 1 || (axis == 0 && hasImages)))
+      strides[batch.size() - 1 - (i - inner)] = stride;
     stride *= shape[axis];
   }
   return strides;
@@ -82,8 +90,8 @@ GemmProblem gemmProblem(const Op& op) {
   p.bRow = p.hasN ? p.n : 1;
   p.bCol = 1;
   p.batch.assign(y.begin(), y.end() - (p.hasM ? 1 : 0) - (p.hasN ? 1 : 0));
-  p.aBatch = batchStrides(a, p.hasM ? 2 : 1, p.batch);
-  p.bBatch = batchStrides(b, p.hasN ? 2 : 1, p.batch);
+  p.aBatch = batchStrides(*op.own(0), p.hasM ? 2 : 1, op.result()->type(), p.batch);
+  p.bBatch = batchStrides(*op.own(1), p.hasN ? 2 : 1, op.result()->type(), p.batch);
   if (p.hasM) p.rows = {p.m};
   // One matrix for the whole batch: its products are one product with more rows.
   if (b.size() <= 2 && !p.batch.empty()) {
@@ -138,14 +146,14 @@ int64_t registersBeside(const kir::Machine& machine, const Words& words, int64_t
 }
 
 Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine,
-                const Words& words) {
+                const Words& words, int64_t maxVectors = kMaxVectors) {
   const int64_t needed = (p.n + lanes - 1) / lanes;
   const double fmas = stepsPerCycle(machine, words);
   const double loads = machine.load.of(machine.vectorBytes);
   Tile best{1, std::min(kMaxRowVectors, needed), 1};
   if (p.m > 1) {
     double bestCost = 1e300;
-    for (int64_t v = 1; v <= std::min(kMaxVectors, needed); ++v)
+    for (int64_t v = 1; v <= std::min(maxVectors, needed); ++v)
       for (int64_t r = 1;
            r * v + v + registersBeside(machine, words, v) <= machine.vectorRegisters && r <= p.m;
            ++r) {
@@ -168,6 +176,32 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine
   return best;
 }
 
+/// Which sizes of a product a kernel leaves to its parameters.
+struct AnySizes {
+  bool rows = false, columns = false, depth = false;
+};
+
+/// Those that inputs of the network may decide: of columns no fewer than a vector has.
+AnySizes anySizesOf(const Op& op, const GemmProblem& p, int64_t lanes) {
+  if (!kir::LooseRanges::areWanted()) return {};
+  const bool a = op.own(0)->constant() != nullptr, b = op.own(1)->constant() != nullptr;
+  return {.rows = !a && p.m > 1, .columns = !b && p.hasN && p.n >= lanes, .depth = !a && !b};
+}
+
+/// One tile for all sizes that are left open. Sums are split as in the best tile for this size.
+Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine,
+                const Words& words, const AnySizes& any) {
+  const Tile own = chooseTile(p, lanes, machine, words);
+  if (!any.rows && !any.columns) return own;
+  constexpr int64_t kMany = 5040; // a multiple of all rows that a tile may have
+  GemmProblem open = p;
+  if (any.rows) open.m = kMany;
+  if (any.columns) open.n = kMany * lanes;
+  const int64_t most = any.columns ? std::min(kMaxVectors, p.n / lanes) : kMaxVectors;
+  const Tile tile = chooseTile(open, lanes, machine, words, most);
+  return {tile.rows, tile.vectors, own.split};
+}
+
 class GemmKernel {
 public:
   GemmKernel(const Op& op, Lowering& lowering)
@@ -176,16 +210,22 @@ public:
         p_(inWords(gemmProblem(op), words_)), isInteger_(op.kind() == OpKind::MatMulInteger),
         stored_(*scalarOf(isInteger_ ? op.ownElem() : op.own(0)->elem())),
         compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
-        tile_(chooseTile(p_, lanes_, lowering.target().machine, words_)), epilogue_(op, lowering),
-        b_(op.info().name) {
+        any_(anySizesOf(op, p_, lanes_)),
+        tile_(chooseTile(p_, lanes_, lowering.target().machine, words_, any_)),
+        epilogue_(op, lowering), b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
     if (addsBias(op)) bias_.emplace(op.own(2), op.result()->type(), lowering);
+    rowsAreOne_ = (!bias_ || readsRowsAsOne(*bias_)) &&
+                  std::ranges::all_of(epilogue_.operands(),
+                                      [&](Operand& operand) { return readsRowsAsOne(operand); });
   }
 
   void lower();
 
 private:
+  bool readsRowsAsOne(Operand& operand) const;
+  std::vector<Index> rowAt(const Index& m) const;
   template <typename T> BufferRef packed() const;
   BufferRef packedHalves() const;
   void declareIntegers();
@@ -193,6 +233,10 @@ private:
   void fetchAhead(const Index& k, const Index& n, int64_t steps);
   void declare();
   void declareRest();
+  void rowsOfTile(const Index& row, const std::function<void(const Index&, int64_t)>& body);
+  void columnsOfTile(const Index& panel, const std::function<void(const Index&, int64_t)>& body);
+  void forDepth(const std::function<void(const Index& k, int64_t sum, bool isHalf)>& step,
+                int64_t unroll, const Index& n);
   void tile(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
             int64_t columns);
   Value loadA(const Index& element, int lanes, bool isHalf);
@@ -209,17 +253,43 @@ private:
   const bool isInteger_;
   const kir::Scalar stored_, compute_;
   const int64_t lanes_;
+  const AnySizes any_;
   const Tile tile_;
   Epilogue epilogue_;
   std::optional<Operand> bias_;
   kir::Builder b_;
   int64_t panel_; ///< columns of a tile
   bool packed_;
+  bool rowsAreOne_;           ///< to all operands that are read where the result is
   int64_t fetchingTiles_ = 1; ///< that share in fetching the next panel
   Index tileInBlock_ = 0;
   std::optional<kir::Buffer> a_, w_, firstSums_, dst_;
   std::vector<BufferRef> buffers_;
 };
+
+/// Whether the operand's place follows from the number of the row alone.
+bool GemmKernel::readsRowsAsOne(Operand& operand) const {
+  if (!operand.buffer()) return true;
+  const std::vector<int64_t>& strides = operand.strides();
+  const size_t first = p_.batch.size();
+  for (size_t i = 0; i + 1 < p_.rows.size(); ++i)
+    if (p_.rows[i] > 1 && strides[first + i] != strides[first + i + 1] * p_.rows[i + 1])
+      return false;
+  return true;
+}
+
+/// Coordinates of a row in the result.
+std::vector<Index> GemmKernel::rowAt(const Index& m) const {
+  std::vector<Index> at(p_.rows.size(), 0);
+  if (at.empty()) return at;
+  Index rest = m;
+  for (size_t i = at.size() - 1; i > 0 && !rowsAreOne_; --i) {
+    at[i] = remainder(rest, p_.rows[i]);
+    rest = quotient(rest, p_.rows[i]);
+  }
+  (rowsAreOne_ ? at.back() : at.front()) = rest;
+  return at;
+}
 
 /// [panel][k][column in the panel], zero past the last column.
 template <typename T> BufferRef GemmKernel::packed() const {
@@ -339,42 +409,77 @@ int64_t GemmKernel::rowBlocks(int64_t rowTiles) const {
   return (rowTiles + most - 1) / most;
 }
 
+/// body(m, rows) for the rows of a tile. What is left behind whole tiles is divided by two until it
+/// is gone, where it may be any number.
+void GemmKernel::rowsOfTile(const Index& row,
+                            const std::function<void(const Index&, int64_t)>& body) {
+  const int64_t whole = p_.m / tile_.rows, rest = p_.m % tile_.rows;
+  const auto full = [&] { body(row * tile_.rows, tile_.rows); };
+  if (any_.rows) {
+    b_.ifElse(row < kir::looseNumber(b_, whole), full, [&] {
+      int64_t most = 1;
+      while (2 * most < tile_.rows) most *= 2;
+      for (int64_t rows = most; rows > 0; rows /= 2)
+        b_.ifThen(Index(0) < kir::looseNumber(b_, rest & rows), [&] {
+          const int64_t before = rest & ~(2 * rows - 1);
+          body(kir::looseNumber(b_, whole * tile_.rows + before), rows);
+        });
+    });
+  } else if (rest == 0) {
+    full();
+  } else {
+    b_.ifElse(row < whole, full, [&] { body(row * tile_.rows, rest); });
+  }
+}
+
+/// body(n, columns) for those of a panel, or, if they may be any number, for those of all panels:
+/// of these the last one overlaps the one before.
+void GemmKernel::columnsOfTile(const Index& panel,
+                               const std::function<void(const Index&, int64_t)>& body) {
+  const int64_t panels = (p_.n + panel_ - 1) / panel_, last = p_.n - (panels - 1) * panel_;
+  if (any_.columns)
+    b_.forLoop("panel", 0, kir::looseNumber(b_, panels), [&](const Index& i) {
+      body(min(i * panel_, kir::looseNumber(b_, p_.n - panel_)), panel_);
+    });
+  else if (last == panel_)
+    body(panel * panel_, panel_);
+  else
+    b_.ifElse(
+        panel < panels - 1, [&] { body(panel * panel_, panel_); },
+        [&] { body(panel * panel_, last); });
+}
+
 void GemmKernel::lower() {
   declare();
-  const int64_t panels = (p_.n + panel_ - 1) / panel_;
-  const int64_t lastColumns = p_.n - (panels - 1) * panel_;
+  const int64_t panels = any_.columns ? 1 : (p_.n + panel_ - 1) / panel_;
   const int64_t rowTiles = (p_.m + tile_.rows - 1) / tile_.rows;
-  const int64_t lastRows = p_.m - (rowTiles - 1) * tile_.rows;
   const int64_t blocks = rowBlocks(rowTiles), tilesInBlock = (rowTiles + blocks - 1) / blocks;
   fetchingTiles_ = tilesInBlock;
   std::vector<int64_t> extents(p_.batch.begin(), p_.batch.end());
   extents.insert(extents.end(), {blocks, panels, tilesInBlock});
   const std::vector<std::string_view> names(extents.size(), "t");
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  const auto grid = [&](std::span<const Index> at) {
     const std::span<const Index> batch = at.first(p_.batch.size());
     const Index &panel = at[batch.size() + 1], &inBlock = at[batch.size() + 2];
     const Index row = at[batch.size()] * tilesInBlock + inBlock;
     tileInBlock_ = inBlock;
-    const auto columns = [&](int64_t rows) {
-      const auto emit = [&](int64_t count) {
-        tile(batch, row * tile_.rows, rows, panel * panel_, count);
-      };
-      if (lastColumns == panel_)
-        emit(panel_);
-      else
-        b_.ifElse(panel < panels - 1, [&] { emit(panel_); }, [&] { emit(lastColumns); });
-    };
     const auto rows = [&] {
-      if (lastRows == tile_.rows)
-        columns(tile_.rows);
-      else
-        b_.ifElse(row < rowTiles - 1, [&] { columns(tile_.rows); }, [&] { columns(lastRows); });
+      rowsOfTile(row, [&](const Index& m, int64_t count) {
+        columnsOfTile(panel,
+                      [&](const Index& n, int64_t columns) { tile(batch, m, count, n, columns); });
+      });
     };
-    if (blocks * tilesInBlock == rowTiles)
+    if (any_.rows)
+      b_.ifElse(row < kir::looseNumber(b_, rowTiles), rows, [] {});
+    else if (blocks * tilesInBlock == rowTiles)
       rows();
     else
       b_.ifElse(row < rowTiles, rows, [] {});
-  });
+  };
+  if (any_.rows)
+    b_.parallelGrid(extents, names, {extents.size() - 3, extents.size() - 1}, grid);
+  else
+    b_.parallelGrid(extents, names, grid);
   const double results = static_cast<double>(op_.result()->type().numElements());
   lowering_.call(
       b_.finish(), std::move(buffers_),
@@ -411,8 +516,8 @@ Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64
 /// second-level cache, every tile fetching its share.
 void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
   const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
-  if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching)
-    return;
+  const bool isRepeated = any_.rows || fetchingTiles_ > 1;
+  if (!packed_ || !isRepeated || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching) return;
   const int64_t each = words_.channels;
   fetchShare(b_, (*w_)[((n + panel_) * p_.k + k * panel_) * each], steps * panel_ * each,
              tileInBlock_, fetchingTiles_, w_->elem());
@@ -454,15 +559,28 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
       }
     }
   };
-  const int64_t unroll = std::max<int64_t>(tile_.split, rows > 1 ? 4 : 2);
+  forDepth(step, std::max<int64_t>(tile_.split, rows > 1 ? 4 : 2), n);
+  finish(batch, m, rows, n, columns, acc);
+}
+
+/// step(k, sum, isHalf) along the sum, which is split: into which of its parts a step goes.
+void GemmKernel::forDepth(const std::function<void(const Index&, int64_t, bool)>& step,
+                          int64_t unroll, const Index& n) {
   const bool endsInHalf = words_ == kHalves && depth_ % 2 != 0;
   const int64_t full = p_.k - endsInHalf, whole = full / unroll * unroll;
-  b_.forLoop("k", 0, whole, unroll, [&](const Index& k) {
+  const auto steps = [&](const Index& k) {
     fetchAhead(k, n, unroll);
     for (int64_t u = 0; u < unroll; ++u) step(k + u, u % tile_.split, false);
-  });
+  };
+  if (any_.depth) {
+    const Index end = kir::looseNumber(b_, whole), left = kir::looseNumber(b_, p_.k - whole);
+    b_.forLoop("k", 0, end, unroll, steps);
+    for (int64_t u = 0; u + 1 < unroll; ++u)
+      b_.ifThen(Index(u) < left, [&] { step(end + u, u % tile_.split, false); });
+    return;
+  }
+  b_.forLoop("k", 0, whole, unroll, steps);
   for (int64_t k = whole; k < p_.k; ++k) step(k, (k - whole) % tile_.split, k == full);
-  finish(batch, m, rows, n, columns, acc);
 }
 
 void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t rows, const Index& n,
@@ -473,10 +591,7 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
   Index matrix = 0;
   for (size_t i = 0; i < batch.size(); ++i) matrix = matrix * p_.batch[i] + batch[i];
   for (int64_t r = 0; r < rows; ++r) {
-    std::vector<Index> rowAt(p_.rows.size(), 0);
-    Index rest = m + r;
-    for (size_t i = p_.rows.size(); i-- > 0; rest = rest / p_.rows[i])
-      rowAt[i] = i == 0 ? rest : rest % p_.rows[i];
+    const std::vector<Index> row = rowAt(m + r);
     for (int64_t v = 0; v < vectors; ++v) {
       Value sum = acc[static_cast<size_t>(r * vectors + v)];
       for (int64_t s = 1; s < tile_.split; ++s)
@@ -484,7 +599,7 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
       const int lanes = static_cast<int>(std::min(lanes_, columns - v * lanes_));
       if (lanes < sum.lanes()) sum = b_.slice(sum, 0, lanes);
       std::vector<Index> at(batch.begin(), batch.end());
-      at.insert(at.end(), rowAt.begin(), rowAt.end());
+      at.insert(at.end(), row.begin(), row.end());
       if (p_.hasN) at.push_back(n + v * lanes_);
       if (at.empty()) at.push_back(0);
       if (alpha != 1) sum = sum * alpha;

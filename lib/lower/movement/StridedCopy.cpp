@@ -56,7 +56,9 @@ private:
 void Copier::normalize() {
   std::vector<size_t> order(c_.extents.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::erase_if(order, [&](size_t i) { return c_.extents[i] == 1; });
+  // Where loose ranges are wanted, the first one may count images.
+  const bool keepsFirst = kir::LooseRanges::areWanted() && c_.extents.size() > 1;
+  std::erase_if(order, [&](size_t i) { return c_.extents[i] == 1 && !(keepsFirst && i == 0); });
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return c_.dstStrides[a] > c_.dstStrides[b]; });
   const auto permuted = [&](const std::vector<int64_t>& v) {

@@ -2,6 +2,8 @@
 // out of the generated code instead of being tested or padded.
 #include "lower/window/Tiles.h"
 
+#include "lower/LooseIndex.h"
+
 #include <algorithm>
 #include <map>
 
@@ -115,8 +117,9 @@ TapRange tapsInside(const WindowProblem& p, size_t d, const kir::Index& o) {
     return {0, 1};
   const kir::Index first = o * p.strides[d] - p.padsBegin[d];
   const int64_t dilation = p.dilations[d];
+  const kir::Index in = looseSize(p.in[d], o);
   const kir::Index lo = max((dilation - 1 - first) / dilation, kir::Index(0));
-  const kir::Index hi = min((p.in[d] - 1 - first) / dilation + 1, kir::Index(p.kernel[d]));
+  const kir::Index hi = min((in - 1 - first) / dilation + 1, kir::Index(p.kernel[d]));
   return {lo, max(lo, hi)};
 }
 
