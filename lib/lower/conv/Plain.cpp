@@ -4,12 +4,15 @@
 // input, where there is padding, keeps conditions out of the loops.
 #include "lower/conv/Plain.h"
 
+#include "kernel/LooseRanges.h"
 #include "lower/Epilogue.h"
 #include "lower/Nest.h"
 #include "lower/Scalars.h"
 #include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
+
+#include <bit>
 
 namespace enfold::lower {
 namespace {
@@ -41,6 +44,7 @@ private:
   WindowProblem problem();
   BufferRef paddedInput();
   void row(std::span<const Index> at, const Index& first, int64_t channels);
+  void anyRow(std::span<const Index> at, const Index& first, int64_t channels);
   struct Tile {
     Index ow;    ///< the first pixel
     int vectors; ///< side by side
@@ -146,14 +150,7 @@ int PlainConv::vectorsOf(int64_t channels) const {
 
 void PlainConv::row(std::span<const Index> at, const Index& first, int64_t channels) {
   const int64_t abreast = vectorsOf(channels), pixels = abreast * lanes_;
-  if (kir::LooseRanges::areWanted() && p_.out[2] >= lanes_) {
-    const int64_t vectors = std::min(abreast, p_.out[2] / lanes_);
-    forOverlapping(b_, 0, kir::looseNumber(b_, p_.out[2]), static_cast<int>(vectors * lanes_),
-                   [&](const Index& ow, int) {
-                     tile(at, first, channels, {ow, static_cast<int>(vectors), lanes_});
-                   });
-    return;
-  }
+  if (kir::LooseRanges::areWanted() && p_.out[2] >= lanes_) return anyRow(at, first, channels);
   const int64_t whole = p_.out[2] / pixels * pixels, rest = p_.out[2] - whole;
   b_.forLoop("tile", 0, whole / pixels, [&](const Index& i) {
     tile(at, first, channels, {i * pixels, static_cast<int>(abreast), lanes_});
@@ -161,6 +158,24 @@ void PlainConv::row(std::span<const Index> at, const Index& first, int64_t chann
   if (rest >= lanes_) tile(at, first, channels, {whole, static_cast<int>(rest / lanes_), lanes_});
   if (rest % lanes_)
     tile(at, first, channels, {p_.out[2] - rest % lanes_, 1, static_cast<int>(rest % lanes_)});
+}
+
+/// A row of any number of pixels. What is left behind whole tiles is halved until less than a
+/// vector is left, which overlaps the one before.
+void PlainConv::anyRow(std::span<const Index> at, const Index& first, int64_t channels) {
+  const int abreast = vectorsOf(channels);
+  const int64_t pixels = abreast * lanes_, whole = p_.out[2] / pixels * pixels;
+  const auto vectors = static_cast<int>((p_.out[2] - whole) / lanes_);
+  b_.forLoop("tile", 0, kir::looseNumber(b_, whole / pixels),
+             [&](const Index& i) { tile(at, first, channels, {i * pixels, abreast, lanes_}); });
+  const auto tileIf = [&](int64_t isThere, int64_t ow, int count) {
+    b_.ifThen(Index(0) < kir::looseNumber(b_, isThere),
+              [&] { tile(at, first, channels, {kir::looseNumber(b_, ow), count, lanes_}); });
+  };
+  for (auto count = static_cast<int>(std::bit_floor(static_cast<unsigned>(abreast - 1))); count > 0;
+       count /= 2)
+    tileIf(vectors & count, whole + (vectors & ~(2 * count - 1)) * lanes_, count);
+  tileIf(p_.out[2] % lanes_, p_.out[2] - lanes_, 1);
 }
 
 /// Some pixels of a row in `channels` output channels from `first` on.
