@@ -129,9 +129,9 @@ const std::vector<Family>& families() {
       {"softmax over the width", 4,
        [](G& g, Value* x, int64_t, int64_t) { return g.op(OpKind::Softmax, "softmax", {x}); },
        false},
-      {"attention over pixels", 8,
+      {"attention over pixels", 24,
        [](G& g, Value* x, int64_t height, int64_t width) {
-         Value* rows = g.transpose(g.reshape(x, {x->shape()[0], 8, height * width}), {0, 2, 1});
+         Value* rows = g.transpose(g.reshape(x, {x->shape()[0], 24, height * width}), {0, 2, 1});
          Value* y = g.op(OpKind::MatMul, "scores", {rows, g.transpose(rows, {0, 2, 1})});
          return g.op(OpKind::MatMul, "mix", {g.op(OpKind::Softmax, "softmax", {y}), rows});
        },

@@ -146,14 +146,14 @@ int64_t registersBeside(const kir::Machine& machine, const Words& words, int64_t
 }
 
 Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine,
-                const Words& words, int64_t maxVectors = kMaxVectors) {
+                const Words& words, int64_t mostVectors = kMaxRowVectors) {
   const int64_t needed = (p.n + lanes - 1) / lanes;
   const double fmas = stepsPerCycle(machine, words);
   const double loads = machine.load.of(machine.vectorBytes);
-  Tile best{1, std::min(kMaxRowVectors, needed), 1};
+  Tile best{1, std::min({kMaxRowVectors, needed, mostVectors}), 1};
   if (p.m > 1) {
     double bestCost = 1e300;
-    for (int64_t v = 1; v <= std::min(maxVectors, needed); ++v)
+    for (int64_t v = 1; v <= std::min({kMaxVectors, needed, mostVectors}); ++v)
       for (int64_t r = 1;
            r * v + v + registersBeside(machine, words, v) <= machine.vectorRegisters && r <= p.m;
            ++r) {
@@ -197,7 +197,7 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine
   GemmProblem open = p;
   if (any.rows) open.m = kMany;
   if (any.columns) open.n = kMany * lanes;
-  const int64_t most = any.columns ? std::min(kMaxVectors, p.n / lanes) : kMaxVectors;
+  const int64_t most = any.columns ? p.n / lanes : kMaxRowVectors;
   const Tile tile = chooseTile(open, lanes, machine, words, most);
   return {tile.rows, tile.vectors, own.split};
 }
