@@ -206,10 +206,11 @@ double rowBytes(const WindowProblem& p, const Words& words) {
                              p.strides[1]);
 }
 
-/// Rows of pixels times steps of the reduction, over all groups.
+/// Rows of pixels times steps of the reduction, over all groups. Taps outside the input take none.
 double steps(const WindowProblem& p, const Words& words) {
   const int64_t inputs = (p.cinPerGroup() + words.channels - 1) / words.channels;
-  return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * inputs * p.taps());
+  return p.shareInside() *
+         static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * inputs * p.taps());
 }
 
 /// Candidates, the best first, of those for every number of blocks in a tile.
@@ -217,6 +218,7 @@ class Candidates {
 public:
   Candidates(const WindowProblem& p, const kir::Target& target, const Words& words)
       : p_(p), machine_(target.machine), words_(words), all_(channelBlocks(p, target)),
+        steps_(steps(p, words)),
         again_(rereadingCycles(p, machine_, p.out[1], rowBytes(p, words), words)) {}
 
   int64_t mostBlocks() const { return std::min(kMaxBlocks, all_); }
@@ -226,14 +228,14 @@ public:
     Fit main = fitOf(p_, machine_, blocks, shares, words_);
     if (main.cycles >= kImpossible) return;
     divide(main.schedule, p_, machine_, all_ / blocks);
-    DirectCandidate candidate = {
-        {{0, all_ - rest, main.schedule}},
-        static_cast<double>(all_ / blocks) * main.cycles * steps(p_, words_) + again_};
+    DirectCandidate candidate = {{{0, all_ - rest, main.schedule}},
+                                 static_cast<double>(all_ / blocks) * main.cycles * steps_ +
+                                     again_};
     if (rest > 0) {
       Fit last = fitOf(p_, machine_, rest, words_);
       divide(last.schedule, p_, machine_, 1);
       candidate.parts.push_back({all_ - rest, rest, last.schedule});
-      candidate.cycles += last.cycles * steps(p_, words_) + kernelCycles(machine_);
+      candidate.cycles += last.cycles * steps_ + kernelCycles(machine_);
     }
     candidates_.push_back(std::move(candidate));
     if (isBetter(candidates_.back(), candidates_[best_])) best_ = candidates_.size() - 1;
@@ -251,6 +253,7 @@ private:
   const kir::Machine& machine_;
   const Words& words_;
   const int64_t all_;
+  const double steps_;
   const double again_; ///< reading the weights again
   std::vector<DirectCandidate> candidates_;
   size_t best_ = 0;
