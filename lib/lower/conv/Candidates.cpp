@@ -38,6 +38,9 @@ constexpr double kBlendFactor = 2;
 /// Estimated gain from which on Winograd's algorithm is faster on few input channels, for which its
 /// transforms are more of the work than the estimate says.
 constexpr double kGainOnFewChannels = 1.8;
+/// Of about equals Winograd's algorithm is faster than direct convolution: weights that its
+/// estimate takes to come from memory are often in a cache.
+constexpr double kOfWinograd = 0.95;
 /// A copy of the input with its padding is at most so many times as large.
 constexpr double kMostPadded = 9;
 
@@ -258,7 +261,8 @@ std::vector<ConvCandidate> withWinograd(const Op& op, const kir::Target& target,
   if (refuseWinograd(op, target).empty())
     for (const WinogradCandidate& winograd :
          winogradFor(op, op.result()->type().layout.block, target))
-      candidates.push_back({winograd.name(), winograd.kind, winograd.cycles, winograd});
+      candidates.push_back(
+          {winograd.name(), winograd.kind, kOfWinograd * winograd.cycles, winograd});
   std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
   return candidates;
 }

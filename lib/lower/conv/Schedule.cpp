@@ -226,7 +226,7 @@ double steps(const WindowProblem& p, const Words& words) {
 
 /// Without the taps outside the input, which take none.
 double stepsInside(const WindowProblem& p, const Words& words) {
-  return p.shareInside() * steps(p, words);
+  return p.shareInside(0) * p.shareInside(1) * p.shareInside(2) * steps(p, words);
 }
 
 /// Candidates, the best first, of those for every number of blocks in a tile.
