@@ -27,6 +27,7 @@ constexpr Row kRows[] = {
     {OpKind::CastLike, decomposeCastLike},
     {OpKind::CenterCropPad, decomposeCenterCropPad},
     {OpKind::ConvInteger, decomposeConvInteger, When::NoKernel},
+    {OpKind::ConvTranspose, decomposeConvTranspose},
     {OpKind::DequantizeLinear, decomposeDequantizeLinear},
     {OpKind::DynamicQuantizeLinear, decomposeDynamicQuantizeLinear},
     {OpKind::Einsum, decomposeEinsum},

@@ -48,11 +48,12 @@ struct Results {
 using Decomposition = Results (*)(Parts& parts);
 
 // One function a kind of op: Choices.cpp, Movements.cpp, Norms.cpp, Products.cpp,
-// Quantization.cpp, Recurrence.cpp.
+// Quantization.cpp, Recurrence.cpp, Transposed.cpp.
 Results decomposeAffineGrid(Parts& parts);
 Results decomposeCastLike(Parts& parts);
 Results decomposeCenterCropPad(Parts& parts);
 Results decomposeConvInteger(Parts& parts);
+Results decomposeConvTranspose(Parts& parts);
 Results decomposeDequantizeLinear(Parts& parts);
 Results decomposeDynamicQuantizeLinear(Parts& parts);
 Results decomposeEinsum(Parts& parts);

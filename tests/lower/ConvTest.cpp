@@ -68,6 +68,32 @@ TEST(ConvDirect, GroupsOfOddSizes) {
     }
 }
 
+/// Groups that fill blocks of 8 channels but not of 16, between convolutions of other blocks.
+TEST(ConvDirect, GroupsOfHalfBlocks) {
+  Sizes sizes(30);
+  for (const int64_t width : {8, 24, 40, 56})
+    for (int round = 0; round < 4; ++round) {
+      const int64_t groups = sizes.between(2, 5), results = sizes.oneOf<int64_t>({8, 24, width});
+      const RandomWindow window = randomWindow(sizes, 2, {.kernel = 3, .side = 12});
+      const std::vector<double> odd = oddNumbers();
+      expectCompiledAgrees(
+          [&](GraphBuilder& g) {
+            const Shape x = {sizes.between(1, 2), 20, window.image[0], window.image[1]};
+            Value* y = g.op(OpKind::Conv, "before",
+                            {g.input("x", f32(x)),
+                             g.uniform("before.w", {groups * width, 20, 1, 1}, -0.5, 0.5)});
+            AttrMap attrs = window.attrs();
+            attrs["group"] = groups;
+            const Shape w = {groups * results, width, window.kernel[0], window.kernel[1]};
+            y = g.op(OpKind::Conv, "grouped", {y, g.uniform("w", w, -0.5, 0.5)}, attrs);
+            y = g.op(OpKind::Relu, "relu", {y});
+            return g.op(OpKind::Conv, "behind",
+                        {y, g.uniform("behind.w", {33, groups * results, 1, 1}, -0.5, 0.5)});
+          },
+          {.odd = {odd[static_cast<size_t>(round) % odd.size()]}});
+    }
+}
+
 TEST(ConvPlain, GroupsThatShareBlocks) {
   Sizes sizes(29);
   for (const int64_t width : {3, 5, 10, 17, 20})

@@ -100,6 +100,42 @@ TEST(Schedule, NamesOfNoneAreRefused) {
   EXPECT_FALSE(directCandidate("direct shared 4x2", pointwise, target));
 }
 
+/// Each pixel of a tile that spans rows has an address of its own.
+TEST(Schedule, AddressesOfPixelsFitIntoRegisters) {
+  for (const kir::Target& target : machines())
+    for (const int64_t channels : {16, 48, 64, 512})
+      for (const DirectCandidate& candidate : spanningCandidates(square(channels, 14), target))
+        for (const ConvPart& part : candidate.parts) {
+          EXPECT_TRUE(part.schedule.spansRows) << candidate.name();
+          EXPECT_LE(part.schedule.pixels, 8) << candidate.name();
+        }
+}
+
+/// Taps in the padding take no time, but where the padding is a copy.
+TEST(Schedule, CountsTheTapsInsideTheInput) {
+  WindowProblem p = square(64, 4);
+  EXPECT_DOUBLE_EQ(p.shareInside(0), 1);
+  EXPECT_DOUBLE_EQ(p.shareInside(1), 10.0 / 12);
+  p.dilations[2] = 3;
+  p.padsBegin[2] = p.padsEnd[2] = 3;
+  EXPECT_DOUBLE_EQ(p.shareInside(2), 6.0 / 12);
+  p.in[2] = 9, p.strides[2] = 3, p.padsBegin[2] = 3; // pixel o of three reads 3 * (o - 1) on
+  p.out[2] = 3;
+  EXPECT_DOUBLE_EQ(p.shareInside(2), 7.0 / 9);
+  p.kernel[2] = 40;
+  int64_t inside = 0;
+  for (int64_t o = 0; o < 3; ++o)
+    for (int64_t k = 0; k < 40; ++k) inside += p.inputAt(2, o, k) >= 0 && p.inputAt(2, o, k) < 9;
+  EXPECT_DOUBLE_EQ(p.shareInside(2), static_cast<double>(inside) / 120);
+  const kir::Target target = described("znver4", 64);
+  const WindowProblem padded = square(64, 4);
+  WindowProblem within = padded;
+  within.in = {1, 6, 6};
+  within.padsBegin = within.padsEnd = {0, 0, 0};
+  EXPECT_LT(directCandidates(padded, target).front().cycles,
+            directCandidates(within, target).front().cycles);
+}
+
 TEST(Schedule, BestTileKeepsTheUnitsBusy) {
   for (const kir::Target& target : machines()) {
     const kir::Machine& machine = target.machine;

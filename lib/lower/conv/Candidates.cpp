@@ -35,9 +35,15 @@ constexpr int64_t kManyTiles = 48;
 /// Merged groups take so many times as long where products with neighbours, which may be infinite,
 /// have to be left out by an instruction of its own.
 constexpr double kBlendFactor = 2;
+/// Estimated gain from which on blocks of half the lanes, whose tiles start twice as many
+/// instructions, are faster.
+constexpr double kGainOfHalf = 1.25;
 /// Estimated gain from which on Winograd's algorithm is faster on few input channels, for which its
 /// transforms are more of the work than the estimate says.
 constexpr double kGainOnFewChannels = 1.8;
+/// Of about equals Winograd's algorithm is faster than direct convolution: weights that its
+/// estimate takes to come from memory are often in a cache.
+constexpr double kOfWinograd = 0.95;
 /// A copy of the input with its padding is at most so many times as large.
 constexpr double kMostPadded = 9;
 
@@ -258,7 +264,8 @@ std::vector<ConvCandidate> withWinograd(const Op& op, const kir::Target& target,
   if (refuseWinograd(op, target).empty())
     for (const WinogradCandidate& winograd :
          winogradFor(op, op.result()->type().layout.block, target))
-      candidates.push_back({winograd.name(), winograd.kind, winograd.cycles, winograd});
+      candidates.push_back(
+          {winograd.name(), winograd.kind, kOfWinograd * winograd.cycles, winograd});
   std::ranges::stable_sort(candidates, {}, &ConvCandidate::cycles);
   return candidates;
 }
@@ -335,22 +342,46 @@ bool wantsBlockedInput(const Op& op, const Layout& result, const kir::Target& ta
   return winogradGain(op, result.block, reorder, result.block, target) > kGainOnFewChannels;
 }
 
-/// Whether groups that share blocks with others, so that direct convolution multiplies them by
-/// zeros of their neighbours, are computed faster on plain tensors.
-bool isFasterPlain(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
+/// Of direct convolution of floats in those blocks; groups that share blocks are merged.
+double directCycles(const Op& op, const Layout& data, const Layout& result,
+                    const kir::Target& target) {
+  const kir::Target narrowed = target.withLanes(result.block);
+  const double factor = target.isa == kir::Isa::Avx512 ? 1 : kBlendFactor;
+  double cycles = 0;
+  for (const GroupRun& run : mergedGroups(directProblem(op), data.block, result.block))
+    cycles += directCandidates(run.problem, narrowed).front().cycles * (run.merge > 1 ? factor : 1);
+  return cycles;
+}
+
+/// Whether groups share blocks with others, so that direct convolution multiplies them by zeros of
+/// their neighbours.
+bool sharesBlocks(const Op& op, const OpLayouts& layouts) {
   const WindowProblem p = windowProblem(op);
   const int block = layouts.data.block;
-  if (p.groups == 1 || staysWithinBlocks(p, block) || !sumsInF32(op) || algorithmOf(op) != "auto" ||
-      isDisabled("conv_plain", target))
-    return false;
-  const std::vector<GroupRun> runs = mergedGroups(directProblem(op), block, layouts.result.block);
-  if (runs.front().merge == 1) return false;
-  const kir::Target narrowed = target.withLanes(layouts.result.block);
-  const double factor = target.isa == kir::Isa::Avx512 ? 1 : kBlendFactor;
-  double direct = 0;
-  for (const GroupRun& run : runs)
-    direct += directCandidates(run.problem, narrowed).front().cycles * (run.merge > 1 ? factor : 1);
-  return plainCycles(p, target) < direct;
+  return p.groups > 1 && !staysWithinBlocks(p, block) && sumsInF32(op) &&
+         mergedGroups(p, block, layouts.result.block).front().merge > 1;
+}
+
+/// Blocks of half the lanes, where groups that share wide ones fill more of those and are faster.
+std::optional<Layout> fasterHalf(const Op& op, const OpLayouts& layouts,
+                                 const kir::Target& target) {
+  const Layout half{layouts.data.block / 2};
+  if (layouts.data != layouts.result || !isVector(half, target) || sumsHalvesInF32(op) ||
+      !sharesBlocks(op, layouts))
+    return std::nullopt;
+  const WindowProblem p = windowProblem(op);
+  const double reorder = copyCycles(bytesOf(op, p.batch * p.cin * p.inPixels()), target.machine);
+  const double wide = directCycles(op, layouts.data, layouts.result, target);
+  if (kGainOfHalf * directCycles(op, half, half, target) + reorder >= wide) return std::nullopt;
+  return half;
+}
+
+/// Whether groups that share blocks are computed faster on plain tensors.
+bool isFasterPlain(const Op& op, const OpLayouts& layouts, const kir::Target& target) {
+  return sharesBlocks(op, layouts) && algorithmOf(op) == "auto" &&
+         !isDisabled("conv_plain", target) &&
+         plainCycles(windowProblem(op), target) <
+             directCycles(op, layouts.data, layouts.result, target);
 }
 
 } // namespace
@@ -375,6 +406,7 @@ OpLayouts convLayouts(const Op& op, const kir::Target& target) {
   // Groups within a block stay within it.
   if (grouped && x.shape[1] == op.result()->shape()[1]) layouts.result = layouts.data;
   if (wantsOperandsBlocks(op, layouts, target)) layouts.result = layouts.data;
+  if (const auto half = fasterHalf(op, layouts, target)) layouts.data = layouts.result = *half;
   if (op.kind() == OpKind::Conv && isFasterPlain(op, layouts, target)) return {};
   layouts.expanded = misfits(op, layouts.result);
   // A plain result would cost more than large operands; of transposed convolutions nobody knows.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace enfold::lower {
@@ -35,6 +36,9 @@ constexpr double kNotHidden = 0.3;
 constexpr double kBesideFmas = 1.5;
 /// Cycles for the place of a pixel of a tile that spans rows.
 constexpr double kPlaceCycles = 6;
+/// Pixels of such a tile at most: their places stay in general registers. Measured on Zen 4 with
+/// vectors of 64 bytes, where tiles of more than 10 pixels run at 40 to 90 % of others' speed.
+constexpr int64_t kMostPlaces = 8;
 /// Relative difference of estimates that says nothing.
 constexpr double kNoise = 0.001;
 /// Of tiles that need more registers than there are.
@@ -118,11 +122,18 @@ struct Fit {
   double cycles = kImpossible;
 };
 
-Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, bool shares,
-          const Words& words) {
+/// Words that the innermost loop writes out. Of pixels with places of their own a single one: the
+/// loads from a place would go ahead of the products and leave no registers for the sums.
+int64_t unrollOf(const WindowProblem& p, const ConvSchedule& s) {
+  if (s.spansRows) return 1;
+  return s.sharesPixels ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
+}
+
+/// Of one pixel on, with the blocks of `s` and what else it says.
+Fit fitOf(const WindowProblem& p, const kir::Machine& machine, ConvSchedule s) {
   Fit best;
-  ConvSchedule s = {.blocks = blocks, .sharesPixels = shares, .words = words};
-  for (; registers(p, machine, s) <= machine.vectorRegisters; ++s.pixels) {
+  const int64_t most = s.spansRows ? kMostPlaces : std::numeric_limits<int64_t>::max();
+  for (; s.pixels <= most && registers(p, machine, s) <= machine.vectorRegisters; ++s.pixels) {
     const double cycles = rowCycles(p, machine, s);
     // Of about equals the largest, which loads least.
     const bool larger = s.pixels > best.schedule.pixels;
@@ -130,15 +141,16 @@ Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, b
     best = {s, std::min(cycles, best.cycles)};
   }
   best.schedule.pixels = std::min(best.schedule.pixels, p.out[2]);
-  best.schedule.unroll = shares ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
+  best.schedule.unroll = unrollOf(p, best.schedule);
   return best;
 }
 
 /// The better of sharing pixels and not.
-Fit fitOf(const WindowProblem& p, const kir::Machine& machine, int64_t blocks, const Words& words) {
-  const Fit plain = fitOf(p, machine, blocks, false, words);
+Fit betterFitOf(const WindowProblem& p, const kir::Machine& machine, ConvSchedule s) {
+  const Fit plain = fitOf(p, machine, s);
   if (p.kernel[2] == 1) return plain;
-  const Fit shared = fitOf(p, machine, blocks, true, words);
+  s.sharesPixels = true;
+  const Fit shared = fitOf(p, machine, s);
   return shared.cycles < plain.cycles * (1 - kNoise) ? shared : plain;
 }
 
@@ -212,28 +224,38 @@ double steps(const WindowProblem& p, const Words& words) {
   return static_cast<double>(p.batch * p.groups * p.out[0] * p.out[1] * inputs * p.taps());
 }
 
+/// Without the taps outside the input, which take none.
+double stepsInside(const WindowProblem& p, const Words& words) {
+  return p.shareInside(0) * p.shareInside(1) * p.shareInside(2) * steps(p, words);
+}
+
 /// Candidates, the best first, of those for every number of blocks in a tile.
 class Candidates {
 public:
-  Candidates(const WindowProblem& p, const kir::Target& target, const Words& words)
-      : p_(p), machine_(target.machine), words_(words), all_(channelBlocks(p, target)),
+  Candidates(const WindowProblem& p, const kir::Target& target, const Words& words,
+             bool spansRows = false)
+      : p_(p), machine_(target.machine), words_(words), spansRows_(spansRows),
+        all_(channelBlocks(p, target)), steps_(spansRows ? steps(p, words) : stepsInside(p, words)),
         again_(rereadingCycles(p, machine_, p.out[1], rowBytes(p, words), words)) {}
 
   int64_t mostBlocks() const { return std::min(kMaxBlocks, all_); }
 
   void add(int64_t blocks, bool shares) {
     const int64_t rest = all_ % blocks;
-    Fit main = fitOf(p_, machine_, blocks, shares, words_);
+    ConvSchedule s = {
+        .blocks = blocks, .sharesPixels = shares, .spansRows = spansRows_, .words = words_};
+    Fit main = fitOf(p_, machine_, s);
     if (main.cycles >= kImpossible) return;
     divide(main.schedule, p_, machine_, all_ / blocks);
-    DirectCandidate candidate = {
-        {{0, all_ - rest, main.schedule}},
-        static_cast<double>(all_ / blocks) * main.cycles * steps(p_, words_) + again_};
+    DirectCandidate candidate = {{{0, all_ - rest, main.schedule}},
+                                 static_cast<double>(all_ / blocks) * main.cycles * steps_ +
+                                     again_};
     if (rest > 0) {
-      Fit last = fitOf(p_, machine_, rest, words_);
+      s = {.blocks = rest, .spansRows = spansRows_, .words = words_};
+      Fit last = betterFitOf(p_, machine_, s);
       divide(last.schedule, p_, machine_, 1);
       candidate.parts.push_back({all_ - rest, rest, last.schedule});
-      candidate.cycles += last.cycles * steps(p_, words_) + kernelCycles(machine_);
+      candidate.cycles += last.cycles * steps_ + kernelCycles(machine_);
     }
     candidates_.push_back(std::move(candidate));
     if (isBetter(candidates_.back(), candidates_[best_])) best_ = candidates_.size() - 1;
@@ -250,7 +272,9 @@ private:
   const WindowProblem& p_;
   const kir::Machine& machine_;
   const Words& words_;
+  const bool spansRows_;
   const int64_t all_;
+  const double steps_;
   const double again_; ///< reading the weights again
   std::vector<DirectCandidate> candidates_;
   size_t best_ = 0;
@@ -324,16 +348,14 @@ WindowProblem flattened(const WindowProblem& p) {
 std::vector<DirectCandidate> spanningCandidates(const WindowProblem& p, const kir::Target& target,
                                                 const Words& words) {
   const WindowProblem flat = flattened(p);
-  Candidates candidates(flat, target, words);
+  Candidates candidates(flat, target, words, /*spansRows=*/true);
   for (int64_t blocks = 1; blocks <= candidates.mostBlocks(); ++blocks)
     candidates.add(blocks, false);
   std::vector<DirectCandidate> sorted = std::move(candidates).sorted();
   for (DirectCandidate& candidate : sorted)
-    for (ConvPart& part : candidate.parts) {
-      part.schedule.spansRows = true;
+    for (const ConvPart& part : candidate.parts)
       candidate.cycles += kPlaceCycles * static_cast<double>(flat.out[2] * part.numBlocks) /
                           static_cast<double>(part.schedule.blocks);
-    }
   return sorted;
 }
 
@@ -353,11 +375,11 @@ std::optional<DirectCandidate> directCandidate(std::string_view text, const Wind
     const int64_t count = (all - first) / s.blocks * s.blocks;
     if (count == 0) return std::nullopt;
     s.pixels = p.anyWidth ? tileForAnyWidth(p, s.pixels) : std::min(s.pixels, p.out[2]);
-    s.unroll = s.sharesPixels ? std::max<int64_t>(1, kUnroll / p.kernel[2]) : kUnroll;
+    s.unroll = unrollOf(p, s);
     divide(s, p, machine, count / s.blocks);
     if (first > 0) candidate.cycles += kernelCycles(machine);
     candidate.cycles +=
-        static_cast<double>(count / s.blocks) * rowCycles(p, machine, s) * steps(p, words);
+        static_cast<double>(count / s.blocks) * rowCycles(p, machine, s) * stepsInside(p, words);
     candidate.parts.push_back({first, count, s});
     first += count;
   } while (name.word(" + "));

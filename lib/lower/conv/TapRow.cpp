@@ -22,9 +22,22 @@ struct TapRow::Tile {
   std::vector<kir::Var>& accumulators;
 };
 
+namespace {
+
+/// How many of `count` words an iteration takes, at most `most`. One iteration and a rest would be
+/// no loop, in which loads go far ahead of the products and leave no registers for the sums.
+int64_t wordsAtOnce(int64_t count, int64_t most) {
+  if (count <= most) return std::max<int64_t>(1, count);
+  for (int64_t some = most; some > most / 2; --some)
+    if (count % some == 0) return some;
+  return count < 2 * most ? most / 2 : most;
+}
+
+} // namespace
+
 template <typename Body> void TapRow::forWords(const Tile& tile, Body&& body) {
   const int64_t count = tile.words - tile.source.endsInHalfWord;
-  const int64_t unroll = std::clamp<int64_t>(schedule_.unroll, 1, std::max<int64_t>(1, count));
+  const int64_t unroll = wordsAtOnce(count, schedule_.unroll);
   const int64_t rest = count % unroll;
   b_.forLoop("c", 0, count - rest, unroll, [&](const Index& c) {
     for (int64_t u = 0; u < unroll; ++u) body(c + u, false);

@@ -285,10 +285,16 @@ double transposedCycles(const Op& op, const kir::Target& target) {
   double cycles = 0;
   for (const GroupRun& run : mergedGroups(windowProblem(op), op))
     for (const Phase& phase : phasesOf(run.problem)) {
-      // Only every stride-th row of taps reaches a row.
+      // Only every stride-th row of taps reaches a row, from inside the input for the most part.
       const WindowProblem::Spatial& strides = run.problem.strides;
-      if (phase.problem.kernel[2] > 0)
-        cycles += directCandidates(phase.problem, narrowed).front().cycles /
+      WindowProblem rows = phase.problem;
+      for (size_t d = 0; d < 2; ++d) {
+        rows.in[d] = rows.out[d] + rows.kernel[d] - 1;
+        rows.padsBegin[d] = 0;
+        rows.dilations[d] = 1;
+      }
+      if (rows.kernel[2] > 0)
+        cycles += directCandidates(rows, narrowed).front().cycles /
                   static_cast<double>(strides[0] * strides[1]);
     }
   return cycles;

@@ -90,9 +90,9 @@ double cyclesOf(const WindowProblem& p, const kir::Target& target, const Winogra
   const int64_t points = s.points(p), tiles = s.tiles(p);
   const int64_t planesIn = planes(p, p.in), planesOut = planes(p, p.out);
   const int64_t depth = p.kernel[0] * ceilDiv(p.cin, s.words.channels); // words of the sums
-  const double products = static_cast<double>(planesOut * panels * (cout / s.blocks)) *
-                          static_cast<double>(points * depth) *
-                          tileCycles(machine, s.pixels, s.blocks, s.words);
+  const double products =
+      p.shareInside(0) * static_cast<double>(planesOut * panels * (cout / s.blocks)) *
+      static_cast<double>(points * depth) * tileCycles(machine, s.pixels, s.blocks, s.words);
   const bool pairs = s.words == kPairs;
   const double input = pairs ? kPairsInputArithmetic : kInputArithmetic;
   const double output = pairs ? kPairsOutputArithmetic : kOutputArithmetic;

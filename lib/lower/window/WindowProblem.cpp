@@ -4,6 +4,8 @@
 #include "ir/Infer.h"
 #include "kernel/LooseRanges.h"
 
+#include <algorithm>
+
 namespace enfold::lower {
 
 bool WindowProblem::isPointwise() const {
@@ -13,6 +15,18 @@ bool WindowProblem::isPointwise() const {
 
 bool WindowProblem::isUnit(size_t d) const {
   return in[d] == 1 && out[d] == 1 && kernel[d] == 1 && padsBegin[d] == 0 && padsEnd[d] == 0;
+}
+
+double WindowProblem::shareInside(size_t d) const {
+  if (out[d] == 0 || kernel[d] == 0) return 1;
+  int64_t inside = 0;
+  for (int64_t k = 0; k < kernel[d]; ++k) {
+    const int64_t first = inputAt(d, 0, k); // of the input, by result 0
+    const int64_t begin = ceilDiv(std::max<int64_t>(0, -first), strides[d]);
+    const int64_t end = first < in[d] ? (in[d] - 1 - first) / strides[d] + 1 : 0;
+    inside += std::max<int64_t>(0, std::min(end, out[d]) - begin);
+  }
+  return static_cast<double>(inside) / static_cast<double>(out[d] * kernel[d]);
 }
 
 WindowProblem writtenProblem(const Op& op) {

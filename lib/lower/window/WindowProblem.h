@@ -39,6 +39,8 @@ struct WindowProblem {
   int64_t inputAt(size_t d, int64_t o, int64_t k) const {
     return o * strides[d] - padsBegin[d] + k * dilations[d];
   }
+  /// Of the taps of all results along dimension `d`, those inside the input.
+  double shareInside(size_t d) const;
   double flops() const {
     return 2.0 * static_cast<double>(batch * outPixels() * cout * cinPerGroup() * taps());
   }
