@@ -10,8 +10,10 @@
 #include "lower/gemm/Gemm.h"
 
 #include "ir/Products.h"
+#include "kernel/LooseRanges.h"
 #include "lower/Epilogue.h"
 #include "lower/FetchAhead.h"
+#include "lower/LooseDivision.h"
 #include "lower/Scalars.h"
 #include "lower/Words.h"
 #include "lower/gemm/IntegerRows.h"
@@ -28,6 +30,8 @@ using kir::Value;
 
 /// Vectors of columns in a tile, of one row and of several: more were never faster.
 constexpr int64_t kMaxRowVectors = 8, kMaxVectors = 4;
+/// Where sizes vary, tiles behind the last whole one have so many rows, and then one.
+constexpr int64_t kRestRows = 4;
 /// Relative difference of estimates that says nothing.
 constexpr double kNoise = 0.01;
 /// Of the second-level cache, for the rows of A that are read again.
@@ -168,6 +172,18 @@ Tile chooseTile(const GemmProblem& p, int64_t lanes, const kir::Machine& machine
   return best;
 }
 
+/// The tile for any number of rows, where sizes vary: the best one for many, if sums are added up
+/// in the same order as by the best one for these.
+std::optional<Tile> tileForAnyRows(GemmProblem p, int64_t lanes, const kir::Machine& machine,
+                                   const Words& words) {
+  constexpr int64_t kMany = 1 << 20;
+  if (!kir::LooseRanges::areWanted() || p.m == 1) return std::nullopt;
+  if (chooseTile(p, lanes, machine, words).split > 1) return std::nullopt;
+  p.m = kMany;
+  const Tile tile = chooseTile(p, lanes, machine, words);
+  return tile.split == 1 ? std::optional(tile) : std::nullopt;
+}
+
 class GemmKernel {
 public:
   GemmKernel(const Op& op, Lowering& lowering)
@@ -176,8 +192,9 @@ public:
         p_(inWords(gemmProblem(op), words_)), isInteger_(op.kind() == OpKind::MatMulInteger),
         stored_(*scalarOf(isInteger_ ? op.ownElem() : op.own(0)->elem())),
         compute_(computeScalar(stored_)), lanes_(p_.hasN ? lowering.target().lanes(compute_) : 1),
-        tile_(chooseTile(p_, lanes_, lowering.target().machine, words_)), epilogue_(op, lowering),
-        b_(op.info().name) {
+        anyRows_(tileForAnyRows(p_, lanes_, lowering.target().machine, words_)),
+        tile_(anyRows_ ? *anyRows_ : chooseTile(p_, lanes_, lowering.target().machine, words_)),
+        epilogue_(op, lowering), b_(op.info().name) {
     panel_ = tile_.vectors * lanes_;
     packed_ = op.own(1)->constant() && p_.batch.empty();
     if (addsBias(op)) bias_.emplace(op.own(2), op.result()->type(), lowering);
@@ -190,6 +207,7 @@ private:
   BufferRef packedHalves() const;
   void declareIntegers();
   int64_t rowBlocks(int64_t rowTiles) const;
+  template <typename Emit> void restRows(Emit&& emit);
   void fetchAhead(const Index& k, const Index& n, int64_t steps);
   void declare();
   void declareRest();
@@ -209,6 +227,7 @@ private:
   const bool isInteger_;
   const kir::Scalar stored_, compute_;
   const int64_t lanes_;
+  const std::optional<Tile> anyRows_;
   const Tile tile_;
   Epilogue epilogue_;
   std::optional<Operand> bias_;
@@ -339,6 +358,18 @@ int64_t GemmKernel::rowBlocks(int64_t rowTiles) const {
   return (rowTiles + most - 1) / most;
 }
 
+/// Emits what follows the last whole tile, by emit(first row, rows).
+template <typename Emit> void GemmKernel::restRows(Emit&& emit) {
+  int64_t begin = p_.m / tile_.rows * tile_.rows;
+  for (const int64_t rows : {kRestRows, int64_t{1}}) {
+    if (rows >= tile_.rows) continue;
+    const int64_t end = begin + (p_.m - begin) / rows * rows;
+    b_.forLoop("row", kir::looseNumber(b_, begin), kir::looseNumber(b_, end), rows,
+               [&](const Index& m) { emit(m, rows); });
+    begin = end;
+  }
+}
+
 void GemmKernel::lower() {
   declare();
   const int64_t panels = (p_.n + panel_ - 1) / panel_;
@@ -350,31 +381,36 @@ void GemmKernel::lower() {
   std::vector<int64_t> extents(p_.batch.begin(), p_.batch.end());
   extents.insert(extents.end(), {blocks, panels, tilesInBlock});
   const std::vector<std::string_view> names(extents.size(), "t");
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  const auto body = [&](std::span<const Index> at) {
     const std::span<const Index> batch = at.first(p_.batch.size());
     const Index &panel = at[batch.size() + 1], &inBlock = at[batch.size() + 2];
-    const Index row = at[batch.size()] * tilesInBlock + inBlock;
+    const Index row = at[batch.size()] * kir::looseNumber(b_, tilesInBlock) + inBlock;
     tileInBlock_ = inBlock;
-    const auto columns = [&](int64_t rows) {
-      const auto emit = [&](int64_t count) {
-        tile(batch, row * tile_.rows, rows, panel * panel_, count);
-      };
+    const auto columns = [&](const Index& m, int64_t rows) {
+      const auto emit = [&](int64_t count) { tile(batch, m, rows, panel * panel_, count); };
       if (lastColumns == panel_)
         emit(panel_);
       else
         b_.ifElse(panel < panels - 1, [&] { emit(panel_); }, [&] { emit(lastColumns); });
     };
+    const auto whole = [&] { columns(row * tile_.rows, tile_.rows); };
     const auto rows = [&] {
-      if (lastRows == tile_.rows)
-        columns(tile_.rows);
+      if (anyRows_)
+        b_.ifElse(row < kir::looseNumber(b_, p_.m / tile_.rows), whole, [&] { restRows(columns); });
+      else if (lastRows == tile_.rows)
+        whole();
       else
-        b_.ifElse(row < rowTiles - 1, [&] { columns(tile_.rows); }, [&] { columns(lastRows); });
+        b_.ifElse(row < rowTiles - 1, whole, [&] { columns(row * tile_.rows, lastRows); });
     };
-    if (blocks * tilesInBlock == rowTiles)
+    if (blocks * tilesInBlock == rowTiles && !anyRows_)
       rows();
     else
-      b_.ifElse(row < rowTiles, rows, [] {});
-  });
+      b_.ifThen(row < kir::looseNumber(b_, rowTiles), rows);
+  };
+  if (anyRows_)
+    b_.parallelGrid(extents, names, {p_.batch.size(), p_.batch.size() + 2}, body);
+  else
+    b_.parallelGrid(extents, names, body);
   const double results = static_cast<double>(op_.result()->type().numElements());
   lowering_.call(
       b_.finish(), std::move(buffers_),
@@ -411,8 +447,8 @@ Value GemmKernel::loadB(const Index& base, const Index& k, const Index& n, int64
 /// second-level cache, every tile fetching its share.
 void GemmKernel::fetchAhead(const Index& k, const Index& n, int64_t steps) {
   const auto size = static_cast<int64_t>(kir::sizeInBytes(compute_));
-  if (!packed_ || fetchingTiles_ == 1 || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching)
-    return;
+  if (!packed_ || p_.n <= panel_ || p_.k * panel_ * size < kWorthFetching) return;
+  if (fetchingTiles_ == 1 && !anyRows_) return;
   const int64_t each = words_.channels;
   fetchShare(b_, (*w_)[((n + panel_) * p_.k + k * panel_) * each], steps * panel_ * each,
              tileInBlock_, fetchingTiles_, w_->elem());
@@ -475,8 +511,12 @@ void GemmKernel::finish(std::span<const Index> batch, const Index& m, int64_t ro
   for (int64_t r = 0; r < rows; ++r) {
     std::vector<Index> rowAt(p_.rows.size(), 0);
     Index rest = m + r;
-    for (size_t i = p_.rows.size(); i-- > 0; rest = rest / p_.rows[i])
-      rowAt[i] = i == 0 ? rest : rest % p_.rows[i];
+    for (size_t i = p_.rows.size(); i-- > 1;) {
+      if (p_.rows[i] == 1) continue;
+      rowAt[i] = remainder(rest, p_.rows[i]);
+      rest = quotient(rest, p_.rows[i]);
+    }
+    if (!rowAt.empty()) rowAt[0] = rest;
     for (int64_t v = 0; v < vectors; ++v) {
       Value sum = acc[static_cast<size_t>(r * vectors + v)];
       for (int64_t s = 1; s < tile_.split; ++s)
