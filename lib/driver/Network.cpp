@@ -232,6 +232,8 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   const std::lock_guard making(compiling_);
   if (auto made = find(inputs)) return made;
   const std::vector<NamedTensor> own = copiesOf(inputs);
+  LoadOptions load = options_.load;
+  load.cut = isCut_;
   CompileOptions compile = options_.compile;
   std::vector<std::string> notes;
   takeTemplates(notes);
@@ -250,13 +252,13 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
     };
   std::optional<CompiledModel> compiled;
   if (cache) {
-    ENFOLD_TRY(compiled, findModel(model_, own, options_.load, compile, *cache, notes));
+    ENFOLD_TRY(compiled, findModel(model_, own, load, compile, *cache, notes));
   }
   if (!compiled) {
     if (!isFirst) ENFOLD_RETURN_IF_ERROR(readModelAhead());
-    ENFOLD_TRY(compiled,
-               compileModel(model_, own, options_.load, compile, isFirst ? cache : nullptr, true));
+    ENFOLD_TRY(compiled, compileModel(model_, own, load, compile, isFirst ? cache : nullptr, true));
   }
+  isCut_ = compiled->remainder.rest != nullptr;
   Result<> others;
   if (isFirst && kernels && compiled->executable) others = compileForOthers(own, true);
   if (kernels && (kernels->compilations() > before || (isFirst && !compiled->cached)))
@@ -282,7 +284,9 @@ Result<> Network::readModelAhead() {
 Result<> Network::compileForOthers(std::span<const NamedTensor> inputs, bool compiles) {
   if (!areSizesVaried(signature_, inputs, options_.load)) return {};
   ENFOLD_RETURN_IF_ERROR(readModelAhead());
-  auto done = observeSizes(model_, signature_, inputs, options_.load, options_.compile, compiles);
+  LoadOptions load = options_.load;
+  load.cut = isCut_;
+  auto done = observeSizes(model_, signature_, inputs, load, options_.compile, compiles);
   return done || done.error().kind != ErrorKind::Stopped ? Result<>() : done;
 }
 
