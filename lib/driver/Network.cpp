@@ -219,8 +219,17 @@ std::shared_ptr<const Network::Program> Network::find(std::span<const NamedTenso
   return found->program;
 }
 
-/// Makes the program the latest. Those behind the first few keep no memory for runs.
+std::shared_ptr<const Network::Program> Network::latest() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.empty() ? nullptr : kept_.front().program;
+}
+
+/// Makes the program the latest, and has it run in the memory of the one that was it before. Those
+/// behind the first few keep none.
 void Network::touch(std::list<Kept>::iterator one) {
+  SessionPool* const sessions = one->program->sessions.get();
+  SessionPool* const before = kept_.front().program->sessions.get();
+  if (sessions && before && sessions != before) sessions->takeOver(*before);
   kept_.splice(kept_.begin(), kept_, one);
   if (kept_.size() <= kReady) return;
   const auto idle = std::next(kept_.begin(), kReady);
@@ -321,8 +330,10 @@ Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel comp
                                                               std::span<const NamedTensor> inputs) {
   auto program = std::make_shared<Program>();
   if (!compiled.remainder.rest) {
+    const std::shared_ptr<const Program> before = latest();
     ENFOLD_TRY(program->sessions,
-               SessionPool::create(compiled.executable, options_.session, options_.streams));
+               SessionPool::create(compiled.executable, options_.session, options_.streams,
+                                   before ? before->sessions.get() : nullptr));
   }
   if (compiled.executable) ++*compilations_;
   if (compiled.remainder.rest) {

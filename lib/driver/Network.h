@@ -102,6 +102,7 @@ private:
 
   std::vector<NamedTensor> named(std::span<const NamedTensor> inputs) const;
   std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
+  std::shared_ptr<const Program> latest() const;
   void touch(std::list<Kept>::iterator one);
   Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
   Result<> readModelAhead();
