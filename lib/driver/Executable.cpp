@@ -201,6 +201,13 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Executabl
   return session;
 }
 
+Result<> Session::setExecutable(std::shared_ptr<const Executable> executable) {
+  const enfold_status status = enfold_set_program(context_.get(), &executable->program());
+  if (status != ENFOLD_OK) return std::unexpected(Error(ErrorKind::NoMemory, enfold_last_error()));
+  executable_ = std::move(executable);
+  return {};
+}
+
 Result<> Session::runRaw(std::span<const void* const> inputs, std::span<void* const> outputs,
                          const enfold_run_limits* limits) {
   const enfold_status status =

@@ -113,6 +113,8 @@ public:
   /// The same over memory of the caller's, for benchmarks: nothing is checked or allocated.
   Result<> runRaw(std::span<const void* const> inputs, std::span<void* const> outputs,
                   const enfold_run_limits* limits = nullptr);
+  /// Goes on with another program. Its memory grows where that needs more.
+  Result<> setExecutable(std::shared_ptr<const Executable> executable);
   enfold_context* context() { return context_.get(); }
   const Executable& executable() const { return *executable_; }
 

@@ -52,7 +52,7 @@ Result<LoadedModel> loadOnnx(const ModelSource& source, const LoadOptions& optio
   import.cut = options.cut;
   import.limits = options.limits;
   ENFOLD_TRY(onnx::ImportedModel imported,
-             source.parsed && !import.cut ? source.parsed->import(import)
+             source.parsed  ? source.parsed->import(import)
              : source.bytes ? onnx::importModel(bytesOf(source), import, source.folder)
                             : onnx::importModel(std::filesystem::path(source.name), import));
   if (imported.graph && verifiesAlways())
@@ -113,7 +113,7 @@ Result<LoadedModel> loadOpenZoo(const ModelSource& file, const zoo::Entry& entry
 Result<LoadedModel> loadZoo(const ModelSource& model, const LoadOptions& options) {
   const std::string name(zooName(model));
   ENFOLD_TRY(const zoo::Entry* entry, zoo::find(name));
-  if (model.parsed && !options.cut) return loadOpenZoo(model, *entry, options);
+  if (model.parsed) return loadOpenZoo(model, *entry, options);
   ENFOLD_TRY(const std::optional<ModelSource> file, openZoo(model));
   if (file) return loadOpenZoo(*file, *entry, options);
   std::optional<Shape> input;
@@ -320,15 +320,16 @@ Result<LoadedModel> loadModelFor(const ModelSource& model, std::span<const Named
 namespace {
 
 /// What `load` gives with these options; where data decide, with the model cut.
-Result<LoadedModel> loadOrCut(const LoadOptions& options,
+Result<LoadedModel> loadOrCut(LoadOptions options,
                               const std::function<Result<LoadedModel>(const LoadOptions&)>& load) {
-  auto whole = load(options);
-  if (whole || whole.error().kind != ErrorKind::DataDependent) return whole;
-  LoadOptions cut = options;
-  cut.cut = true;
-  ENFOLD_TRY(LoadedModel loaded, load(cut));
-  for (const auto& [node, reason] : loaded.remainder.decided)
-    loaded.notes.push_back(
+  auto loaded = load(options);
+  if (!loaded && loaded.error().kind == ErrorKind::DataDependent && !options.cut) {
+    options.cut = true;
+    loaded = load(options);
+  }
+  if (!loaded) return loaded;
+  for (const auto& [node, reason] : loaded->remainder.decided)
+    loaded->notes.push_back(
         fmt::format("{}: {}; it runs in a stage of its own with what is behind it", node, reason));
   return loaded;
 }

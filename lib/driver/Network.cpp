@@ -219,8 +219,17 @@ std::shared_ptr<const Network::Program> Network::find(std::span<const NamedTenso
   return found->program;
 }
 
-/// Makes the program the latest. Those behind the first few keep no memory for runs.
+std::shared_ptr<const Network::Program> Network::latest() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.empty() ? nullptr : kept_.front().program;
+}
+
+/// Makes the program the latest, and has it run in the memory of the one that was it before. Those
+/// behind the first few keep none.
 void Network::touch(std::list<Kept>::iterator one) {
+  SessionPool* const sessions = one->program->sessions.get();
+  SessionPool* const before = kept_.front().program->sessions.get();
+  if (sessions && before && sessions != before) sessions->takeOver(*before);
   kept_.splice(kept_.begin(), kept_, one);
   if (kept_.size() <= kReady) return;
   const auto idle = std::next(kept_.begin(), kReady);
@@ -232,6 +241,8 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
   const std::lock_guard making(compiling_);
   if (auto made = find(inputs)) return made;
   const std::vector<NamedTensor> own = copiesOf(inputs);
+  LoadOptions load = options_.load;
+  load.cut = isCut_;
   CompileOptions compile = options_.compile;
   std::vector<std::string> notes;
   takeTemplates(notes);
@@ -250,13 +261,13 @@ Network::compileFor(std::span<const NamedTensor> inputs) {
     };
   std::optional<CompiledModel> compiled;
   if (cache) {
-    ENFOLD_TRY(compiled, findModel(model_, own, options_.load, compile, *cache, notes));
+    ENFOLD_TRY(compiled, findModel(model_, own, load, compile, *cache, notes));
   }
   if (!compiled) {
     if (!isFirst) ENFOLD_RETURN_IF_ERROR(readModelAhead());
-    ENFOLD_TRY(compiled,
-               compileModel(model_, own, options_.load, compile, isFirst ? cache : nullptr, true));
+    ENFOLD_TRY(compiled, compileModel(model_, own, load, compile, isFirst ? cache : nullptr, true));
   }
+  isCut_ = compiled->remainder.rest != nullptr;
   Result<> others;
   if (isFirst && kernels && compiled->executable) others = compileForOthers(own, true);
   if (kernels && (kernels->compilations() > before || (isFirst && !compiled->cached)))
@@ -282,7 +293,9 @@ Result<> Network::readModelAhead() {
 Result<> Network::compileForOthers(std::span<const NamedTensor> inputs, bool compiles) {
   if (!areSizesVaried(signature_, inputs, options_.load)) return {};
   ENFOLD_RETURN_IF_ERROR(readModelAhead());
-  auto done = observeSizes(model_, signature_, inputs, options_.load, options_.compile, compiles);
+  LoadOptions load = options_.load;
+  load.cut = isCut_;
+  auto done = observeSizes(model_, signature_, inputs, load, options_.compile, compiles);
   return done || done.error().kind != ErrorKind::Stopped ? Result<>() : done;
 }
 
@@ -317,8 +330,10 @@ Result<std::shared_ptr<const Network::Program>> Network::keep(CompiledModel comp
                                                               std::span<const NamedTensor> inputs) {
   auto program = std::make_shared<Program>();
   if (!compiled.remainder.rest) {
+    const std::shared_ptr<const Program> before = latest();
     ENFOLD_TRY(program->sessions,
-               SessionPool::create(compiled.executable, options_.session, options_.streams));
+               SessionPool::create(compiled.executable, options_.session, options_.streams,
+                                   before ? before->sessions.get() : nullptr));
   }
   if (compiled.executable) ++*compilations_;
   if (compiled.remainder.rest) {

@@ -102,6 +102,7 @@ private:
 
   std::vector<NamedTensor> named(std::span<const NamedTensor> inputs) const;
   std::shared_ptr<const Program> find(std::span<const NamedTensor> inputs);
+  std::shared_ptr<const Program> latest() const;
   void touch(std::list<Kept>::iterator one);
   Result<std::shared_ptr<const Program>> compileFor(std::span<const NamedTensor> inputs);
   Result<> readModelAhead();
@@ -123,6 +124,7 @@ private:
   std::mutex compiling_;          ///< held while a program is made, so that it is made once
   std::string templatesKey_;      ///< in the cache; empty: they are not kept there
   uint64_t templatesVersion_ = 0; ///< of the file that was read or written last
+  bool isCut_ = false;            ///< data decided types when a program was made last
   mutable std::mutex mutex_;      ///< guards what follows
   std::list<Kept> kept_;          ///< latest first
   std::set<std::string> bound_;   ///< inputs whose contents decide shapes

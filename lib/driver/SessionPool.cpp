@@ -7,10 +7,11 @@ namespace enfold {
 
 Result<std::unique_ptr<SessionPool>>
 SessionPool::create(std::shared_ptr<const Executable> executable, Session::Options options,
-                    int streams) {
+                    int streams, SessionPool* other) {
   if (options.threads == 0) options.threads = std::max(enfold_default_threads() / streams, 1);
   std::unique_ptr<SessionPool> pool(
       new SessionPool(std::move(executable), options, static_cast<size_t>(streams)));
+  if (other) pool->takeOver(*other);
   // The first session is made at once, so that what there is no memory for is known.
   ENFOLD_RETURN_IF_ERROR(pool->lend());
   return pool;
@@ -48,14 +49,32 @@ Result<> SessionPool::reserve(size_t count) {
   return {};
 }
 
-void SessionPool::dropIdle() {
+/// Those that are not reserved.
+std::vector<std::unique_ptr<Session>> SessionPool::takeIdle() {
   const std::lock_guard lock(mutex_);
   const auto kept = idle_.end() - static_cast<ptrdiff_t>(std::min(reserved_, idle_.size()));
-  std::erase_if(streams_, [&](const Session* stream) {
-    return std::find_if(idle_.begin(), kept,
-                        [&](const auto& idle) { return idle.get() == stream; }) != kept;
-  });
+  std::vector<std::unique_ptr<Session>> taken(std::move_iterator(idle_.begin()),
+                                              std::move_iterator(kept));
   idle_.erase(idle_.begin(), kept);
+  std::erase_if(streams_, [&](const Session* stream) {
+    return std::ranges::find(taken, stream, &std::unique_ptr<Session>::get) != taken.end();
+  });
+  return taken;
+}
+
+void SessionPool::dropIdle() { takeIdle(); }
+
+void SessionPool::takeOver(SessionPool& other) {
+  std::vector<std::unique_ptr<Session>> taken = other.takeIdle();
+  const std::lock_guard lock(mutex_);
+  // Those with most threads are the last.
+  for (; !taken.empty() && streams_.size() < numStreams_; taken.pop_back()) {
+    std::unique_ptr<Session> session = std::move(taken.back());
+    if (enfold_get_threads(session->context()) != options_.threads) continue;
+    if (!session->setExecutable(executable_)) continue;
+    streams_.push_back(session.get());
+    idle_.push_back(std::move(session));
+  }
 }
 
 SessionPool::Lease::~Lease() {

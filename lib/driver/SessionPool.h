@@ -13,8 +13,10 @@ public:
   /// So many calls at the same time as there are streams have `options.threads` threads each; where
   /// that is 0, the threads that the process may use are divided among them. Further calls have one
   /// each, the caller's own: then the callers are what keeps the processor busy.
+  /// Sessions are taken over from `other`, if there is one, which has the same options.
   static Result<std::unique_ptr<SessionPool>> create(std::shared_ptr<const Executable> executable,
-                                                     Session::Options options, int streams = 1);
+                                                     Session::Options options, int streams = 1,
+                                                     SessionPool* other = nullptr);
 
   const std::shared_ptr<const Executable>& executable() const { return executable_; }
 
@@ -47,11 +49,15 @@ public:
   /// Lets go of the memory of sessions that nobody uses, but for those that are reserved; later
   /// calls make them anew.
   void dropIdle();
+  /// Takes over what another pool's dropIdle() would let go of, as far as there are streams for it.
+  void takeOver(SessionPool& other);
 
 private:
   SessionPool(std::shared_ptr<const Executable> executable, Session::Options options,
               size_t numStreams)
       : executable_(std::move(executable)), options_(options), numStreams_(numStreams) {}
+
+  std::vector<std::unique_ptr<Session>> takeIdle();
 
   std::shared_ptr<const Executable> executable_;
   const Session::Options options_;             ///< of streams

@@ -7,6 +7,7 @@
 #include "kernel/LooseRanges.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -40,13 +41,22 @@ void forOverlapping(kir::Builder& b, const kir::Index& begin, const kir::Index& 
   if (width > 1) body(begin + count - width, width);
 }
 
+/// Rows of fewer elements hold what detectors say of a place, rather than what sizes decide.
+inline constexpr int64_t kShortest = 5;
+
 /// Calls body(element, width) for consecutive vectors that cover [begin, begin + count).
 template <typename F>
 void forVectors(kir::Builder& b, const kir::Index& begin, int64_t count, Widths widths, F&& body) {
-  // A few whole vectors are often a block of channels, whatever the size.
-  const bool isFew = count <= widths.wide && count % widths.lanes == 0;
-  if (kir::LooseRanges::areWanted() && widths.mayRepeat && count >= widths.lanes && !isFew) {
-    const int width = count >= widths.wide ? widths.wide : widths.lanes;
+  // A few whole vectors are often a block of channels, whatever the size, and so is a short power
+  // of two. Other rows shorter than a vector take shorter ones.
+  const auto size = static_cast<uint64_t>(count);
+  const bool isShort = count < widths.lanes;
+  const bool isFew = isShort ? count < kShortest || std::has_single_bit(size)
+                             : count <= widths.wide && count % widths.lanes == 0;
+  if (kir::LooseRanges::areWanted() && widths.mayRepeat && !isFew) {
+    const int width = count >= widths.wide ? widths.wide
+                      : isShort            ? static_cast<int>(std::bit_floor(size))
+                                           : widths.lanes;
     forOverlapping(b, begin, kir::looseNumber(b, count), width, body);
     return;
   }

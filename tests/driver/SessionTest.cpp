@@ -79,6 +79,34 @@ TEST(SessionPool, StreamsDivideTheThreadsOfTheProcess) {
   }
 }
 
+TEST(SessionPool, RunsInTheMemoryThatAnotherLeavesIdle) {
+  const Session::Options options{.threads = 2};
+  const auto one = SessionPool::create(compiledZoo("cnn_batchnorm"), options);
+  ASSERT_TRUE(one);
+  const auto contextOf = [](SessionPool& pool) { return (*pool.lend())->context(); };
+  const enfold_context* const context = contextOf(**one);
+  const auto other = SessionPool::create(compiledZoo("cnn_groupnorm"), options, 1, one->get());
+  ASSERT_TRUE(other);
+  EXPECT_EQ(contextOf(**other), context);
+  for (int round = 0; round < 2; ++round)
+    for (SessionPool* pool : {one->get(), other->get()}) {
+      pool->takeOver(pool == one->get() ? **other : **one);
+      EXPECT_EQ(contextOf(*pool), context);
+      const std::vector<Tensor> inputs = {randomInput(*pool->executable(), 1)};
+      const auto outputs = pool->run(inputs);
+      ASSERT_TRUE(outputs);
+      EXPECT_EQ(*outputs, *sessionOf(pool->executable(), 1)->run(inputs));
+    }
+  {
+    const auto lent = (*other)->lend();
+    (*one)->takeOver(**other);
+    EXPECT_NE(contextOf(**one), context) << "it is in use";
+  }
+  ASSERT_TRUE((*other)->reserve(1));
+  (*one)->takeOver(**other);
+  EXPECT_EQ(contextOf(**other), context) << "it is reserved";
+}
+
 TEST(Session, RefusesInputsThatAreNotTheNetworks) {
   const auto executable = compiledZoo("cnn_batchnorm");
   const auto session = sessionOf(executable, 1);
