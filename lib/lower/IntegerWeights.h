@@ -24,17 +24,20 @@ public:
   int term(const Tensor& weights, int64_t channel, int64_t i) const {
     return at(weights, isMatrix_ ? i * channels_ + channel : channel * terms_ + i, channel);
   }
-  int zeroOf(int64_t channel) const {
-    return zeros_[zeros_.size() == 1 ? 0 : static_cast<size_t>(channel)];
-  }
   /// Whether all of them are signed bytes.
   bool areBytes(const Tensor& weights) const;
-  /// With other zero points where they are not, so that they are: as close as can be.
+  /// What has to be taken from those of a channel to make them so: as little as can be.
+  int shiftOf(const Tensor& weights, int64_t channel) const;
+  /// Less their shifts.
   IntegerWeights asBytes(const Tensor& weights) const;
   /// Different for different zero points.
   std::string key() const;
 
 private:
+  int zeroOf(int64_t channel) const {
+    return zeros_[zeros_.size() == 1 ? 0 : static_cast<size_t>(channel)];
+  }
+
   bool isSigned_, isMatrix_; ///< isMatrix_: channels are columns, else what lies outermost
   int64_t channels_, terms_;
   std::vector<int> zeros_;

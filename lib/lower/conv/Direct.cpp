@@ -54,8 +54,8 @@ public:
     tilesOfPart_ = schedule_.tiles > 0 ? std::min(schedule_.tiles, tilesInRow_) : tilesInRow_;
   }
 
-  /// See CallFacts.
-  void lower(const std::string& secondChoice);
+  /// See CallFacts; gives what was found of the extremes of the result, if it is measured.
+  std::optional<PartialExtremes> lower(const std::string& secondChoice);
 
 private:
   /// A row of the result and the group of output channel blocks that is computed.
@@ -166,7 +166,7 @@ BufferRef DirectConv::packedWeights() const {
   });
 }
 
-void DirectConv::lower(const std::string& secondChoice) {
+std::optional<PartialExtremes> DirectConv::lower(const std::string& secondChoice) {
   std::vector<BufferRef> buffers = {source_.memory, packedWeights()};
   src_ = b_.input("src", *scalarOf(source_.type.elem),
                   p_.batch * p_.inPixels() * storedChannels(source_.type));
@@ -188,11 +188,15 @@ void DirectConv::lower(const std::string& secondChoice) {
       .weightBytes = kir::sizeInBytes(words_.weight) * p_.groups * blockGroups * groupWeights_};
   const auto iteration = [&](std::span<const Index> at, std::span<const Index> channels) {
     const Index rows = kir::looseNumber(b_, schedule_.rows), first = at[2] * rows;
-    b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
-      row({at[0], channels[0], channels[1] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(),
-           oh - first});
+    const Index group = numberOf(at, iterations.rows) * p_.groups + channels[0];
+    result_.iteration(b_, group * blockGroups + channels[1], [&] {
+      b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
+        row({at[0], channels[0], channels[1] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(),
+             oh - first});
+      });
     });
   };
+  result_.measure(b_, buffers, numElements(iterations.rows) * p_.groups * blockGroups);
   // Rows are cut into parts where there is one.
   parallelRows(b_, iterations, lowering_.target().machine, {schedule_.tiles > 0 ? 3U : 2U},
                iteration);
@@ -203,6 +207,7 @@ void DirectConv::lower(const std::string& secondChoice) {
                   .secondChoice = secondChoice,
                   .flops = share * (windowProblem(op_).flops() + result_.flops()),
                   .multiplies = words_.pixel});
+  return result_.extremes();
 }
 
 void DirectConv::row(const Row& row) {
@@ -425,12 +430,15 @@ void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
   std::optional<WindowSums> shift;
   if (isShifted(op, candidate.parts.front().schedule.words))
     shift.emplace(op, problem, source, lowering);
+  std::vector<PartialExtremes> extremes;
   for (const GroupRun& run : mergedGroups(problem, op)) {
     const DirectCandidate own =
         run.first == 0 ? candidate : likeCandidate(candidate, run.problem, narrowed);
     for (const ConvPart& part : own.parts)
-      DirectConv(op, run, source, shift, part, lowering).lower(secondChoice);
+      if (const auto found = DirectConv(op, run, source, shift, part, lowering).lower(secondChoice))
+        extremes.push_back(*found);
   }
+  if (!extremes.empty()) lowerDynamicScale(*quantizerOf(op, lowering.target()), extremes, lowering);
 }
 
 } // namespace enfold::lower

@@ -247,13 +247,16 @@ void GroupedConv::lower() {
       partsOfIteration(p_.out[1], 0, p_.batch * blocks_ * p_.out[0], lowering_.target().machine);
   const int64_t extents[] = {p_.batch, p_.out[0], (p_.out[1] + rows - 1) / rows, blocks_};
   const std::string_view names[] = {"n", "od", "piece", "cb"};
+  result_.measure(b_, buffers, extents[0] * extents[1] * extents[2] * extents[3]);
   b_.parallelGrid(extents, names, {2}, [&](std::span<const Index> at) {
     const Index count = kir::looseNumber(b_, rows), first = at[2] * count;
-    b_.forLoop("oh", first, min(first + count, Index(p_.out[1])), [&](const Index& oh) {
-      for (const TileRun& run : tileRow(p_, pixels))
-        b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
-          tile({at[0], at[3], at[1], oh}, {run.begin, run.shift(b_, t), run.pixels});
-        });
+    result_.iteration(b_, numberOf(at, extents), [&] {
+      b_.forLoop("oh", first, min(first + count, Index(p_.out[1])), [&](const Index& oh) {
+        for (const TileRun& run : tileRow(p_, pixels))
+          b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
+            tile({at[0], at[3], at[1], oh}, {run.begin, run.shift(b_, t), run.pixels});
+          });
+      });
     });
   });
   lowering_.call(
@@ -263,6 +266,7 @@ void GroupedConv::lower() {
        .multiplies = !quads_.empty() ? bytes_.pixel
                      : isInteger_    ? kir::Scalar::I16
                                      : kir::Scalar::F32});
+  result_.lowerScale();
 }
 
 void GroupedConv::tile(const Row& row, const Tile& tile) {

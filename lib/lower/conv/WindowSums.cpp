@@ -1,11 +1,10 @@
 // Pixels are added up through all channels first, then along the window.
 #include "lower/conv/WindowSums.h"
 
+#include "lower/ZeroSums.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/Groups.h"
 #include "lower/window/Tiles.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -176,17 +175,11 @@ WindowSums::WindowSums(const Op& op, const WindowProblem& problem, const ConvSou
 void WindowSums::declare(kir::Builder& b, std::vector<BufferRef>& buffers, Lowering& lowering,
                          int64_t lanes) {
   lanes_ = lanes;
-  const IntegerWeights values(op_);
-  const int64_t channels = ceilDiv(values.channels(), lanes) * lanes;
-  const auto pack = [values](const Tensor& weights, int32_t* to, int64_t) {
-    const IntegerWeights bytes = values.asBytes(weights);
-    for (int64_t k = 0; k < values.channels(); ++k) to[k] = bytes.zeroOf(k) - values.zeroOf(k);
-  };
+  const int64_t channels = ceilDiv(IntegerWeights(op_).channels(), lanes) * lanes;
   sums_ = b.input("pixels", kir::Scalar::I32, images_ * pixels_);
   shifts_ = b.input("shifts", kir::Scalar::I32, channels);
   buffers.push_back(memory_);
-  buffers.push_back(lowering.packed<int32_t>(
-      *op_.own(1)->constant(), fmt::format("shifts {} {}", lanes, values.key()), channels, pack));
+  buffers.push_back(packedShifts(op_, channels, lowering));
 }
 
 Value WindowSums::at(kir::Builder& b, const Index& image, const Index& pixel,
