@@ -11,7 +11,8 @@
 // dot products of them: four neighbouring pixels of a channel with as many taps. Others are
 // multiplied in pairs of 16 bits: of depthwise convolutions with a few taps in a row two
 // neighbouring pixels of a channel with two taps; else a pixel, widened to the lanes of sums, and a
-// second number with a weight of zero.
+// second number with a weight of zero. Pairs of bf16 are multiplied likewise, where an instruction
+// does so; a number that no tap reads is taken out of a pair, for it may be infinite.
 #include "lower/conv/Grouped.h"
 
 #include "ir/Products.h"
@@ -28,6 +29,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <utility>
 
 namespace enfold::lower {
@@ -52,8 +54,9 @@ public:
         lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), isInteger_(op.kind() == OpKind::ConvInteger),
         bytes_(bytesFor(lowering.target().machine)), quads_(quadsOf()),
-        pairs_(isInteger_ && width_ == 1 && quads_.empty() ? pairsOf(p_, registers(lowering))
-                                                           : Pairs{}),
+        pairs_(width_ == 1 && quads_.empty() && (isInteger_ || multipliesHalves())
+                   ? pairsOf(p_, registers(lowering))
+                   : Pairs{}),
         rowVectors_(!quads_.empty()   ? quads_.vectors()
                     : !pairs_.empty() ? pairs_.vectors()
                                       : width_ * p_.kernel[2]),
@@ -108,6 +111,17 @@ private:
     return registers - pairs.vectors() - 3 >= kMaxDepthwisePixels / 2 ? pairs : Pairs{};
   }
 
+  /// Whether pairs of bf16 take fewer cycles than their numbers as f32.
+  bool multipliesHalves() const {
+    const kir::Machine& machine = lowering_.target().machine;
+    if (!sumsHalvesInF32(op_) || !hasDot(machine, kHalves)) return false;
+    const auto taps = static_cast<double>(p_.kernel[2]), pairs = std::ceil((taps + 1) / 2);
+    return pairs / dotsOf(machine, kHalves).of(machine.vectorBytes) <
+           taps / machine.fma.of(machine.vectorBytes);
+  }
+  /// Numbers of a pair.
+  kir::Scalar pairElem() const { return isInteger_ ? kir::Scalar::I16 : kir::Scalar::BF16; }
+
   /// As pairsOf() does, where weights are bytes.
   Quads quadsOf() const {
     const int64_t taps = p_.kernel[2];
@@ -139,6 +153,7 @@ private:
   void rowOfQuads(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   std::optional<Value> loadQuad(const Index& src, const Tile& tile, int64_t column);
   void rowOfPairs(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  Value onlyTaps(const Value& pair, int64_t tap);
   std::optional<Value> loadPair(const Index& src, const Tile& tile, int64_t column);
   void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
@@ -207,6 +222,11 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
 }
 
 BufferRef GroupedConv::packedWeights() const {
+  if (!isInteger_ && !pairs_.empty())
+    return packed<uint16_t>(
+        fmt::format("grouped bf16 {} {}", pairs_.even, pairs_.odd), [](const Tensor& weights) {
+          return [halves = weights.data<BFloat16>()](int64_t i, int64_t) { return halves[i].bits; };
+        });
   if (!isInteger_)
     return packed<float>("grouped", [](const Tensor& weights) {
       return [values = std::make_shared<FloatWeights>(weights)](int64_t i, int64_t) {
@@ -228,9 +248,9 @@ void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   const int64_t weights = blocks_ * p_.kernel[0] * p_.kernel[1] * rowVectors_ * lanes_;
   src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
-  wei_ = !quads_.empty() ? b_.input("wei", bytes_.weight, kQuad * weights)
-         : isInteger_    ? b_.input("wei", kir::Scalar::I16, 2 * weights)
-                         : b_.input("wei", kir::Scalar::F32, weights);
+  wei_ = !quads_.empty()                 ? b_.input("wei", bytes_.weight, kQuad * weights)
+         : isInteger_ || !pairs_.empty() ? b_.input("wei", pairElem(), 2 * weights)
+                                         : b_.input("wei", kir::Scalar::F32, weights);
   border_.declare(b_, buffers, lowering_);
   if (isInteger_) result_.joinSums();
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
@@ -263,9 +283,9 @@ void GroupedConv::lower() {
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("{} {}", width_ == 1 ? "conv_depthwise" : "conv_grouped", pixels),
        .flops = p_.flops() + result_.flops(),
-       .multiplies = !quads_.empty() ? bytes_.pixel
-                     : isInteger_    ? kir::Scalar::I16
-                                     : kir::Scalar::F32});
+       .multiplies = !quads_.empty()                 ? bytes_.pixel
+                     : isInteger_ || !pairs_.empty() ? pairElem()
+                                                     : kir::Scalar::F32});
   result_.lowerScale();
 }
 
@@ -362,9 +382,17 @@ void GroupedConv::rowOfPairs(const Index& src, const Index& wei, const Tile& til
       if (tap <= -2 || tap >= p_.kernel[2]) continue;
       const int64_t number = tap % 2 == 0 ? tap / 2 : pairs_.even + (tap + 1) / 2;
       kir::Var& sum = sums[static_cast<size_t>(pixel)];
-      sum.set(b_.dot(sum, *pair, weights[static_cast<size_t>(number)]));
+      sum.set(b_.dot(sum, onlyTaps(*pair, tap), weights[static_cast<size_t>(number)]));
     }
   }
+}
+
+/// A pair of columns, the first of them under that tap, without a column under none: as integers
+/// those have weights of zero.
+Value GroupedConv::onlyTaps(const Value& pair, int64_t tap) {
+  if (isInteger_ || (tap >= 0 && tap + 1 < p_.kernel[2])) return pair;
+  const Value words = b_.bitcast(pair, kir::Scalar::U32);
+  return b_.bitcast(words & (tap < 0 ? int64_t{0xffff0000} : int64_t{0xffff}), pairElem());
 }
 
 /// Columns `column` and the next one of a tile, alternating; 0 in place of those that are outside
@@ -380,13 +408,12 @@ std::optional<Value> GroupedConv::loadPair(const Index& src, const Tile& tile, i
     std::vector<int> mask;
     for (int lane = 0; lane < lanes_; ++lane) mask.insert(mask.end(), {lane, lanes_ + lane});
     const Value both = b_.load(place, 2 * lanes_);
-    return b_.cast(b_.shuffle(both, both, mask), kir::Scalar::I16);
+    return b_.cast(b_.shuffle(both, both, mask), pairElem());
   }
-  const Value zero = b_.zero({kir::Scalar::I16, lanes_});
-  if (isInside(column))
-    return b_.interleave(b_.cast(b_.load(place, lanes_), kir::Scalar::I16), zero);
+  const Value zero = b_.zero({pairElem(), lanes_});
+  if (isInside(column)) return b_.interleave(b_.loadAs(pairElem(), place, lanes_), zero);
   if (isInside(column + 1))
-    return b_.interleave(zero, b_.cast(b_.load(place + lanes_, lanes_), kir::Scalar::I16));
+    return b_.interleave(zero, b_.loadAs(pairElem(), place + lanes_, lanes_));
   return std::nullopt;
 }
 
@@ -429,7 +456,7 @@ Value GroupedConv::loadPixel(const Index& at) {
 }
 
 Value GroupedConv::loadWeight(const Index& vector) {
-  const int elements = (!quads_.empty() ? kQuad : isInteger_ ? 2 : 1) * lanes_;
+  const int elements = (!quads_.empty() ? kQuad : isInteger_ || !pairs_.empty() ? 2 : 1) * lanes_;
   return b_.load((*wei_)[vector * elements], elements);
 }
 
