@@ -8,11 +8,13 @@
 // Lanes past the last channel hold anything, but in groups of their own.
 //
 // Integers of depthwise convolutions are multiplied in words of four bytes, where the processor has
-// dot products of them: four neighbouring pixels of a channel with as many taps. Others are
-// multiplied in pairs of 16 bits: of depthwise convolutions with a few taps in a row two
-// neighbouring pixels of a channel with two taps; else a pixel, widened to the lanes of sums, and a
-// second number with a weight of zero. Pairs of bf16 are multiplied likewise, where an instruction
-// does so; a number that no tap reads is taken out of a pair, for it may be infinite.
+// dot products of them: four neighbouring pixels of a channel with as many taps. Else they are
+// multiplied in pairs of 16 bits: with a few taps in a row two neighbouring pixels of a channel
+// with two taps; otherwise a pixel, widened to the lanes of sums, and a second number with a weight
+// of zero. Those of larger groups are multiplied in words of neighbouring channels, the lanes of a
+// pixel being replaced by a word of their own group; where words are larger than groups, those of
+// their neighbours have weights of zero. Pairs of bf16 are multiplied likewise, where an
+// instruction does so; a number that no tap reads is taken out of a pair, for it may be infinite.
 #include "lower/conv/Grouped.h"
 
 #include "ir/Products.h"
@@ -53,13 +55,15 @@ public:
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), isInteger_(op.kind() == OpKind::ConvInteger),
-        bytes_(bytesFor(lowering.target().machine)), quads_(quadsOf()),
+        bytes_(bytesFor(lowering.target().machine)),
+        words_(isInteger_ && width_ > 1 ? (multipliesBytes() ? bytes_ : kPairs) : Words{}),
+        steps_(std::max(1, width_ / words_.channels)), quads_(quadsOf()),
         pairs_(width_ == 1 && quads_.empty() && (isInteger_ || multipliesHalves())
                    ? pairsOf(p_, registers(lowering))
                    : Pairs{}),
         rowVectors_(!quads_.empty()   ? quads_.vectors()
                     : !pairs_.empty() ? pairs_.vectors()
-                                      : width_ * p_.kernel[2]),
+                                      : steps_ * p_.kernel[2]),
         wholeRun_(wholeRunOf(p_)), result_(op, lowering),
         border_(op, wholeRun_, zeroPoint(), lanes_) {}
 
@@ -122,12 +126,17 @@ private:
   /// Numbers of a pair.
   kir::Scalar pairElem() const { return isInteger_ ? kir::Scalar::I16 : kir::Scalar::BF16; }
 
+  /// Whether an instruction multiplies the bytes of the operands.
+  bool multipliesBytes() const {
+    return lanes_ >= kQuad && hasDot(lowering_.target().machine, bytes_) &&
+           IntegerWeights(op_).areBytes(*op_.own(1)->constant());
+  }
+  bool areBytes() const { return !quads_.empty() || words_ == bytes_; }
+
   /// As pairsOf() does, where weights are bytes.
   Quads quadsOf() const {
     const int64_t taps = p_.kernel[2];
-    if (!isInteger_ || width_ != 1 || lanes_ < kQuad || taps == 1 || p_.dilations[2] != 1 ||
-        !hasDot(lowering_.target().machine, bytes_) ||
-        !IntegerWeights(op_).areBytes(*op_.own(1)->constant()))
+    if (!isInteger_ || width_ != 1 || taps == 1 || p_.dilations[2] != 1 || !multipliesBytes())
       return {};
     const int64_t words = (taps + kQuad - 1) / kQuad;
     const Quads quads = {(kQuad * words - taps) / p_.strides[2] + 1, words};
@@ -135,7 +144,7 @@ private:
   }
   InputZero zeroPoint() const {
     if (!isInteger_) return {};
-    return quads_.empty() ? InputZero(op_) : zeroPointOf(op_, bytes_);
+    return areBytes() ? zeroPointOf(op_, bytes_) : InputZero(op_);
   }
 
   /// All groups as one.
@@ -151,6 +160,7 @@ private:
   Value addProduct(const Value& sum, const Value& pixel, const Value& weight);
   void tile(const Row& row, const Tile& tile);
   void rowOfQuads(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  Value loadBytes(const Index& at, int count);
   std::optional<Value> loadQuad(const Index& src, const Tile& tile, int64_t column);
   void rowOfPairs(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   Value onlyTaps(const Value& pair, int64_t tap);
@@ -158,7 +168,7 @@ private:
   void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void finish(const Row& row, const Tile& tile, const Sums& sums);
-  Value channelOfGroup(const Value& pixel, int channel);
+  Value channelOfGroup(const Value& pixel, int step);
 
   const Op& op_;
   Lowering& lowering_;
@@ -168,6 +178,8 @@ private:
   const int64_t blocks_;
   const bool fewTaps_, isInteger_;
   const Words bytes_; ///< that quads are
+  const Words words_; ///< of channels
+  const int steps_;   ///< words of a group, or its channels
   const Quads quads_;
   const Pairs pairs_;
   const int64_t rowVectors_; ///< of weights, for a row of taps
@@ -187,8 +199,9 @@ template <typename T, typename NumberOf>
 BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
   const int64_t perLane = sizeof(float) / sizeof(T);
   const int64_t kw = p_.kernel[2], rows = p_.kernel[0] * p_.kernel[1];
-  const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_, fewTaps = fewTaps_,
-                     pairs = pairs_, quads = quads_, stride = p_.strides[2],
+  const auto pack = [=, cout = p_.cout, width = width_, perWord = words_.channels, steps = steps_,
+                     lanes = lanes_, fewTaps = fewTaps_, pairs = pairs_, quads = quads_,
+                     stride = p_.strides[2],
                      rowVectors = rowVectors_](const Tensor& weights, T* to, int64_t) {
     const auto number = of(weights);
     for (int64_t k = 0; k < cout; ++k)
@@ -208,7 +221,9 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
               continue;
             }
             if (pairs.empty()) {
-              *at(fewTaps ? c * kw + x : x * width + c) = weight;
+              const int64_t first = k % lanes / width * width, channel = first + c;
+              const int64_t step = channel / perWord - first / perWord;
+              at(fewTaps ? step * kw + x : x * steps + step)[channel % perWord] = weight;
               continue;
             }
             at(x / 2)[x % 2] = weight;
@@ -237,9 +252,9 @@ BufferRef GroupedConv::packedWeights() const {
   const auto of = [values](const Tensor& weights) {
     return [&](int64_t i, int64_t channel) { return values.at(weights, i, channel); };
   };
-  if (!quads_.empty())
+  if (areBytes())
     return packed<int8_t>(
-        fmt::format("grouped quads {} {} {}", quads_.pixels, quads_.words, values.key()), of);
+        fmt::format("grouped bytes {} {} {}", quads_.pixels, quads_.words, values.key()), of);
   return packed<int16_t>(
       fmt::format("grouped pairs {} {} {}", pairs_.even, pairs_.odd, values.key()), of);
 }
@@ -248,7 +263,7 @@ void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   const int64_t weights = blocks_ * p_.kernel[0] * p_.kernel[1] * rowVectors_ * lanes_;
   src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
-  wei_ = !quads_.empty()                 ? b_.input("wei", bytes_.weight, kQuad * weights)
+  wei_ = areBytes()                      ? b_.input("wei", bytes_.weight, kQuad * weights)
          : isInteger_ || !pairs_.empty() ? b_.input("wei", pairElem(), 2 * weights)
                                          : b_.input("wei", kir::Scalar::F32, weights);
   border_.declare(b_, buffers, lowering_);
@@ -283,7 +298,7 @@ void GroupedConv::lower() {
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("{} {}", width_ == 1 ? "conv_depthwise" : "conv_grouped", pixels),
        .flops = p_.flops() + result_.flops(),
-       .multiplies = !quads_.empty()                 ? bytes_.pixel
+       .multiplies = areBytes()                      ? bytes_.pixel
                      : isInteger_ || !pairs_.empty() ? pairElem()
                                                      : kir::Scalar::F32});
   result_.lowerScale();
@@ -335,6 +350,13 @@ void GroupedConv::rowOfQuads(const Index& src, const Index& wei, const Tile& til
     }
 }
 
+/// As the processor multiplies them.
+Value GroupedConv::loadBytes(const Index& at, int count) {
+  const Value stored = b_.load((*src_)[at], count);
+  if (stored.type().scalar == bytes_.pixel) return stored;
+  return b_.bitcast(stored, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
+}
+
 /// Columns from `column` of a tile on as words, one for each channel; 0 in place of those that are
 /// outside the input, or that no tap reads. Nothing if all are.
 std::optional<Value> GroupedConv::loadQuad(const Index& src, const Tile& tile, int64_t column) {
@@ -344,9 +366,7 @@ std::optional<Value> GroupedConv::loadQuad(const Index& src, const Tile& tile, i
   const int64_t hi = std::min({column + kQuad, columns, p_.in[2] - first});
   if (lo >= hi) return std::nullopt;
   const auto load = [&](int64_t at, int64_t count) -> Value {
-    const Value stored = b_.load((*src_)[src + at * lanes_], static_cast<int>(count) * lanes_);
-    if (stored.type().scalar == bytes_.pixel) return stored;
-    return b_.bitcast(stored, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
+    return loadBytes(src + at * lanes_, static_cast<int>(count) * lanes_);
   };
   const auto columnOf = [&](int64_t at) {
     return at >= lo && at < hi ? load(at, 1) : b_.zero({bytes_.pixel, lanes_});
@@ -420,7 +440,7 @@ std::optional<Value> GroupedConv::loadPair(const Index& src, const Tile& tile, i
 /// Every column of the input is loaded once for all taps of the row.
 void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
   const int64_t kw = p_.kernel[2];
-  for (int c = 0; c < width_; ++c) {
+  for (int c = 0; c < steps_; ++c) {
     if (c > 0) b_.barrier(); // each channel loads the pixels anew: registers cannot hold them
     std::vector<Value> weights;
     for (int64_t x = 0; x < kw; ++x) weights.push_back(loadWeight(wei + c * kw + x));
@@ -437,8 +457,8 @@ void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, const Tile& t
 void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
   for (const TapRun& run : tapRuns(p_, tile.begin, tile.pixels))
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
-      for (int c = 0; c < width_; ++c) {
-        const Value weight = loadWeight(wei + x * width_ + c);
+      for (int c = 0; c < steps_; ++c) {
+        const Value weight = loadWeight(wei + x * steps_ + c);
         for (int64_t i = 0; i < tile.pixels; ++i) {
           if (!tapInside(p_, tile.begin + i, run.lo)) continue;
           const Index column = x * p_.dilations[2] + i * p_.strides[2];
@@ -450,26 +470,30 @@ void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile
     });
 }
 
-/// A lane for every channel.
+/// A lane for every channel, or for every word of them.
 Value GroupedConv::loadPixel(const Index& at) {
+  if (words_ == bytes_) return b_.bitcast(loadBytes(at, lanes_), kir::Scalar::I32);
+  if (words_ == kPairs)
+    return b_.bitcast(b_.loadAs(kir::Scalar::I16, (*src_)[at], lanes_), kir::Scalar::I32);
   return b_.loadAs(isInteger_ ? kir::Scalar::I32 : kir::Scalar::F32, (*src_)[at], lanes_);
 }
 
 Value GroupedConv::loadWeight(const Index& vector) {
-  const int elements = (!quads_.empty() ? kQuad : isInteger_ || !pairs_.empty() ? 2 : 1) * lanes_;
+  const int elements = (areBytes() ? kQuad : isInteger_ || !pairs_.empty() ? 2 : 1) * lanes_;
   return b_.load((*wei_)[vector * elements], elements);
 }
 
 Value GroupedConv::addProduct(const Value& sum, const Value& pixel, const Value& weight) {
-  return isInteger_ ? b_.dot(sum, b_.bitcast(pixel, kir::Scalar::I16), weight)
-                    : b_.fma(pixel, weight, sum);
+  if (!isInteger_) return b_.fma(pixel, weight, sum);
+  return b_.dot(sum, b_.bitcast(pixel, areBytes() ? bytes_.pixel : kir::Scalar::I16), weight);
 }
 
-/// Every lane holds that channel of the group it belongs to.
-Value GroupedConv::channelOfGroup(const Value& pixel, int channel) {
+/// Every lane holds that channel, or word, of the group it belongs to.
+Value GroupedConv::channelOfGroup(const Value& pixel, int step) {
   if (width_ == 1) return pixel;
   std::vector<int> mask;
-  for (int lane = 0; lane < lanes_; ++lane) mask.push_back(lane / width_ * width_ + channel);
+  for (int lane = 0; lane < lanes_; ++lane)
+    mask.push_back(lane / width_ * width_ / words_.channels + step);
   return b_.shuffle(pixel, pixel, mask);
 }
 
