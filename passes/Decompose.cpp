@@ -28,7 +28,6 @@ constexpr Row kRows[] = {
     {OpKind::CenterCropPad, decomposeCenterCropPad},
     {OpKind::ConvInteger, decomposeConvInteger, When::NoKernel},
     {OpKind::DequantizeLinear, decomposeDequantizeLinear},
-    {OpKind::DynamicQuantizeLinear, decomposeDynamicQuantizeLinear, When::NoKernel},
     {OpKind::Einsum, decomposeEinsum},
     {OpKind::Gather, decomposeGather},
     {OpKind::GRU, decomposeRecurrence},

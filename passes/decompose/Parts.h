@@ -54,7 +54,6 @@ Results decomposeCastLike(Parts& parts);
 Results decomposeCenterCropPad(Parts& parts);
 Results decomposeConvInteger(Parts& parts);
 Results decomposeDequantizeLinear(Parts& parts);
-Results decomposeDynamicQuantizeLinear(Parts& parts);
 Results decomposeEinsum(Parts& parts);
 Results decomposeGather(Parts& parts);
 Results decomposeGlobalLpPool(Parts& parts);

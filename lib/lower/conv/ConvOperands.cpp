@@ -189,7 +189,7 @@ void ConvResult::take(kir::Builder& b, const Value& stored, const Index& block) 
 }
 
 void ConvResult::lowerScale() const {
-  if (found_) lowerDynamicScale(*quantizer_, {&*found_, 1}, lowering_);
+  if (found_) lowerDynamicScale(dynamicScaleOf(*quantizer_, lowering_), {&*found_, 1}, lowering_);
 }
 
 double ConvResult::flops() const {

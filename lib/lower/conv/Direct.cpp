@@ -438,7 +438,9 @@ void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
       if (const auto found = DirectConv(op, run, source, shift, part, lowering).lower(secondChoice))
         extremes.push_back(*found);
   }
-  if (!extremes.empty()) lowerDynamicScale(*quantizerOf(op, lowering.target()), extremes, lowering);
+  if (!extremes.empty())
+    lowerDynamicScale(dynamicScaleOf(*quantizerOf(op, lowering.target()), lowering), extremes,
+                      lowering);
 }
 
 } // namespace enfold::lower

@@ -74,7 +74,7 @@ PartialExtremes lowerExtremes(const Op& op, Lowering& lowering) {
   return {found, iterations};
 }
 
-void lowerBytes(const Op& op, Lowering& lowering) {
+void lowerBytes(const Op& op, const DynamicScale& by, Lowering& lowering) {
   const int lanes = lowering.target().lanes(Scalar::F32);
   const int64_t size = elementsOf(op.own(0)->type());
   kir::Builder b("dynamic_quantize");
@@ -102,8 +102,7 @@ void lowerBytes(const Op& op, Lowering& lowering) {
     b.forLoop("i", whole, end, [&](const Index& i) { vector(i, 1); });
   });
   lowering.call(b.finish(),
-                {lowering.storage(op.own(0)), lowering.storage(op.result(1)),
-                 lowering.storage(op.result(2)), lowering.storage(op.result(0))},
+                {lowering.storage(op.own(0)), by.scale, by.zero, lowering.storage(op.result(0))},
                 {.algorithm = "dynamic_quantize", .flops = 4 * static_cast<double>(size)});
 }
 
@@ -112,7 +111,6 @@ void lowerBytes(const Op& op, Lowering& lowering) {
 std::string refuseDynamicQuantize(const Op& op, const kir::Target&) {
   const Type &x = op.own(0)->type(), &y = op.result(0)->type();
   if (x.elem != ElemType::F32) return "element type is not f32";
-  if (op.numResults() != 3) return "scale and zero point are not asked for";
   if (x.layout != y.layout) return "blocked otherwise than its result";
   return "";
 }
@@ -124,12 +122,15 @@ OpLayouts dynamicQuantizeLayouts(const Op& op, const kir::Target& target) {
 }
 
 void lowerDynamicQuantize(const Op& op, Lowering& lowering) {
+  const DynamicScale scale =
+      op.numResults() == 3 ? dynamicScaleOf(op, lowering)
+                           : DynamicScale{lowering.temporary(sizeof(float)), lowering.temporary(1)};
   const Op* const producer = op.own(0)->producer();
   if (!producer || quantizerOf(*producer, lowering.target()) != &op) {
     const PartialExtremes found = lowerExtremes(op, lowering);
-    lowerDynamicScale(op, {&found, 1}, lowering);
+    lowerDynamicScale(scale, {&found, 1}, lowering);
   }
-  lowerBytes(op, lowering);
+  lowerBytes(op, scale, lowering);
 }
 
 } // namespace enfold::lower

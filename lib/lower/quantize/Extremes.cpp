@@ -52,13 +52,17 @@ const Op* quantizerOf(const Op& conv, const kir::Target& target) {
       y->elem() != ElemType::F32 || y->type().layout.isPlain())
     return nullptr;
   const auto found = std::ranges::find_if(y->users(), [&](const Op* user) {
-    return user->kind() == OpKind::DynamicQuantizeLinear &&
+    return user->kind() == OpKind::DynamicQuantizeLinear && user->numResults() == 3 &&
            isLoweredBy(lowerDynamicQuantize, *user, target);
   });
   return found != y->users().end() && isLoweredBy(lowerConv, conv, target) ? *found : nullptr;
 }
 
-void lowerDynamicScale(const Op& quantizer, std::span<const PartialExtremes> parts,
+DynamicScale dynamicScaleOf(const Op& quantizer, Lowering& lowering) {
+  return {lowering.storage(quantizer.result(1)), lowering.storage(quantizer.result(2))};
+}
+
+void lowerDynamicScale(const DynamicScale& to, std::span<const PartialExtremes> parts,
                        Lowering& lowering) {
   const int lanes = lowering.target().lanes(Scalar::F32);
   kir::Builder b("dynamic_scale");
@@ -82,8 +86,8 @@ void lowerDynamicScale(const Op& quantizer, std::span<const PartialExtremes> par
     b.store(scale[0], size);
     b.store(zero[0], b.castSat(b.round(-(low / size)), Scalar::U8));
   });
-  buffers.push_back(lowering.storage(quantizer.result(1)));
-  buffers.push_back(lowering.storage(quantizer.result(2)));
+  buffers.push_back(to.scale);
+  buffers.push_back(to.zero);
   lowering.call(b.finish(), std::move(buffers), {.algorithm = "dynamic_scale"});
 }
 

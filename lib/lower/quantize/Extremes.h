@@ -36,8 +36,15 @@ struct PartialExtremes {
 /// dynamically, too.
 const Op* quantizerOf(const Op& conv, const kir::Target& target);
 
-/// Appends the kernel that makes scale and zero point of a dynamic_quantize_linear.
-void lowerDynamicScale(const Op& quantizer, std::span<const PartialExtremes> parts,
+/// Where the scale and the zero point of a dynamic_quantize_linear are.
+struct DynamicScale {
+  BufferRef scale, zero;
+};
+/// Of one that has all results.
+DynamicScale dynamicScaleOf(const Op& quantizer, Lowering& lowering);
+
+/// Appends the kernel that computes them.
+void lowerDynamicScale(const DynamicScale& to, std::span<const PartialExtremes> parts,
                        Lowering& lowering);
 
 } // namespace enfold::lower
