@@ -1,6 +1,7 @@
 // Pixels are added up through all channels first, then along the window.
 #include "lower/conv/WindowSums.h"
 
+#include "kernel/LooseRanges.h"
 #include "lower/ZeroSums.h"
 #include "lower/conv/ConvOperands.h"
 #include "lower/conv/Groups.h"
@@ -69,7 +70,7 @@ BufferRef ChannelSums::lower() {
   dst_ = b_.output("dst", kir::Scalar::I32, p_.batch * pixels);
   const int64_t extents[] = {p_.batch, ceilDiv(pixels, kPiece)};
   const std::string_view names[] = {"n", "piece"};
-  b_.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  b_.parallelGrid(extents, names, {1}, [&](std::span<const Index> at) {
     const Index begin = at[1] * kPiece, end = min(begin + kPiece, Index(pixels));
     const int64_t most = int64_t{kWord} * together_;
     const Index wide = begin + (end - begin) / most * most;
@@ -119,13 +120,14 @@ BufferRef addAlongWindow(const WindowProblem& p, const BufferRef& pixels, Loweri
   const kir::Buffer dst = b.output("dst", kir::Scalar::I32, p.batch * p.outPixels());
   const kir::Buffer row = b.scratch("row", kir::Scalar::I32, size);
   const auto forRow = [&](int64_t begin, int64_t end, auto&& body) {
-    const int64_t whole = begin + (end - begin) / lanes * lanes;
-    b.forLoop("i", begin, whole, lanes, [&](const Index& i) { body(i, lanes); });
-    b.forLoop("i", whole, end, [&](const Index& i) { body(i, 1); });
+    const Index first = begin == 0 ? Index(0) : kir::looseNumber(b, begin);
+    const Index whole = kir::looseNumber(b, begin + (end - begin) / lanes * lanes);
+    b.forLoop("i", first, whole, lanes, [&](const Index& i) { body(i, lanes); });
+    b.forLoop("i", whole, kir::looseNumber(b, end), [&](const Index& i) { body(i, 1); });
   };
   const int64_t extents[] = {p.batch, p.out[0], p.out[1]};
   const std::string_view names[] = {"n", "od", "oh"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> at) {
+  b.parallelGrid(extents, names, {2}, [&](std::span<const Index> at) {
     const TapRange depth = tapsInside(p, 0, at[1]), height = tapsInside(p, 1, at[2]);
     const auto zero = [&](const Index& i, int count) { b.store(row[i], b.zero(kir::i32(count))); };
     forRow(0, before, zero);

@@ -42,7 +42,7 @@ PartialExtremes lowerExtremes(const Op& op, Lowering& lowering) {
   const kir::Buffer dst = b.output("dst", Scalar::F32, 2 * iterations);
   const int64_t extents[] = {runs.count, pieces};
   const std::string_view names[] = {"run", "piece"};
-  b.parallelGrid(extents, names, [&](std::span<const Index> grid) {
+  b.parallelGrid(extents, names, {1}, [&](std::span<const Index> grid) {
     const Index &run = grid[0], &piece = grid[1];
     const Index begin = piece * kPiece, end = min(begin + kPiece, Index(runs.size));
     Extremes extremes(b, lanes);
