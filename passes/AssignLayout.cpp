@@ -99,7 +99,8 @@ void LayoutAssigner::apply(Op& op, const OpLayouts& layouts) {
     if (Value* moved = inLayout(value, wanted, &op); moved != value)
       rewriter_.setOperand(&op, i, moved);
   }
-  for (size_t i = 0; i < op.numResults(); ++i) rewriter_.setLayout(op.result(i), layouts.result);
+  for (size_t i = 0; i < op.numResults(); ++i)
+    if (op.result(i)->type().rank() > 0) rewriter_.setLayout(op.result(i), layouts.result);
 }
 
 void LayoutAssigner::plainOutputs() {

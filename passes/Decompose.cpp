@@ -29,7 +29,6 @@ constexpr Row kRows[] = {
     {OpKind::ConvInteger, decomposeConvInteger, When::NoKernel},
     {OpKind::ConvTranspose, decomposeConvTranspose},
     {OpKind::DequantizeLinear, decomposeDequantizeLinear},
-    {OpKind::DynamicQuantizeLinear, decomposeDynamicQuantizeLinear},
     {OpKind::Einsum, decomposeEinsum},
     {OpKind::Gather, decomposeGather},
     {OpKind::GRU, decomposeRecurrence},

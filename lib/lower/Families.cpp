@@ -21,6 +21,7 @@
 #include "lower/norm/RowNorm.h"
 #include "lower/pool/BlockedPool.h"
 #include "lower/pool/PlainPool.h"
+#include "lower/quantize/DynamicQuantize.h"
 #include "lower/recurrent/Recurrence.h"
 #include "lower/reduce/ArgReduce.h"
 #include "lower/reduce/Reduction.h"
@@ -184,6 +185,12 @@ std::span<const Family> families() {
        lowerChannelNorm,
        {OpKind::InstanceNormalization, OpKind::GroupNormalization},
        channelNormLayouts},
+      {"dynamic_quantize",
+       Layouts::Vectors,
+       refuseDynamicQuantize,
+       lowerDynamicQuantize,
+       {OpKind::DynamicQuantizeLinear},
+       dynamicQuantizeLayouts},
       {"pointwise", Layouts::Vectors, refusePointwise, lowerPointwise, elementwiseKinds(),
        pointwiseLayouts},
   };

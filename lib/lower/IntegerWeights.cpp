@@ -28,4 +28,22 @@ bool IntegerWeights::areBytes(const Tensor& weights) const {
   return true;
 }
 
+int IntegerWeights::shiftOf(const Tensor& weights, int64_t channel) const {
+  int least = 0, most = 0;
+  for (int64_t i = 0; i < terms_; ++i) {
+    least = std::min(least, term(weights, channel, i));
+    most = std::max(most, term(weights, channel, i));
+  }
+  // No two weights of a channel are more than 255 apart.
+  return std::max(most - 127, 0) + std::min(least + 128, 0);
+}
+
+IntegerWeights IntegerWeights::asBytes(const Tensor& weights) const {
+  IntegerWeights bytes = *this;
+  bytes.zeros_.resize(static_cast<size_t>(channels_), zeros_.front());
+  for (int64_t channel = 0; channel < channels_; ++channel)
+    bytes.zeros_[static_cast<size_t>(channel)] += shiftOf(weights, channel);
+  return bytes;
+}
+
 } // namespace enfold::lower

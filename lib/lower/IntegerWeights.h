@@ -26,6 +26,10 @@ public:
   }
   /// Whether all of them are signed bytes.
   bool areBytes(const Tensor& weights) const;
+  /// What has to be taken from those of a channel to make them so: as little as can be.
+  int shiftOf(const Tensor& weights, int64_t channel) const;
+  /// Less their shifts.
+  IntegerWeights asBytes(const Tensor& weights) const;
   /// Different for different zero points.
   std::string key() const;
 

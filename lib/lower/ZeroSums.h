@@ -16,4 +16,7 @@ template <typename WeightOf> int32_t zeroSum(int64_t zeroPoint, int64_t terms, W
 /// Of all weights of each output channel: `stored` numbers, zero past the last channel.
 BufferRef packedZeroSums(const Op& op, int64_t zeroPoint, int64_t stored, Lowering& lowering);
 
+/// What has been taken from the weights of each output channel to make them bytes, likewise.
+BufferRef packedShifts(const Op& op, int64_t stored, Lowering& lowering);
+
 } // namespace enfold::lower

@@ -55,7 +55,6 @@ Results decomposeCenterCropPad(Parts& parts);
 Results decomposeConvInteger(Parts& parts);
 Results decomposeConvTranspose(Parts& parts);
 Results decomposeDequantizeLinear(Parts& parts);
-Results decomposeDynamicQuantizeLinear(Parts& parts);
 Results decomposeEinsum(Parts& parts);
 Results decomposeGather(Parts& parts);
 Results decomposeGlobalLpPool(Parts& parts);

@@ -133,24 +133,6 @@ Results decomposeDequantizeLinear(Parts& parts) {
   return parts.cast(parts.make(OpKind::Mul, {difference, f32(parts, over(parts.own(1)))}), to);
 }
 
-/// The range of x, 0 included, is mapped onto 0 to 255; a range of 0 has the scale 1.
-Results decomposeDynamicQuantizeLinear(Parts& parts) {
-  Value* x = parts.own(0);
-  if (x->elem() != ElemType::F32 || x->type().numElements() == 0) return {};
-  Value* zero = parts.number(ElemType::F32, 0, "zero");
-  const AttrMap whole = {{"keepdims", int64_t{0}}};
-  Value* low = parts.make(OpKind::Min, {parts.make(OpKind::ReduceMin, {x}, whole), zero});
-  Value* high = parts.make(OpKind::Max, {parts.make(OpKind::ReduceMax, {x}, whole), zero});
-  Value* range = parts.make(OpKind::Sub, {high, low});
-  Value* step = parts.make(OpKind::Div, {range, parts.number(ElemType::F32, 255, "steps")});
-  Value* scale = parts.make(OpKind::Where, {parts.make(OpKind::Equal, {step, zero}),
-                                            parts.number(ElemType::F32, 1, "one"), step});
-  Value* below = parts.make(OpKind::Neg, {parts.make(OpKind::Div, {low, scale})});
-  Value* zeroPoint = quantized(parts, below, nullptr, ElemType::U8);
-  Value* y = quantized(parts, parts.make(OpKind::Div, {x, scale}), zeroPoint, ElemType::U8);
-  return std::vector{y, scale, zeroPoint};
-}
-
 Results decomposeMatMulInteger(Parts& parts) {
   Value* a = centered(parts, parts.own(0), ofRows(parts, parts.own(2)));
   Value* b = centered(parts, parts.own(1), ofColumns(parts, parts.own(3)));

@@ -184,11 +184,31 @@ TEST(HalfConv, GroupsOfOddSizes) {
 TEST(HalfConv, Depthwise) {
   Sizes sizes(75);
   for (const int64_t channels : {8, 24, 31})
-    for (int round = 0; round < 4; ++round) {
+    for (int round = 0; round < 8; ++round) {
       HalfCase c{.cin = channels, .cout = channels, .groups = channels, .bias = round % 2 == 0};
-      c.window = randomWindow(sizes, 2, {.kernel = round == 3 ? 9 : 5});
+      const int64_t dilation = round % 2 ? 1 : 3; // without, pairs of neighbours may be multiplied
+      c.window = randomWindow(sizes, 2, {.kernel = round == 3 ? 9 : 5, .dilation = dilation});
       c.behind = behindOf(round);
       EXPECT_TRUE(uses(expectConvAgrees(c), "conv_depthwise"));
+    }
+}
+
+/// Of pixels that are multiplied together, those that no tap reads are in no sum.
+TEST(HalfConv, DepthwiseBesideInfinitePixels) {
+  for (const int64_t stride : {1, 2})
+    for (const int64_t taps : {2, 3, 5}) {
+      const auto build = [&](GraphBuilder& g) {
+        Value* x =
+            g.op(OpKind::Div, "quotient",
+                 {g.constant("one", Tensor::scalar(1.0f)), g.input("x", f32({1, 8, 7, 30}))});
+        x = cast(g, x, ElemType::BF16);
+        RandomWindow window = {{1, taps}, {1, stride}, {1, 1}, {0, 1, 0, 1}, {7, 30}};
+        AttrMap attrs = window.attrs();
+        attrs["group"] = int64_t{8};
+        attrs["sum"] = ElemType::F32;
+        return g.op(OpKind::Conv, "conv", {x, halves(g, "weight", {8, 1, 1, taps})}, attrs);
+      };
+      expectCompiledAgrees(build, {.low = 1, .fills = {{0, 1, 2, 3, 2, 1, 3, 2, 1, 4, 2}}});
     }
 }
 

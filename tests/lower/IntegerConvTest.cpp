@@ -3,6 +3,7 @@
 #include "codegen/TargetInfo.h"
 #include "driver/Compiler.h"
 #include "ir/ConstantText.h"
+#include "lower/Words.h"
 #include "support/Hash.h"
 
 #include <gtest/gtest.h>
@@ -260,6 +261,28 @@ TEST(IntegerConv, ZeroPointsThatAreComputed) {
   c.zeroComputed = true;
   c.winograd = true;
   EXPECT_TRUE(uses(expectExact(c), "winograd"));
+}
+
+TEST(IntegerConv, WeightsOfNineBits) {
+  const kir::Machine machine = codegen::hostTarget()->machine;
+  Sizes sizes(39);
+  int shifted = 0;
+  for (const int64_t rank : {1, 2, 3})
+    for (int round = 0; round < 12; ++round) {
+      IntegerCase c{.batch = sizes.between(1, 2), .cout = sizes.between(1, 40)};
+      c.cin = round % 3 == 0 ? sizes.between(1, 16) : sizes.between(17, 70);
+      c.window = round % 4 == 3 && rank == 2
+                     ? pointwise({sizes.between(1, 40), sizes.between(1, 40)}, 1 + round % 2)
+                     : randomWindow(sizes, rank, {.side = rank == 3 ? 6 : 14});
+      vary(c, round);
+      c.w = round % 2 ? ElemType::U8 : ElemType::I8;
+      c.wZero = c.w == ElemType::U8 ? sizes.between(0, 100) : sizes.between(1, 127);
+      c.zeroComputed = round % 3 == 1;
+      const auto algorithms = expectExact(c);
+      EXPECT_TRUE(uses(algorithms, "conv_direct"));
+      shifted += uses(algorithms, "channel_sums");
+    }
+  EXPECT_EQ(shifted > 12, lower::hasDot(machine, lower::bytesFor(machine)));
 }
 
 TEST(IntegerConv, SumsWrapAround) {

@@ -12,6 +12,7 @@
 #include "lower/conv/Separable.h"
 #include "lower/conv/TileConv.h"
 #include "lower/conv/Transposed.h"
+#include "lower/conv/WindowSums.h"
 #include "support/ErrorCodes.h"
 
 #include <fmt/format.h>
@@ -130,13 +131,14 @@ Words floatWords(const Op& op, const WindowProblem& problem) {
 }
 
 /// The words of direct candidates: of integers pairs of widened pixels, and bytes where the weights
-/// are such; bf16 may be read as f32, which is faster where no instruction multiplies them, or a
-/// slow one.
+/// are such, or are made so and an instruction multiplies them; bf16 may be read as f32, which is
+/// faster where no instruction multiplies them, or a slow one.
 std::vector<Words> directWords(const Op& op, const kir::Target& target) {
   if (op.kind() == OpKind::ConvInteger) {
     std::vector<Words> all = {kPairs};
-    if (IntegerWeights(op).areBytes(*op.own(1)->constant()))
-      all.push_back(bytesFor(target.machine));
+    const Words bytes = bytesFor(target.machine);
+    if (!isShifted(op, bytes) || (op.integer("group") == 1 && hasDot(target.machine, bytes)))
+      all.push_back(bytes);
     return all;
   }
   const Words words = floatWords(op, directProblem(op));
@@ -145,15 +147,19 @@ std::vector<Words> directWords(const Op& op, const kir::Target& target) {
   return all;
 }
 
-/// With what staging the input takes.
+/// With what staging the input, and adding up its pixels, takes.
 std::vector<DirectCandidate> integerCandidates(const Op& op, const WindowProblem& problem,
                                                const kir::Target& target) {
   std::vector<DirectCandidate> candidates;
-  for (const Words& words : directWords(op, target))
+  for (const Words& words : directWords(op, target)) {
+    double staging = stageCycles(op, words, target.machine);
+    if (isShifted(op, words))
+      staging += WindowSums::cycles(problem, stagedType(op, words), target.machine);
     for (DirectCandidate& candidate : directCandidates(problem, target, words)) {
-      candidate.cycles += stageCycles(op, words, target.machine);
+      candidate.cycles += staging;
       candidates.push_back(std::move(candidate));
     }
+  }
   return candidates;
 }
 

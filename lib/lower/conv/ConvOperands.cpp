@@ -18,6 +18,12 @@ Value joined(kir::Builder& b, std::vector<Value> parts) {
   return parts.front();
 }
 
+Index numberOf(std::span<const Index> at, std::span<const int64_t> extents) {
+  Index number = 0;
+  for (size_t i = 0; i < at.size(); ++i) number = number * extents[i] + at[i];
+  return number;
+}
+
 ConvInput::ConvInput(const Type& type, const GroupRun& run) {
   const WindowProblem& p = run.problem;
   const bool isPlain = type.layout.isPlain();
@@ -33,7 +39,8 @@ ConvInput::ConvInput(const Type& type, const GroupRun& run) {
 
 ConvResult::ConvResult(const Op& op, Lowering& lowering)
     : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block),
-      blocks_(storedChannels(op.result()->type()) / lanes_), epilogue_(op, lowering) {}
+      blocks_(storedChannels(op.result()->type()) / lanes_),
+      quantizer_(quantizerOf(op, lowering.target())), epilogue_(op, lowering) {}
 
 void ConvResult::declareOperands(kir::Builder& b, std::vector<BufferRef>& buffers) {
   if (op_.kind() != OpKind::ConvInteger && op_.own(2)) {
@@ -71,8 +78,9 @@ void ConvResult::store(kir::Builder& b, const Value& sum, const std::optional<Va
                        const Index& image, const Index& block, const Index& pixel) const {
   const Type& type = op_.result()->type();
   const int64_t pixels = elementsOf(type) / (type.shape[0] * blocks_ * lanes_);
-  b.storeAs((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_],
-            finished(b, sum, bias, image, block, pixel));
+  const Value result = finished(b, sum, bias, image, block, pixel);
+  if (running_) take(b, result, block);
+  b.storeAs((*dst_)[((image * blocks_ + block) * pixels + pixel) * lanes_], result);
 }
 
 int64_t ConvResult::pixelsTogether() const {
@@ -150,6 +158,38 @@ void ConvResult::storeRow(kir::Builder& b,
   b.forLoop("pixel", 0, whole, together, [&](const Index& pixel) { body(pixel, together); });
   b.forLoop("pixel", whole, kir::looseNumber(b, pixels),
             [&](const Index& pixel) { body(pixel, 1); });
+}
+
+void ConvResult::measure(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t iterations) {
+  if (!quantizer_) return;
+  found_ = {lowering_.temporary(8 * iterations), iterations};
+  foundBuffer_ = b.output("found", kir::Scalar::F32, 2 * iterations);
+  buffers.push_back(found_->memory);
+}
+
+void ConvResult::begin(kir::Builder& b) {
+  if (found_) running_.emplace(b, static_cast<int>(lanes_));
+}
+
+void ConvResult::end(kir::Builder& b, const Index& number) {
+  if (!running_) return;
+  b.store((*foundBuffer_)[number], running_->least());
+  b.store((*foundBuffer_)[number + found_->count], running_->greatest());
+  running_.reset();
+}
+
+/// Lanes past the last channel hold anything.
+void ConvResult::take(kir::Builder& b, const Value& stored, const Index& block) const {
+  const int64_t channels = op_.result()->shape()[1];
+  if (channels % lanes_ == 0) return running_->take(stored);
+  const auto lanes = static_cast<int>(lanes_);
+  const Value left = b.cast(b.value(channels - block * lanes_), kir::Scalar::I32);
+  const Value isChannel = b.iota(kir::i32(lanes)) < b.splat(left, lanes);
+  running_->take(b.select(isChannel, stored, b.zero(stored.type())));
+}
+
+void ConvResult::lowerScale() const {
+  if (found_) lowerDynamicScale(dynamicScaleOf(*quantizer_, lowering_), {&*found_, 1}, lowering_);
 }
 
 double ConvResult::flops() const {

@@ -4,6 +4,7 @@
 
 #include "lower/Epilogue.h"
 #include "lower/conv/Groups.h"
+#include "lower/quantize/Extremes.h"
 
 #include <functional>
 
@@ -11,6 +12,9 @@ namespace enfold::lower {
 
 /// The lanes of all of them, of which there are a power of two.
 kir::Value joined(kir::Builder& b, std::vector<kir::Value> parts);
+
+/// The number of a place in a grid, the last dimension fastest.
+kir::Index numberOf(std::span<const kir::Index> at, std::span<const int64_t> extents);
 
 /// An input in memory, blocked or plain, as a run of groups reads it.
 struct ConvInput {
@@ -83,6 +87,18 @@ public:
   void storeRow(kir::Builder& b,
                 const std::function<kir::Value(const kir::Index& pixel, int64_t count)>& sums,
                 const std::optional<kir::Value>& bias, const Pixel& first, int64_t pixels) const;
+  /// Where kernels find the extremes of what they store, for the result's dynamic quantization,
+  /// declares where the iterations leave them, behind the result.
+  void measure(kir::Builder& b, std::vector<BufferRef>& buffers, int64_t iterations);
+  /// The body of an iteration, all of what it stores.
+  template <typename F> void iteration(kir::Builder& b, const kir::Index& number, F&& body) {
+    begin(b);
+    body();
+    end(b, number);
+  }
+  const std::optional<PartialExtremes>& extremes() const { return found_; }
+  /// Appends what makes a scale of those that the kernel, which is the only one, has found.
+  void lowerScale() const;
   /// Arithmetic behind the sums.
   double flops() const;
 
@@ -90,9 +106,17 @@ private:
   void store(kir::Builder& b, const kir::Value& sum, const std::optional<kir::Value>& bias,
              const ConvTile& tile, const kir::Index& block, const kir::Index& pixel) const;
 
+  void begin(kir::Builder& b);
+  void end(kir::Builder& b, const kir::Index& number);
+  void take(kir::Builder& b, const kir::Value& stored, const kir::Index& block) const;
+
   const Op& op_;
   Lowering& lowering_;
   const int64_t lanes_, blocks_;
+  const Op* const quantizer_;
+  std::optional<PartialExtremes> found_;
+  std::optional<kir::Buffer> foundBuffer_;
+  std::optional<Extremes> running_;
   Epilogue epilogue_;
   std::optional<kir::Buffer> bias_, dst_;
   std::optional<kir::Buffer> sums_; ///< of a tile, for a long epilogue

@@ -20,6 +20,7 @@
 #include "lower/conv/IntegerOperands.h"
 #include "lower/conv/IterationOrder.h"
 #include "lower/conv/TapRow.h"
+#include "lower/conv/WindowSums.h"
 #include "lower/movement/StridedCopy.h"
 #include "lower/window/Tiles.h"
 #include "lower/window/WindowProblem.h"
@@ -39,22 +40,22 @@ class DirectConv {
 public:
   /// `source` holds the input of the run's problem, which may have fewer pixels than that of the
   /// op, with the channels of all groups.
-  DirectConv(const Op& op, const GroupRun& run, ConvSource source, const ConvPart& part,
-             Lowering& lowering)
+  DirectConv(const Op& op, const GroupRun& run, ConvSource source, std::optional<WindowSums> shift,
+             const ConvPart& part, Lowering& lowering)
       : op_(op), lowering_(lowering), lanes_(op.result()->type().layout.block), run_(run),
         p_(run_.problem), source_(std::move(source)), part_(part), schedule_(part.schedule),
         rows_(schedule_.spansRows ? flattened(p_) : p_), words_(schedule_.words),
         isPadded_(op.own(0)->type().layout.isPlain()), input_(source_.type, run_),
         result_(op, lowering), border_(op, run_, zeroPointOf(op, words_), lanes_),
-        channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
+        shift_(std::move(shift)), channelBlocks_((p_.coutPerGroup() + lanes_ - 1) / lanes_),
         vectors_(schedule_.blocks * lanes_), rowWeights_(input_.step * p_.kernel[2] * vectors_),
         groupWeights_(rowWeights_ * input_.blocks * p_.kernel[0] * p_.kernel[1]) {
     for (const TileRun& tiles : tileRow(rows_, schedule_.pixels)) tilesInRow_ += tiles.count;
     tilesOfPart_ = schedule_.tiles > 0 ? std::min(schedule_.tiles, tilesInRow_) : tilesInRow_;
   }
 
-  /// See CallFacts.
-  void lower(const std::string& secondChoice);
+  /// See CallFacts; gives what was found of the extremes of the result, if it is measured.
+  std::optional<PartialExtremes> lower(const std::string& secondChoice);
 
 private:
   /// A row of the result and the group of output channel blocks that is computed.
@@ -75,6 +76,10 @@ private:
 
   template <typename T, typename NumberOf> BufferRef packed(std::string order, NumberOf of) const;
   BufferRef packedWeights() const;
+  /// The first one of a tile, numbered row by row.
+  Index pixelOf(const Row& row, const Tile& tile) const {
+    return (row.od * rows_.out[1] + row.oh) * rows_.out[2] + tile.begin + tile.shift;
+  }
   Index tilesOfPart() { return kir::looseNumber(b_, tilesOfPart_); }
   void row(const Row& row);
   void tile(const Row& row, const Tile& tile);
@@ -97,6 +102,7 @@ private:
   const ConvInput input_;
   ConvResult result_;
   BorderSums border_;
+  std::optional<WindowSums> shift_;
   const int64_t channelBlocks_;              ///< of output, per group
   const int64_t vectors_;                    ///< output channels of a tile
   const int64_t rowWeights_, groupWeights_;  ///< of a row of taps, and of all taps, of a tile
@@ -148,22 +154,26 @@ BufferRef DirectConv::packedWeights() const {
         return halves[i].bits == TapRow::kHalfOfOtherGroup ? uint16_t{0} : halves[i].bits;
       };
     });
-  const auto of = [values = IntegerWeights(op_)](const Tensor& weights) {
-    return
-        [&values, &weights](int64_t i, int64_t channel) { return values.at(weights, i, channel); };
-  };
   const IntegerWeights values(op_);
-  return words_.channels == 2 ? packed<int16_t>("direct pairs " + values.key(), of)
-                              : packed<int8_t>("direct bytes " + values.key(), of);
+  const auto numbersOf = [](const IntegerWeights& of, const Tensor& weights) {
+    return [of, &weights](int64_t i, int64_t channel) { return of.at(weights, i, channel); };
+  };
+  if (words_ == kPairs)
+    return packed<int16_t>("direct pairs " + values.key(),
+                           [=](const Tensor& weights) { return numbersOf(values, weights); });
+  return packed<int8_t>("direct bytes " + values.key(), [=](const Tensor& weights) {
+    return numbersOf(values.asBytes(weights), weights);
+  });
 }
 
-void DirectConv::lower(const std::string& secondChoice) {
+std::optional<PartialExtremes> DirectConv::lower(const std::string& secondChoice) {
   std::vector<BufferRef> buffers = {source_.memory, packedWeights()};
   src_ = b_.input("src", *scalarOf(source_.type.elem),
                   p_.batch * p_.inPixels() * storedChannels(source_.type));
   const int64_t blockGroups = part_.numBlocks / schedule_.blocks;
   wei_ = b_.input("wei", words_.weight, p_.groups * blockGroups * groupWeights_);
   border_.declare(b_, buffers, lowering_);
+  if (shift_) shift_->declare(b_, buffers, lowering_, lanes_);
   if (words_.sum == kir::Scalar::I32 && !schedule_.spansRows) result_.joinSums();
   result_.declare(b_, buffers, schedule_.pixels * schedule_.blocks);
 
@@ -178,11 +188,15 @@ void DirectConv::lower(const std::string& secondChoice) {
       .weightBytes = kir::sizeInBytes(words_.weight) * p_.groups * blockGroups * groupWeights_};
   const auto iteration = [&](std::span<const Index> at, std::span<const Index> channels) {
     const Index rows = kir::looseNumber(b_, schedule_.rows), first = at[2] * rows;
-    b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
-      row({at[0], channels[0], channels[1] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(),
-           oh - first});
+    const Index group = numberOf(at, iterations.rows) * p_.groups + channels[0];
+    result_.iteration(b_, group * blockGroups + channels[1], [&] {
+      b_.forLoop("oh", first, min(first + rows, Index(rows_.out[1])), [&](const Index& oh) {
+        row({at[0], channels[0], channels[1] * schedule_.blocks, at[1], oh, at[3] * tilesOfPart(),
+             oh - first});
+      });
     });
   };
+  result_.measure(b_, buffers, numElements(iterations.rows) * p_.groups * blockGroups);
   // Rows are cut into parts where there is one.
   parallelRows(b_, iterations, lowering_.target().machine, {schedule_.tiles > 0 ? 3U : 2U},
                iteration);
@@ -193,6 +207,7 @@ void DirectConv::lower(const std::string& secondChoice) {
                   .secondChoice = secondChoice,
                   .flops = share * (windowProblem(op_).flops() + result_.flops()),
                   .multiplies = words_.pixel});
+  return result_.extremes();
 }
 
 void DirectConv::row(const Row& row) {
@@ -214,13 +229,16 @@ void DirectConv::tile(const Row& row, const Tile& tile) {
   const TapRange depth = tapsInside(p_, 0, row.od), height = tapsInside(p_, 1, row.oh);
   std::vector<kir::Var> sums;
   for (int64_t i = 0; i < tile.pixels; ++i)
-    for (int64_t block = 0; block < schedule_.blocks; ++block) {
-      const Index channels = row.group * channelBlocks_ + part_.firstBlock + row.block + block;
-      sums.push_back(b_.var(
-          "acc", words_.sum == kir::Scalar::I32
-                     ? result_.begun(b_, border_.at(b_, depth, height, tile.begin + i, channels),
-                                     row.image, run_.firstOutput() / lanes_ + channels)
-                     : b_.zero(kir::f32(int(lanes_)))));
+    for (int64_t number = 0; number < schedule_.blocks; ++number) {
+      const Index channels = row.group * channelBlocks_ + part_.firstBlock + row.block + number;
+      if (words_.sum != kir::Scalar::I32) {
+        sums.push_back(b_.var("acc", b_.zero(kir::f32(int(lanes_)))));
+        continue;
+      }
+      Value first = border_.at(b_, depth, height, tile.begin + i, channels);
+      if (shift_) first = first + shift_->at(b_, row.image, pixelOf(row, tile) + i, channels);
+      const Index block = run_.firstOutput() / lanes_ + channels;
+      sums.push_back(b_.var("acc", result_.begun(b_, first, row.image, block)));
     }
   taps(row, tile, sums);
   if (words_.channels > 1) b_.barrier(); // the sums leave no registers for what finishing loads
@@ -291,9 +309,8 @@ void DirectConv::fetchAhead(const Index& rowOfWeights, const Tile& tile) {
 void DirectConv::finish(const Row& row, const Tile& tile, const std::vector<kir::Var>& sums) {
   const Index block =
       run_.firstOutput() / lanes_ + row.group * channelBlocks_ + part_.firstBlock + row.block;
-  const Index pixel = (row.od * rows_.out[1] + row.oh) * rows_.out[2] + tile.begin + tile.shift;
   const auto image = schedule_.spansRows ? std::nullopt : std::optional(row.image);
-  result_.store(b_, sums, {image, block, pixel, schedule_.blocks});
+  result_.store(b_, sums, {image, block, pixelOf(row, tile), schedule_.blocks});
 }
 
 /// The pixels of an input of floats that a window of one tap reads.
@@ -410,12 +427,20 @@ void lowerConvDirect(const Op& op, const DirectCandidate& candidate,
   const kir::Target narrowed = lowering.target().withLanes(op.result()->type().layout.block);
   const ConvSource source = sourceOf(op, candidate.parts.front().schedule, lowering);
   const WindowProblem problem = candidate.spansRows() ? spanningProblem(op) : directProblem(op);
+  std::optional<WindowSums> shift;
+  if (isShifted(op, candidate.parts.front().schedule.words))
+    shift.emplace(op, problem, source, lowering);
+  std::vector<PartialExtremes> extremes;
   for (const GroupRun& run : mergedGroups(problem, op)) {
     const DirectCandidate own =
         run.first == 0 ? candidate : likeCandidate(candidate, run.problem, narrowed);
     for (const ConvPart& part : own.parts)
-      DirectConv(op, run, source, part, lowering).lower(secondChoice);
+      if (const auto found = DirectConv(op, run, source, shift, part, lowering).lower(secondChoice))
+        extremes.push_back(*found);
   }
+  if (!extremes.empty())
+    lowerDynamicScale(dynamicScaleOf(*quantizerOf(op, lowering.target()), lowering), extremes,
+                      lowering);
 }
 
 } // namespace enfold::lower

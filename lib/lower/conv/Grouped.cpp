@@ -8,10 +8,13 @@
 // Lanes past the last channel hold anything, but in groups of their own.
 //
 // Integers of depthwise convolutions are multiplied in words of four bytes, where the processor has
-// dot products of them: four neighbouring pixels of a channel with as many taps. Others are
-// multiplied in pairs of 16 bits: of depthwise convolutions with a few taps in a row two
-// neighbouring pixels of a channel with two taps; else a pixel, widened to the lanes of sums, and a
-// second number with a weight of zero.
+// dot products of them: four neighbouring pixels of a channel with as many taps. Else they are
+// multiplied in pairs of 16 bits: with a few taps in a row two neighbouring pixels of a channel
+// with two taps; otherwise a pixel, widened to the lanes of sums, and a second number with a weight
+// of zero. Those of larger groups are multiplied in words of neighbouring channels, the lanes of a
+// pixel being replaced by a word of their own group; where words are larger than groups, those of
+// their neighbours have weights of zero. Pairs of bf16 are multiplied likewise, where an
+// instruction does so; a number that no tap reads is taken out of a pair, for it may be infinite.
 #include "lower/conv/Grouped.h"
 
 #include "ir/Products.h"
@@ -28,6 +31,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
 #include <utility>
 
 namespace enfold::lower {
@@ -51,12 +55,15 @@ public:
       : op_(op), lowering_(lowering), p_(windowProblem(op)), width_(int(p_.cinPerGroup())),
         lanes_(op.result()->type().layout.block), blocks_((p_.cout + lanes_ - 1) / lanes_),
         fewTaps_(p_.kernel[2] <= kFewTaps), isInteger_(op.kind() == OpKind::ConvInteger),
-        bytes_(bytesFor(lowering.target().machine)), quads_(quadsOf()),
-        pairs_(isInteger_ && width_ == 1 && quads_.empty() ? pairsOf(p_, registers(lowering))
-                                                           : Pairs{}),
+        bytes_(bytesFor(lowering.target().machine)),
+        words_(isInteger_ && width_ > 1 ? (multipliesBytes() ? bytes_ : kPairs) : Words{}),
+        steps_(std::max(1, width_ / words_.channels)), quads_(quadsOf()),
+        pairs_(width_ == 1 && quads_.empty() && (isInteger_ || multipliesHalves())
+                   ? pairsOf(p_, registers(lowering))
+                   : Pairs{}),
         rowVectors_(!quads_.empty()   ? quads_.vectors()
                     : !pairs_.empty() ? pairs_.vectors()
-                                      : width_ * p_.kernel[2]),
+                                      : steps_ * p_.kernel[2]),
         wholeRun_(wholeRunOf(p_)), result_(op, lowering),
         border_(op, wholeRun_, zeroPoint(), lanes_) {}
 
@@ -108,12 +115,28 @@ private:
     return registers - pairs.vectors() - 3 >= kMaxDepthwisePixels / 2 ? pairs : Pairs{};
   }
 
+  /// Whether pairs of bf16 take fewer cycles than their numbers as f32.
+  bool multipliesHalves() const {
+    const kir::Machine& machine = lowering_.target().machine;
+    if (!sumsHalvesInF32(op_) || !hasDot(machine, kHalves)) return false;
+    const auto taps = static_cast<double>(p_.kernel[2]), pairs = std::ceil((taps + 1) / 2);
+    return pairs / dotsOf(machine, kHalves).of(machine.vectorBytes) <
+           taps / machine.fma.of(machine.vectorBytes);
+  }
+  /// Numbers of a pair.
+  kir::Scalar pairElem() const { return isInteger_ ? kir::Scalar::I16 : kir::Scalar::BF16; }
+
+  /// Whether an instruction multiplies the bytes of the operands.
+  bool multipliesBytes() const {
+    return lanes_ >= kQuad && hasDot(lowering_.target().machine, bytes_) &&
+           IntegerWeights(op_).areBytes(*op_.own(1)->constant());
+  }
+  bool areBytes() const { return !quads_.empty() || words_ == bytes_; }
+
   /// As pairsOf() does, where weights are bytes.
   Quads quadsOf() const {
     const int64_t taps = p_.kernel[2];
-    if (!isInteger_ || width_ != 1 || lanes_ < kQuad || taps == 1 || p_.dilations[2] != 1 ||
-        !hasDot(lowering_.target().machine, bytes_) ||
-        !IntegerWeights(op_).areBytes(*op_.own(1)->constant()))
+    if (!isInteger_ || width_ != 1 || taps == 1 || p_.dilations[2] != 1 || !multipliesBytes())
       return {};
     const int64_t words = (taps + kQuad - 1) / kQuad;
     const Quads quads = {(kQuad * words - taps) / p_.strides[2] + 1, words};
@@ -121,7 +144,7 @@ private:
   }
   InputZero zeroPoint() const {
     if (!isInteger_) return {};
-    return quads_.empty() ? InputZero(op_) : zeroPointOf(op_, bytes_);
+    return areBytes() ? zeroPointOf(op_, bytes_) : InputZero(op_);
   }
 
   /// All groups as one.
@@ -137,13 +160,15 @@ private:
   Value addProduct(const Value& sum, const Value& pixel, const Value& weight);
   void tile(const Row& row, const Tile& tile);
   void rowOfQuads(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  Value loadBytes(const Index& at, int count);
   std::optional<Value> loadQuad(const Index& src, const Tile& tile, int64_t column);
   void rowOfPairs(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
+  Value onlyTaps(const Value& pair, int64_t tap);
   std::optional<Value> loadPair(const Index& src, const Tile& tile, int64_t column);
   void rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums);
   void finish(const Row& row, const Tile& tile, const Sums& sums);
-  Value channelOfGroup(const Value& pixel, int channel);
+  Value channelOfGroup(const Value& pixel, int step);
 
   const Op& op_;
   Lowering& lowering_;
@@ -153,6 +178,8 @@ private:
   const int64_t blocks_;
   const bool fewTaps_, isInteger_;
   const Words bytes_; ///< that quads are
+  const Words words_; ///< of channels
+  const int steps_;   ///< words of a group, or its channels
   const Quads quads_;
   const Pairs pairs_;
   const int64_t rowVectors_; ///< of weights, for a row of taps
@@ -172,8 +199,9 @@ template <typename T, typename NumberOf>
 BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
   const int64_t perLane = sizeof(float) / sizeof(T);
   const int64_t kw = p_.kernel[2], rows = p_.kernel[0] * p_.kernel[1];
-  const auto pack = [=, cout = p_.cout, width = width_, lanes = lanes_, fewTaps = fewTaps_,
-                     pairs = pairs_, quads = quads_, stride = p_.strides[2],
+  const auto pack = [=, cout = p_.cout, width = width_, perWord = words_.channels, steps = steps_,
+                     lanes = lanes_, fewTaps = fewTaps_, pairs = pairs_, quads = quads_,
+                     stride = p_.strides[2],
                      rowVectors = rowVectors_](const Tensor& weights, T* to, int64_t) {
     const auto number = of(weights);
     for (int64_t k = 0; k < cout; ++k)
@@ -193,7 +221,9 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
               continue;
             }
             if (pairs.empty()) {
-              *at(fewTaps ? c * kw + x : x * width + c) = weight;
+              const int64_t first = k % lanes / width * width, channel = first + c;
+              const int64_t step = channel / perWord - first / perWord;
+              at(fewTaps ? step * kw + x : x * steps + step)[channel % perWord] = weight;
               continue;
             }
             at(x / 2)[x % 2] = weight;
@@ -207,6 +237,11 @@ BufferRef GroupedConv::packed(const std::string& order, NumberOf of) const {
 }
 
 BufferRef GroupedConv::packedWeights() const {
+  if (!isInteger_ && !pairs_.empty())
+    return packed<uint16_t>(
+        fmt::format("grouped bf16 {} {}", pairs_.even, pairs_.odd), [](const Tensor& weights) {
+          return [halves = weights.data<BFloat16>()](int64_t i, int64_t) { return halves[i].bits; };
+        });
   if (!isInteger_)
     return packed<float>("grouped", [](const Tensor& weights) {
       return [values = std::make_shared<FloatWeights>(weights)](int64_t i, int64_t) {
@@ -217,9 +252,9 @@ BufferRef GroupedConv::packedWeights() const {
   const auto of = [values](const Tensor& weights) {
     return [&](int64_t i, int64_t channel) { return values.at(weights, i, channel); };
   };
-  if (!quads_.empty())
+  if (areBytes())
     return packed<int8_t>(
-        fmt::format("grouped quads {} {} {}", quads_.pixels, quads_.words, values.key()), of);
+        fmt::format("grouped bytes {} {} {}", quads_.pixels, quads_.words, values.key()), of);
   return packed<int16_t>(
       fmt::format("grouped pairs {} {} {}", pairs_.even, pairs_.odd, values.key()), of);
 }
@@ -228,9 +263,9 @@ void GroupedConv::lower() {
   std::vector<BufferRef> buffers = {lowering_.storage(op_.own(0)), packedWeights()};
   const int64_t weights = blocks_ * p_.kernel[0] * p_.kernel[1] * rowVectors_ * lanes_;
   src_ = b_.input("src", *scalarOf(op_.own(0)->elem()), elementsOf(op_.own(0)->type()));
-  wei_ = !quads_.empty() ? b_.input("wei", bytes_.weight, kQuad * weights)
-         : isInteger_    ? b_.input("wei", kir::Scalar::I16, 2 * weights)
-                         : b_.input("wei", kir::Scalar::F32, weights);
+  wei_ = areBytes()                      ? b_.input("wei", bytes_.weight, kQuad * weights)
+         : isInteger_ || !pairs_.empty() ? b_.input("wei", pairElem(), 2 * weights)
+                                         : b_.input("wei", kir::Scalar::F32, weights);
   border_.declare(b_, buffers, lowering_);
   if (isInteger_) result_.joinSums();
   // Accumulators beside the weights, a pixel, one channel of it and what the scheduler takes.
@@ -247,22 +282,26 @@ void GroupedConv::lower() {
       partsOfIteration(p_.out[1], 0, p_.batch * blocks_ * p_.out[0], lowering_.target().machine);
   const int64_t extents[] = {p_.batch, p_.out[0], (p_.out[1] + rows - 1) / rows, blocks_};
   const std::string_view names[] = {"n", "od", "piece", "cb"};
+  result_.measure(b_, buffers, extents[0] * extents[1] * extents[2] * extents[3]);
   b_.parallelGrid(extents, names, {2}, [&](std::span<const Index> at) {
     const Index count = kir::looseNumber(b_, rows), first = at[2] * count;
-    b_.forLoop("oh", first, min(first + count, Index(p_.out[1])), [&](const Index& oh) {
-      for (const TileRun& run : tileRow(p_, pixels))
-        b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
-          tile({at[0], at[3], at[1], oh}, {run.begin, run.shift(b_, t), run.pixels});
-        });
+    result_.iteration(b_, numberOf(at, extents), [&] {
+      b_.forLoop("oh", first, min(first + count, Index(p_.out[1])), [&](const Index& oh) {
+        for (const TileRun& run : tileRow(p_, pixels))
+          b_.forLoop("tile", 0, run.bound(b_), [&](const Index& t) {
+            tile({at[0], at[3], at[1], oh}, {run.begin, run.shift(b_, t), run.pixels});
+          });
+      });
     });
   });
   lowering_.call(
       b_.finish(), std::move(buffers),
       {.algorithm = fmt::format("{} {}", width_ == 1 ? "conv_depthwise" : "conv_grouped", pixels),
        .flops = p_.flops() + result_.flops(),
-       .multiplies = !quads_.empty() ? bytes_.pixel
-                     : isInteger_    ? kir::Scalar::I16
-                                     : kir::Scalar::F32});
+       .multiplies = areBytes()                      ? bytes_.pixel
+                     : isInteger_ || !pairs_.empty() ? pairElem()
+                                                     : kir::Scalar::F32});
+  result_.lowerScale();
 }
 
 void GroupedConv::tile(const Row& row, const Tile& tile) {
@@ -311,6 +350,13 @@ void GroupedConv::rowOfQuads(const Index& src, const Index& wei, const Tile& til
     }
 }
 
+/// As the processor multiplies them.
+Value GroupedConv::loadBytes(const Index& at, int count) {
+  const Value stored = b_.load((*src_)[at], count);
+  if (stored.type().scalar == bytes_.pixel) return stored;
+  return b_.bitcast(stored, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
+}
+
 /// Columns from `column` of a tile on as words, one for each channel; 0 in place of those that are
 /// outside the input, or that no tap reads. Nothing if all are.
 std::optional<Value> GroupedConv::loadQuad(const Index& src, const Tile& tile, int64_t column) {
@@ -320,9 +366,7 @@ std::optional<Value> GroupedConv::loadQuad(const Index& src, const Tile& tile, i
   const int64_t hi = std::min({column + kQuad, columns, p_.in[2] - first});
   if (lo >= hi) return std::nullopt;
   const auto load = [&](int64_t at, int64_t count) -> Value {
-    const Value stored = b_.load((*src_)[src + at * lanes_], static_cast<int>(count) * lanes_);
-    if (stored.type().scalar == bytes_.pixel) return stored;
-    return b_.bitcast(stored, bytes_.pixel) ^ (bytes_.pixel == kir::Scalar::U8 ? 128 : -128);
+    return loadBytes(src + at * lanes_, static_cast<int>(count) * lanes_);
   };
   const auto columnOf = [&](int64_t at) {
     return at >= lo && at < hi ? load(at, 1) : b_.zero({bytes_.pixel, lanes_});
@@ -358,9 +402,17 @@ void GroupedConv::rowOfPairs(const Index& src, const Index& wei, const Tile& til
       if (tap <= -2 || tap >= p_.kernel[2]) continue;
       const int64_t number = tap % 2 == 0 ? tap / 2 : pairs_.even + (tap + 1) / 2;
       kir::Var& sum = sums[static_cast<size_t>(pixel)];
-      sum.set(b_.dot(sum, *pair, weights[static_cast<size_t>(number)]));
+      sum.set(b_.dot(sum, onlyTaps(*pair, tap), weights[static_cast<size_t>(number)]));
     }
   }
+}
+
+/// A pair of columns, the first of them under that tap, without a column under none: as integers
+/// those have weights of zero.
+Value GroupedConv::onlyTaps(const Value& pair, int64_t tap) {
+  if (isInteger_ || (tap >= 0 && tap + 1 < p_.kernel[2])) return pair;
+  const Value words = b_.bitcast(pair, kir::Scalar::U32);
+  return b_.bitcast(words & (tap < 0 ? int64_t{0xffff0000} : int64_t{0xffff}), pairElem());
 }
 
 /// Columns `column` and the next one of a tile, alternating; 0 in place of those that are outside
@@ -376,20 +428,19 @@ std::optional<Value> GroupedConv::loadPair(const Index& src, const Tile& tile, i
     std::vector<int> mask;
     for (int lane = 0; lane < lanes_; ++lane) mask.insert(mask.end(), {lane, lanes_ + lane});
     const Value both = b_.load(place, 2 * lanes_);
-    return b_.cast(b_.shuffle(both, both, mask), kir::Scalar::I16);
+    return b_.cast(b_.shuffle(both, both, mask), pairElem());
   }
-  const Value zero = b_.zero({kir::Scalar::I16, lanes_});
-  if (isInside(column))
-    return b_.interleave(b_.cast(b_.load(place, lanes_), kir::Scalar::I16), zero);
+  const Value zero = b_.zero({pairElem(), lanes_});
+  if (isInside(column)) return b_.interleave(b_.loadAs(pairElem(), place, lanes_), zero);
   if (isInside(column + 1))
-    return b_.interleave(zero, b_.cast(b_.load(place + lanes_, lanes_), kir::Scalar::I16));
+    return b_.interleave(zero, b_.loadAs(pairElem(), place + lanes_, lanes_));
   return std::nullopt;
 }
 
 /// Every column of the input is loaded once for all taps of the row.
 void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
   const int64_t kw = p_.kernel[2];
-  for (int c = 0; c < width_; ++c) {
+  for (int c = 0; c < steps_; ++c) {
     if (c > 0) b_.barrier(); // each channel loads the pixels anew: registers cannot hold them
     std::vector<Value> weights;
     for (int64_t x = 0; x < kw; ++x) weights.push_back(loadWeight(wei + c * kw + x));
@@ -406,8 +457,8 @@ void GroupedConv::rowOfFewTaps(const Index& src, const Index& wei, const Tile& t
 void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile, Sums& sums) {
   for (const TapRun& run : tapRuns(p_, tile.begin, tile.pixels))
     b_.forLoop("x", run.lo, run.hi, [&](const Index& x) {
-      for (int c = 0; c < width_; ++c) {
-        const Value weight = loadWeight(wei + x * width_ + c);
+      for (int c = 0; c < steps_; ++c) {
+        const Value weight = loadWeight(wei + x * steps_ + c);
         for (int64_t i = 0; i < tile.pixels; ++i) {
           if (!tapInside(p_, tile.begin + i, run.lo)) continue;
           const Index column = x * p_.dilations[2] + i * p_.strides[2];
@@ -419,26 +470,30 @@ void GroupedConv::rowOfTaps(const Index& src, const Index& wei, const Tile& tile
     });
 }
 
-/// A lane for every channel.
+/// A lane for every channel, or for every word of them.
 Value GroupedConv::loadPixel(const Index& at) {
+  if (words_ == bytes_) return b_.bitcast(loadBytes(at, lanes_), kir::Scalar::I32);
+  if (words_ == kPairs)
+    return b_.bitcast(b_.loadAs(kir::Scalar::I16, (*src_)[at], lanes_), kir::Scalar::I32);
   return b_.loadAs(isInteger_ ? kir::Scalar::I32 : kir::Scalar::F32, (*src_)[at], lanes_);
 }
 
 Value GroupedConv::loadWeight(const Index& vector) {
-  const int elements = (!quads_.empty() ? kQuad : isInteger_ ? 2 : 1) * lanes_;
+  const int elements = (areBytes() ? kQuad : isInteger_ || !pairs_.empty() ? 2 : 1) * lanes_;
   return b_.load((*wei_)[vector * elements], elements);
 }
 
 Value GroupedConv::addProduct(const Value& sum, const Value& pixel, const Value& weight) {
-  return isInteger_ ? b_.dot(sum, b_.bitcast(pixel, kir::Scalar::I16), weight)
-                    : b_.fma(pixel, weight, sum);
+  if (!isInteger_) return b_.fma(pixel, weight, sum);
+  return b_.dot(sum, b_.bitcast(pixel, areBytes() ? bytes_.pixel : kir::Scalar::I16), weight);
 }
 
-/// Every lane holds that channel of the group it belongs to.
-Value GroupedConv::channelOfGroup(const Value& pixel, int channel) {
+/// Every lane holds that channel, or word, of the group it belongs to.
+Value GroupedConv::channelOfGroup(const Value& pixel, int step) {
   if (width_ == 1) return pixel;
   std::vector<int> mask;
-  for (int lane = 0; lane < lanes_; ++lane) mask.push_back(lane / width_ * width_ + channel);
+  for (int lane = 0; lane < lanes_; ++lane)
+    mask.push_back(lane / width_ * width_ / words_.channels + step);
   return b_.shuffle(pixel, pixel, mask);
 }
 

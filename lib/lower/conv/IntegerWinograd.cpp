@@ -145,6 +145,7 @@ private:
                      const Index& count);
   void product(kir::Builder& b, const kir::Place& from, const kir::Place& weights,
                const kir::Place& to);
+  void outputTiles(kir::Builder& b, const Index& chunk, const Index& group, const Index& count);
   void outputTile(kir::Builder& b, const Tile& tile, const Index& tileOfChunk, const Index& group);
   void finish(kir::Builder& b, const Tile& tile, const Index& channelBlock);
   kir::Kernel fused(std::vector<BufferRef>& buffers);
@@ -300,6 +301,12 @@ void IntegerWinograd::multiplyGroup(kir::Builder& b, const kir::Place& inputs, c
   });
 }
 
+void IntegerWinograd::outputTiles(kir::Builder& b, const Index& chunk, const Index& group,
+                                  const Index& count) {
+  b.forLoop("tile", 0, count,
+            [&](const Index& t) { outputTile(b, tileAt(chunk * s_.chunk + t), t, group); });
+}
+
 /// The outputs of one tile of a chunk in a group of output channel blocks.
 void IntegerWinograd::outputTile(kir::Builder& b, const Tile& tile, const Index& tileOfChunk,
                                  const Index& group) {
@@ -361,15 +368,17 @@ kir::Kernel IntegerWinograd::fused(std::vector<BufferRef>& buffers) {
   declareSource(b, buffers);
   declareRest(b, buffers);
   const kir::Buffer inputs = b.scratch("inputs", kir::Scalar::I16, inputElements());
+  result_.measure(b, buffers, s_.chunks(p_));
   b.parallelFor("chunk", s_.chunks(p_), [&](const Index& chunk) {
     const Index count = tilesIn(b, chunk);
     b.forLoop("tile", 0, count, [&](const Index& t) {
       transformInputs(b, inputs[t * 2 * lanes_], tileAt(chunk * s_.chunk + t));
     });
-    b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
-      multiplyGroup(b, inputs[0], group, count);
-      b.forLoop("tile", 0, count,
-                [&](const Index& t) { outputTile(b, tileAt(chunk * s_.chunk + t), t, group); });
+    result_.iteration(b, chunk, [&] {
+      b.forLoop("group", 0, cout_ / s_.blocks, [&](const Index& group) {
+        multiplyGroup(b, inputs[0], group, count);
+        outputTiles(b, chunk, group, count);
+      });
     });
   });
   return b.finish();
@@ -395,12 +404,12 @@ kir::Kernel IntegerWinograd::productStage(std::vector<BufferRef>& buffers,
   declareRest(b, buffers);
   const int64_t extents[] = {s_.chunks(p_), cout_ / s_.blocks};
   const std::string_view names[] = {"chunk", "group"};
+  result_.measure(b, buffers, extents[0] * extents[1]);
   b.parallelGrid(extents, names, {0}, [&](std::span<const Index> at) {
     const Index &chunk = at[0], &group = at[1];
     const Index count = tilesIn(b, chunk);
     multiplyGroup(b, from[chunk * inputElements()], group, count);
-    b.forLoop("tile", 0, count,
-              [&](const Index& t) { outputTile(b, tileAt(chunk * s_.chunk + t), t, group); });
+    result_.iteration(b, numberOf(at, extents), [&] { outputTiles(b, chunk, group, count); });
   });
   return b.finish();
 }
@@ -416,7 +425,7 @@ void IntegerWinograd::lower(const std::string& secondChoice) {
   if (!s_.staged) {
     kir::Kernel kernel = fused(buffers);
     lowering_.call(std::move(kernel), std::move(buffers), facts);
-    return;
+    return result_.lowerScale();
   }
   const BufferRef inputs = lowering_.temporary(2 * stagedElements());
   kir::Kernel first = inputStage(buffers, inputs);
@@ -425,6 +434,7 @@ void IntegerWinograd::lower(const std::string& secondChoice) {
                   .flops = static_cast<double>(s_.tiles(p_) * kPoints * units_ * 2 * lanes_)});
   kir::Kernel second = productStage(buffers, inputs);
   lowering_.call(std::move(second), std::move(buffers), facts);
+  result_.lowerScale();
 }
 
 } // namespace

@@ -263,7 +263,8 @@ private:
   bool rowsAreOne_;           ///< to all operands that are read where the result is
   int64_t fetchingTiles_ = 1; ///< that share in fetching the next panel
   Index tileInBlock_ = 0;
-  std::optional<kir::Buffer> a_, w_, firstSums_, dst_;
+  std::optional<IntegerRows> integers_;
+  std::optional<kir::Buffer> a_, w_, dst_;
   std::vector<BufferRef> buffers_;
 };
 
@@ -337,15 +338,13 @@ BufferRef GemmKernel::packedHalves() const {
 }
 
 void GemmKernel::declareIntegers() {
-  const IntegerRows rows(op_, words_);
+  integers_.emplace(op_, words_);
   const int64_t columns = (p_.n + panel_ - 1) / panel_ * panel_;
-  buffers_ = {rows.stage(lowering_), rows.packedColumns(lowering_, panel_)};
+  const BufferRef rows = integers_->stage(lowering_);
+  buffers_ = {rows, integers_->packedColumns(lowering_, panel_)};
   a_ = b_.input("a", words_.pixel, words_.channels * p_.m * p_.k);
   w_ = b_.input("b", words_.weight, words_.channels * columns * p_.k);
-  if (const auto sums = rows.firstSums(lowering_, panel_)) {
-    firstSums_ = b_.input("sums", kir::Scalar::I32, columns);
-    buffers_.push_back(*sums);
-  }
+  integers_->declareFirstSums(b_, buffers_, rows, panel_, lowering_);
 }
 
 void GemmKernel::declare() {
@@ -543,10 +542,11 @@ void GemmKernel::tile(std::span<const Index> batch, const Index& m, int64_t rows
   std::vector<kir::Var> acc;
   for (int64_t s = 0; s < tile_.split; ++s)
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t v = 0; v < vectors; ++v)
-        acc.push_back(b_.var("acc", firstSums_ && s == 0
-                                        ? b_.load((*firstSums_)[n + v * lanes_], width(v))
-                                        : b_.zero({compute_, width(v)})));
+      for (int64_t v = 0; v < vectors; ++v) {
+        std::optional<Value> first;
+        if (integers_ && s == 0) first = integers_->firstSum(b_, m + r, n + v * lanes_, width(v));
+        acc.push_back(b_.var("acc", first ? *first : b_.zero({compute_, width(v)})));
+      }
   const auto step = [&](const Index& k, int64_t s, bool isHalf) {
     std::vector<Value> w;
     for (int64_t v = 0; v < vectors; ++v) w.push_back(loadB(bBase, k, n, v, width(v)));

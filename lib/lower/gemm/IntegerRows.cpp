@@ -32,8 +32,7 @@ std::string refuseIntegerRows(const Op& op) {
 
 Words integerWords(const Op& op, const kir::Machine& machine) {
   const Words bytes = bytesFor(machine);
-  if (!hasDot(machine, bytes) || !InputZero(op).isKnown()) return kPairs;
-  return IntegerWeights(op).areBytes(*op.own(1)->constant()) ? bytes : kPairs;
+  return hasDot(machine, bytes) ? bytes : kPairs;
 }
 
 int64_t IntegerRows::shift() const {
@@ -84,6 +83,7 @@ BufferRef IntegerRows::stage(Lowering& lowering) const {
 
 BufferRef IntegerRows::packedColumns(Lowering& lowering, int64_t panel) const {
   const IntegerWeights values(op_);
+  const bool areBytes = words_.channels == kBytes.channels;
   const int64_t n = values.channels(), panels = ceilDiv(n, panel);
   const int64_t perWord = words_.channels;
   const auto pack = [=, depth = depth_, stride = stride_](const Tensor& b, auto* to,
@@ -91,10 +91,12 @@ BufferRef IntegerRows::packedColumns(Lowering& lowering, int64_t panel) const {
     using Number = std::remove_pointer_t<decltype(to)>;
     const int64_t first = piece * panel, last = std::min(first + panel, n);
     to += first * stride;
-    for (int64_t k = 0; k < depth; ++k)
-      for (int64_t j = first; j < last; ++j)
+    for (int64_t j = first; j < last; ++j) {
+      const int shift = areBytes ? values.shiftOf(b, j) : 0;
+      for (int64_t k = 0; k < depth; ++k)
         to[((k / perWord) * panel + j - first) * perWord + k % perWord] =
-            static_cast<Number>(values.term(b, j, k));
+            static_cast<Number>(values.term(b, j, k) - shift);
+    }
   };
   const Tensor& b = *op_.own(1)->constant();
   const std::string key = fmt::format("words {} {} {}", perWord, panel, values.key());
@@ -103,12 +105,56 @@ BufferRef IntegerRows::packedColumns(Lowering& lowering, int64_t panel) const {
                       : lowering.packed<int8_t>(b, key, size, pack, panels);
 }
 
-std::optional<BufferRef> IntegerRows::firstSums(Lowering& lowering, int64_t panel) const {
-  if (words_.channels != kBytes.channels) return std::nullopt;
-  const int64_t zeroOfBytes = InputZero(op_).number() - shift();
-  if (zeroOfBytes == 0) return std::nullopt;
-  const int64_t panels = ceilDiv(op_.own(1)->shape()[1], panel);
-  return packedZeroSums(op_, zeroOfBytes, panels * panel, lowering);
+BufferRef IntegerRows::rowSums(const BufferRef& rows, Lowering& lowering) const {
+  const int bytes = lowering.target().lanes(words_.pixel), word = words_.channels;
+  const int64_t whole = stride_ / bytes * bytes;
+  kir::Builder b("row_sums");
+  const kir::Buffer src = b.input("src", words_.pixel, rows_ * stride_);
+  const kir::Buffer dst = b.output("dst", kir::Scalar::I32, rows_);
+  b.parallelFor("row", rows_, [&](const Index& row) {
+    const auto add = [&](kir::Var& sum, const Index& k, int count) {
+      const kir::Value ones = b.constantInt({words_.weight, count}, 1);
+      sum.set(b.dot(sum, b.load(src[row * stride_ + k], count), ones));
+    };
+    kir::Var sums = b.var("sums", b.zero(kir::i32(bytes / word)));
+    b.forLoop("k", 0, whole, bytes, [&](const Index& k) { add(sums, k, bytes); });
+    kir::Var sum = b.var("sum", b.reduceAdd(sums));
+    b.forLoop("k", whole, stride_, word, [&](const Index& k) { add(sum, k, word); });
+    b.store(dst[row], sum);
+  });
+  const BufferRef sums = lowering.temporary(4 * rows_);
+  lowering.call(b.finish(), {rows, sums}, {.algorithm = "row_sums"});
+  return sums;
+}
+
+void IntegerRows::declareFirstSums(kir::Builder& b, std::vector<BufferRef>& buffers,
+                                   const BufferRef& rows, int64_t panel, Lowering& lowering) {
+  if (words_.channels != kBytes.channels) return;
+  const IntegerWeights values(op_);
+  const Tensor& weights = *op_.own(1)->constant();
+  const int64_t columns = ceilDiv(values.channels(), panel) * panel;
+  if (!zero_.isKnown() || zero_.number() != 0) {
+    columns_ = b.input("columns", kir::Scalar::I32, columns);
+    buffers.push_back(packedZeroSums(op_, zero_.isKnown() ? zero_.number() : 1, columns, lowering));
+    zero_.declare(b, buffers, lowering);
+  }
+  if (values.areBytes(weights)) return;
+  sums_ = b.input("rows", kir::Scalar::I32, rows_);
+  shifts_ = b.input("shifts", kir::Scalar::I32, columns);
+  buffers.push_back(rowSums(rows, lowering));
+  buffers.push_back(packedShifts(op_, columns, lowering));
+}
+
+std::optional<kir::Value> IntegerRows::firstSum(kir::Builder& b, const Index& row,
+                                                const Index& column, int lanes) const {
+  std::optional<kir::Value> sum;
+  if (columns_) {
+    sum = b.load((*columns_)[column], lanes);
+    if (!zero_.isKnown()) sum = *sum * zero_.splat(b, sum->type());
+  }
+  if (!shifts_) return sum;
+  const kir::Value shifted = b.load((*shifts_)[column], lanes) * b.broadcast((*sums_)[row], lanes);
+  return sum ? *sum + shifted : shifted;
 }
 
 } // namespace enfold::lower
