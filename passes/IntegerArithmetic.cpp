@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace enfold {
 namespace {
@@ -39,6 +40,21 @@ template <typename MakeConstant> OpSpec specOf(const IntegerProduct& p, MakeCons
   return spec;
 }
 
+/// What a sum of channel c is multiplied by: in f32, and in the order in which qlinear_conv
+/// multiplies and divides.
+float scaleOf(const IntegerProduct& p, const QuantizedTail* tail, size_t c) {
+  return tail ? p.scale(c) / tail->scale.scales[0] : p.scale(c);
+}
+
+/// A sum of 0 times an infinite factor would be NaN, and kernels may take denormal scales for zero.
+OrRefusal<void> checkFactors(const IntegerProduct& p, const QuantizedTail* tail) {
+  for (size_t c = 0; c < p.wScale.scales.size(); ++c)
+    if (!std::isnormal(p.scale(c)) || !std::isfinite(scaleOf(p, tail, c)))
+      return refuse(Reason::BadScale,
+                    fmt::format("sums of channel {} are scaled by {}", c, scaleOf(p, tail, c)));
+  return {};
+}
+
 class Products {
 public:
   explicit Products(PassContext& context) : context_(context), rewriter_(context.rewriter()) {}
@@ -65,13 +81,10 @@ Value* Products::sumsOf(Parts& parts, const IntegerProduct& p) {
   return parts.make(OpKind::Add, {sums, parts.constant(bias, "bias")});
 }
 
-/// In f32, and in the order in which qlinear_conv multiplies and divides.
 Value* Products::factorOf(Parts& parts, const IntegerProduct& p, const QuantizedTail* tail) {
   Tensor factor(ElemType::F32, p.wScale.isUniform() ? Shape{} : p.perChannel);
-  for (int64_t i = 0; i < factor.numElements(); ++i) {
-    const float scale = p.scale(static_cast<size_t>(i));
-    factor.mutableData<float>()[i] = tail ? scale / tail->scale.scales[0] : scale;
-  }
+  for (int64_t i = 0; i < factor.numElements(); ++i)
+    factor.mutableData<float>()[i] = scaleOf(p, tail, static_cast<size_t>(i));
   return parts.constant(factor, "factor");
 }
 
@@ -108,8 +121,10 @@ void Products::tryRewrite(Op& op) {
   if (!context_.hasKernel(spec))
     return context_.refused(Reason::NoKernel, op,
                             fmt::format("no kernel computes {}", info(p->kind).name));
-  if (!context_.begin(op)) return;
   const auto tail = p->realBias ? std::nullopt : quantizedTailOf(op.result());
+  if (const auto fits = checkFactors(*p, tail ? &*tail : nullptr); !fits)
+    return context_.refused(fits.error(), op);
+  if (!context_.begin(op)) return;
   context_.applied(Reason::Integers, op,
                    fmt::format("{} of {} and {}{}", info(p->kind).name, name(p->x->elem()),
                                name(p->w.elem()), tail ? ", rounded to " : ", scaled in f32") +

@@ -2,9 +2,10 @@
 // target multiplies with signed weights as it is stored: their numbers and zero points are shifted
 // by 128, and what they stand for stays as it is. Kernels need no copies of the other sign then.
 //
-// A NaN is quantized to 0, whose meaning would change. So only what is computed from dequantized
-// tensors and constants is shifted, which are finite.
+// A NaN is quantized to 0, whose meaning would change. So only quantizations of tensors whose
+// magnitudes have a bound are shifted.
 #include "ir/Verifier.h"
+#include "passes/Magnitude.h"
 #include "passes/Match.h"
 #include "passes/Pass.h"
 #include "passes/integer/Quantized.h"
@@ -18,39 +19,6 @@
 
 namespace enfold {
 namespace {
-
-/// Ops that give finite numbers for finite ones.
-bool keepsFinite(const Op& op) {
-  switch (op.kind()) {
-  case OpKind::Add:
-  case OpKind::AveragePool:
-  case OpKind::Clip:
-  case OpKind::Concat:
-  case OpKind::Conv:
-  case OpKind::ConvTranspose:
-  case OpKind::Gemm:
-  case OpKind::GlobalAveragePool:
-  case OpKind::HardSigmoid:
-  case OpKind::HardSwish:
-  case OpKind::LeakyRelu:
-  case OpKind::MatMul:
-  case OpKind::Mul:
-  case OpKind::Relu:
-  case OpKind::Sigmoid:
-  case OpKind::Sub:
-  case OpKind::Tanh:
-    return true;
-  default:
-    return op.kind() != OpKind::MaxPool && movesElements(op.kind());
-  }
-}
-
-bool isFinite(const Tensor& tensor) {
-  if (!isFloat(tensor.elem())) return true;
-  for (int64_t i = 0; i < tensor.numElements(); ++i)
-    if (!std::isfinite(tensor.asDouble(i))) return false;
-  return true;
-}
 
 /// Ops whose result has the codes of their operands, in other places.
 bool movesCodes(const Op& op) {
@@ -84,7 +52,6 @@ public:
 private:
   bool isMade(const Value* codes) const;
   bool isRead(const Value* codes) const;
-  bool isFiniteValue(const Value* value);
   Value* remade(Op& op);
   Value* shiftedZero(Op& op);
 
@@ -93,28 +60,10 @@ private:
   const ElemType to_, from_;
   const int64_t shift_;
   std::unordered_set<const Value*> codes_;           ///< that are shifted
-  std::unordered_map<const Value*, bool> finite_;    ///< what is known already
   std::unordered_map<const Value*, Value*> shifted_; ///< by what they were
 };
 
-/// By whether what computes it is so; a chain that ends in an input of the network may be NaN.
-bool CodeShift::isFiniteValue(const Value* value) {
-  if (const auto known = finite_.find(value); known != finite_.end()) return known->second;
-  const Op* op = value->producer();
-  bool finite = false;
-  if (const Tensor* constant = value->constant())
-    finite = isFinite(*constant);
-  else if (op && op->kind() == OpKind::DequantizeLinear)
-    finite = quantizationOf(*op).has_value();
-  else if (op && op->epilogue().empty() && keepsFinite(*op))
-    finite = std::ranges::all_of(op->ownOperands(), [&](const Value* operand) {
-      return !operand || isFiniteValue(operand);
-    });
-  finite_.emplace(value, finite);
-  return finite;
-}
-
-/// By a quantization of finite numbers, or of codes that are shifted.
+/// By a quantization, or of codes that are shifted.
 bool CodeShift::isMade(const Value* codes) const {
   const Op& op = *codes->producer();
   if (op.kind() == OpKind::QuantizeLinear) return true;
@@ -154,11 +103,12 @@ Value* CodeShift::remade(Op& op) {
 }
 
 void CodeShift::run() {
+  const Magnitudes magnitudes(context_.graph());
   for (const auto& op : context_.graph().ops()) {
     if (op->numResults() != 1 || op->result()->elem() != from_ || op->result()->constant())
       continue;
     const bool quantizes = relates(*op, op->result());
-    if (quantizes && !isFiniteValue(op->own(0)))
+    if (quantizes && !magnitudes.boundOf(op->own(0)))
       context_.refused(Reason::NotQuantized, *op, "may be NaN");
     else if (quantizes || movesCodes(*op))
       codes_.insert(op->result());

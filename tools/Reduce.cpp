@@ -53,7 +53,7 @@ void print(const diagnose::Anonymized& reduced, const diagnose::Likeness& likene
   fmt::print("constants: {} replaced ({}); kept: {}\n", reduced.replaced,
              humanBytes(static_cast<double>(reduced.replacedBytes)), kept.empty() ? "none" : kept);
   if (likeness.alike())
-    fmt::print("compiles alike: {} verdicts of passes and {} kernels are the same\n",
+    fmt::print("compiles alike: {} remarks of passes and {} kernels are the same\n",
                likeness.rewrites, likeness.kernels);
   for (const std::string& difference : likeness.differences)
     fmt::print("DIFFERENT {} (model and reduced)\n", difference);

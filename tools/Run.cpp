@@ -145,11 +145,10 @@ private:
   static std::string line(const std::string& what, const Tensor& output,
                           const diagnose::Comparison& c) {
     if (!c.problem.empty()) return fmt::format("{}: WRONG {}", what, c.problem);
-    const std::string verdict = fmt::format("{}: {}", what, c.same() ? "ok" : "WRONG");
-    if (!c.steps.empty()) return fmt::format("{} {}", verdict, c.stepsText(output.numElements()));
+    const std::string status = fmt::format("{}: {}", what, c.same() ? "ok" : "WRONG");
+    if (!c.steps.empty()) return fmt::format("{} {}", status, c.stepsText(output.numElements()));
     return fmt::format(
-        "{} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}", verdict, c.maxAbs, c.scale,
-        c.maxRelative,
+        "{} max abs {:.3g} (of {:.3g})  max rel {:.3g}{}", status, c.maxAbs, c.scale, c.maxRelative,
         c.same() ? "" : fmt::format("  {} elements differ, worst at {}", c.mismatches, c.worst));
   }
 

@@ -1,4 +1,4 @@
-// What the system tells of the machine, what lowering tells of the model, and judgements of both.
+// What the system tells of the machine, what lowering tells of the model, and findings on both.
 #include "diagnose/Checkup.h"
 
 #include "diagnose/MachineLimits.h"
@@ -76,7 +76,7 @@ private:
   std::vector<Finding>& findings_;
 };
 
-void judge(const MachineFacts& machine, Findings findings) {
+void check(const MachineFacts& machine, Findings findings) {
   for (const auto& [variable, value] : machine.environment)
     if (variable == "ENFOLD_MAX_ISA")
       findings.advise("isa-limited",
@@ -103,7 +103,7 @@ void judge(const MachineFacts& machine, Findings findings) {
                     "there is no folder to keep compiled programs in: set ENFOLD_CACHE_DIR");
 }
 
-void judge(const Forecast& forecast, const MachineFacts& machine, Findings findings) {
+void check(const Forecast& forecast, const MachineFacts& machine, Findings findings) {
   if (machine.availableBytes > 0 && forecast.memory.peak() > machine.availableBytes)
     findings.problem("too-little-memory",
                      fmt::format("needs {:.1f} GB of memory, and {:.1f} GB are free",
@@ -179,7 +179,7 @@ bool Checkup::hasProblems() const {
 Result<Checkup> checkUp(const CompileOptions& options) {
   ENFOLD_TRY(const codegen::Target target, targetOf(options));
   Checkup checkup{.machine = machineFacts(target)};
-  judge(checkup.machine, Findings(checkup.findings));
+  check(checkup.machine, Findings(checkup.findings));
   rank(checkup);
   return checkup;
 }
@@ -193,7 +193,7 @@ Result<Checkup> checkUp(const ModelSource& source, const LoadOptions& load,
   auto forecast = model ? forecastOf(*std::move(model), load, options, checkup.machine)
                         : Result<Forecast>(std::unexpected(std::move(model).error()));
   if (forecast) {
-    judge(*forecast, checkup.machine, findings);
+    check(*forecast, checkup.machine, findings);
     checkup.forecast = *std::move(forecast);
   } else if (forecast.error().kind == ErrorKind::Usage) {
     return std::unexpected(std::move(forecast).error());

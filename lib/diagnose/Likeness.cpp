@@ -8,8 +8,8 @@
 namespace enfold::diagnose {
 namespace {
 
-/// How often each pass came to each verdict.
-std::map<std::string, int64_t> verdicts(const PipelineReport& report) {
+/// How often each pass made each remark.
+std::map<std::string, int64_t> remarksOf(const PipelineReport& report) {
   std::map<std::string, int64_t> counts;
   for (const Remark& remark : report.remarks.remarks())
     ++counts[fmt::format("{}: {} [{}]", remark.pass, name(remark.outcome),
@@ -17,15 +17,15 @@ std::map<std::string, int64_t> verdicts(const PipelineReport& report) {
   return counts;
 }
 
-void compareVerdicts(const PipelineReport& first, const PipelineReport& second,
-                     std::vector<std::string>& differences) {
-  auto counts = verdicts(first);
+void compareRemarks(const PipelineReport& first, const PipelineReport& second,
+                    std::vector<std::string>& differences) {
+  auto counts = remarksOf(first);
   std::map<std::string, std::pair<int64_t, int64_t>> both;
-  for (const auto& [verdict, count] : counts) both[verdict].first = count;
-  for (const auto& [verdict, count] : verdicts(second)) both[verdict].second = count;
-  for (const auto& [verdict, count] : both)
+  for (const auto& [remark, count] : counts) both[remark].first = count;
+  for (const auto& [remark, count] : remarksOf(second)) both[remark].second = count;
+  for (const auto& [remark, count] : both)
     if (count.first != count.second)
-      differences.push_back(fmt::format("{}: {} and {} times", verdict, count.first, count.second));
+      differences.push_back(fmt::format("{}: {} and {} times", remark, count.first, count.second));
 }
 
 void compareKernels(const Executable& first, const Executable& second,
@@ -46,7 +46,7 @@ Result<Likeness> likeness(LikenessProblem problem) {
   ENFOLD_TRY(const Compilation second, compile(std::move(problem.second), problem.compile));
   Likeness likeness{.rewrites = first.report.remarks.remarks().size(),
                     .kernels = first.executable->steps().size()};
-  compareVerdicts(first.report, second.report, likeness.differences);
+  compareRemarks(first.report, second.report, likeness.differences);
   compareKernels(*first.executable, *second.executable, likeness.differences);
   if (problem.seconds <= 0) return likeness;
   ENFOLD_TRY(BenchReport report, bench({.executable = first.executable,

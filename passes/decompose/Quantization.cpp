@@ -101,15 +101,18 @@ Value* rescaled(Parts& parts, Value* sums, Value* xScale, Value* wScale, Value* 
 
 Results decomposeQuantizeLinear(Parts& parts) {
   const Op& op = parts.op();
-  Value *x = parts.own(0), *zeroPoint = parts.own(2);
+  Value *x = parts.own(0), *scale = parts.own(1), *zeroPoint = parts.own(2);
   const ElemType to = op.result()->elem();
-  if (!isQuantized(to) || x->elem() == ElemType::F64) return {};
+  const ElemType precision =
+      elemTypeByNumber(static_cast<int>(op.integer("precision"))).value_or(scale->elem());
+  if (!isQuantized(to) || x->elem() == ElemType::F64 || precision == ElemType::F64) return {};
   const int64_t axis = op.integer("axis"), block = op.integer("block_size");
   const auto over = [&](Value* parameter) {
     return spread(parts, parameter, x->shape(), axis, block);
   };
-  Value* quotient = parts.make(OpKind::Div, {f32(parts, x), f32(parts, over(parts.own(1)))});
-  return quantized(parts, quotient, zeroPoint ? over(zeroPoint) : nullptr, to);
+  Value* quotient =
+      parts.make(OpKind::Div, {parts.cast(x, precision), parts.cast(over(scale), precision)});
+  return quantized(parts, f32(parts, quotient), zeroPoint ? over(zeroPoint) : nullptr, to);
 }
 
 Results decomposeDequantizeLinear(Parts& parts) {

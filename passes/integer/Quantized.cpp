@@ -33,7 +33,9 @@ OrRefusal<Quantization> quantizationOf(const Op& op) {
                   fmt::format("{} is between {} and {}", op.describe(), name(real), name(codes)));
   if (op.integer("block_size") != 0)
     return refuse(Reason::OtherAxis, fmt::format("{} scales in blocks", op.describe()));
-  if (quantizes && op.integer("precision") != 0)
+  const auto stated =
+      quantizes ? elemTypeByNumber(static_cast<int>(op.integer("precision"))) : std::nullopt;
+  if (stated.value_or(ElemType::F32) != ElemType::F32)
     return refuse(Reason::ElementType, fmt::format("{} divides in another type", op.describe()));
   Quantization result;
   for (int64_t i = 0; i < scale->numElements(); ++i) {

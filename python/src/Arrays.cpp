@@ -1,6 +1,8 @@
 // Element types, strides, and arrays that numpy makes.
 #include "Arrays.h"
 
+#include "Text.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -99,7 +101,7 @@ void copyDense(const nb::ndarray<nb::ro>& array, char* to) {
 std::pair<nb::ndarray<nb::ro>, int32_t> convert(nb::handle value, const char* name, int32_t elem) {
   static PyObject* kept = nullptr;
   const nb::handle asArray = arrayFunction(kept, "as_array");
-  const nb::tuple made = nb::cast<nb::tuple>(asArray(value, name, elem));
+  const nb::tuple made = nb::cast<nb::tuple>(asArray(value, nameFrom(name), elem));
   return {nb::cast<nb::ndarray<nb::ro>>(made[0]), nb::cast<int32_t>(made[1])};
 }
 
@@ -139,7 +141,7 @@ void* outputMemory(nb::handle array, const enfold_tensor_info& info) {
   if (!fits) {
     nb::list shape;
     for (int32_t i = 0; i < info.rank; ++i) shape.append(info.dims[i]);
-    errors.attr("refuse_output")(info.name, info.elem, shape, array);
+    errors.attr("refuse_output")(nameFrom(info.name), info.elem, shape, array);
   }
   return view.data();
 }

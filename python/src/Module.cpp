@@ -1,10 +1,10 @@
 // enfold._core: the compiler's C interface as Python objects.
 #include "Gil.h"
 #include "Network.h"
+#include "Text.h"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;

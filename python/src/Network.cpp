@@ -3,6 +3,7 @@
 
 #include "Arrays.h"
 #include "Gil.h"
+#include "Text.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,7 +20,7 @@ nb::object shapeOf(const enfold_declaration& row) {
     if (row.dims[i] >= 0)
       shape.append(row.dims[i]);
     else if (*row.symbols[i])
-      shape.append(row.symbols[i]);
+      shape.append(nameFrom(row.symbols[i]));
     else
       shape.append(nb::none());
   }
@@ -30,7 +31,7 @@ template <typename At> nb::list declarations(int32_t count, At at) {
   nb::list rows;
   for (int32_t i = 0; i < count; ++i) {
     const enfold_declaration* row = at(i);
-    rows.append(nb::make_tuple(row->name, row->elem, shapeOf(*row)));
+    rows.append(nb::make_tuple(nameFrom(row->name), row->elem, shapeOf(*row)));
   }
   return rows;
 }
@@ -43,7 +44,7 @@ int interrupted(void*) {
 }
 
 [[noreturn]] void raise(nb::handle type, const std::string& text) {
-  PyErr_SetString(type.ptr(), text.c_str());
+  PyErr_SetObject(type.ptr(), messageFrom(text).ptr());
   throw nb::python_error();
 }
 
@@ -68,8 +69,9 @@ void check(enfold_status status) {
   if (status == ENFOLD_OK) return;
   if (PyErr_Occurred()) throw nb::python_error(); // an interrupt that ended a compilation
   const nb::module_ errors = nb::module_::import_("enfold._errors");
-  const nb::object error = errors.attr("of_status")(
-      static_cast<int>(status), enfold_compiler_error(), enfold_compiler_error_codes());
+  const nb::object error =
+      errors.attr("of_status")(static_cast<int>(status), messageFrom(enfold_compiler_error()),
+                               enfold_compiler_error_codes());
   PyErr_SetObject(error.type().ptr(), error.ptr());
   throw nb::python_error();
 }
@@ -120,7 +122,8 @@ const char* orNull(const std::optional<std::string>& text) {
 
 nb::list notesOf(const enfold_compiled* compiled) {
   nb::list notes;
-  for (int32_t i = 0; const char* note = enfold_compiled_note(compiled, i); ++i) notes.append(note);
+  for (int32_t i = 0; const char* note = enfold_compiled_note(compiled, i); ++i)
+    notes.append(messageFrom(note));
   return notes;
 }
 
@@ -131,7 +134,7 @@ Network Network::open(nb::object model, const Settings& settings, nb::dict initi
   std::deque<Bound> bound;
   std::vector<enfold_tensor> tensors;
   for (const auto& [name, value] : initializers) {
-    names.emplace_back(nb::str(name).c_str());
+    names.push_back(bytesOfName(name));
     bindOne(value, names.back().c_str(), 0, bound.emplace_back());
     tensors.push_back(bound.back().tensor);
   }
@@ -141,7 +144,7 @@ Network Network::open(nb::object model, const Settings& settings, nb::dict initi
       return enfold_open_bytes(bytes.data(), static_cast<int64_t>(bytes.size()), how, opened);
     }));
   }
-  const std::string path = nb::cast<nb::str>(model).c_str();
+  const std::string path = bytesOfName(model);
   return Network(openWith(settings, tensors, [&](enfold_settings* how, enfold_network** opened) {
     return enfold_open(path.c_str(), how, opened);
   }));
@@ -157,7 +160,7 @@ Network::Network(enfold_network* opened)
     : handle_(opened, &enfold_close), memory_(std::make_shared<OutputMemory>()) {
   numRequired_ = static_cast<size_t>(enfold_num_inputs(opened));
   const size_t all = numRequired_ + static_cast<size_t>(enfold_num_overridable(opened));
-  for (size_t i = 0; i < all; ++i) names_.emplace_back(declaration(i)->name);
+  for (size_t i = 0; i < all; ++i) names_.push_back(nameFrom(declaration(i)->name));
 }
 
 const enfold_declaration* Network::declaration(size_t index) const {
@@ -182,7 +185,7 @@ nb::list Network::outputs() const {
 nb::dict Network::kinds() const {
   nb::dict kinds;
   const auto add = [&](const enfold_declaration& row) {
-    if (row.kind != ENFOLD_TENSOR) kinds[row.name] = row.kind;
+    if (row.kind != ENFOLD_TENSOR) kinds[nameFrom(row.name)] = row.kind;
   };
   for (size_t i = 0; i < numRequired_; ++i) add(*declaration(i));
   for (int32_t i = 0; i < enfold_num_outputs(handle_.get()); ++i)
@@ -194,14 +197,14 @@ nb::dict Network::properties() const {
   nb::dict all;
   for (const char* name : {"graph", "graph description", "producer", "producer version", "domain",
                            "description", "version", "ir version", "opset"})
-    all[name] = enfold_model_property(handle_.get(), name);
+    all[name] = nameFrom(enfold_model_property(handle_.get(), name));
   return all;
 }
 
 nb::dict Network::metadata() const {
   nb::dict all;
   for (int32_t i = 0; const char* key = enfold_metadata_key(handle_.get(), i); ++i)
-    all[key] = enfold_metadata_value(handle_.get(), i);
+    all[nameFrom(key)] = nameFrom(enfold_metadata_value(handle_.get(), i));
   return all;
 }
 
@@ -229,7 +232,7 @@ Network::Types Network::typesOf(const nb::dict& shapes) const {
     const auto known = std::ranges::find_if(
         names_, [&](const nb::str& input) { return input.equal(nb::handle(name)); });
     if (known == names_.end())
-      raise(invalidArgument(), std::string("no input is named '") + nb::str(name).c_str() + "'");
+      raise(invalidArgument(), "no input is named '" + bytesOfName(name) + "'");
     const enfold_declaration& input = *declaration(static_cast<size_t>(known - names_.begin()));
     types.add(input.name, input.elem, nb::cast<std::vector<int64_t>>(shape));
   }
@@ -456,7 +459,7 @@ nb::str Network::diff(nb::dict feed, std::optional<std::string> against, nb::dic
   std::vector<enfold_tensor> given, wanted;
   for (const Bound& input : inputs) given.push_back(input.tensor);
   for (const auto& [name, value] : expected) {
-    names.emplace_back(nb::str(name).c_str());
+    names.push_back(bytesOfName(name));
     bindOne(value, names.back().c_str(), 0, others.emplace_back());
     wanted.push_back(others.back().tensor);
   }

@@ -191,6 +191,31 @@ TEST(Decompose, LocalResponseNormalizationOfExtremes) {
         {.low = magnitude / 2, .high = magnitude});
 }
 
+/// The quotient is rounded to the type of the scale, or to the one that is stated.
+TEST(Decompose, QuantizationDividesInTheStatedType) {
+  constexpr int64_t kOfScale = 0, kF32 = 1, kF16 = 10, kBF16 = 16;
+  Sizes sizes(80);
+  for (const ElemType elem : {ElemType::F32, ElemType::F16, ElemType::BF16})
+    for (const ElemType of : {ElemType::F32, ElemType::F16, ElemType::BF16})
+      for (const int64_t precision : {kOfScale, kF32, kF16, kBF16}) {
+        const int64_t columns = sizes.between(50, 90), block = sizes.between(3, 20);
+        const bool inBlocks = sizes.between(0, 1) == 1;
+        Tensor scale(of, inBlocks ? Shape{3, (columns + block - 1) / block} : Shape{});
+        for (int64_t i = 0; i < scale.numElements(); ++i)
+          scale.setDouble(i, static_cast<double>(sizes.between(900, 2000)) / 70000);
+        expectCompiledAgrees(
+            [&](GraphBuilder& g) {
+              return g.op(OpKind::QuantizeLinear, "q",
+                          {g.input("x", {elem, {3, columns}, {}}), g.constant("scale", scale)},
+                          {{"axis", int64_t{1}},
+                           {"block_size", inBlocks ? block : 0},
+                           {"output_dtype", sizes.oneOf({ElemType::I8, ElemType::I16})},
+                           {"precision", precision}});
+            },
+            kExact);
+      }
+}
+
 TEST(Decompose, GlobalLpPools) {
   Sizes sizes(76);
   for (const int64_t p : {1, 2, 3})

@@ -140,6 +140,18 @@ TEST(Softmax, EveryAxis) {
       }
 }
 
+/// The sum of the largest element and the logarithm would lose what the logarithm is.
+TEST(Softmax, FarFromZero) {
+  for (const OpKind kind : {OpKind::Softmax, OpKind::LogSoftmax})
+    for (const double middle : {-1e5, 1e5})
+      for (const int64_t axis : {0, 1})
+        expectCompiledAgrees(
+            [&](GraphBuilder& g) {
+              return g.op(kind, "softmax", {g.input("x", f32({23, 37}))}, {{"axis", axis}});
+            },
+            {.low = middle - 10, .high = middle + 10});
+}
+
 TEST(Softmax, AxisBeforeDimensionsOfOne) {
   for (const Shape& shape : {Shape{2, 1000, 1, 1}, Shape{1, 21, 9, 65}, Shape{1, 1, 1}})
     expectCompiledAgrees([&](GraphBuilder& g) {

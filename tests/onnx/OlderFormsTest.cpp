@@ -236,5 +236,23 @@ TEST(MaxUnpool, OtherIndicesCountInTheShapeOfTheWindow) {
   EXPECT_TRUE(y == Tensor::of<float>({1, 1, 5, 5}, wanted));
 }
 
+// ---- QuantizeLinear
+// ---------------------------------------------------------------------------------------
+
+/// 0.559082 / 0.0134735 is 41.4949, or in f16 41.5, a tie that goes to 42.
+TEST(QuantizeLinear, HalvesAreDividedInTheirTypeSinceOpset23) {
+  constexpr int kF16 = static_cast<int>(ElemType::F16);
+  for (const int64_t opset : {19, 21, 23, 25}) {
+    const Message x = tensorHeader("x", kF16, {1}).numbers(5, {14457});
+    const Message scale = tensorHeader("scale", kF16, {}).numbers(5, {8934});
+    const ImportedModel model =
+        imported(test::model({.graph = {.outputs = {valueInfo("y", ElemType::U8)},
+                                        .initializers = {x, scale},
+                                        .nodes = {{"QuantizeLinear", {"x", "scale"}, {"y"}}}},
+                              .opset = opset}));
+    EXPECT_EQ(answers(*model.graph, {})[0].asInt(0), opset < 23 ? 41 : 42) << opset;
+  }
+}
+
 } // namespace
 } // namespace enfold::onnx::test

@@ -22,12 +22,16 @@ struct Axis {
   std::vector<int32_t> source; ///< of each position of the result; empty if the axis is not padded
 };
 
+/// Positions of longer axes have no table, which would take more memory than it is worth.
+constexpr int64_t kLongest = int64_t{1} << 24;
+
 std::vector<Axis> axesOf(const Op& op) {
   const Type &x = op.own(0)->type(), &y = op.result()->type();
   const std::vector<int64_t> in = physicalExtents(x), out = physicalExtents(y);
   std::vector<Axis> axes;
   for (size_t i = 0; i < in.size(); ++i) axes.push_back({in[i], out[i]});
   const std::vector<int64_t> pads = op.own(1)->constant()->toInts();
+  const std::string mode = op.string("mode");
   for (size_t i = 0; i < pads.size() / 2; ++i) {
     const int64_t named = op.own(3) ? op.own(3)->constant()->asInt(int64_t(i)) : int64_t(i);
     Axis& axis = axes[static_cast<size_t>(frontAxis(named, x.rank()))];
@@ -36,7 +40,7 @@ std::vector<Axis> axesOf(const Op& op) {
     const int64_t after = axis.out - axis.in - axis.before;
     for (int64_t at = 0; at < axis.out; ++at)
       axis.source.push_back(
-          static_cast<int32_t>(paddedSource(op.string("mode"), at, axis.in, axis.before, after)));
+          static_cast<int32_t>(paddedSource(mode, at, axis.in, axis.before, after)));
   }
   return axes;
 }
@@ -51,6 +55,8 @@ std::string refuseEdgePad(const Op& op, const kir::Target&) {
   if (x.layout != y.layout) return "two layouts";
   if (!x.layout.isPlain() && x.shape[1] != y.shape[1]) return "channels are padded";
   if (x.numElements() == 0) return "nothing to pad with";
+  if (std::ranges::any_of(y.shape, [](int64_t size) { return size > kLongest; }))
+    return "an axis too long for a table";
   return "";
 }
 

@@ -101,11 +101,12 @@ void SoftmaxKernel::rows(const kir::Buffer& src, const kir::Buffer& dst) {
     const Value total = roundsEachAddition(n)
                             ? sumInOrder(n, 1, [&](const Index& k) { return power(k, 1); })
                             : rounded(foldRow(b_, sum(), n, lanes_, power));
-    const Value last = isLog_ ? top + b_.log(total) : b_.constant({scalar_, 1}, 1.0) / total;
+    const Value last = isLog_ ? b_.log(total) : b_.constant({scalar_, 1}, 1.0) / total;
     forVectors(b_, 0, n, widths, [&](const Index& i, int w) {
       at.back() = i;
       store(dst, at,
-            isLog_ ? load(i, w) - b_.splat(last, w) : b_.load(powers[i], w) * b_.splat(last, w));
+            isLog_ ? (load(i, w) - b_.splat(top, w)) - b_.splat(last, w)
+                   : b_.load(powers[i], w) * b_.splat(last, w));
     });
   });
 }
@@ -133,11 +134,11 @@ void SoftmaxKernel::columns(const kir::Buffer& src, const kir::Buffer& dst) {
              const Value total = roundsEachAddition(n)
                                      ? sumInOrder(n, width, power)
                                      : rounded(foldSteps(b_, sum(), n, width, power));
-             const Value last =
-                 isLog_ ? top + b_.log(total) : b_.constant({scalar_, width}, 1.0) / total;
+             const Value last = isLog_ ? b_.log(total) : b_.constant({scalar_, width}, 1.0) / total;
              b_.forLoop("k", 0, n, [&](const Index& k) {
                at[axis_] = k;
-               store(dst, at, isLog_ ? load(k) - last : b_.load(powers[k * width], width) * last);
+               store(dst, at,
+                     isLog_ ? (load(k) - top) - last : b_.load(powers[k * width], width) * last);
              });
            });
 }

@@ -36,6 +36,7 @@ Result<Values> roiAlignWithoutOffset(Node& node);
 Result<Values> constantForms(Node& node);
 Result<Values> inferenceDropout(Node& node);
 Result<Values> preluSlope(Node& node);
+Result<Values> quantizeInSingle(Node& node);
 Result<Values> renamedScatter(Node& node);
 Result<Values> seededDropout(Node& node);
 

@@ -103,4 +103,14 @@ Result<Values> preluSlope(Node& node) {
 
 Result<Values> renamedScatter(Node& node) { return node.finish(OpKind::ScatterElements); }
 
+// Since opset 23, QuantizeLinear divides in the type of the scale unless it says otherwise. Before,
+// ONNX did not say; divided in f32, most quotients are rounded once.
+Result<Values> quantizeInSingle(Node& node) {
+  ENFOLD_TRY(const Value* scale, node.required(1));
+  if (scale->elem() != ElemType::F16 && scale->elem() != ElemType::BF16) return node.finish();
+  constexpr int64_t kFloat = 1; // the number of f32 in ONNX
+  node.attrs.emplace("precision", kFloat);
+  return node.finish();
+}
+
 } // namespace enfold::onnx
