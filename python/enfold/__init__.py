@@ -27,7 +27,6 @@ from enfold._errors import (
 )
 from enfold._options import options
 from enfold.model import Model, Tensor, compile, load
-from enfold.quantization import quantize
 from enfold.session import (
     ExecutionMode,
     ExecutionOrder,
@@ -53,6 +52,7 @@ from enfold.session import (
 )
 
 if TYPE_CHECKING:
+    from enfold.quantization import quantize
     from enfold.reports import Diff, Explanation, Inspection, Profile, Quantization
 
 __version__ = _version()
@@ -114,4 +114,8 @@ def __getattr__(name: str) -> Any:
         from enfold import reports
 
         return getattr(reports, name)
+    if name == "quantize":
+        from enfold.quantization import quantize
+
+        return quantize
     raise AttributeError(f"module 'enfold' has no attribute '{name}'")

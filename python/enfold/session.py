@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import enum
 import os
-import pathlib
-import tempfile
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -142,6 +137,8 @@ class SessionOptions:
             raise RuntimeError(
                 f"{len(names)} names of files, {len(buffers)} buffers and {len(lengths)} lengths"
             )
+        import pathlib
+
         for name, buffer, length in zip(names, buffers, lengths):
             path = pathlib.PurePath(name)
             if not path.parts or path.is_absolute() or ".." in path.parts:
@@ -166,6 +163,12 @@ class SessionOptions:
         if devices:
             raise _errors.NotImplemented("devices cannot be selected")
 
+    def set_ep_context_data_read_func(self, function: Any) -> None:
+        """Accepted: models hold no data of other providers."""
+
+    def clear_ep_context_data_read_func(self) -> None:
+        """Accepted: models hold no data of other providers."""
+
     def register_custom_ops_library(self, path: str) -> None:
         raise _errors.NotImplemented(f"{path}: libraries of custom operators cannot be loaded")
 
@@ -183,12 +186,19 @@ class RunOptions:
     )
 
     def __init__(self) -> None:
+        import ctypes
+
         self.log_severity_level = -1
         self.log_verbosity_level = 0
         self.logid = ""
         self.only_execute_path_to_fetches = False
         self._stop = ctypes.c_int32(0)
         self._config: dict[str, str] = {}
+
+    def _stop_address(self) -> int:
+        import ctypes
+
+        return ctypes.addressof(self._stop)
 
     @property
     def terminate(self) -> bool:
@@ -197,6 +207,9 @@ class RunOptions:
     @terminate.setter
     def terminate(self, value: bool) -> None:
         self._stop.value = int(bool(value))
+
+    def add_active_adapter(self, adapter: Any) -> None:
+        raise _errors.NotImplemented("enfold has no adapters")
 
     def add_run_config_entry(self, key: str, value: str) -> None:
         self._config[str(key)] = str(value)
@@ -242,7 +255,7 @@ class OrtDevice:
         self._type, self._id = device_type, device_id
 
     @staticmethod
-    def make(device_type: str, device_id: int) -> OrtDevice:
+    def make(device_type: str, device_id: int, vendor_id: int = -1) -> OrtDevice:
         return OrtDevice(device_type, device_id)
 
     @staticmethod
@@ -261,6 +274,9 @@ class OrtDevice:
     def device_vendor_id(self) -> int:
         return 0
 
+    def _get_c_device(self) -> OrtDevice:
+        return self
+
 
 def _on_cpu(device_type: Any) -> None:
     name = device_type._type if isinstance(device_type, OrtDevice) else str(device_type)
@@ -271,8 +287,22 @@ def _on_cpu(device_type: Any) -> None:
 class OrtValue:
     """A tensor, a sequence of tensors, or nothing: an optional value that is not there."""
 
-    def __init__(self, array: Any) -> None:
-        self._array = array
+    def __init__(self, array: Any, numpy_obj: Any = None) -> None:
+        self._array = array._array if isinstance(array, OrtValue) else array
+
+    @property
+    def _ortvalue(self) -> OrtValue:
+        """onnxruntime's native value, which some programs pass on; it is the same."""
+        return self
+
+    _get_c_value = _ortvalue.fget
+
+    def as_sparse_tensor(self) -> Any:
+        raise _errors.NotImplemented("enfold has no sparse tensors")
+
+    @staticmethod
+    def ort_value_from_sparse_tensor(sparse_tensor: Any) -> OrtValue:
+        raise _errors.NotImplemented("enfold has no sparse tensors")
 
     @staticmethod
     def ortvalue_from_numpy(
@@ -299,6 +329,7 @@ class OrtValue:
         device_type: str = "cpu",
         device_id: int = 0,
         vendor_id: int = -1,
+        memory_info: Any = None,
     ) -> OrtValue:
         import numpy
 
@@ -369,6 +400,9 @@ class OrtValue:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self._array if dtype is None else self._array.astype(dtype)
 
+    def to_dlpack(self) -> Any:
+        return self._array.__dlpack__()
+
     def __dlpack__(self, **options: Any) -> Any:
         return self._array.__dlpack__(**options)
 
@@ -398,6 +432,11 @@ class IOBinding:
         self._inputs: dict[str, Any] = {}
         self._outputs: dict[str, Any] = {}
         self._results: list[OrtValue] = []
+
+    @property
+    def _iobinding(self) -> IOBinding:
+        """onnxruntime's native binding, which some programs call; it does the same."""
+        return self
 
     def _check_input(self, name: str) -> None:
         if name not in self._session._input_names:
@@ -465,6 +504,8 @@ class IOBinding:
 
 def _array_at(address: int, element_type: Any, shape: Sequence[int]) -> Any:
     """The memory at an address as an array."""
+    import ctypes
+
     import numpy
 
     from enfold import _arrays
@@ -551,6 +592,9 @@ class InferenceSession:
         options = self._sess_options
         if not options._files:
             return options._config.get(_EXTERNAL_FOLDER, os.getcwd())
+        import pathlib
+        import tempfile
+
         self._files = tempfile.TemporaryDirectory(prefix="enfold-")  # as long as the session
         for name, content in options._files.items():
             path = pathlib.Path(self._files.name, name)
@@ -619,7 +663,7 @@ class InferenceSession:
     ) -> list[Any]:
         """The outputs named, or all, as new arrays."""
         wanted = self._output_indices(output_names) if output_names else None
-        stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
+        stop = run_options._stop_address() if run_options is not None else 0
         if not isinstance(input_feed, dict):
             if not isinstance(input_feed, Mapping):
                 raise TypeError(
@@ -650,6 +694,8 @@ class InferenceSession:
             except Exception as failure:  # noqa: BLE001 - the callback is told
                 results, error = [], str(failure.args[0] if failure.args else failure)
             callback(results, user_data, error)
+
+        import threading
 
         threading.Thread(target=work, daemon=True).start()
 
@@ -695,7 +741,7 @@ class InferenceSession:
     ) -> None:
         """Raises RuntimeError, whatever is wrong."""
         names = list(iobinding._outputs) or list(self._output_index)
-        stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
+        stop = run_options._stop_address() if run_options is not None else 0
         into: list[Any] = [None] * len(self._outputs_meta)
         try:
             indices = self._output_indices(names)
@@ -714,8 +760,16 @@ class InferenceSession:
 
     @property
     def _sess(self) -> InferenceSession:
-        """onnxruntime's native session, which some programs call; it runs the same."""
+        """onnxruntime's native session, which some programs call; it runs the same, and has
+        properties for what the other says by methods."""
         return self
+
+    inputs_meta = property(lambda self: self.get_inputs())
+    outputs_meta = property(lambda self: self.get_outputs())
+    overridable_initializers = property(lambda self: self.get_overridable_initializers())
+    model_meta = _model_meta = property(lambda self: self.get_modelmeta())
+    session_options = property(lambda self: self.get_session_options())
+    _providers = property(lambda self: self.get_providers())
 
     def get_overridable_initializers(self) -> list[NodeArg]:
         return list(self._overridable)
@@ -748,6 +802,8 @@ class InferenceSession:
             if name == PROVIDER:
                 self._provider_options = {k: str(v) for k, v in dict(given).items()}
             else:
+                import warnings
+
                 warnings.warn(
                     f"Specified provider '{name}' is not in available provider names."
                     f"Available providers: '{PROVIDER}'",
@@ -791,6 +847,8 @@ class InferenceSession:
         """There is one provider, so there is nothing to fall back to."""
 
     def _record(self, name: str, begin: int, end: int) -> None:
+        import threading
+
         assert self._profile is not None
         self._profile.append(
             {
