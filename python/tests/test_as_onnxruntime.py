@@ -42,6 +42,15 @@ value = ort.OrtValue.ortvalue_from_numpy(x)
 assert (session.run(["y"], {"x": value})[0] == expected).all()
 assert (session._sess.run(["y"], {"x": x}, None)[0] == expected).all()
 assert (session.run_with_ort_values(None, {"x": value})[0].numpy() == expected).all()
+assert (ort.OrtValue(value._ortvalue).numpy() == x).all() and value._get_c_value() is value
+native = session._sess
+assert [i.name for i in native.inputs_meta + native.outputs_meta] == ["x", "y"]
+assert native.model_meta.graph_name == session.get_modelmeta().graph_name
+binding = session.io_binding()
+binding._iobinding.bind_ortvalue_input("x", value)
+binding._iobinding.bind_output("y")
+session.run_with_iobinding(binding)
+assert (binding._iobinding.get_outputs()[0].numpy() == expected).all()
 for call in (lambda: ort.SparseTensor.sparse_coo_from_numpy([], [], [], None), lambda: ort.LoraAdapter()):
     try:
         call()
