@@ -35,8 +35,6 @@ from enfold.session import (
     IOBinding,
     ModelMetadata,
     NodeArg,
-    OrtDevice,
-    OrtValue,
     RunOptions,
     SessionOptions,
     disable_telemetry_events,
@@ -50,6 +48,7 @@ from enfold.session import (
     set_default_logger_verbosity,
     set_seed,
 )
+from enfold.values import OrtDevice, OrtValue
 
 if TYPE_CHECKING:
     from enfold.quantization import quantize

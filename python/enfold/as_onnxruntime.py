@@ -18,7 +18,7 @@ import sys
 import types
 from typing import Any
 
-from enfold import _errors, _standins, session
+from enfold import _errors, _standins, session, values
 
 VERSION = "1.32.0"  # of the interface
 
@@ -86,13 +86,13 @@ def install() -> None:
     """Does it; called by importing this module."""
     public = {
         name: value
-        for module in (_standins, session)
+        for module in (_standins, values, session)
         for name, value in vars(module).items()
         if not name.startswith("_")
         and not isinstance(value, types.ModuleType)
         and getattr(value, "__module__", module.__name__) == module.__name__
     }
-    del public["NATIVE"]
+    del public["NATIVE"], public["on_cpu"]
     public |= {"SessionIOBinding": session.IOBinding, "Session": session.InferenceSession}
     public |= {"__version__": VERSION, "version": VERSION, "get_version_string": lambda: VERSION}
     root = _module("onnxruntime", {**public}, is_package=True)

@@ -602,7 +602,7 @@ def test_a_canceled_load() -> None:
 
 
 def test_vectors_of_values() -> None:
-    from enfold.session import OrtDevice, OrtValueVector, copy_tensors
+    from enfold.values import OrtDevice, OrtValueVector, copy_tensors
 
     session = enfold.InferenceSession(conv_net().SerializeToString())
     x = enfold.OrtValue.ortvalue_from_numpy(numpy.ones((1, 3, 8, 8), numpy.float32))
