@@ -139,7 +139,7 @@ Result<std::set<std::string>> foldsExceeding(double tolerance, const Graph& grap
                                              const Pipeline& pipeline,
                                              const PipelineOptions& options) {
   PipelineOptions unrounded = options;
-  unrounded.passes.precision = Precision::Fp32;
+  if (unrounded.passes.precision == Precision::Bf16) unrounded.passes.precision = Precision::Model;
   ENFOLD_TRY(const std::vector<FoldError> errors,
              measureFolds(graph, pipeline, unrounded, sampleInputs(graph)));
   std::set<std::string> beyond;
@@ -152,7 +152,7 @@ Result<std::set<std::string>> roundingsExceeding(double tolerance, const Graph& 
                                                  const Pipeline& pipeline,
                                                  const PipelineOptions& options) {
   std::set<std::string> beyond;
-  if (options.passes.precision == Precision::Fp32) return beyond;
+  if (options.passes.precision != Precision::Bf16) return beyond;
   ENFOLD_TRY(const std::vector<FoldError> errors,
              measureFolds(graph, pipeline, options, sampleInputs(graph)));
   for (const FoldError& error : errors)

@@ -7,6 +7,13 @@
 
 namespace enfold {
 
+std::optional<Precision> precisionOf(std::string_view name) {
+  if (name == "model") return Precision::Model;
+  if (name == "fp32") return Precision::Fp32;
+  if (name == "bf16") return Precision::Bf16;
+  return std::nullopt;
+}
+
 void PassContext::applied(Reason reason, const Op& op, std::string message, RemarkFacts facts) {
   count("applied");
   remarks_.add({pass_, Outcome::Applied, reason, op.result()->name(), namesOf(op),

@@ -43,15 +43,19 @@ enum class Accuracy : uint8_t {
 };
 
 enum class Precision : uint8_t {
-  Fp32, ///< networks of f32 are computed in it
-  Bf16, ///< their convolutions and matrix products multiply bf16, summed in f32
+  Model, ///< every op computes what its element type says
+  Fp32,  ///< networks of f16 are computed in f32
+  Bf16,  ///< convolutions and matrix products of f32 multiply bf16, summed in f32
 };
+
+/// By name: "model", "fp32" or "bf16".
+std::optional<Precision> precisionOf(std::string_view name);
 
 struct PassOptions {
   TargetFacts target;
   Accuracy accuracy = Accuracy::Standard;
   Denormals denormals = Denormals::Flush;
-  Precision precision = Precision::Fp32;
+  Precision precision = Precision::Model;
   /// Treat training-mode batch normalization as inference with the stored statistics.
   bool assumeInferenceBn = false;
   /// Tensors that no fold may compute: those whose measured error was too large.

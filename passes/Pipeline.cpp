@@ -12,6 +12,8 @@ namespace {
 
 // From top to bottom, with what holds afterwards.
 constexpr std::string_view kDefaultPipeline =
+    // Before anything is folded, so that folds round to f32. Does nothing unless f32 is asked for.
+    "promote-halves,"
     // Everything that makes the graph smaller helps everything else: an Identity hides a
     // convolution from its normalization, a folded constant is what makes weights constant, a
     // folded normalization is one use less. So these repeat until nothing changes.

@@ -63,10 +63,11 @@ void ModelOptions::add(CLI::App& app) {
                  "standard or strict; strict excludes algorithms that round more, such as Winograd")
       ->check(CLI::IsMember({"standard", "strict"}))
       ->group("Numbers");
-  app.add_option("--precision", precision,
-                 "fp32 or bf16; bf16: convolutions and matrix products of f32 multiply bf16, and "
-                 "sum in f32")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
+  app.add_option(
+         "--precision", precision,
+         "model, fp32 or bf16; fp32: networks of f16 are computed in f32; bf16: convolutions "
+         "and matrix products of f32 multiply bf16, and sum in f32")
+      ->check(CLI::IsMember({"model", "fp32", "bf16"}))
       ->group("Numbers");
   addLimits(app);
   app.add_option("--machine", machine,

@@ -26,7 +26,7 @@ struct ModelOptions {
   bool noFuse = false;
   bool assumeInferenceBn = false;
   std::string accuracy = "standard";
-  std::string precision = "fp32";
+  std::string precision = "model";
   bool strictDenormals = false;
   std::vector<std::string> disabled, disabledKernels;
   std::string passes;
@@ -48,9 +48,7 @@ struct ModelOptions {
   Result<ModelSource> source() const;
   CompileOptions compileOptions() const;
   Session::Options sessionOptions() const;
-  Precision precisionAsked() const {
-    return precision == "bf16" ? Precision::Bf16 : Precision::Fp32;
-  }
+  Precision precisionAsked() const { return *precisionOf(precision); }
 
 private:
   mutable std::optional<ModelSource> standardInput_; ///< once it was read

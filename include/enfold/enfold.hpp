@@ -60,8 +60,9 @@ struct ModuleOptions {
   /// Kernels that are not used, named as `enfold explain` does: "conv_winograd".
   std::set<std::string, std::less<>> disabledKernels = {};
   enum class Subnormals { Flush, Keep } subnormals = Subnormals::Flush;
-  /// Bf16: convolutions and matrix products of networks of f32 multiply bf16, and sum in f32.
-  enum class Precision { Fp32, Bf16 } precision = Precision::Fp32;
+  /// Fp32: networks of f16 are computed in f32. Bf16: convolutions and matrix products of networks
+  /// of f32 multiply bf16, and sum in f32.
+  enum class Precision { Model, Fp32, Bf16 } precision = Precision::Model;
   /// The most bytes of memory that the process may use, including what it uses already. A network
   /// that would take more is refused, with the figures, before its constants are packed.
   std::optional<int64_t> memoryLimit = {};

@@ -28,8 +28,7 @@ CompileOptions compileOptions(const ModuleOptions& options) {
                      .disabledKernels = options.disabledKernels,
                      .cpu = options.cpu};
   if (keepsSubnormals(options)) how.passes.passes.denormals = Denormals::Keep;
-  if (options.precision == ModuleOptions::Precision::Bf16)
-    how.passes.passes.precision = Precision::Bf16;
+  how.passes.passes.precision = static_cast<Precision>(options.precision);
   if (options.memoryLimit) how.memory = MemoryLimit{.bytes = *options.memoryLimit};
   return how;
 }

@@ -64,8 +64,9 @@ Result<> setAccuracy(PassOptions& passes, std::string_view value) {
 }
 
 Result<> setPrecision(PassOptions& passes, std::string_view value) {
-  if (value != "fp32" && value != "bf16") return refuse(value, "fp32 or bf16");
-  passes.precision = value == "bf16" ? Precision::Bf16 : Precision::Fp32;
+  const auto precision = precisionOf(value);
+  if (!precision) return refuse(value, "model, fp32 or bf16");
+  passes.precision = *precision;
   return {};
 }
 
@@ -140,7 +141,8 @@ std::span<const SettingInfo> settingTable() {
        }},
       {"accuracy", "standard|strict", "strict: no algorithm that rounds more than direct sums",
        [](S s, V v) { return setAccuracy(s.network.compile.passes.passes, v); }},
-      {"precision", "fp32|bf16", "bf16: networks of f32 multiply bf16, summed in f32",
+      {"precision", "model|fp32|bf16",
+       "fp32: networks of f16 are computed in f32; bf16: those of f32 multiply bf16",
        [](S s, V v) { return setPrecision(s.network.compile.passes.passes, v); }},
       {"tolerance", "T", "undo what costs more accuracy, relative to the largest number",
        [](S s, V v) { return setTolerance(s.network.compile.tolerance, v); }},

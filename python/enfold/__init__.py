@@ -27,7 +27,6 @@ from enfold._errors import (
 )
 from enfold._options import options
 from enfold.model import Model, Tensor, compile, load
-from enfold.quantization import quantize
 from enfold.session import (
     ExecutionMode,
     ExecutionOrder,
@@ -36,8 +35,6 @@ from enfold.session import (
     IOBinding,
     ModelMetadata,
     NodeArg,
-    OrtDevice,
-    OrtValue,
     RunOptions,
     SessionOptions,
     disable_telemetry_events,
@@ -51,8 +48,10 @@ from enfold.session import (
     set_default_logger_verbosity,
     set_seed,
 )
+from enfold.values import OrtDevice, OrtValue
 
 if TYPE_CHECKING:
+    from enfold.quantization import quantize
     from enfold.reports import Diff, Explanation, Inspection, Profile, Quantization
 
 __version__ = _version()
@@ -114,4 +113,8 @@ def __getattr__(name: str) -> Any:
         from enfold import reports
 
         return getattr(reports, name)
+    if name == "quantize":
+        from enfold.quantization import quantize
+
+        return quantize
     raise AttributeError(f"module 'enfold' has no attribute '{name}'")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import warnings
 from typing import Any
 
 from enfold import _options
@@ -57,6 +56,8 @@ def session(model: str | bytes, options: Any, why: Exception) -> Any:
     except ImportError:
         raise why from None
     if not _warned:
+        import warnings
+
         _warned = True
         warnings.warn(f"enfold cannot compile a model, so onnxruntime runs it: {why}", stacklevel=4)
     settings = real.SessionOptions()

@@ -10,7 +10,7 @@ _VALUES: dict[str, Any] = {
     "fallback": None,
     "cache": True,
     "accuracy": None,
-    "precision": None,
+    "precision": "fp32",
     "threads": None,
 }
 
@@ -22,7 +22,8 @@ def options(**values: Any) -> dict[str, Any]:
     cache: keep compiled programs in the user's cache folder, if there is one, or in the folder given,
         so that the next process need not compile them; False: do not.
     accuracy: "standard", or "strict" for no algorithm that rounds more than direct sums.
-    precision: "fp32", or "bf16" for products of bf16 that are summed in f32.
+    precision: "fp32" computes networks of f16 in f32, as onnxruntime does on most processors; "model"
+        in f16; "bf16" has networks of f32 multiply bf16 and sum in f32.
     threads: of sessions whose options leave the number open.
 
     Raises TypeError for other names, ValueError for other values.

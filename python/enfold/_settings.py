@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -69,4 +68,6 @@ def write_model(model: str | bytes, path: str | os.PathLike[str]) -> None:
         with open(path, "wb") as file:
             file.write(model)
     elif not (os.path.exists(path) and os.path.samefile(model, path)):
+        import shutil
+
         shutil.copyfile(model, path)

@@ -19,9 +19,15 @@ class OrtAllocatorType(enum.IntEnum):
     ORT_ARENA_ALLOCATOR = 1
 
 
+class ArenaExtendStrategy(enum.IntEnum):
+    kNextPowerOfTwo = 0
+    kSameAsRequested = 1
+
+
 class OrtMemType(enum.IntEnum):
     CPU_INPUT = -2
     CPU_OUTPUT = -1
+    CPU = -1
     DEFAULT = 0
 
 
@@ -90,6 +96,7 @@ class OrtMemoryInfo:
     def __init__(self, name: str, allocator: Any, device_id: int, mem_type: Any) -> None:
         self.name, self.allocator_type = name, allocator
         self.device_id, self.mem_type = device_id, mem_type
+        self.device_mem_type, self.device_vendor_id = OrtDeviceMemoryType.DEFAULT, 0
 
 
 def cpu_memory() -> OrtMemoryInfo:
@@ -125,14 +132,71 @@ class SparseTensor:
         _lacks("sparse tensors")
 
 
-class LoraAdapter:
-    def __init__(self, *args: Any) -> None:
-        _lacks("adapters")
+def _refused(name: str, what: str) -> type:
+    """A class that cannot be made."""
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        _lacks(what)
+
+    return type(
+        name, (), {"__init__": init, "__module__": __name__, "__doc__": f"Refused: {what}."}
+    )
 
 
-class ModelCompiler:
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        _lacks("compilation for execution providers")
+LoraAdapter = _refused("LoraAdapter", "adapters")
+AdapterFormat = _refused("AdapterFormat", "adapters")
+ModelCompiler = _refused("ModelCompiler", "compilation for execution providers")
+ModelPackage = _refused("ModelPackage", "model packages")
+ModelPackageComponentContext = _refused("ModelPackageComponentContext", "model packages")
+ModelPackageContext = _refused("ModelPackageContext", "model packages")
+ModelPackageOptions = _refused("ModelPackageOptions", "model packages")
+ModelPackageWriteMode = _refused("ModelPackageWriteMode", "model packages")
+OrtEpAssignedNode = _refused("OrtEpAssignedNode", "execution providers of other libraries")
+OrtEpAssignedSubgraph = _refused("OrtEpAssignedSubgraph", "execution providers of other libraries")
+OrtEpContextData = _refused("OrtEpContextData", "compilation for execution providers")
+OrtEpContextDataBuffer = _refused("OrtEpContextDataBuffer", "compilation for execution providers")
+OrtEpDevice = _refused("OrtEpDevice", "execution providers of other libraries")
+OrtExternalInitializerInfo = _refused("OrtExternalInitializerInfo", "writers of other models")
+OrtHardwareDevice = _refused("OrtHardwareDevice", "devices but the CPU")
+OrtSyncStream = _refused("OrtSyncStream", "devices but the CPU")
+
+
+def _refused_function(what: str) -> Any:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        _lacks(what)
+
+    return refuse
+
+
+# Functions of onnxruntime's native module alone.
+NATIVE = {
+    name: _refused_function(f"{name}()")
+    for name in (
+        "get_all_operator_schema",
+        "get_all_opkernel_def",
+        "get_compatibility_info_from_model",
+        "get_compatibility_info_from_model_bytes",
+        "get_hardware_device_ep_incompatibility_details",
+        "get_model_compatibility_for_ep_devices",
+        "get_registered_ep_kernel_defs",
+        "get_session_initializer",
+        "pack_fp4_weights_for_cuda_moe_gemm",
+        "quantize_matmul_2bits",
+        "quantize_matmul_4bits",
+        "quantize_matmul_8bits",
+        "quantize_matmul_bnb4",
+        "quantize_qdq_matmul_2bits",
+        "quantize_qdq_matmul_4bits",
+    )
+}
+
+
+def get_hardware_devices() -> list[Any]:
+    return []
+
+
+def get_default_session_options() -> session.SessionOptions:
+    return session.SessionOptions()
 
 
 def register_execution_provider_library(*args: Any) -> NoReturn:

@@ -18,7 +18,7 @@ import sys
 import types
 from typing import Any
 
-from enfold import _errors, _standins, session
+from enfold import _errors, _standins, session, values
 
 VERSION = "1.32.0"  # of the interface
 
@@ -86,21 +86,31 @@ def install() -> None:
     """Does it; called by importing this module."""
     public = {
         name: value
-        for module in (_standins, session)
+        for module in (_standins, values, session)
         for name, value in vars(module).items()
         if not name.startswith("_")
         and not isinstance(value, types.ModuleType)
         and getattr(value, "__module__", module.__name__) == module.__name__
     }
+    del public["NATIVE"], public["on_cpu"]
     public |= {"SessionIOBinding": session.IOBinding, "Session": session.InferenceSession}
     public |= {"__version__": VERSION, "version": VERSION, "get_version_string": lambda: VERSION}
     root = _module("onnxruntime", {**public}, is_package=True)
     root.__path__ = _installed_folders()
-    state = {**public, **_ERRORS}
+    state = {**public, **_ERRORS, **_standins.NATIVE}
     capi = _module("onnxruntime.capi", {}, is_package=True)
     for name in ("onnxruntime_pybind11_state", "_pybind_state", "onnxruntime_inference_collection"):
         setattr(capi, name, _module(f"onnxruntime.capi.{name}", dict(state)))
-    capi.onnxruntime_validation = _module("onnxruntime.capi.onnxruntime_validation", {})
+    package = {"package_name": "onnxruntime", "__version__": VERSION, "cuda_version": ""}
+    for name in ("build_and_package_info", "onnxruntime_validation", "_ld_preload"):
+        setattr(capi, name, _module(f"onnxruntime.capi.{name}", dict(package)))
+    root.onnxruntime_validation = capi.onnxruntime_validation
+    capi.onnxruntime_validation.check_distro_info = lambda: None
+    capi.onnxruntime_validation.get_package_name_and_version_info = lambda: (
+        "onnxruntime",
+        VERSION,
+        "",
+    )
     root.capi = capi
     sys.meta_path.insert(0, _Finder())
     _errors.Error.in_place_of_onnxruntime = True

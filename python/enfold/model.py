@@ -311,7 +311,7 @@ def compile(
     threads: int = 0,
     streams: int = 1,
     accuracy: str = "standard",
-    precision: str = "fp32",
+    precision: str = "model",
     tolerance: float | None = None,
     tune: bool = False,
     cache: bool | str | os.PathLike[str] = False,
@@ -336,7 +336,8 @@ def compile(
     threads: of a run; 0: as many as the process may use, divided by the streams.
     streams: calls at the same time that have so many threads each; further ones have one.
     accuracy: "strict" uses no algorithm that rounds more than direct sums.
-    precision: "bf16" lets convolutions and matrix products of f32 multiply bf16, and sum in f32.
+    precision: "fp32" computes networks of f16 in f32; "bf16" lets convolutions and matrix products of
+        f32 multiply bf16, and sum in f32.
     tolerance: undo folds, and rounding to bf16, that cost more accuracy than this, relative to the
         largest number.
     tune: measure which algorithms are fastest, which takes a minute, instead of estimating it.

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import enum
 import os
-import pathlib
-import tempfile
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from enfold import _core, _errors, _fallback, _options, _settings, _types
+from enfold.values import OrtDevice, OrtValue, OrtValueVector, on_cpu
 
 PROVIDER = "CPUExecutionProvider"
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
@@ -142,6 +138,8 @@ class SessionOptions:
             raise RuntimeError(
                 f"{len(names)} names of files, {len(buffers)} buffers and {len(lengths)} lengths"
             )
+        import pathlib
+
         for name, buffer, length in zip(names, buffers, lengths):
             path = pathlib.PurePath(name)
             if not path.parts or path.is_absolute() or ".." in path.parts:
@@ -166,6 +164,12 @@ class SessionOptions:
         if devices:
             raise _errors.NotImplemented("devices cannot be selected")
 
+    def set_ep_context_data_read_func(self, function: Any) -> None:
+        """Accepted: models hold no data of other providers."""
+
+    def clear_ep_context_data_read_func(self) -> None:
+        """Accepted: models hold no data of other providers."""
+
     def register_custom_ops_library(self, path: str) -> None:
         raise _errors.NotImplemented(f"{path}: libraries of custom operators cannot be loaded")
 
@@ -183,12 +187,19 @@ class RunOptions:
     )
 
     def __init__(self) -> None:
+        import ctypes
+
         self.log_severity_level = -1
         self.log_verbosity_level = 0
         self.logid = ""
         self.only_execute_path_to_fetches = False
         self._stop = ctypes.c_int32(0)
         self._config: dict[str, str] = {}
+
+    def _stop_address(self) -> int:
+        import ctypes
+
+        return ctypes.addressof(self._stop)
 
     @property
     def terminate(self) -> bool:
@@ -197,6 +208,9 @@ class RunOptions:
     @terminate.setter
     def terminate(self, value: bool) -> None:
         self._stop.value = int(bool(value))
+
+    def add_active_adapter(self, adapter: Any) -> None:
+        raise _errors.NotImplemented("enfold has no adapters")
 
     def add_run_config_entry(self, key: str, value: str) -> None:
         self._config[str(key)] = str(value)
@@ -235,161 +249,6 @@ class ModelMetadata:
         self.version = int(properties["version"])
 
 
-class OrtDevice:
-    """The processor, the only device."""
-
-    def __init__(self, device_type: str = "cpu", device_id: int = 0) -> None:
-        self._type, self._id = device_type, device_id
-
-    @staticmethod
-    def make(device_type: str, device_id: int) -> OrtDevice:
-        return OrtDevice(device_type, device_id)
-
-    @staticmethod
-    def cpu() -> int:
-        return 0
-
-    def device_type(self) -> int:
-        return self.cpu()
-
-    def device_id(self) -> int:
-        return self._id
-
-    def device_mem_type(self) -> int:
-        return 0
-
-    def device_vendor_id(self) -> int:
-        return 0
-
-
-def _on_cpu(device_type: Any) -> None:
-    name = device_type._type if isinstance(device_type, OrtDevice) else str(device_type)
-    if name.lower() != "cpu":
-        raise _errors.RuntimeException(f"there is no device '{name}', only 'cpu'")
-
-
-class OrtValue:
-    """A tensor, a sequence of tensors, or nothing: an optional value that is not there."""
-
-    def __init__(self, array: Any) -> None:
-        self._array = array
-
-    @staticmethod
-    def ortvalue_from_numpy(
-        numpy_obj: Any, device_type: str = "cpu", device_id: int = 0, vendor_id: int = -1
-    ) -> OrtValue:
-        import numpy
-
-        _on_cpu(device_type)
-        if numpy_obj.dtype.kind in "OSU":
-            raise RuntimeError("only arrays of numbers can be values")
-        return OrtValue(numpy.ascontiguousarray(numpy_obj).reshape(numpy_obj.shape))
-
-    @staticmethod
-    def ortvalue_from_numpy_with_onnx_type(data: Any, onnx_element_type: int) -> OrtValue:
-        """An array of integers taken as elements of a type that numpy lacks, of their size."""
-        from enfold import _arrays
-
-        return OrtValue(_arrays.view_as(data, onnx_element_type))
-
-    @staticmethod
-    def ortvalue_from_shape_and_type(
-        shape: Sequence[int],
-        element_type: Any = None,
-        device_type: str = "cpu",
-        device_id: int = 0,
-        vendor_id: int = -1,
-    ) -> OrtValue:
-        import numpy
-
-        from enfold import _arrays
-
-        _on_cpu(device_type)
-        dtype = numpy.float32 if element_type is None else element_type
-        if isinstance(dtype, int):
-            dtype = _arrays.dtype_of(dtype)
-        return OrtValue(numpy.zeros(shape, dtype))
-
-    @staticmethod
-    def from_dlpack(data: Any, is_bool_tensor: bool = False) -> OrtValue:
-        import numpy
-
-        array = numpy.from_dlpack(data)
-        return OrtValue(array.astype(bool) if is_bool_tensor else array)
-
-    def _tensor(self) -> Any:
-        if not self.is_tensor():
-            raise RuntimeError("the value is not a tensor")
-        return self._array
-
-    def numpy(self) -> Any:
-        return self._tensor()
-
-    def shape(self) -> list[int]:
-        return list(self._tensor().shape)
-
-    def data_type(self) -> str:
-        if self.is_tensor_sequence():
-            elem = _types.describe(self._array[0])[0] if self._array else 0
-            return _types.type_string(elem, _types.SEQUENCE)
-        return _types.type_string(self.element_type())
-
-    def element_type(self) -> int:
-        return _types.describe(self._tensor())[0]
-
-    def data_ptr(self) -> int:
-        return self._tensor().ctypes.data
-
-    def device_name(self) -> str:
-        return "cpu"
-
-    def has_value(self) -> bool:
-        return self._array is not None
-
-    def is_tensor(self) -> bool:
-        return self.has_value() and not self.is_tensor_sequence()
-
-    def is_sparse_tensor(self) -> bool:
-        return False
-
-    def is_tensor_sequence(self) -> bool:
-        return isinstance(self._array, list)
-
-    def tensor_size_in_bytes(self) -> int:
-        return self._tensor().nbytes
-
-    def update_inplace(self, np_arr: Any) -> None:
-        array = self._tensor()
-        if np_arr.size != array.size:
-            raise RuntimeError(
-                f"an array of shape {list(np_arr.shape)} does not fit a value of {list(array.shape)}"
-            )
-        array[...] = np_arr.reshape(array.shape)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return self._array if dtype is None else self._array.astype(dtype)
-
-    def __dlpack__(self, **options: Any) -> Any:
-        return self._array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return self._array.__dlpack_device__()
-
-
-def copy_tensors(src: Sequence[OrtValue], dst: Sequence[OrtValue], stream: Any = None) -> None:
-    """Copies the contents of values to others of the same shapes."""
-    if len(src) != len(dst):
-        raise RuntimeError(f"{len(src)} values to copy to {len(dst)}")
-    for source, target in zip(src, dst):
-        target.update_inplace(source.numpy())
-
-
-class OrtValueVector(list):
-    """A list of values, under onnxruntime's name for it."""
-
-    push_back = list.append
-
-
 class IOBinding:
     """Inputs and outputs bound before a run. What is bound by address must stay alive."""
 
@@ -399,13 +258,18 @@ class IOBinding:
         self._outputs: dict[str, Any] = {}
         self._results: list[OrtValue] = []
 
+    @property
+    def _iobinding(self) -> IOBinding:
+        """onnxruntime's native binding, which some programs call; it does the same."""
+        return self
+
     def _check_input(self, name: str) -> None:
         if name not in self._session._input_names:
             raise RuntimeError(f"Failed to find NodeArg with name: {name} in the def list")
 
-    def bind_cpu_input(self, name: str, arr_on_cpu: Any) -> None:
+    def bind_cpu_input(self, name: str, arron_cpu: Any) -> None:
         self._check_input(name)
-        self._inputs[name] = arr_on_cpu
+        self._inputs[name] = arron_cpu
 
     def bind_input(
         self,
@@ -416,7 +280,7 @@ class IOBinding:
         shape: Sequence[int],
         buffer_ptr: int,
     ) -> None:
-        _on_cpu(device_type)
+        on_cpu(device_type)
         self._check_input(name)
         self._inputs[name] = _array_at(buffer_ptr, element_type, shape)
 
@@ -433,7 +297,7 @@ class IOBinding:
         shape: Sequence[int] | None = None,
         buffer_ptr: int | None = None,
     ) -> None:
-        _on_cpu(device_type)
+        on_cpu(device_type)
         known = buffer_ptr is not None and shape is not None and element_type is not None
         self._outputs[name] = _array_at(buffer_ptr, element_type, shape) if known else None
 
@@ -465,6 +329,8 @@ class IOBinding:
 
 def _array_at(address: int, element_type: Any, shape: Sequence[int]) -> Any:
     """The memory at an address as an array."""
+    import ctypes
+
     import numpy
 
     from enfold import _arrays
@@ -551,6 +417,9 @@ class InferenceSession:
         options = self._sess_options
         if not options._files:
             return options._config.get(_EXTERNAL_FOLDER, os.getcwd())
+        import pathlib
+        import tempfile
+
         self._files = tempfile.TemporaryDirectory(prefix="enfold-")  # as long as the session
         for name, content in options._files.items():
             path = pathlib.Path(self._files.name, name)
@@ -619,7 +488,7 @@ class InferenceSession:
     ) -> list[Any]:
         """The outputs named, or all, as new arrays."""
         wanted = self._output_indices(output_names) if output_names else None
-        stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
+        stop = run_options._stop_address() if run_options is not None else 0
         if not isinstance(input_feed, dict):
             if not isinstance(input_feed, Mapping):
                 raise TypeError(
@@ -651,6 +520,8 @@ class InferenceSession:
                 results, error = [], str(failure.args[0] if failure.args else failure)
             callback(results, user_data, error)
 
+        import threading
+
         threading.Thread(target=work, daemon=True).start()
 
     def run_with_ort_values(
@@ -673,7 +544,7 @@ class InferenceSession:
     ) -> None:
         """Appends the outputs named to `fetches`."""
         for device in fetch_devices:
-            _on_cpu(device)
+            on_cpu(device)
         feed = dict(zip(feed_names, feeds))
         fetches.extend(self.run_with_ort_values(fetch_names, feed, run_options))
 
@@ -695,7 +566,7 @@ class InferenceSession:
     ) -> None:
         """Raises RuntimeError, whatever is wrong."""
         names = list(iobinding._outputs) or list(self._output_index)
-        stop = ctypes.addressof(run_options._stop) if run_options is not None else 0
+        stop = run_options._stop_address() if run_options is not None else 0
         into: list[Any] = [None] * len(self._outputs_meta)
         try:
             indices = self._output_indices(names)
@@ -714,8 +585,16 @@ class InferenceSession:
 
     @property
     def _sess(self) -> InferenceSession:
-        """onnxruntime's native session, which some programs call; it runs the same."""
+        """onnxruntime's native session, which some programs call; it runs the same, and has
+        properties for what the other says by methods."""
         return self
+
+    inputs_meta = property(lambda self: self.get_inputs())
+    outputs_meta = property(lambda self: self.get_outputs())
+    overridable_initializers = property(lambda self: self.get_overridable_initializers())
+    model_meta = _model_meta = property(lambda self: self.get_modelmeta())
+    session_options = property(lambda self: self.get_session_options())
+    _providers = property(lambda self: self.get_providers())
 
     def get_overridable_initializers(self) -> list[NodeArg]:
         return list(self._overridable)
@@ -748,6 +627,8 @@ class InferenceSession:
             if name == PROVIDER:
                 self._provider_options = {k: str(v) for k, v in dict(given).items()}
             else:
+                import warnings
+
                 warnings.warn(
                     f"Specified provider '{name}' is not in available provider names."
                     f"Available providers: '{PROVIDER}'",
@@ -791,6 +672,8 @@ class InferenceSession:
         """There is one provider, so there is nothing to fall back to."""
 
     def _record(self, name: str, begin: int, end: int) -> None:
+        import threading
+
         assert self._profile is not None
         self._profile.append(
             {

@@ -18,21 +18,23 @@ constexpr std::chrono::seconds kPatience{10};
 
 std::atomic<bool> isEnding = false;
 std::atomic<std::thread::id> endingThread;
-std::atomic<int> numAway = 0; ///< threads without the lock
+std::atomic<int> numVisits = 0;
+thread_local int depth = 0; ///< visits of this thread
 
-/// Waits until all threads have come back: then none is in code whose data end with the process.
+/// Waits until all visits are over: then no thread is in code whose data end with the process, nor
+/// in Python code that C++ calls.
 void end() {
   endingThread = std::this_thread::get_id();
   isEnding = true;
   PyThreadState* const state = PyEval_SaveThread();
   const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (numAway > 0 && std::chrono::steady_clock::now() < until)
+  while (numVisits > 0 && std::chrono::steady_clock::now() < until)
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   PyEval_RestoreThread(state);
 }
 
 [[noreturn]] void stayBehind() {
-  --numAway;
+  numVisits -= depth;
   for (;;) pause();
 }
 
@@ -40,8 +42,21 @@ void end() {
 
 bool isLeftBehind() { return isEnding && endingThread.load() != std::this_thread::get_id(); }
 
+Visit::Visit() {
+  if (isLeftBehind()) {
+    PyEval_SaveThread();
+    stayBehind();
+  }
+  ++depth;
+  ++numVisits;
+}
+
+Visit::~Visit() {
+  --depth;
+  --numVisits;
+}
+
 GilRelease::GilRelease() {
-  ++numAway;
   state_ = PyEval_SaveThread();
   if (isLeftBehind()) stayBehind();
 }
@@ -49,13 +64,12 @@ GilRelease::GilRelease() {
 GilRelease::~GilRelease() {
   if (isLeftBehind()) stayBehind();
   PyEval_RestoreThread(static_cast<PyThreadState*>(state_));
-  --numAway;
 }
 
 void watchForExit() {
   isEnding = false; // also of an interpreter that follows another
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&end));
-  pthread_atfork(nullptr, nullptr, [] { numAway = 0; });
+  pthread_atfork(nullptr, nullptr, [] { numVisits = depth; });
 }
 
 } // namespace enfold::python

@@ -3,9 +3,19 @@
 
 namespace enfold::python {
 
-/// Releases the interpreter's lock while it lives. On the way back, a thread that finds the
-/// interpreter ending waits for the process to end: asking for the lock then would end the thread
-/// inside of C++, which aborts the process.
+/// A call from Python into C++. The interpreter's end waits until all are over: a thread that asks
+/// for its lock after that is ended, which aborts the process if C++ has called Python there.
+class Visit {
+public:
+  Visit();
+  ~Visit();
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+};
+
+/// Releases the interpreter's lock during a visit, while it lives. On the way back, a thread that
+/// finds the interpreter ending waits for the process to end: asking for the lock then would end
+/// the thread inside of C++, which aborts the process.
 class GilRelease {
 public:
   GilRelease();

@@ -55,7 +55,7 @@ def test_zoo() -> None:
     "options, text",
     [
         ({"accuracy": "sloppy"}, "'sloppy' is not standard or strict"),
-        ({"precision": "fp16"}, "'fp16' is not fp32 or bf16"),
+        ({"precision": "fp16"}, "'fp16' is not model, fp32 or bf16"),
         ({"threads": -1}, "threads"),
         ({"streams": 0}, "streams"),
         ({"tolerance": -1.0}, "tolerance"),

@@ -43,6 +43,31 @@ def test_signature(open_net: bytes) -> None:
     assert session.get_providers() == ["CPUExecutionProvider"]
 
 
+def test_networks_of_halves_are_not_rounded_in_between() -> None:
+    """(a + b) - b in f16 loses what a has below a step of b; onnxruntime computes it in f32."""
+    half = TensorProto.FLOAT16
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["a", "b"], ["s"]), helper.make_node("Sub", ["s", "b"], ["y"])],
+        "halves",
+        [helper.make_tensor_value_info(name, half, ["n"]) for name in "ab"],
+        [helper.make_tensor_value_info("y", half, ["n"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
+    feed = {
+        "a": numpy.array([0.25, 1.5], numpy.float16),
+        "b": numpy.array([2048, 4096], numpy.float16),
+    }
+    (y,) = enfold.InferenceSession(model.SerializeToString()).run(None, feed)
+    numpy.testing.assert_array_equal(y, feed["a"])
+    enfold.options(precision="model")
+    try:
+        (y,) = enfold.InferenceSession(model.SerializeToString()).run(None, feed)
+    finally:
+        enfold.options(precision="fp32")
+    numpy.testing.assert_array_equal(y, (feed["a"] + feed["b"]) - feed["b"])
+    assert (y != feed["a"]).all()
+
+
 def test_any_size(open_net: bytes) -> None:
     session = enfold.InferenceSession(open_net)
     for shape in ((1, 3, 8, 8), (3, 3, 5, 8), (1, 3, 8, 8), (2, 3, 1, 8)):
@@ -577,7 +602,7 @@ def test_a_canceled_load() -> None:
 
 
 def test_vectors_of_values() -> None:
-    from enfold.session import OrtDevice, OrtValueVector, copy_tensors
+    from enfold.values import OrtDevice, OrtValueVector, copy_tensors
 
     session = enfold.InferenceSession(conv_net().SerializeToString())
     x = enfold.OrtValue.ortvalue_from_numpy(numpy.ones((1, 3, 8, 8), numpy.float32))

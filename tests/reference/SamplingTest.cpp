@@ -76,6 +76,38 @@ TEST(GridSample, CubicRepeatsTheBorder) {
       }
 }
 
+/// What ONNX Runtime 1.32 gives, bit for bit: half a unit in the last place decides between pixels.
+TEST(GridSample, RoundsAsOnnxRuntimeDoes) {
+  struct Case {
+    const char *mode, *padding;
+    int64_t align;
+    std::vector<float> values;
+  };
+  const std::vector<Case> cases = {
+      {"linear", "zeros", 0, {0x1.ec8b42p-2f, 0x1.e44fap-2f, 0x1.84b5e2p-3f, 0x1.5374c8p-3f}},
+      {"linear", "zeros", 1, {0x1.30e55ep-1f, 0x1.f79fa8p-2f, 0x1.27381ep-2f, 0x1.989378p-2f}},
+      {"linear", "border", 0, {0x1.7ae144p-1f, 0x1.e44fap-2f, 0x1.0a3d74p-2f, 0x1.8f5c2ap-2f}},
+      {"linear", "border", 1, {0x1.30e55ep-1f, 0x1.f79fa8p-2f, 0x1.27381ep-2f, 0x1.ae147cp-2f}},
+      {"linear", "reflection", 0, {0x1.7ae144p-1f, 0x1.e44fap-2f, 0x1.0a3d74p-2f, 0x1.8f5c2ap-2f}},
+      {"linear", "reflection", 1, {0x1.30e55ep-1f, 0x1.f79fa8p-2f, 0x1.27381ep-2f, 0x1.b22d1p-2f}},
+      {"cubic", "zeros", 0, {0x1.3f60ap-1f, 0x1.28d0bp-1f, 0x1.94835ep-4f, 0x1.5adbbep-3f}},
+      {"cubic", "zeros", 1, {0x1.841622p-1f, 0x1.4541c8p-1f, 0x1.0cbb78p-2f, 0x1.e065e4p-2f}},
+      {"cubic", "border", 0, {0x1.9f779p-1f, 0x1.06c13cp-1f, 0x1.1e66p-3f, 0x1.7ace7cp-2f}},
+      {"cubic", "border", 1, {0x1.38bfeap-1f, 0x1.0d36eap-1f, 0x1.e9feeap-3f, 0x1.a749bep-2f}},
+      {"cubic", "reflection", 0, {0x1.addfdep-1f, 0x1.06c13cp-1f, 0x1.ea7b1cp-4f, 0x1.67ba1ep-2f}},
+      {"cubic", "reflection", 1, {0x1.552934p-1f, 0x1.1149e6p-1f, 0x1.b152fap-3f, 0x1.a041c2p-2f}},
+  };
+  const Tensor image = floats({1, 1, 2, 3}, {0.1f, 0.7f, 0.3f, 0.9f, 0.2f, 0.6f});
+  const std::vector<float> places = {-0.9f, 0.3f, 0.37f, -0.41f, 0.1f, 0.77f, 1.05f, -0.2f};
+  for (const Case& c : cases) {
+    const auto y = sampled(image, places, c.mode, c.padding, c.align);
+    ASSERT_TRUE(y);
+    for (int64_t i = 0; i < y->numElements(); ++i)
+      EXPECT_EQ(y->data<float>()[i], c.values[static_cast<size_t>(i)])
+          << c.mode << " " << c.padding << " " << c.align << " " << i;
+  }
+}
+
 TEST(AffineGrid, IdentityIsThePixelCenters) {
   const Tensor theta = floats({1, 2, 3}, {1, 0, 0, 0, 1, 0});
   expectTensor(evaluated(OpKind::AffineGrid, {theta, ints({4}, {1, 1, 1, 2})}),
