@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace enfold::diagnose {
 namespace {
 
@@ -51,8 +53,10 @@ struct Case {
 TEST(Bisect, FindsTheBrokenRewriteAmongManyOthers) {
   const Case c = Case::of("resnet18", {1, 3, 32, 32});
   Pipeline pipeline = defaultPipeline();
-  // Behind the folds, in front of what fuses the activations.
-  pipeline.steps.insert(pipeline.steps.begin() + 1, {{&kBroken}});
+  // Behind the folds, which repeat, in front of what fuses the activations.
+  const auto folds = std::ranges::find(pipeline.steps, true, &PipelineStep::repeat);
+  ASSERT_NE(folds, pipeline.steps.end());
+  pipeline.steps.insert(folds + 1, {{&kBroken}});
   const auto found = bisect(c.problem(pipeline));
   ASSERT_TRUE(found.has_value()) << found.error().str();
   ASSERT_EQ(found->status, BisectStatus::WrongRewrite);
