@@ -372,6 +372,7 @@ bool sharesBlocks(const Op& op, const OpLayouts& layouts) {
 std::optional<Layout> fasterHalf(const Op& op, const OpLayouts& layouts,
                                  const kir::Target& target) {
   const Layout half{layouts.data.block / 2};
+  if (op.result()->type().numElements() == 0) return std::nullopt;
   if (layouts.data != layouts.result || !isVector(half, target) || sumsHalvesInF32(op) ||
       !sharesBlocks(op, layouts))
     return std::nullopt;
