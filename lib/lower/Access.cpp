@@ -2,7 +2,6 @@
 #include "lower/Access.h"
 
 #include "kernel/LooseRanges.h"
-#include "lower/Images.h"
 
 namespace enfold::lower {
 namespace {
@@ -43,12 +42,6 @@ std::optional<Access> plainToBlocked(const Type& operand, const Type& result) {
 }
 
 } // namespace
-
-bool hasImagesOf(const Value& operand, const Shape& result) {
-  const Shape& shape = operand.shape();
-  return kir::LooseRanges::areWanted() && !operand.constant() && shape.size() > 1 &&
-         shape.size() == result.size() && shape[0] == 1 && result[0] == 1;
-}
 
 std::vector<int64_t> physicalExtents(const Type& type) {
   if (type.layout.isPlain()) return type.shape.empty() ? Shape{1} : type.shape;

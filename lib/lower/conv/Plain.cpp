@@ -6,13 +6,12 @@
 
 #include "kernel/LooseRanges.h"
 #include "lower/Epilogue.h"
+#include "lower/LooseIndex.h"
 #include "lower/Nest.h"
 #include "lower/Scalars.h"
 #include "lower/window/WindowProblem.h"
 
 #include <fmt/format.h>
-
-#include <bit>
 
 namespace enfold::lower {
 namespace {
@@ -165,17 +164,15 @@ void PlainConv::row(std::span<const Index> at, const Index& first, int64_t chann
 void PlainConv::anyRow(std::span<const Index> at, const Index& first, int64_t channels) {
   const int abreast = vectorsOf(channels);
   const int64_t pixels = abreast * lanes_, whole = p_.out[2] / pixels * pixels;
-  const auto vectors = static_cast<int>((p_.out[2] - whole) / lanes_);
   b_.forLoop("tile", 0, kir::looseNumber(b_, whole / pixels),
              [&](const Index& i) { tile(at, first, channels, {i * pixels, abreast, lanes_}); });
-  const auto tileIf = [&](int64_t isThere, int64_t ow, int count) {
-    b_.ifThen(Index(0) < kir::looseNumber(b_, isThere),
-              [&] { tile(at, first, channels, {kir::looseNumber(b_, ow), count, lanes_}); });
-  };
-  for (auto count = static_cast<int>(std::bit_floor(static_cast<unsigned>(abreast - 1))); count > 0;
-       count /= 2)
-    tileIf(vectors & count, whole + (vectors & ~(2 * count - 1)) * lanes_, count);
-  tileIf(p_.out[2] % lanes_, p_.out[2] - lanes_, 1);
+  forHalves(b_, (p_.out[2] - whole) / lanes_, abreast, [&](int64_t before, int64_t count) {
+    const Index ow = kir::looseNumber(b_, whole + before * lanes_);
+    tile(at, first, channels, {ow, static_cast<int>(count), lanes_});
+  });
+  b_.ifThen(Index(0) < kir::looseNumber(b_, p_.out[2] % lanes_), [&] {
+    tile(at, first, channels, {kir::looseNumber(b_, p_.out[2] - lanes_), 1, lanes_});
+  });
 }
 
 /// Some pixels of a row in `channels` output channels from `first` on.

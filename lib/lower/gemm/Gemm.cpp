@@ -416,13 +416,9 @@ void GemmKernel::rowsOfTile(const Index& row,
   const auto full = [&] { body(row * tile_.rows, tile_.rows); };
   if (any_.rows) {
     b_.ifElse(row < kir::looseNumber(b_, whole), full, [&] {
-      int64_t most = 1;
-      while (2 * most < tile_.rows) most *= 2;
-      for (int64_t rows = most; rows > 0; rows /= 2)
-        b_.ifThen(Index(0) < kir::looseNumber(b_, rest & rows), [&] {
-          const int64_t before = rest & ~(2 * rows - 1);
-          body(kir::looseNumber(b_, whole * tile_.rows + before), rows);
-        });
+      forHalves(b_, rest, tile_.rows, [&](int64_t before, int64_t rows) {
+        body(kir::looseNumber(b_, whole * tile_.rows + before), rows);
+      });
     });
   } else if (rest == 0) {
     full();
@@ -469,11 +465,11 @@ void GemmKernel::lower() {
       });
     };
     if (any_.rows)
-      b_.ifElse(row < kir::looseNumber(b_, rowTiles), rows, [] {});
+      b_.ifThen(row < kir::looseNumber(b_, rowTiles), rows);
     else if (blocks * tilesInBlock == rowTiles)
       rows();
     else
-      b_.ifElse(row < rowTiles, rows, [] {});
+      b_.ifThen(row < rowTiles, rows);
   };
   if (any_.rows)
     b_.parallelGrid(extents, names, {extents.size() - 3, extents.size() - 1}, grid);
